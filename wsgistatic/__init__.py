@@ -1,0 +1,64 @@
+"""Static files for WSGI: all of RFC 9110's validators, preconditions and ranges.
+
+``from wsgistatic import StaticFiles; application = StaticFiles(application, "static", "/static/")``
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsgistatic.body import BlockIterator, MultipartIterator
+    from wsgistatic.fileapp import FileApp
+    from wsgistatic.middleware import StaticFiles
+    from wsgistatic.multipart import Multipart
+    from wsgistatic.plan import RangePlan, plan_ranges
+    from wsgistatic.preconditions import Preconditions, Validators, evaluate_preconditions
+    from wsgistatic.ranges import content_range, get_ranges, merge_ranges, unsatisfied_range
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BlockIterator",
+    "FileApp",
+    "Multipart",
+    "MultipartIterator",
+    "Preconditions",
+    "RangePlan",
+    "StaticFiles",
+    "Validators",
+    "content_range",
+    "evaluate_preconditions",
+    "get_ranges",
+    "merge_ranges",
+    "plan_ranges",
+    "unsatisfied_range",
+]
+
+# Loaded at first use: who wants the range helpers gets neither the middleware nor WebOb.
+_HOMES = {
+    "BlockIterator": "body",
+    "FileApp": "fileapp",
+    "Multipart": "multipart",
+    "MultipartIterator": "body",
+    "Preconditions": "preconditions",
+    "RangePlan": "plan",
+    "StaticFiles": "middleware",
+    "Validators": "preconditions",
+    "content_range": "ranges",
+    "evaluate_preconditions": "preconditions",
+    "get_ranges": "ranges",
+    "merge_ranges": "ranges",
+    "plan_ranges": "plan",
+    "unsatisfied_range": "ranges",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,155 @@
+"""Response bodies that read a file block by block.
+
+Strategy: a body counts its own bytes and seeks for itself, so that every server sends exactly
+what Content-Length says (facts: with ``fileno`` or a file wrapper many send to the end of the
+file). There is one block in memory at a time. A read that ends early raises: a client must see
+a broken response, not a short one. The file is closed by the last block, by any error, and by
+``close()``, since some servers never call that.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from wsgistatic.multipart import Multipart
+from wsgistatic.ranges import ByteRange
+from wsgistatic.watch import FileChangedError, Watch
+
+logger = logging.getLogger("wsgistatic")
+
+DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; the knee of rate over size on every server measured
+
+
+class _FileBody(ABC):
+    """What the two kinds of body share: reading ranges, watching, closing."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        ranges: Sequence[ByteRange],
+        block_size: int,
+        watch: Watch | None,
+        label: str,
+    ) -> None:
+        self._file = file
+        self._ranges = ranges
+        self._block_size = block_size
+        self._watch = watch
+        self._label = label
+        self._unread = sum(stop - start for start, stop in ranges)
+        self._blocks = self._generate()
+
+    @abstractmethod
+    def _generate(self) -> Iterator[bytes]:
+        """Yield the blocks of the body."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._blocks)
+        except StopIteration:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            logger.error("%s: %s", self._label, error)
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; as often as you like."""
+        self._file.close()
+
+    def _content(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the blocks of one range; close the file before the very last is handed out."""
+        for offset in range(start, stop, self._block_size):
+            self._file.seek(offset)
+            block = self._read(min(self._block_size, stop - offset))
+            self._unread -= len(block)
+            if self._watch is not None and self._unread:
+                self._watch.note(offset, block)
+            elif self._watch is not None:
+                self._watch.note_last(offset, block, self._offsets_before(offset))
+            if not self._unread:
+                self.close()
+            yield block
+
+    def _read(self, wanted: int) -> bytes:
+        block = self._file.read(wanted)
+        if len(block) == wanted:
+            return block
+        pieces = [block]  # a raw read may give less than it was asked for, for no reason
+        while block:
+            wanted -= len(block)
+            if not wanted:
+                return b"".join(pieces)
+            block = self._file.read(wanted)
+            pieces.append(block)
+        raise FileChangedError("the file ended before its length")
+
+    def _offsets_before(self, last: int) -> Iterator[int]:
+        for start, stop in self._ranges:
+            for offset in range(start, stop, self._block_size):
+                if offset != last:
+                    yield offset
+
+
+class BlockIterator(_FileBody):
+    """Iterate over one range of a file in blocks.
+
+    Arguments:
+        file: a seekable binary file; unbuffered, or each byte is copied once more. It is
+            closed by the iterator.
+        start, stop: the half-open range, in bytes.
+        block_size: bytes read and handed out at a time.
+        watch: looks for changes of the file under way.
+        label: a name for the log, where something goes wrong.
+
+    Raises:
+        OSError: from ``next()``, where the file ends early, changed, or cannot be read.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int,
+        stop: int,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        watch: Watch | None = None,
+        label: str = "file",
+    ) -> None:
+        super().__init__(file, ((start, stop),), block_size, watch, label)
+
+    def _generate(self) -> Iterator[bytes]:
+        return self._content(*self._ranges[0])
+
+
+class MultipartIterator(_FileBody):
+    """Iterate over a multipart/byteranges body: part heads, blocks of content, closing line.
+
+    Arguments are those of ``BlockIterator``, with a ``Multipart`` for the range.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        multipart: Multipart,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        watch: Watch | None = None,
+        label: str = "file",
+    ) -> None:
+        self._multipart = multipart
+        super().__init__(file, multipart.ranges, block_size, watch, label)
+
+    def _generate(self) -> Iterator[bytes]:
+        for head, (start, stop) in zip(self._multipart.heads, self._ranges, strict=True):
+            yield head
+            yield from self._content(start, stop)
+        yield self._multipart.tail

@@ -1,0 +1,148 @@
+"""The files beneath one directory: stat and open, by the policy for links.
+
+Strategy: only regular files that can be read exist here. What a name is, is asked before it is
+opened, so that no FIFO blocks and no device is touched, and again of the handle afterwards.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from wsgistatic.beneath import (
+    HAS_DESCRIPTOR_WALK,
+    DescriptorWalker,
+    FollowingWalker,
+    LinkMetError,
+    PathWalker,
+    Symlinks,
+    Walker,
+    missing,
+    reject_link,
+)
+
+T = TypeVar("T")
+
+_FILE_FLAGS: int = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
+
+
+class OpenFile(NamedTuple):
+    """An open regular file, unbuffered, and what ``fstat`` said of the handle."""
+
+    file: io.FileIO
+    status: os.stat_result
+
+    def __enter__(self) -> OpenFile:
+        """Give itself: ``with directory.open(segments) as opened``."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class Directory:
+    """Safe access to the regular files beneath a root.
+
+    Arguments:
+        path: the root; it may be a link itself, and is looked up anew at each call.
+        symlinks: ``"inside"``, ``"follow"`` or ``"deny"``.
+    """
+
+    def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
+        self.path = path
+        self._walker = _walker(path, symlinks)
+
+    def stat(self, segments: tuple[str, ...]) -> os.stat_result:
+        """Give the status of a regular file that can be read, without opening it.
+
+        Raises:
+            IsADirectoryError: it is a directory.
+            OSError: it is not there, or not for us (see ``faults.outcome_of``).
+        """
+        return self._walker.visit(segments, _stat_readable)
+
+    def open(self, segments: tuple[str, ...]) -> OpenFile:
+        """Open a regular file for reading, without buffer; errors as ``stat``."""
+        return self._walker.visit(segments, _open_regular)
+
+    def resource(self, segments: tuple[str, ...]) -> Resource:
+        """Name a file beneath this directory, whether or not it is there."""
+        path = os.path.join(self.path, *segments)
+        return Resource(path, lambda: self.stat(segments), lambda: self.open(segments))
+
+
+class Resource(NamedTuple):
+    """A file that may be there: its path for logs, and the two ways to look at it."""
+
+    path: str
+    stat: Callable[[], os.stat_result]
+    open: Callable[[], OpenFile]
+
+
+def single_file(path: str) -> Resource:
+    """Name one file by its path; links are followed, since the caller chose the path."""
+    directory, name = os.path.split(os.path.abspath(path))
+    walker = FollowingWalker(directory)
+    return Resource(
+        path,
+        lambda: walker.visit((name,), _stat_readable),
+        lambda: walker.visit((name,), _open_regular),
+    )
+
+
+def _walker(path: str, symlinks: Symlinks) -> Walker:
+    if symlinks == "follow":
+        return FollowingWalker(path)
+    return (DescriptorWalker if HAS_DESCRIPTOR_WALK else PathWalker)(path, symlinks)
+
+
+def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
+    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    _require_regular(status)
+    readable = os.access(name, os.R_OK, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS)
+    if not readable:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return status
+
+
+def _open_regular(name: str, dir_fd: int | None) -> OpenFile:
+    _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+    try:
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):  # became a link since; EMLINK: FreeBSD
+            raise LinkMetError from None
+        raise
+    file = io.FileIO(descriptor, "rb")
+    try:
+        status = os.fstat(descriptor)
+        _require_regular(status)
+    except BaseException:
+        file.close()
+        raise
+    return OpenFile(file, status)
+
+
+def _require_regular(status: os.stat_result) -> None:
+    reject_link(status)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise missing()

@@ -1,0 +1,52 @@
+"""``FileApp``: one file as a WSGI app, to mount somewhere or to call from a view."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from wsgistatic.answers import Responder, header, send
+from wsgistatic.directory import single_file
+from wsgistatic.options import FileOptions, check_path
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class FileApp:
+    """A WSGI app that serves one file, whatever the URL.
+
+    ``return FileApp(path, cache_control="private")(environ, start_response)``
+
+    The file is looked at anew at each request; a missing one is 404. Links are followed: the
+    path is yours, not the client's.
+
+    Arguments:
+        path: of the file.
+        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
+            charset, etag, block_size, max_ranges, file_wrapper.
+
+    Raises:
+        TypeError, ValueError: naming the option, the value and what is allowed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
+        self._resource = single_file(check_path("path", path))
+        file_options = FileOptions(**options)
+        self._responder = Responder(file_options, file_options.policy())
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        responder = self._responder
+        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+            answer = responder.error(405, ("Allow", "GET, HEAD"))
+        else:
+            url = (header(environ, "SCRIPT_NAME") or "") + (header(environ, "PATH_INFO") or "")
+            try:
+                found = responder.respond(environ, self._resource, quote(url, errors="replace"))
+            except IsADirectoryError:
+                found = None
+            answer = found or responder.error(404)
+        return send(answer, start_response)

@@ -1,0 +1,264 @@
+"""Media types by file name: one table of our own, the same on every host.
+
+Strategy: the longest extension that is known decides (``.tar.gz`` before ``.gz``). A compressed
+file is what it is, never its content with a Content-Encoding: the client asked for the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+UNKNOWN = "application/octet-stream"
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
+_MEDIA_TYPE = re.compile(
+    rf"{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|\"[\x20\x21\x23-\x5b\x5d-\x7e]*\"))*"
+)
+
+_BY_TYPE = {
+    # text
+    "text/html": ".html .htm",
+    "text/css": ".css",
+    "text/javascript": ".js .mjs",  # RFC 9239; browsers refuse modules of any other type
+    "text/plain": ".txt .text .log .ini .conf .cfg .diff .patch .po .pot .lock .srt .rst .sh .bat "
+    ".py .pyi .rb .go .rs .c .h .cc .cpp .hpp .java .kt .swift .lua .pl .sql .scss .sass .less "
+    ".ts .tsx .jsx .vue .svelte .glsl .tex",
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "text/markdown": ".md .markdown",
+    "text/calendar": ".ics .ifb",
+    "text/vcard": ".vcf .vcard",
+    "text/vtt": ".vtt",
+    "text/vnd.graphviz": ".gv .dot",
+    "text/turtle": ".ttl",
+    "text/n3": ".n3",
+    "text/cache-manifest": ".appcache",
+    # data as text
+    "application/json": ".json .map .importmap .webapp .topojson .har .ipynb",
+    "application/json5": ".json5",
+    "application/jsonl": ".jsonl .ndjson",
+    "application/ld+json": ".jsonld",
+    "application/geo+json": ".geojson",
+    "application/geo+json-seq": ".geojsonl .geojsons",
+    "application/manifest+json": ".webmanifest",
+    "application/schema+json": ".schema.json",
+    "application/yaml": ".yaml .yml",
+    "application/toml": ".toml",
+    "application/xml": ".xml .xsd .dtd .rng .sch .xul",
+    "application/xslt+xml": ".xsl .xslt",
+    "application/xhtml+xml": ".xhtml .xht",
+    "application/atom+xml": ".atom",
+    "application/rss+xml": ".rss",
+    "application/rdf+xml": ".rdf .owl",
+    "application/mathml+xml": ".mathml",
+    "application/gpx+xml": ".gpx",
+    "application/vnd.google-earth.kml+xml": ".kml",
+    "application/vnd.google-earth.kmz": ".kmz",
+    "application/gml+xml": ".gml",
+    "application/opensearchdescription+xml": ".osdx",
+    "application/n-triples": ".nt",
+    "application/n-quads": ".nq",
+    "application/trig": ".trig",
+    "application/graphql": ".graphql .gql",
+    "application/cbor": ".cbor",
+    "application/msgpack": ".msgpack",
+    "application/x-bibtex": ".bib",
+    # programs
+    "application/wasm": ".wasm",
+    "application/java-archive": ".jar .war .ear",
+    "application/vnd.android.package-archive": ".apk",
+    "application/vnd.microsoft.portable-executable": ".exe .dll",
+    "application/x-msi": ".msi",
+    "application/x-apple-diskimage": ".dmg",
+    "application/vnd.debian.binary-package": ".deb .udeb",
+    "application/x-rpm": ".rpm",
+    "application/x-iso9660-image": ".iso",
+    "application/x-xpinstall": ".xpi",
+    "application/x-chrome-extension": ".crx",
+    # archives: .whl and the like are zip files with a purpose
+    "application/zip": ".zip .whl .egg .nupkg .vsix .cbz .npz",
+    "application/gzip": ".gz .tgz .tar.gz .svgz .warc.gz",
+    "application/x-bzip2": ".bz2 .tbz2 .tar.bz2",
+    "application/x-xz": ".xz .txz .tar.xz",
+    "application/x-lzma": ".lzma",
+    "application/x-lz4": ".lz4",
+    "application/zstd": ".zst .tzst .tar.zst",
+    "application/x-brotli": ".br",
+    "application/x-tar": ".tar",
+    "application/x-7z-compressed": ".7z",
+    "application/vnd.rar": ".rar",
+    "application/x-zsync": ".zsync",
+    "application/x-bittorrent": ".torrent",
+    "application/warc": ".warc",
+    # documents
+    "application/pdf": ".pdf",
+    "application/postscript": ".ps .eps .ai",
+    "application/rtf": ".rtf",
+    "application/epub+zip": ".epub",
+    "application/x-mobipocket-ebook": ".mobi",
+    "application/vnd.amazon.ebook": ".azw",
+    "application/msword": ".doc",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.ms-powerpoint": ".ppt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/vnd.oasis.opendocument.graphics": ".odg",
+    # data in columns, tiles, arrays
+    "application/vnd.apache.parquet": ".parquet .geoparquet",
+    "application/vnd.apache.arrow.file": ".arrow .feather",
+    "application/vnd.apache.arrow.stream": ".arrows",
+    "application/vnd.sqlite3": ".sqlite .sqlite3 .gpkg .mbtiles",
+    "application/vnd.pmtiles": ".pmtiles",
+    "application/vnd.mapbox-vector-tile": ".mvt .pbf",
+    "application/vnd.flatgeobuf": ".fgb",
+    "application/vnd.laszip": ".laz",
+    "application/vnd.las": ".las",
+    "application/x-hdf5": ".h5 .hdf5",
+    "application/x-netcdf": ".nc",
+    # images
+    "image/png": ".png",
+    "image/apng": ".apng",
+    "image/jpeg": ".jpg .jpeg .jpe .jfif",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/avif": ".avif",
+    "image/jxl": ".jxl",
+    "image/heic": ".heic",
+    "image/heif": ".heif",
+    "image/svg+xml": ".svg",
+    "image/x-icon": ".ico .cur",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tif .tiff",
+    "image/jp2": ".jp2",
+    "image/ktx2": ".ktx2",
+    "image/vnd.adobe.photoshop": ".psd",
+    "image/vnd.djvu": ".djvu .djv",
+    # sound and film
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+    "audio/aac": ".aac",
+    "audio/flac": ".flac",
+    "audio/ogg": ".ogg .oga .opus .spx",
+    "audio/wav": ".wav",
+    "audio/webm": ".weba",
+    "audio/midi": ".mid .midi",
+    "audio/aiff": ".aif .aiff",
+    "video/mp4": ".mp4 .m4v .mp4v",
+    "video/webm": ".webm",
+    "video/ogg": ".ogv",
+    "video/quicktime": ".mov .qt",
+    "video/x-matroska": ".mkv",
+    "video/x-msvideo": ".avi",
+    "video/mpeg": ".mpg .mpeg",
+    "video/mp2t": ".m2ts .mts",
+    "video/3gpp": ".3gp",
+    "video/iso.segment": ".m4s",
+    "application/vnd.apple.mpegurl": ".m3u8",
+    "audio/mpegurl": ".m3u",
+    "application/dash+xml": ".mpd",
+    # fonts
+    "font/woff2": ".woff2",
+    "font/woff": ".woff",
+    "font/ttf": ".ttf",
+    "font/otf": ".otf",
+    "font/collection": ".ttc",
+    "application/vnd.ms-fontobject": ".eot",
+    # three dimensions
+    "model/gltf-binary": ".glb",
+    "model/gltf+json": ".gltf",
+    "model/obj": ".obj",
+    "model/mtl": ".mtl",
+    "model/stl": ".stl",
+    "model/3mf": ".3mf",
+    "model/vnd.usdz+zip": ".usdz",
+    # keys and signatures
+    "application/pgp-signature": ".sig",
+    "application/pgp-keys": ".asc",
+    "application/pkix-cert": ".cer",
+    "application/x-x509-ca-cert": ".crt .pem .der",
+    "application/pkix-crl": ".crl",
+    "application/vnd.apple.pkpass": ".pkpass",
+}
+
+_BY_EXTENSION = {
+    extension: media_type
+    for media_type, extensions in _BY_TYPE.items()
+    for extension in extensions.split()
+}
+
+_BY_NAME = {
+    "apple-app-site-association": "application/json",
+    "license": "text/plain",
+    "readme": "text/plain",
+    "changelog": "text/plain",
+    "makefile": "text/plain",
+    "dockerfile": "text/plain",
+    "cname": "text/plain",
+}
+
+
+class MediaTypes:
+    """Finds the Content-Type of a file name.
+
+    Arguments:
+        overrides: media types by extension (``".foo"``, ``".tar.foo"``) or by whole file name
+            (``"CNAME"``); case does not matter.
+        charset: added to text types that name none; None adds nothing.
+
+    Raises:
+        TypeError, ValueError: naming the option, the value and what is allowed.
+    """
+
+    def __init__(
+        self, overrides: Mapping[str, str] | None = None, charset: str | None = "utf-8"
+    ) -> None:
+        if charset is not None and not (isinstance(charset, str) and re.fullmatch(_TOKEN, charset)):
+            raise ValueError(f"charset must be a name such as 'utf-8', or None, not {charset!r}")
+        self._suffix = f"; charset={charset}" if charset else ""
+        self._overrides = dict(_checked(overrides))
+
+    def content_type(self, name: str) -> str:
+        """Give the value of Content-Type for a file name (without directories)."""
+        name = name.lower()
+        media_type = _look_up(name, self._overrides, self._overrides) or _look_up(
+            name, _BY_NAME, _BY_EXTENSION
+        )
+        return self._with_charset(media_type or UNKNOWN)
+
+    def _with_charset(self, media_type: str) -> str:
+        if media_type.startswith("text/") and "charset=" not in media_type.lower():
+            return media_type + self._suffix
+        return media_type
+
+
+def _look_up(name: str, names: Mapping[str, str], extensions: Mapping[str, str]) -> str | None:
+    found = names.get(name)
+    dot = name.find(".")
+    while found is None and dot >= 0:
+        found = extensions.get(name[dot:])
+        dot = name.find(".", dot + 1)
+    return found
+
+
+def _checked(overrides: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    if overrides is None:
+        return []
+    if not isinstance(overrides, Mapping):
+        raise TypeError(f"media_types must map names to media types, not be {overrides!r}")
+    for key, value in overrides.items():
+        if not isinstance(key, str) or not key or "/" in key:
+            raise ValueError(
+                f"media_types has the key {key!r}: an extension such as '.foo' or a file name "
+                "is allowed"
+            )
+        if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
+            raise ValueError(
+                f"media_types has the value {value!r} for {key!r}: a media type such as "
+                "'text/plain' is allowed"
+            )
+    return [(key.lower(), value) for key, value in overrides.items()]

@@ -1,0 +1,121 @@
+"""Range requests in bytes: the Range header and Content-Range (RFC 9110 14).
+
+Strategy: the header is split and each range-spec matched whole, so that the work is linear in
+the header's length. In code a range is half-open, ``(start, stop)``; only the wire has last
+positions. Digits are compared as text before they become numbers: no length is dangerous.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeAlias
+
+ByteRange: TypeAlias = "tuple[int, int]"
+
+DEFAULT_MAX_RANGES = 200
+
+# int-range = first-pos "-" [ last-pos ] ; suffix-range = "-" suffix-length (14.1.1). DIGIT is
+# ASCII (RFC 5234 B.1): \d would take other scripts' digits.
+_RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+_OWS = " \t"
+_MISPLACED_SPACE = re.compile(r"[ \t]+[^ \t,]")  # the grammar has none between "=" and a range
+
+
+def get_ranges(
+    header: str | None, size: int, max_ranges: int = DEFAULT_MAX_RANGES
+) -> list[ByteRange] | None:
+    """Parse a Range header against a representation of ``size`` bytes (RFC 9110 14.1, 14.2).
+
+    ``get_ranges("bytes=30000-40000", 50000) == [(30000, 40001)]``
+
+    Arguments:
+        header: the field's value, or None where there is none.
+        size: bytes of the selected representation.
+        max_ranges: how many range-specs are taken seriously.
+
+    Returns:
+        The satisfiable ranges in the order asked, half-open, cut at ``size``, not merged;
+        ``[]`` where none can be satisfied (answer 416); None where the header is absent or has
+        to be ignored (answer as if it were not there): another unit, malformed, too many.
+    """
+    if header is None:
+        return None
+    unit, equals, range_set = header.strip(_OWS).partition("=")
+    # 14.1: "Range units ... are case-insensitive"; 14.2: "An origin server MUST ignore a Range
+    # header field that contains a range unit it does not understand."
+    if not equals or unit.lower() != "bytes" or _MISPLACED_SPACE.match(range_set):
+        return None
+    specs = 0
+    ranges: list[ByteRange] = []
+    for element in range_set.split(","):
+        spec = element.strip(_OWS)
+        if not spec:
+            continue  # 5.6.1.2: "a recipient MUST parse and ignore ... empty list elements"
+        specs += 1
+        match = _RANGE_SPEC.fullmatch(spec)
+        if match is None or specs > max_ranges:
+            return None
+        found = _resolve(match[1], match[2], size)
+        if found is None:
+            return None
+        start, stop = found
+        if start < stop:
+            ranges.append(found)
+    return ranges if specs else None
+
+
+def _resolve(first: str, last: str, size: int) -> ByteRange | None:
+    """Turn one range-spec into a range, empty where unsatisfiable; None where invalid."""
+    if first:
+        if last and _is_less(last, first):
+            return None  # 14.1.1: "invalid if the last-pos value is present and less than ..."
+        return _bounded(first, size), _bounded(last, size - 1) + 1 if last else size
+    if not last:
+        return None
+    suffix = _bounded(last, size + 1)
+    # 14.1.2: "When a selected representation has zero length, the byte-range-set is satisfiable
+    # if it includes a suffix-range with a non-zero suffix-length." Content-Range cannot say so:
+    # the header is ignored, and 200 sends all there is.
+    if size == 0 and suffix:
+        return None
+    return max(size - suffix, 0), size
+
+
+def _is_less(a: str, b: str) -> bool:
+    a, b = a.lstrip("0"), b.lstrip("0")
+    return (len(a), a) < (len(b), b)
+
+
+def _bounded(digits: str, limit: int) -> int:
+    """``min(int(digits), limit)`` for any number of digits (int() refuses 4300 of them)."""
+    digits = digits.lstrip("0")
+    return limit if len(digits) > len(str(limit)) else min(int(digits or "0"), limit)
+
+
+def merge_ranges(ranges: Iterable[ByteRange]) -> list[ByteRange]:
+    """Merge ranges that overlap or touch (RFC 9110 15.3.7.2 allows it); n log n.
+
+    A merged range stands where its first member was asked; the others keep their order.
+
+    Arguments:
+        ranges: half-open ``(start, stop)`` pairs, none empty.
+    """
+    merged: list[tuple[int, int, int]] = []  # place, start, stop
+    for start, stop, place in sorted((a, b, i) for i, (a, b) in enumerate(ranges)):
+        if merged and start <= merged[-1][2]:
+            first, begin, end = merged[-1]
+            merged[-1] = (min(first, place), begin, max(end, stop))
+        else:
+            merged.append((place, start, stop))
+    return [(start, stop) for _, start, stop in sorted(merged)]
+
+
+def content_range(start: int, stop: int, size: int) -> str:
+    """Give the Content-Range value of a half-open range: ``bytes 0-499/1234`` (14.4)."""
+    return f"bytes {start}-{stop - 1}/{size}"
+
+
+def unsatisfied_range(size: int) -> str:
+    """Give the Content-Range value of a 416: ``bytes */1234`` (14.4)."""
+    return f"bytes */{size}"

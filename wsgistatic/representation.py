@@ -1,0 +1,125 @@
+"""One version of one file: its validators and the header fields that describe it.
+
+Strategy: all that can be said of a version is made once, from its status; answers only pick.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from wsgistatic.dates import format_http_date
+from wsgistatic.preconditions import Validators
+
+Headers = list[tuple[str, str]]
+
+_SECOND = 1_000_000_000  # nanoseconds
+# How long a change may still be followed by one with the same mtime. Kernels stamp files by a
+# clock that ticks every 1 to 10 ms; file systems that keep whole seconds, or even ones (FAT),
+# show by the zeros in their times.
+_TICK = 20_000_000
+_COARSE_TICK = 2 * _SECOND
+
+
+def modified_ns(status: os.stat_result) -> int:
+    """Give the time of modification in nanoseconds.
+
+    Where there is none (0, or before 1970, or the 1 that package stores set on every file)
+    the time of the last status change stands in, or a replaced file would look like the old.
+    """
+    return status.st_mtime_ns if status.st_mtime_ns > _SECOND else status.st_ctime_ns
+
+
+def is_settled(changed_ns: int, now_ns: int) -> bool:
+    """Tell whether the clock has ticked since a change, so that the next one will show."""
+    tick = _TICK if changed_ns % _SECOND else _COARSE_TICK
+    return now_ns - changed_ns >= tick
+
+
+def stat_etag(status: os.stat_result) -> str:
+    """Make the opaque part of an entity tag from mtime (nanoseconds) and size."""
+    return f'"{modified_ns(status):x}-{status.st_size:x}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One version of one file, as it is described to clients.
+
+    Attributes:
+        path: for logs.
+        size: bytes.
+        content_type: value of Content-Type.
+        validators: entity tag and modification date.
+        settled: no later version can share its times.
+        full_headers: of a 200 answer to GET or HEAD.
+        partial_headers: of a 206, but for Content-Type, Content-Length and Content-Range.
+        not_modified_headers: of a 304.
+        refusal_headers: of a 412 or 416, but for Content-Range.
+    """
+
+    path: str
+    size: int
+    content_type: str
+    validators: Validators
+    settled: bool
+    full_headers: Headers
+    partial_headers: Headers
+    not_modified_headers: Headers
+    refusal_headers: Headers
+
+
+def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int) -> Validators:
+    """Make the validators of a file version.
+
+    Arguments:
+        status: of the file.
+        opaque_tag: an entity tag that is strong once the version is settled, or None.
+        now_ns: nanoseconds since the epoch.
+    """
+    changed = modified_ns(status)
+    etag = opaque_tag
+    if etag is not None and not is_settled(changed, now_ns):
+        etag = f"W/{etag}"
+    # 8.8.2.1: "An origin server with a clock MUST NOT generate a Last-Modified date that is
+    # later than the server's time of message origination".
+    last_modified = min(changed, now_ns) // _SECOND
+    # 8.8.2.2: a date is strong if the file did "not change twice during the second covered";
+    # two seconds cover file systems that keep only even ones.
+    date_is_strong = now_ns - changed >= _COARSE_TICK
+    return Validators(etag, last_modified, date_is_strong)
+
+
+def describe(
+    path: str,
+    status: os.stat_result,
+    content_type: str,
+    validators: Validators,
+    policy: Headers,
+    refusal_policy: Headers,
+    settled: bool,
+) -> Representation:
+    """Make the representation with all its headers.
+
+    Arguments:
+        policy: fields that do not describe the file: Cache-Control, CORS, security.
+        refusal_policy: those of 412 and 416, without Cache-Control: a cache that stores such
+            an answer under the URL would give it to everybody.
+    """
+    etag, last_modified, _ = validators
+    tag = [("ETag", etag)] if etag is not None else []
+    date = [("Last-Modified", format_http_date(last_modified))] if last_modified is not None else []
+    partial = [("Accept-Ranges", "bytes"), *tag, *date, *policy]
+    full = [("Content-Type", content_type), ("Content-Length", str(status.st_size)), *partial]
+    return Representation(
+        path=path,
+        size=status.st_size,
+        content_type=content_type,
+        validators=validators,
+        settled=settled,
+        full_headers=full,
+        partial_headers=partial,
+        # 15.4.5: no representation metadata but what the 304 needs; Last-Modified "might be
+        # useful if the response does not have an ETag field".
+        not_modified_headers=[*(tag or date), *policy],
+        refusal_headers=[("Accept-Ranges", "bytes"), *tag, *refusal_policy],
+    )

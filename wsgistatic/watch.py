@@ -1,0 +1,76 @@
+"""Notice that an open file changes while it is sent.
+
+Strategy: ``fstat`` after each block. Shorter, or as long with another mtime: truncated or
+rewritten in place, and the response must break. Longer may be an append (a log), which does no
+harm, or a rewrite with something longer: the start of every block sent is kept in one checksum
+and read again before the last block goes out.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable
+from io import FileIO
+
+_SAMPLE = 64  # bytes at the start of each block: 0.2 us a block, and headers live there
+
+
+class FileChangedError(OSError):
+    """The file is no longer the version whose headers were sent."""
+
+
+class Watch:
+    """Watches one open file through one response; moves its position.
+
+    Arguments:
+        file: the open file.
+        opened: its status when the headers were made.
+        doubtful: it changed so shortly before that the next change may not show in its mtime.
+    """
+
+    def __init__(self, file: FileIO, opened: os.stat_result, doubtful: bool) -> None:
+        self._file = file
+        self._opened = opened
+        self._doubtful = doubtful
+        self._samples = 0
+
+    def note(self, offset: int, block: bytes) -> None:
+        """Take note of a block that was read and is about to be sent; more will follow.
+
+        Raises:
+            FileChangedError: the file was truncated or rewritten.
+        """
+        self._check(offset, block)
+        self._samples = zlib.crc32(block[:_SAMPLE], self._samples)
+
+    def note_last(self, offset: int, block: bytes, sent: Iterable[int]) -> None:
+        """Take note of the last block; ``sent`` are the offsets of those before it.
+
+        Raises:
+            FileChangedError: the file was truncated or rewritten.
+        """
+        self._check(offset, block)
+        if self._doubtful:
+            samples = 0
+            for earlier in sent:
+                samples = zlib.crc32(self._read(earlier, _SAMPLE), samples)
+            if samples != self._samples:
+                raise _changed()
+
+    def _check(self, offset: int, block: bytes) -> None:
+        opened, now = self._opened, os.fstat(self._file.fileno())
+        if now.st_mtime_ns != opened.st_mtime_ns or now.st_size != opened.st_size:
+            if now.st_size <= opened.st_size:
+                raise _changed()
+            self._doubtful = True
+        if self._doubtful and self._read(offset, len(block)) != block:
+            raise _changed()
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(size)
+
+
+def _changed() -> FileChangedError:
+    return FileChangedError("the file changed while it was sent")
