@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from webob.exc import status_map
@@ -23,7 +24,7 @@ from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
 from wsgistatic.preconditions import Preconditions, evaluate_preconditions
 from wsgistatic.representation import Headers, Representation
-from wsgistatic.watch import Watch
+from wsgistatic.watch import FileChangedError, Watch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsgistatic")
 
 _RETRY_AFTER = "2"  # seconds
+_TRIES = 8  # a file that is rewritten just now is looked at anew so often
 _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 _EMPTY = [("Content-Length", "0"), _PLAIN]
 
@@ -49,7 +51,9 @@ def header(environ: WSGIEnvironment, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
+def send(
+    answer: Answer, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Start the response; if the server refuses, close the body's file."""
     try:
         start_response(answer.status, answer.headers)
@@ -58,6 +62,8 @@ def send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
         if close is not None:
             close()
         raise
+    if isinstance(answer.body, list) and environ.get("REQUEST_METHOD") == "HEAD":
+        return [b""]
     return answer.body
 
 
@@ -82,7 +88,10 @@ class Responder:
         """
         answer = self._head if environ.get("REQUEST_METHOD") == "HEAD" else self._get
         try:
-            return answer(environ, resource, url)
+            for _ in range(_TRIES):
+                with suppress(FileChangedError):
+                    return answer(environ, resource, url)
+            return self._refusal(Outcome.BUSY, resource.path, "it changes all the time")
         except IsADirectoryError:
             raise
         except OSError as error:
@@ -93,7 +102,10 @@ class Responder:
         outcome = outcome_of(error)
         if outcome is Outcome.MISS:
             return None
-        logger.error("%s: %s", path, error.strerror or error)
+        return self._refusal(outcome, path, error.strerror or str(error))
+
+    def _refusal(self, outcome: Outcome, path: str, reason: str) -> Answer:
+        logger.error("%s: %s", path, reason)
         if outcome is Outcome.FORBIDDEN:
             return self.error(403)
         if outcome is Outcome.BUSY:

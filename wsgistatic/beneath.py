@@ -116,11 +116,16 @@ class PathWalker:
                 break
             with suppress(LinkMetError):
                 result = action(os.path.join(where[0], *where[1]), None)
-                if resolve_inside(self._root, segments) == where:
+                if self._still_leads(segments, where):
                     return result
                 if hasattr(result, "close"):
                     result.close()
         raise missing()
+
+    def _still_leads(self, segments: tuple[str, ...], where: tuple[str, tuple[str, ...]]) -> bool:
+        with suppress(OSError):
+            return resolve_inside(self._root, segments) == where
+        return False
 
 
 class FollowingWalker:

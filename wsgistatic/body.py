@@ -41,6 +41,8 @@ class _FileBody(ABC):
         self._label = label
         self._unread = sum(stop - start for start, stop in ranges)
         self._blocks = self._generate()
+        # The first block is read at once: from then on a rewrite can be told from growth.
+        self._first = self._advance()
 
     @abstractmethod
     def _generate(self) -> Iterator[bytes]:
@@ -50,55 +52,63 @@ class _FileBody(ABC):
         return self
 
     def __next__(self) -> bytes:
-        try:
-            return next(self._blocks)
-        except StopIteration:
-            self.close()
-            raise
-        except OSError as error:
-            self.close()
-            logger.error("%s: %s", self._label, error)
-            raise
-        except BaseException:
-            self.close()
-            raise
+        block, self._first = self._first, None
+        if block is None:
+            try:
+                block = self._advance()
+            except OSError as error:
+                logger.error("%s: %s", self._label, error)
+                raise
+            if block is None:
+                raise StopIteration
+        return block
 
     def close(self) -> None:
         """Close the file; as often as you like."""
         self._file.close()
 
-    def _content(self, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the blocks of one range; close the file before the very last is handed out."""
-        for offset in range(start, stop, self._block_size):
-            self._file.seek(offset)
-            block = self._read(min(self._block_size, stop - offset))
-            self._unread -= len(block)
-            if self._watch is not None and self._unread:
-                self._watch.note(offset, block)
-            elif self._watch is not None:
-                self._watch.note_last(offset, block, self._offsets_before(offset))
+    def _advance(self) -> bytes | None:
+        try:
+            return next(self._blocks, None)
+        except BaseException:
+            self.close()
+            raise
+        finally:
             if not self._unread:
                 self.close()
-            yield block
 
-    def _read(self, wanted: int) -> bytes:
-        block = self._file.read(wanted)
-        if len(block) == wanted:
-            return block
-        pieces = [block]  # a raw read may give less than it was asked for, for no reason
-        while block:
-            wanted -= len(block)
-            if not wanted:
+    def _content(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the blocks of one range; keep no reference to a block that was handed out."""
+        for offset in range(start, stop, self._block_size):
+            yield self._read(offset, min(self._block_size, stop - offset))
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        block = self._file.read(size)
+        if len(block) < size:
+            block = self._read_on(block, size)
+        self._unread -= size
+        if self._watch is not None:
+            note = self._watch.note if self._unread else self._watch.note_last
+            note(offset, block, self._offsets_before(offset))
+        return block
+
+    def _read_on(self, block: bytes, size: int) -> bytes:
+        """Go on after a raw read that gave less than it was asked for, as it may."""
+        pieces = [block]
+        while pieces[-1]:
+            size -= len(pieces[-1])
+            if not size:
                 return b"".join(pieces)
-            block = self._file.read(wanted)
-            pieces.append(block)
+            pieces.append(self._file.read(size))
         raise FileChangedError("the file ended before its length")
 
     def _offsets_before(self, last: int) -> Iterator[int]:
         for start, stop in self._ranges:
             for offset in range(start, stop, self._block_size):
-                if offset != last:
-                    yield offset
+                if offset == last:
+                    return
+                yield offset
 
 
 class BlockIterator(_FileBody):
@@ -112,8 +122,10 @@ class BlockIterator(_FileBody):
         watch: looks for changes of the file under way.
         label: a name for the log, where something goes wrong.
 
+    The first block is read at once, the others as they are asked for.
+
     Raises:
-        OSError: from ``next()``, where the file ends early, changed, or cannot be read.
+        OSError: here or from ``next()``: the file ends early, changed, or cannot be read.
     """
 
     def __init__(
@@ -134,6 +146,8 @@ class BlockIterator(_FileBody):
 class MultipartIterator(_FileBody):
     """Iterate over a multipart/byteranges body: part heads, blocks of content, closing line.
 
+    A head comes with the first block of its part: servers send each block by itself.
+
     Arguments are those of ``BlockIterator``, with a ``Multipart`` for the range.
     """
 
@@ -150,6 +164,7 @@ class MultipartIterator(_FileBody):
 
     def _generate(self) -> Iterator[bytes]:
         for head, (start, stop) in zip(self._multipart.heads, self._ranges, strict=True):
-            yield head
-            yield from self._content(start, stop)
+            blocks = self._content(start, stop)
+            yield head + next(blocks)
+            yield from blocks
         yield self._multipart.tail

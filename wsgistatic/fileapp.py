@@ -49,4 +49,4 @@ class FileApp:
             except IsADirectoryError:
                 found = None
             answer = found or responder.error(404)
-        return send(answer, start_response)
+        return send(answer, environ, start_response)

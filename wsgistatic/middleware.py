@@ -92,7 +92,7 @@ class StaticFiles:
             if self._app is not None:
                 return self._app(environ, start_response)
             answer = self._responder.error(404)
-        return send(answer, start_response)
+        return send(answer, environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Answer | None:
         path_info = header(environ, "PATH_INFO") or ""

@@ -3,7 +3,7 @@
 Strategy: ``fstat`` after each block. Shorter, or as long with another mtime: truncated or
 rewritten in place, and the response must break. Longer may be an append (a log), which does no
 harm, or a rewrite with something longer: the start of every block sent is kept in one checksum
-and read again before the last block goes out.
+and read again when the growth is first seen and before the last block goes out.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ class Watch:
         self._doubtful = doubtful
         self._samples = 0
 
-    def note(self, offset: int, block: bytes) -> None:
+    def note(self, offset: int, block: bytes, sent: Iterable[int]) -> None:
         """Take note of a block that was read and is about to be sent; more will follow.
+
+        Arguments:
+            offset: where it was read.
+            block: its bytes.
+            sent: the offsets of the blocks before it.
 
         Raises:
             FileChangedError: the file was truncated or rewritten.
         """
+        trusted = not self._doubtful
         self._check(offset, block)
+        if trusted and self._doubtful:
+            self._check_sent(sent)
         self._samples = zlib.crc32(block[:_SAMPLE], self._samples)
 
     def note_last(self, offset: int, block: bytes, sent: Iterable[int]) -> None:
-        """Take note of the last block; ``sent`` are the offsets of those before it.
-
-        Raises:
-            FileChangedError: the file was truncated or rewritten.
-        """
+        """Take note of the last block; arguments and errors as ``note``."""
         self._check(offset, block)
         if self._doubtful:
-            samples = 0
-            for earlier in sent:
-                samples = zlib.crc32(self._read(earlier, _SAMPLE), samples)
-            if samples != self._samples:
-                raise _changed()
+            self._check_sent(sent)
 
     def _check(self, offset: int, block: bytes) -> None:
         opened, now = self._opened, os.fstat(self._file.fileno())
@@ -65,6 +65,13 @@ class Watch:
                 raise _changed()
             self._doubtful = True
         if self._doubtful and self._read(offset, len(block)) != block:
+            raise _changed()
+
+    def _check_sent(self, sent: Iterable[int]) -> None:
+        samples = 0
+        for earlier in sent:
+            samples = zlib.crc32(self._read(earlier, _SAMPLE), samples)
+        if samples != self._samples:
             raise _changed()
 
     def _read(self, offset: int, size: int) -> bytes:

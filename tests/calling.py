@@ -1,0 +1,71 @@
+"""Call a WSGI app as a server would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+@dataclass
+class Result:
+    status: int
+    headers: dict[str, str]
+    blocks: list[bytes]
+    iterable: Iterable[bytes]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.blocks)
+
+
+def environ_of(path: str, method: str = "GET", **extra: Any) -> dict[str, Any]:
+    path, _, query = path.partition("?")
+    environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
+    setup_testing_defaults(environ)
+    environ["SCRIPT_NAME"] = ""
+    environ.update(extra)
+    return environ
+
+
+def start(app: WSGIApplication, environ: dict[str, Any]) -> Result:
+    """Call the app and leave the body unread."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        started.append((status, headers))
+        return lambda data: None
+
+    iterable = app(environ, start_response)
+    status, headers = started[0]
+    assert len({name for name, _ in headers}) == len(headers)
+    return Result(int(status[:3]), dict(headers), [], iterable)
+
+
+def call(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Result:
+    """Call the app, bare and through the validator, and read the body."""
+    checked = _read(start(validator(app), environ_of(path, method, **extra)))
+    bare = _read(start(app, environ_of(path, method, **extra)))
+    assert bare.status == checked.status
+    assert bare.headers.keys() == checked.headers.keys()
+    return bare
+
+
+def call_bare(app: WSGIApplication, environ: dict[str, Any]) -> Result:
+    """Call the app with an environ that the validator would not pass, and read the body."""
+    return _read(start(app, environ))
+
+
+def _read(result: Result) -> Result:
+    try:
+        result.blocks.extend(result.iterable)
+    finally:
+        close = getattr(result.iterable, "close", None)
+        if close is not None:
+            close()
+    return result

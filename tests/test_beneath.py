@@ -1,0 +1,196 @@
+"""Walkers: nobody is led out of the root."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from wsgistatic.beneath import DescriptorWalker, FollowingWalker, LinkMetError, PathWalker, Walker
+from wsgistatic.directory import OpenFile, _open_regular, _stat_readable
+
+T = TypeVar("T")
+Segments = tuple[str, ...]
+WALKERS = (DescriptorWalker, PathWalker)
+
+
+def read(walker: Walker, *segments: str) -> bytes:
+    with walker.visit(segments, _open_regular) as opened:
+        return opened.file.read()
+
+
+@pytest.fixture
+def links(site: Path) -> Path:
+    (site / "in.txt").symlink_to("hello.txt")
+    (site / "absolute.txt").symlink_to(site / "hello.txt")
+    (site / "chain.txt").symlink_to("in.txt")
+    (site / "subdir").symlink_to("sub")
+    (site / "sub" / "up.txt").symlink_to("../hello.txt")
+    (site / "out.txt").symlink_to("../secret.txt")
+    (site / "outdir").symlink_to("..")
+    (site / "dangling").symlink_to("nowhere")
+    (site / "loop").symlink_to("loop")
+    (site / "self").symlink_to(".")
+    (site / "out-and-in.txt").symlink_to("../site/hello.txt")
+    # A Kubernetes ConfigMap: names that begin with dots are behind the links, not in the URL.
+    (site / "..2026").mkdir()
+    (site / "..2026" / "config.json").write_text("{}")
+    (site / "..data").symlink_to("..2026")
+    (site / "config.json").symlink_to("..data/config.json")
+    return site
+
+
+INSIDE: list[tuple[Segments, bytes]] = [
+    (("hello.txt",), b"hello world\n"),
+    (("in.txt",), b"hello world\n"),
+    (("absolute.txt",), b"hello world\n"),
+    (("chain.txt",), b"hello world\n"),
+    (("subdir", "page.html"), b"<p>page</p>"),
+    (("sub", "up.txt"), b"hello world\n"),
+    (("self", "self", "hello.txt"), b"hello world\n"),
+    (("out-and-in.txt",), b"hello world\n"),
+    (("config.json",), b"{}"),
+]
+
+
+@pytest.mark.parametrize("walker", WALKERS)
+@pytest.mark.parametrize(("segments", "content"), INSIDE)
+def test_links_inside(
+    links: Path, walker: type[DescriptorWalker], segments: Segments, content: bytes
+) -> None:
+    assert read(walker(str(links), "inside"), *segments) == content
+
+
+@pytest.mark.parametrize("walker", WALKERS)
+@pytest.mark.parametrize(
+    "segments",
+    [("out.txt",), ("outdir", "secret.txt"), ("dangling",), ("loop",), ("loop", "x"),
+     ("hello.txt", "x"), ("none", "x"), ("outdir", "site", "hello.txt", "x")],
+)  # fmt: skip
+def test_misses(
+    links: Path, walker: type[DescriptorWalker], segments: Segments, open_descriptors: None
+) -> None:
+    with pytest.raises((FileNotFoundError, NotADirectoryError, OSError)) as caught:
+        read(walker(str(links), "inside"), *segments)
+    assert not isinstance(caught.value, (PermissionError, IsADirectoryError))
+
+
+@pytest.mark.parametrize("walker", WALKERS)
+@pytest.mark.parametrize("segments", [segments for segments, _ in INSIDE[1:]])
+def test_deny(links: Path, walker: type[DescriptorWalker], segments: Segments) -> None:
+    strict = walker(str(links), "deny")
+    with pytest.raises(FileNotFoundError):
+        read(strict, *segments)
+    assert read(strict, "hello.txt") == b"hello world\n"
+    assert read(strict, "sub", "page.html") == b"<p>page</p>"
+
+
+@pytest.mark.parametrize("walker", WALKERS)
+@pytest.mark.parametrize("segments", [(), ("self",), ("sub",), ("subdir",)])
+def test_directories(links: Path, walker: type[DescriptorWalker], segments: Segments) -> None:
+    with pytest.raises(IsADirectoryError):
+        walker(str(links), "inside").visit(segments, _stat_readable)
+
+
+def test_follow(links: Path) -> None:
+    walker = FollowingWalker(str(links))
+    assert read(walker, "out.txt") == b"canary"
+    assert read(walker, "outdir", "secret.txt") == b"canary"
+    with pytest.raises(FileNotFoundError):
+        read(walker, "dangling")
+
+
+@pytest.mark.parametrize("walker", WALKERS)
+def test_root_is_a_link_that_moves(
+    tmp_path: Path, site: Path, walker: type[DescriptorWalker]
+) -> None:
+    (tmp_path / "next").mkdir()
+    (tmp_path / "next" / "hello.txt").write_text("next")
+    current = tmp_path / "current"
+    current.symlink_to(site)
+    moving = walker(str(current), "inside")
+    assert read(moving, "hello.txt") == b"hello world\n"
+    (tmp_path / "new").symlink_to(tmp_path / "next")
+    (tmp_path / "new").rename(current)
+    assert read(moving, "hello.txt") == b"next"
+
+
+@pytest.mark.parametrize("walker", [DescriptorWalker, PathWalker, FollowingWalker])
+def test_a_name_that_stays_a_link_is_a_miss(site: Path, walker: type[DescriptorWalker]) -> None:
+    def always_a_link(name: str, dir_fd: int | None) -> OpenFile:
+        raise LinkMetError
+
+    arguments = (str(site),) if walker is FollowingWalker else (str(site), "inside")
+    with pytest.raises(FileNotFoundError):
+        walker(*arguments).visit(("hello.txt",), always_a_link)  # type: ignore[arg-type]
+
+
+def test_path_walker_closes_what_moved_meanwhile(site: Path, open_descriptors: None) -> None:
+    link = site / "flip.txt"
+    link.symlink_to("hello.txt")
+
+    def open_then_flip(name: str, dir_fd: int | None) -> OpenFile:
+        opened = _open_regular(name, dir_fd)
+        link.unlink()
+        link.symlink_to("../secret.txt")
+        return opened
+
+    with pytest.raises(FileNotFoundError):
+        PathWalker(str(site), "inside").visit(("flip.txt",), open_then_flip)
+
+
+def test_path_walker_looks_again(site: Path) -> None:
+    calls = 0
+
+    def stat_and_swap(name: str, dir_fd: int | None) -> os.stat_result:
+        nonlocal calls
+        calls += 1
+        status = os.stat(name)
+        if calls == 1:
+            (site / "hello.txt").rename(site / "moved.txt")
+            (site / "hello.txt").symlink_to("moved.txt")
+        return status
+
+    assert PathWalker(str(site), "inside").visit(("hello.txt",), stat_and_swap).st_size == 12
+    assert calls == 2
+
+
+@pytest.mark.parametrize("target", ["file", "directory"])
+def test_a_link_that_flips_never_shows_the_outside(
+    site: Path, target: str, open_descriptors: None
+) -> None:
+    outside = site.parent / "outside"
+    outside.mkdir()
+    (outside / "page.html").write_text("canary")
+    inside, beyond = ("sub/page.html", "../outside/page.html")
+    if target == "directory":
+        inside, beyond = "sub", "../outside"
+    names = ("flip", "page.html") if target == "directory" else ("flip",)
+    flip = site / "flip"
+    flip.symlink_to(inside)
+    done = threading.Event()
+
+    def keep_flipping() -> None:
+        while not done.is_set():
+            for goal in (beyond, inside):
+                (site / "next").symlink_to(goal)
+                (site / "next").rename(flip)
+
+    flipper = threading.Thread(target=keep_flipping)
+    flipper.start()
+    walker = DescriptorWalker(str(site), "inside")
+    seen = set()
+    try:
+        for _ in range(2000):
+            try:
+                seen.add(read(walker, *names))
+            except OSError as error:
+                seen.add(type(error))
+    finally:
+        done.set()
+        flipper.join()
+    assert seen <= {b"<p>page</p>", FileNotFoundError}
+    assert b"<p>page</p>" in seen

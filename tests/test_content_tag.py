@@ -1,0 +1,93 @@
+"""Entity tags from content: hashed once a version, in bounded memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import age
+from wsgistatic import content_tag
+from wsgistatic.content_tag import ContentTags
+from wsgistatic.directory import Directory, OpenFile
+
+
+class Opener:
+    def __init__(self, site: Path, name: str) -> None:
+        self.files = Directory(str(site)).resource((name,))
+        self.calls = 0
+        self.opened: list[OpenFile] = []
+
+    def __call__(self) -> OpenFile:
+        self.calls += 1
+        self.opened.append(self.files.open())
+        return self.opened[-1]
+
+    def close(self) -> None:
+        for opened in self.opened:
+            opened.close()
+
+
+def tag_of(tags: ContentTags, opener: Opener, settled: bool = True) -> str | None:
+    try:
+        return tags.tag(opener.files.stat(), settled, opener)
+    finally:
+        opener.close()
+
+
+def test_equal_bytes_have_equal_tags_whatever_the_times(site: Path) -> None:
+    (site / "copy.txt").write_bytes((site / "hello.txt").read_bytes())
+    tags = ContentTags()
+    first, second = tag_of(tags, Opener(site, "hello.txt")), tag_of(tags, Opener(site, "copy.txt"))
+    assert first == second
+    assert first is not None
+    assert first.startswith('"')
+    assert tag_of(tags, Opener(site, "digits.bin")) != first
+
+
+def test_a_version_is_hashed_once(site: Path) -> None:
+    tags, opener = ContentTags(), Opener(site, "hello.txt")
+    assert tag_of(tags, opener) == tag_of(tags, opener)
+    assert opener.calls == 1
+    (site / "hello.txt").write_bytes(b"HELLO WORLD\n")
+    age(site / "hello.txt")  # same size, same mtime: only ctime tells
+    tag_of(tags, opener)
+    assert opener.calls == 2
+
+
+def test_what_is_not_settled_is_not_kept(site: Path) -> None:
+    tags, opener = ContentTags(), Opener(site, "hello.txt")
+    assert tag_of(tags, opener, settled=False) == tag_of(tags, opener, settled=False)
+    assert opener.calls == 2
+
+
+def test_a_file_that_changed_since_its_status_has_no_tag(site: Path) -> None:
+    tags, opener = ContentTags(), Opener(site, "hello.txt")
+    status = opener.files.stat()
+    (site / "hello.txt").write_bytes(b"longer than it was")
+    assert tags.tag(status, True, opener) is None
+    opener.close()
+
+
+def test_memory_is_bounded(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_tag, "_KEPT", 2)
+    tags = ContentTags()
+    openers = [Opener(site, name) for name in ("hello.txt", "digits.bin", "empty.bin")]
+    for opener in (openers[0], openers[1], openers[0], openers[2]):
+        tag_of(tags, opener)  # the second is the one not used for longest
+    tag_of(tags, openers[0])
+    tag_of(tags, openers[1])
+    assert [opener.calls for opener in openers] == [1, 2, 1]
+
+
+def test_the_file_is_hashed_from_its_start(site: Path) -> None:
+    tags, opener = ContentTags(), Opener(site, "digits.bin")
+
+    def opened_in_the_middle() -> OpenFile:
+        opened = opener()
+        opened.file.seek(500)
+        return opened
+
+    middle = tags.tag(opener.files.stat(), False, opened_in_the_middle)
+    opener.close()
+    assert middle == tag_of(tags, opener)

@@ -1,0 +1,188 @@
+"""Directory: only regular files that can be read exist."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import age
+from wsgistatic import directory as directory_module
+from wsgistatic.beneath import LinkMetError
+from wsgistatic.directory import Directory, single_file
+
+
+def test_open_is_unbuffered_and_knows_its_handle(site: Path) -> None:
+    with Directory(str(site)).open(("hello.txt",)) as opened:
+        assert opened.status == os.fstat(opened.file.fileno())
+        assert opened.file.read() == b"hello world\n"
+        assert opened.status.st_size == 12
+        assert not os.get_inheritable(opened.file.fileno())
+    assert opened.file.closed
+
+
+def test_stat_opens_no_file(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    real_open = os.open
+
+    def record(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        descriptor = real_open(path, flags, *args, **options)
+        opened.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        return descriptor
+
+    monkeypatch.setattr(os, "open", record)
+    assert Directory(str(site)).stat(("sub", "page.html")).st_size == 11
+    assert opened == [True, True]
+
+
+@pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
+def test_special_files_are_misses_without_blocking(site: Path, symlinks: Any) -> None:
+    os.mkfifo(site / "pipe")
+    listener = socket.socket(socket.AF_UNIX)
+    os.chdir(site)
+    listener.bind("socket")
+    try:
+        files = Directory(str(site), symlinks)
+        for name in ("pipe", "socket"):
+            for look in (files.open, files.stat):
+                with pytest.raises(FileNotFoundError):
+                    look((name,))
+    finally:
+        listener.close()
+        os.chdir("/")
+
+
+def test_device_through_a_link_is_a_miss(site: Path) -> None:
+    (site / "zero").symlink_to("/dev/zero")
+    with pytest.raises(FileNotFoundError):
+        Directory(str(site), "follow").open(("zero",))
+
+
+def test_a_directory_says_so(site: Path) -> None:
+    for symlinks in ("inside", "follow", "deny"):
+        files = Directory(str(site), symlinks)  # type: ignore[arg-type]
+        for segments in ((), ("sub",)):
+            with pytest.raises(IsADirectoryError):
+                files.open(segments)
+            with pytest.raises(IsADirectoryError):
+                files.stat(segments)
+
+
+def test_unreadable_file(public_directory: Path, ordinary_user: None) -> None:
+    path = public_directory / "private.txt"
+    os.seteuid(0) if os.getuid() == 0 else None
+    path.write_text("x")
+    path.chmod(0)
+    os.seteuid(65534) if os.getuid() == 0 else None
+    files = Directory(str(public_directory))
+    for look in (files.open, files.stat):
+        with pytest.raises(PermissionError):
+            look(("private.txt",))
+
+
+def test_directory_with_search_permission_only(public_directory: Path, ordinary_user: None) -> None:
+    if os.getuid() == 0:
+        os.seteuid(0)
+    closed = public_directory / "closed"
+    closed.mkdir()
+    (closed / "a.txt").write_text("a")
+    closed.chmod(0o711 if os.getuid() == 0 else 0o111)
+    if os.getuid() == 0:
+        os.seteuid(65534)
+    with Directory(str(public_directory)).open(("closed", "a.txt")) as opened:
+        assert opened.file.read() == b"a"
+
+
+def test_out_of_descriptors(site: Path, open_descriptors: None) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    for spare in range(2):  # at the root, and below it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files") as caught:
+                Directory(str(site)).open(("sub", "page.html"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert caught.value.errno == errno.EMFILE
+
+
+def test_a_file_that_becomes_a_link_before_open(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    path = site / "hello.txt"
+    real_open = os.open
+
+    def swap_then_open(name: Any, flags: int, **options: Any) -> int:
+        path.unlink()
+        path.symlink_to("../secret.txt")
+        return real_open(name, flags, **options)
+
+    monkeypatch.setattr(directory_module.os, "open", swap_then_open)
+    with pytest.raises(LinkMetError):
+        directory_module._open_regular(str(path), None)
+
+
+def test_a_file_that_becomes_a_directory_before_open(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    path = site / "hello.txt"
+    real_open = os.open
+
+    def swap_then_open(name: Any, flags: int, **options: Any) -> int:
+        path.rename(site / "away")
+        os.mkfifo(path)
+        return real_open(name, flags, **options)
+
+    monkeypatch.setattr(directory_module.os, "open", swap_then_open)
+    with pytest.raises(FileNotFoundError):
+        directory_module._open_regular(str(path), None)
+
+
+def test_a_file_that_goes_before_open(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = site / "hello.txt"
+    real_open = os.open
+
+    def remove_then_open(name: Any, flags: int, **options: Any) -> int:
+        path.unlink()
+        return real_open(name, flags, **options)
+
+    monkeypatch.setattr(directory_module.os, "open", remove_then_open)
+    with pytest.raises(FileNotFoundError):
+        directory_module._open_regular(str(path), None)
+
+
+def test_single_file_follows_links(site: Path) -> None:
+    link = site / "out.txt"
+    link.symlink_to("../secret.txt")
+    file = single_file(str(link))
+    assert file.path == str(link)
+    assert file.stat().st_size == 6
+    with file.open() as opened:
+        assert opened.file.read() == b"canary"
+
+
+def test_resource_is_looked_up_each_time(site: Path) -> None:
+    later = Directory(str(site)).resource(("later.txt",))
+    with pytest.raises(FileNotFoundError):
+        later.stat()
+    (site / "later.txt").write_text("now")
+    age(site / "later.txt")
+    assert later.stat().st_size == 3
+    assert later.path == str(site / "later.txt")
+
+
+def test_without_descriptor_walk(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_module, "HAS_DESCRIPTOR_WALK", False)
+    (site / "out.txt").symlink_to("../secret.txt")
+    files = Directory(str(site))
+    with files.open(("sub", "page.html")) as opened:
+        assert opened.file.read() == b"<p>page</p>"
+    with pytest.raises(FileNotFoundError):
+        files.open(("out.txt",))

@@ -1,0 +1,89 @@
+"""Wrong options are errors at construction that name option, value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgistatic import FileApp, StaticFiles
+
+SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"cache_control": 5}, TypeError, "cache_control must be a str, not 5"),
+    ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
+    ({"allow_origin": "a\nb"}, ValueError, r"allow_origin must be .* not 'a\\nb'"),
+    ({"nosniff": "yes"}, TypeError, "nosniff must be True or False, not 'yes'"),
+    ({"media_types": ["x"]}, TypeError, r"media_types must map .* not be \['x'\]"),
+    ({"media_types": {"": "a/b"}}, ValueError, "media_types has the key ''"),
+    ({"media_types": {".x": "text"}}, ValueError, "media_types has the value 'text' for '.x'"),
+    ({"charset": "utf 8"}, ValueError, "charset must be .* not 'utf 8'"),
+    ({"charset": 8}, ValueError, "charset must be .* not 8"),
+    ({"etag": "md5"}, ValueError, "etag must be one of 'stat', 'content', None, not 'md5'"),
+    ({"etag": 0}, ValueError, "etag must be one of .* not 0"),
+    ({"block_size": 0}, ValueError, "block_size must be at least 1, not 0"),
+    ({"block_size": "64k"}, TypeError, "block_size must be an integer of at least 1, not '64k'"),
+    ({"block_size": True}, TypeError, "block_size must be an integer .* not True"),
+    ({"max_ranges": -1}, ValueError, "max_ranges must be at least 0, not -1"),
+    ({"file_wrapper": 1}, TypeError, "file_wrapper must be True or False or None, not 1"),
+    ({"no_such_option": 1}, TypeError, "no_such_option"),
+]
+STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"prefix": 5}, TypeError, "prefix must be a str .* not 5"),
+    ({"prefix": "https://cdn.example/static/"}, ValueError, "prefix must be a URL path"),
+    ({"index": 5}, TypeError, "index must be a file name or None, not 5"),
+    ({"index": "a/b.html"}, ValueError, "index must be a file name .* not 'a/b.html'"),
+    ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
+    ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
+    ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "message"), SHARED + STATIC_ONLY)
+def test_static_files(
+    site: Path, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        StaticFiles(None, site, **options)
+
+
+@pytest.mark.parametrize(("options", "error", "message"), SHARED)
+def test_file_app(
+    site: Path, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        FileApp(site / "hello.txt", **options)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [(5, TypeError), (b"x", TypeError), ("", ValueError), ("a\0b", ValueError)]
+)
+def test_paths(path: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="directory must be a path"):
+        StaticFiles(None, path)
+    with pytest.raises(error, match="path must be a path"):
+        FileApp(path)
+
+
+class BytesPath:
+    def __fspath__(self) -> bytes:
+        return b"/tmp"
+
+
+def test_a_path_of_bytes() -> None:
+    with pytest.raises(TypeError, match="directory must be a path of text"):
+        StaticFiles(None, BytesPath())  # type: ignore[arg-type]
+
+
+def test_directory_must_exist(site: Path) -> None:
+    with pytest.raises(ValueError, match=r"directory must be an existing .*nowhere"):
+        StaticFiles(None, site / "nowhere")
+    with pytest.raises(ValueError, match=r"directory must be an existing .*hello\.txt"):
+        StaticFiles(None, site / "hello.txt")
+    StaticFiles(None, site / "nowhere", check_dir=False)
+
+
+def test_app_must_be_callable(site: Path) -> None:
+    with pytest.raises(TypeError, match="app must be a WSGI app or None, not 'app'"):
+        StaticFiles("app", site)  # type: ignore[arg-type]

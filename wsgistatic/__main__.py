@@ -1,0 +1,152 @@
+"""``python -m wsgistatic [DIR]``: serve a folder."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from wsgistatic.access import AccessLog
+from wsgistatic.body import DEFAULT_BLOCK_SIZE
+from wsgistatic.middleware import StaticFiles
+from wsgistatic.ranges import DEFAULT_MAX_RANGES
+from wsgistatic.servers import SERVERS, BoundServer, default_server
+
+_CLEAN, _FAILED = 0, 1
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a folder until interrupted; give the exit status."""
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    directory, prefix = options.pop("directory"), options.pop("prefix")
+    host, port, name = options.pop("host"), options.pop("port"), options.pop("server")
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    try:
+        app = StaticFiles(None, directory, prefix, **options)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+    logged = AccessLog(app, lambda line: print(line, flush=True))
+    try:
+        server = SERVERS[name](logged, host, port)
+    except ImportError:
+        return _fail(f"{name} is not installed: pip install {name}")
+    except OSError as error:
+        return _fail(_why_not_bound(error, host, port))
+    _announce(server, host, directory, prefix)
+    return _serve(server)
+
+
+def _serve(server: BoundServer) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        print("Stopped.", flush=True)
+    finally:
+        server.stop()
+    return _CLEAN
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
+    shown = "localhost" if host in _EVERY_ADDRESS else f"[{host}]" if ":" in host else host
+    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
+    url = f"http://{shown}:{server.port}{path}"
+    print(f"Serving {os.path.abspath(directory)} at {url} with {server.name}. Ctrl-C stops.")
+    if server.name == "wsgiref":
+        print(
+            "wsgiref closes the connection after each request; for a better server: "
+            "pip install cheroot"
+        )
+    sys.stdout.flush()
+
+
+def _why_not_bound(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE or "in use" in str(error):
+        return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
+    return f"cannot listen on {host}, port {port}: {error.strerror or error}"
+
+
+def _fail(message: str) -> int:
+    print(f"wsgistatic: {message}", file=sys.stderr)
+    return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m wsgistatic",
+        description="Serve a folder over HTTP, with ranges, validators and preconditions.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("directory", nargs="?", default=".", metavar="DIR", help="the folder")
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for every one")
+    add("--port", type=_port, default=8000, help="port to listen on; 0 for any free one")
+    add("--server", choices=sorted(SERVERS), default=default_server(), help="who serves")
+    add("--prefix", default="/", help="URL path of the folder")
+    add("--index", type=_text_or_none, default="index.html", help="file for a directory, or none")
+    add("--cache-control", type=_text_or_none, default="no-cache", help="its value, or none")
+    add("--allow-origin", default=None, metavar="ORIGIN", help="Access-Control-Allow-Origin")
+    add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
+    add(
+        "--media-types",
+        action=_MediaTypes,
+        default={},
+        metavar="NAME=TYPE",
+        help="media type of an extension or a file name; may be repeated",
+    )
+    add("--charset", type=_text_or_none, default="utf-8", help="charset of text types, or none")
+    add("--etag", type=_text_or_none, default="stat", help="stat, content or none")
+    add("--symlinks", choices=("inside", "follow", "deny"), default="inside", help="policy")
+    add("--dotfiles", action=argparse.BooleanOptionalAction, default=False, help="serve dotfiles")
+    add("--block-size", type=int, default=DEFAULT_BLOCK_SIZE, help="bytes read at a time")
+    add("--max-ranges", type=int, default=DEFAULT_MAX_RANGES, help="more ranges are ignored")
+    add(
+        "--file-wrapper",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="use the server's wsgi.file_wrapper",
+    )
+    return parser
+
+
+class _MediaTypes(argparse.Action):
+    """Collects NAME=TYPE pairs in a dict."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        name, equals, media_type = values.partition("=")
+        if not equals:
+            parser.error(f"{option_string} takes NAME=TYPE, not {values!r}")
+        known = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, {**known, name: media_type})
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text}")
+    return port
+
+
+def _text_or_none(text: str) -> str | None:
+    return None if text.lower() == "none" else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
