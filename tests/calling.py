@@ -24,7 +24,7 @@ class Result:
         return b"".join(self.blocks)
 
 
-def environ_of(path: str, method: str = "GET", **extra: Any) -> dict[str, Any]:
+def environ_of(path: str, /, method: str = "GET", **extra: Any) -> dict[str, Any]:
     path, _, query = path.partition("?")
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
     setup_testing_defaults(environ)

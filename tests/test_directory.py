@@ -66,7 +66,7 @@ def test_device_through_a_link_is_a_miss(site: Path) -> None:
 
 def test_a_directory_says_so(site: Path) -> None:
     for symlinks in ("inside", "follow", "deny"):
-        files = Directory(str(site), symlinks)  # type: ignore[arg-type]
+        files = Directory(str(site), symlinks)
         for segments in ((), ("sub",)):
             with pytest.raises(IsADirectoryError):
                 files.open(segments)
@@ -124,7 +124,7 @@ def test_a_file_that_becomes_a_link_before_open(
         path.symlink_to("../secret.txt")
         return real_open(name, flags, **options)
 
-    monkeypatch.setattr(directory_module.os, "open", swap_then_open)
+    monkeypatch.setattr(os, "open", swap_then_open)
     with pytest.raises(LinkMetError):
         directory_module._open_regular(str(path), None)
 
@@ -140,7 +140,7 @@ def test_a_file_that_becomes_a_directory_before_open(
         os.mkfifo(path)
         return real_open(name, flags, **options)
 
-    monkeypatch.setattr(directory_module.os, "open", swap_then_open)
+    monkeypatch.setattr(os, "open", swap_then_open)
     with pytest.raises(FileNotFoundError):
         directory_module._open_regular(str(path), None)
 
@@ -153,7 +153,7 @@ def test_a_file_that_goes_before_open(site: Path, monkeypatch: pytest.MonkeyPatc
         path.unlink()
         return real_open(name, flags, **options)
 
-    monkeypatch.setattr(directory_module.os, "open", remove_then_open)
+    monkeypatch.setattr(os, "open", remove_then_open)
     with pytest.raises(FileNotFoundError):
         directory_module._open_regular(str(path), None)
 

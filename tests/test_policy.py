@@ -43,9 +43,9 @@ def test_a_callable_that_fails_costs_caching_only(
 
 @pytest.mark.parametrize("value", ["", "a\r\nb", "a\nb", "a\0b", " a", "a ", "\u20ac", "\x7f"])
 def test_values_that_are_no_header(value: str) -> None:
-    with pytest.raises(ValueError, match="cache_control must be .* not "):
+    with pytest.raises(ValueError, match=r"cache_control must be .* not "):
         HeaderPolicy(value, True, None)
-    with pytest.raises(ValueError, match="allow_origin must be .* not "):
+    with pytest.raises(ValueError, match=r"allow_origin must be .* not "):
         HeaderPolicy(None, True, value)
 
 

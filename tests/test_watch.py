@@ -45,6 +45,12 @@ def rewrite(path: Path) -> None:
     path.write_bytes(b"n" * SIZE)
 
 
+def rewrite_with_the_same_times(path: Path) -> None:
+    before = path.stat()
+    path.write_bytes(b"n" * SIZE)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def rewrite_longer(path: Path) -> None:
     path.write_bytes(b"n" * (SIZE + 500))
 
@@ -72,7 +78,17 @@ def change_mode(path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", range(4))
-@pytest.mark.parametrize("change", [truncate, truncate_to_nothing, rewrite, rewrite_longer, shift])
+@pytest.mark.parametrize(
+    "change",
+    [
+        truncate,
+        truncate_to_nothing,
+        rewrite,
+        rewrite_with_the_same_times,
+        rewrite_longer,
+        shift,
+    ],
+)
 def test_broken_when_truncated_or_rewritten(path: Path, change: Change, after: int) -> None:
     body = body_of(path)
     sent = [next(body) for _ in range(after)]
@@ -93,13 +109,15 @@ def test_whole_when_grown_or_replaced(path: Path, change: Change, after: int) ->
     assert b"".join(sent) == OLD_CONTENT
 
 
-def test_a_change_that_the_clock_does_not_show(path: Path) -> None:
+def test_a_change_that_the_clock_does_not_show(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Same size and same mtime: what a rewrite within one tick of the kernel's clock looks like.
-    before = path.stat()
+    watch_everything = body_of(path, doubtful=True)
+    assert b"".join(watch_everything) == OLD_CONTENT
     body = body_of(path, doubtful=True)
     sent = [next(body), next(body)]
+    opened = os.fstat(body._file.fileno())
     path.write_bytes(b"n" * SIZE)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    monkeypatch.setattr(os, "fstat", lambda descriptor: opened)
     with pytest.raises(FileChangedError):
         sent.extend(body)
 
@@ -137,3 +155,15 @@ def test_content_that_changes_between_two_reads(path: Path) -> None:
         file.write(b"and more")
     with pytest.raises(FileChangedError):
         sent.extend(body)
+
+
+def test_a_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = path.stat()
+
+    def rewrite_unseen(descriptor: int) -> os.stat_result:
+        path.write_bytes(b"n" * SIZE)
+        return opened
+
+    monkeypatch.setattr(os, "fstat", rewrite_unseen)
+    with open(path, "rb", buffering=0) as file, pytest.raises(FileChangedError):
+        BlockIterator(file, 0, SIZE, BLOCK, Watch(file, opened, doubtful=True))

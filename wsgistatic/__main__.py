@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from wsgistatic.access import AccessLog
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory, prefix = options.pop("directory"), options.pop("prefix")
     host, port, name = options.pop("host"), options.pop("port"), options.pop("server")
     logging.basicConfig(format="%(levelname)s: %(message)s")
+    if not os.path.isdir(directory):
+        return _fail(f"there is no folder {directory}")
     try:
         app = StaticFiles(None, directory, prefix, **options)
     except (TypeError, ValueError) as error:
@@ -45,12 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(server: BoundServer) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        server.serve()
-    except KeyboardInterrupt:
-        print("Stopped.", flush=True)
-    finally:
-        server.stop()
+    with suppress(KeyboardInterrupt):
+        try:
+            server.serve()
+        finally:
+            server.stop()
+    print("Stopped.", flush=True)
     return _CLEAN
 
 

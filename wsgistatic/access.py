@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from wsgistatic.paths import quote_path
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -45,9 +47,7 @@ _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def _target(environ: WSGIEnvironment) -> str:
-    path = quote(
-        (environ.get("PATH_INFO") or "/").encode("latin-1", "replace"), safe="/:@!$&'()*+,;="
-    )
+    path = quote_path(environ.get("PATH_INFO") or "/")
     query = environ.get("QUERY_STRING")
     return f"{path}?{query}" if query else path
 

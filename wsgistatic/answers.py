@@ -115,10 +115,7 @@ class Responder:
     def error(self, code: int, *headers: tuple[str, str]) -> Answer:
         """Make a short plain answer that says no more than its status does."""
         error = status_map[code]
-        text = f"{code} {error.title}\n"
-        if error.explanation:
-            text += f"\n{' '.join(error.explanation.split())}\n"
-        body = text.encode()
+        body = f"{code} {error.title}\n\n{' '.join(error.explanation.split())}".encode() + b"\n"
         about = [_PLAIN, ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
         return Answer(f"{code} {error.title}", [*about, *headers, *self._policy.common], [body])
 

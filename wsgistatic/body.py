@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import chain, takewhile
 from typing import BinaryIO
 
 from wsgistatic.multipart import Multipart
@@ -79,8 +80,12 @@ class _FileBody(ABC):
 
     def _content(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the blocks of one range; keep no reference to a block that was handed out."""
+        for offset, size in self._steps(start, stop):
+            yield self._read(offset, size)
+
+    def _steps(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         for offset in range(start, stop, self._block_size):
-            yield self._read(offset, min(self._block_size, stop - offset))
+            yield offset, min(self._block_size, stop - offset)
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
@@ -90,7 +95,7 @@ class _FileBody(ABC):
         self._unread -= size
         if self._watch is not None:
             note = self._watch.note if self._unread else self._watch.note_last
-            note(offset, block, self._offsets_before(offset))
+            note(offset, block, self._steps_before(offset))
         return block
 
     def _read_on(self, block: bytes, size: int) -> bytes:
@@ -103,12 +108,9 @@ class _FileBody(ABC):
             pieces.append(self._file.read(size))
         raise FileChangedError("the file ended before its length")
 
-    def _offsets_before(self, last: int) -> Iterator[int]:
-        for start, stop in self._ranges:
-            for offset in range(start, stop, self._block_size):
-                if offset == last:
-                    return
-                yield offset
+    def _steps_before(self, last: int) -> Iterator[tuple[int, int]]:
+        steps = chain.from_iterable(self._steps(start, stop) for start, stop in self._ranges)
+        return takewhile(lambda step: step[0] != last, steps)
 
 
 class BlockIterator(_FileBody):

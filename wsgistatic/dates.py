@@ -51,22 +51,21 @@ def parse_http_date(value: str, now: float) -> int | None:
     year, day, hour, minute, second = (
         int(match[field]) for field in ("year", "day", "hour", "minute", "second")
     )
+    date = (year, _MONTHS.index(match["month"]) + 1, day, hour, minute, second)
     if len(match["year"]) == 2:
-        year = _full_year(year, datetime.fromtimestamp(now, timezone.utc).year)
-    month = _MONTHS.index(match["month"]) + 1
+        date = (_full_year(date, now), *date[1:])
     try:
-        datetime(year, month, day, hour, minute, min(second, 59))
+        datetime(*date[:5], second=min(second, 59))
     except ValueError:
         return None
-    if second > _LEAP_SECOND:
-        return None
-    return timegm((year, month, day, hour, minute, second))
+    return timegm(date) if second <= _LEAP_SECOND else None
 
 
-def _full_year(two_digits: int, this_year: int) -> int:
+def _full_year(date: tuple[int, ...], now: float) -> int:
     # 5.6.7: "a timestamp that appears to be more than 50 years in the future" is in the past.
-    year = this_year - this_year % 100 + two_digits
-    return year - 100 if year > this_year + 50 else year
+    this_year, *since = datetime.fromtimestamp(now, timezone.utc).timetuple()[:6]
+    year = this_year - this_year % 100 + date[0]
+    return year - 100 if (year, *date[1:]) > (this_year + 50, *since) else year
 
 
 def format_http_date(seconds: int) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from wsgistatic.answers import Responder, header, send
 from wsgistatic.directory import single_file
 from wsgistatic.options import FileOptions, check_path
+from wsgistatic.paths import quote_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -45,7 +45,7 @@ class FileApp:
         else:
             url = (header(environ, "SCRIPT_NAME") or "") + (header(environ, "PATH_INFO") or "")
             try:
-                found = responder.respond(environ, self._resource, quote(url, errors="replace"))
+                found = responder.respond(environ, self._resource, quote_path(url))
             except IsADirectoryError:
                 found = None
             answer = found or responder.error(404)

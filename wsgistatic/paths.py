@@ -22,7 +22,7 @@ _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0
 # Separators, drives and streams, wildcards, control characters.
 _WINDOWS_RESERVED = re.compile(r'[\\:*?"<>|\x00-\x1f]')
 # A generated 8.3 alias: GIT~1 is another name of .git.
-_WINDOWS_SHORT_NAME = re.compile(r"[^.]{1,8}(?<=~[0-9])(?:\.[^.]{0,3})?")
+_WINDOWS_SHORT_NAME = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9]+(?:\.[^.]{0,3})?")
 
 WELL_KNOWN = ".well-known"  # RFC 8615: public by definition
 
@@ -118,7 +118,7 @@ def directory_location(script_name: str, path_info: str, query: str) -> str:
     It can never name another host (RFC 3986 4.2: a reference that begins with two slashes does;
     browsers take a backslash for a slash): leading slashes become one, the rest is quoted.
     """
-    path = quote(_wire_bytes(script_name + path_info), safe=_PCHAR)
+    path = quote_path(script_name + path_info)
     location = "/" + path.strip("/") + "/" if path.strip("/") else "/"
     if query:
         location += "?" + quote(_wire_bytes(query), safe=_QUERY)
@@ -130,7 +130,12 @@ def url_path(prefix: str, path: SplitPath) -> str:
     names = [quote(os.fsencode(segment), safe=_PCHAR) for segment in path.segments]
     if path.is_directory:
         names.append("")
-    return "/".join([quote(prefix.encode("latin-1"), safe=_PCHAR), *names])
+    return "/".join([quote_path(prefix), *names])
+
+
+def quote_path(path: str) -> str:
+    """Percent-encode a path of PEP 3333 text."""
+    return quote(_wire_bytes(path), safe=_PCHAR)
 
 
 def _wire_bytes(text: str) -> bytes:

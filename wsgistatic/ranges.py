@@ -19,7 +19,6 @@ DEFAULT_MAX_RANGES = 200
 # ASCII (RFC 5234 B.1): \d would take other scripts' digits.
 _RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
 _OWS = " \t"
-_MISPLACED_SPACE = re.compile(r"[ \t]+[^ \t,]")  # the grammar has none between "=" and a range
 
 
 def get_ranges(
@@ -44,7 +43,7 @@ def get_ranges(
     unit, equals, range_set = header.strip(_OWS).partition("=")
     # 14.1: "Range units ... are case-insensitive"; 14.2: "An origin server MUST ignore a Range
     # header field that contains a range unit it does not understand."
-    if not equals or unit.lower() != "bytes" or _MISPLACED_SPACE.match(range_set):
+    if not equals or unit.lower() != "bytes":
         return None
     specs = 0
     ranges: list[ByteRange] = []

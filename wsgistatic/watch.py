@@ -2,8 +2,9 @@
 
 Strategy: ``fstat`` after each block. Shorter, or as long with another mtime: truncated or
 rewritten in place, and the response must break. Longer may be an append (a log), which does no
-harm, or a rewrite with something longer: the start of every block sent is kept in one checksum
-and read again when the growth is first seen and before the last block goes out.
+harm, or a rewrite with something longer; a new ctime alone may be a rename, or a rewrite whose
+mtime was put back. So the start of every block sent is kept in one checksum, and read again when
+such a change is first seen and before the last block goes out.
 """
 
 from __future__ import annotations
@@ -32,16 +33,18 @@ class Watch:
     def __init__(self, file: FileIO, opened: os.stat_result, doubtful: bool) -> None:
         self._file = file
         self._opened = opened
+        self._times_and_size = (opened.st_mtime_ns, opened.st_size, opened.st_ctime_ns)
         self._doubtful = doubtful
+        self._started = False
         self._samples = 0
 
-    def note(self, offset: int, block: bytes, sent: Iterable[int]) -> None:
+    def note(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
         """Take note of a block that was read and is about to be sent; more will follow.
 
         Arguments:
             offset: where it was read.
             block: its bytes.
-            sent: the offsets of the blocks before it.
+            sent: offset and size of each block before it.
 
         Raises:
             FileChangedError: the file was truncated or rewritten.
@@ -50,9 +53,10 @@ class Watch:
         self._check(offset, block)
         if trusted and self._doubtful:
             self._check_sent(sent)
+        self._started = True
         self._samples = zlib.crc32(block[:_SAMPLE], self._samples)
 
-    def note_last(self, offset: int, block: bytes, sent: Iterable[int]) -> None:
+    def note_last(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
         """Take note of the last block; arguments and errors as ``note``."""
         self._check(offset, block)
         if self._doubtful:
@@ -60,17 +64,19 @@ class Watch:
 
     def _check(self, offset: int, block: bytes) -> None:
         opened, now = self._opened, os.fstat(self._file.fileno())
-        if now.st_mtime_ns != opened.st_mtime_ns or now.st_size != opened.st_size:
-            if now.st_size <= opened.st_size:
+        if (now.st_mtime_ns, now.st_size, now.st_ctime_ns) != self._times_and_size:
+            rewritten = now.st_size == opened.st_size and now.st_mtime_ns != opened.st_mtime_ns
+            # With nothing sent there is nothing to compare: look at the file anew.
+            if now.st_size < opened.st_size or rewritten or not self._started:
                 raise _changed()
             self._doubtful = True
         if self._doubtful and self._read(offset, len(block)) != block:
             raise _changed()
 
-    def _check_sent(self, sent: Iterable[int]) -> None:
+    def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
         samples = 0
-        for earlier in sent:
-            samples = zlib.crc32(self._read(earlier, _SAMPLE), samples)
+        for earlier, size in sent:
+            samples = zlib.crc32(self._read(earlier, min(size, _SAMPLE)), samples)
         if samples != self._samples:
             raise _changed()
 

@@ -1,0 +1,357 @@
+"""What RFC 9110 says that a static file server answers, and a strict client to ask with.
+
+Nothing here comes from the package under test: the oracle is written from the RFC's text
+(section numbers are RFC 9110's), the multipart parser from RFC 2046 section 5.1.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import WSGIWarning, validator
+
+Environ = dict[str, Any]
+Headers = dict[str, str]
+Wsgi = Callable[..., Iterable[bytes]]
+Pair = tuple[int, int]
+
+KNOWN_METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PATCH", "PUT", "DELETE", "TRACE")
+NOT_IN_304 = {"content-length", "content-type", "content-range", "last-modified"}
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"}
+SLACK = 4096  # a multipart answer may be that much larger than the whole
+
+
+# ---- the client ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    blocks: list[bytes]
+    sized: bool  # the body had a length, from which wsgiref would make a Content-Length
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.blocks)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Header fields by lower-case name; none of ours may come twice."""
+        names = [name.lower() for name, _ in self.headers]
+        assert len(set(names)) == len(names), names
+        return {name.lower(): value for name, value in self.headers}
+
+
+def make_environ(
+    path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
+) -> Environ:
+    """Build an environ; `extra` are further CGI variables as they are."""
+    environ: Environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path}
+    environ["QUERY_STRING"] = ""
+    for name, value in (headers or {}).items():
+        environ["HTTP_" + name.upper().replace("-", "_")] = value
+    environ.update(extra)
+    setup_testing_defaults(environ)
+    return environ
+
+
+def call(app: Wsgi, environ: Environ) -> Answer:
+    """Ask as a server does: iterate, close, and hold the app to PEP 3333's types."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        assert type(status) is str
+        assert type(headers) is list
+        assert all(type(name) is str and type(value) is str for name, value in headers), headers
+        started.append((status, list(headers)))
+        return lambda data: None
+
+    result = app(environ, start_response)
+    try:
+        blocks = list(result)
+    finally:
+        if hasattr(result, "close"):
+            result.close()
+    assert len(started) == 1, "start_response must be called once"
+    assert all(type(block) is bytes for block in blocks)
+    status, headers = started[0]
+    assert re.fullmatch(r"[1-5][0-9][0-9] [ -~]+", status), status
+    return Answer(int(status[:3]), headers, blocks, hasattr(result, "__len__"))
+
+
+def ask(
+    app: Wsgi, path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
+) -> Answer:
+    """Ask bare, and again under wsgiref's validator where it takes such an environ."""
+    environ = make_environ(path, method, headers, **extra)
+    answer = call(app, environ)
+    check_framing(answer, method)
+    script_name = environ["SCRIPT_NAME"]
+    if path[:1] == "/" and (not script_name or (script_name[0] == "/" and script_name != "/")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error" if method in KNOWN_METHODS else "ignore", WSGIWarning)
+            validated = call(validator(app), make_environ(path, method, headers, **extra))
+        assert validated.status == answer.status
+        assert validated.fields.keys() == answer.fields.keys()
+        assert len(validated.body) == len(answer.body)
+    return answer
+
+
+def check_framing(answer: Answer, method: str) -> None:
+    """Check what every answer needs: clean ASCII fields, an exact length, nothing hop-by-hop."""
+    fields = answer.fields
+    for name, value in answer.headers:
+        assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name), name
+        assert re.fullmatch(r"[ -~]*", value), (name, value)
+        assert value == value.strip(), (name, value)
+    assert not HOP_BY_HOP & fields.keys()
+    assert answer.blocks, "an empty body is [b''], some servers cannot take []"
+    if answer.status == 304:
+        assert not {"content-length", "content-type"} & fields.keys()
+        assert not answer.sized
+        assert answer.body == b""
+    elif method == "HEAD":
+        assert re.fullmatch("0|[1-9][0-9]*", fields["content-length"])
+        assert answer.blocks == [b""]
+    else:
+        assert fields["content-length"] == str(len(answer.body))
+
+
+# ---- multipart/byteranges (14.6; RFC 2046 5.1) -------------------------------------------------
+
+
+def boundary_of(answer: Answer) -> bytes:
+    """Find the boundary; GDAL knows the field in exactly this spelling only."""
+    value = dict(answer.headers)["Content-Type"]
+    bchars = "[0-9A-Za-z'()+_,./:=? -]{1,70}"
+    match = re.fullmatch(rf'multipart/byteranges; boundary=("?)({bchars})\1', value)
+    assert match is not None, value
+    assert not match[2].endswith(" "), value
+    # Outside quotes a parameter value is a token (5.6.6).
+    assert match[1] or re.fullmatch(r"[0-9A-Za-z'+_.-]+", match[2]), value
+    return match[2].encode("ascii")
+
+
+def parse_multipart(body: bytes, boundary: bytes) -> list[tuple[dict[str, str], bytes]]:
+    """Read CRLF--boundary, part heads, an empty line, content, and the closing delimiter."""
+    delimiter = b"\r\n--" + boundary
+    before, *pieces, last = body.split(delimiter)
+    assert before == b"", "zsync needs the CRLF before the first boundary"
+    assert last in (b"--", b"--\r\n"), last
+    parts = []
+    for piece in pieces:
+        assert piece.startswith(b"\r\n"), piece[:20]
+        head, empty_line, content = piece[2:].partition(b"\r\n\r\n")
+        assert empty_line, piece[:80]
+        fields: dict[str, str] = {}
+        for line in head.decode("ascii").split("\r\n"):
+            name, colon, value = line.partition(":")
+            assert colon, line
+            assert name.lower() in {"content-type", "content-range"} - fields.keys(), line
+            fields[name.lower()] = value.strip(" \t")
+        parts.append((fields, content))
+    return parts
+
+
+MULTIPART = [0, 0]  # length of this server's boundary, and of what follows the last one
+
+
+def learn_multipart(app: Wsgi, path: str, size: int) -> None:
+    """Look once at how long the boundary is, so that lengths can be foretold."""
+    answer = call(app, make_environ(path, headers={"Range": f"bytes=0-0,{size - 1}-"}))
+    boundary = boundary_of(answer)
+    MULTIPART[:] = [len(boundary), len(answer.body.rpartition(b"\r\n--" + boundary)[2])]
+
+
+def multipart_length(pairs: list[Pair], size: int, media_type: str) -> int:
+    """Count the bytes of a multipart answer beforehand."""
+    boundary, end = MULTIPART
+    total = 4 + boundary + end
+    for start, stop in pairs:
+        head = f"Content-Type: {media_type}", f"Content-Range: bytes {start}-{stop - 1}/{size}"
+        total += 4 + boundary + 2 + len("\r\n".join(head)) + 4 + stop - start
+    return total
+
+
+# ---- the oracle ------------------------------------------------------------------------------
+
+ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+SPEC = "[0-9]+-[0-9]*|-[0-9]+"
+RANGES = re.compile(
+    rf"bytes=[ \t]*(?:{SPEC})?(?:[ \t]*,[ \t]*(?:{SPEC})?)*", re.ASCII | re.IGNORECASE
+)  # 14.1.1, 14.1.2, and empty list elements by 5.6.1.2
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTHS = re.findall("...", "JanFebMarAprMayJunJulAugSepOctNovDec")
+_DAY, _DAY3, _MON = "|".join(DAYS), "|".join(d[:3] for d in DAYS), f"(?P<mon>{'|'.join(MONTHS)})"
+_TIME = "(?P<h>[0-9]{2}):(?P<m>[0-9]{2}):(?P<s>[0-9]{2})"
+DATES = [
+    re.compile(f"(?:{_DAY3}), (?P<d>[0-9]{{2}}) {_MON} (?P<y>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(f"(?:{_DAY}), (?P<d>[0-9]{{2}})-{_MON}-(?P<y>[0-9]{{2}}) {_TIME} GMT"),
+    re.compile(f"(?:{_DAY3}) {_MON} (?P<d>[0-9]{{2}}| [0-9]) {_TIME} (?P<y>[0-9]{{4}})"),
+]  # IMF-fixdate, rfc850-date, asctime-date
+
+
+def date_forms(second: int) -> tuple[str, str, str]:
+    """Write a time in the three forms of 5.6.7, whatever the locale."""
+    t = datetime.fromtimestamp(second, timezone.utc)
+    day, month, clock = DAYS[t.weekday()], MONTHS[t.month - 1], f"{t:%H:%M:%S}"
+    return (
+        f"{day[:3]}, {t.day:02} {month} {t.year:04} {clock} GMT",
+        f"{day}, {t.day:02}-{month}-{t.year % 100:02} {clock} GMT",
+        f"{day[:3]} {month} {t.day:2} {clock} {t.year:04}",
+    )
+
+
+def parse_date(value: str) -> int | None:
+    """Read an HTTP-date of 5.6.7; None for anything else."""
+    for pattern in DATES:
+        match = pattern.fullmatch(value)
+        if match is None:
+            continue
+        year = int(match["y"])
+        if len(match["y"]) == 2:  # 5.6.7: more than 50 years ahead means the past
+            now = datetime.now(timezone.utc).year
+            year += now - now % 100
+            year -= 100 if year > now + 50 else 0
+        clock = (int(match["d"]), int(match["h"]), int(match["m"]), int(match["s"]))
+        try:
+            moment = datetime(year, MONTHS.index(match["mon"]) + 1, *clock)
+        except ValueError:
+            return None
+        return calendar.timegm(moment.timetuple())
+    return None
+
+
+def parse_tags(value: str) -> list[tuple[bool, str]]:
+    """Give (weak, opaque) of each entity-tag, up to the first thing that is none (8.8.3)."""
+    tags: list[tuple[bool, str]] = []
+    while match := ETAG.match(value.lstrip(" \t,")):
+        tags.append((match[1] is not None, match[2]))
+        value = match.string[match.end() :]
+    return tags
+
+
+def ask_ranges(value: str, size: int) -> list[Pair] | None:
+    """Say what get_ranges must give."""
+    if not RANGES.fullmatch(value):
+        return None
+    specs = re.findall(SPEC, value.partition("=")[2])
+    if not 0 < len(specs) <= 200:
+        return None
+
+    def number(digits: str) -> tuple[int, str]:  # ordered as the numbers are, of any length
+        digits = digits.lstrip("0")
+        return len(digits), digits
+
+    def clamp(digits: str) -> int:
+        length, digits = number(digits)
+        return size if length > 18 else min(size, int(digits or "0"))
+
+    pairs, empty_suffix = [], False
+    for spec in specs:
+        first, _, last = spec.partition("-")
+        if first and last and number(last) < number(first):
+            return None
+        if not first:
+            start, stop = size - clamp(last), size
+            empty_suffix |= size == 0 and number(last) != (0, "")
+        else:
+            start, stop = clamp(first), min(size, clamp(last) + 1) if last else size
+        if start < stop:
+            pairs.append((start, stop))
+    return None if empty_suffix else pairs
+
+
+def merge(pairs: list[Pair]) -> list[Pair]:
+    """Join what overlaps or touches, at the place where the first member was asked."""
+    runs: list[list[int]] = []  # start, stop, place
+    for start, stop, place in sorted((*pair, place) for place, pair in enumerate(pairs)):
+        if runs and start <= runs[-1][1]:
+            runs[-1] = [runs[-1][0], max(runs[-1][1], stop), min(runs[-1][2], place)]
+        else:
+            runs.append([start, stop, place])
+    return [(start, stop) for start, stop, _ in sorted(runs, key=lambda run: run[2])]
+
+
+@dataclass(frozen=True)
+class File:
+    data: bytes
+    mtime: int  # whole seconds
+    etag: str
+
+
+def precondition(file: File, headers: Headers) -> int:
+    """Give 412, 304 or 200 by the order of 13.2.2."""
+    weak, opaque = file.etag.startswith("W/"), file.etag.partition('"')[2][:-1]
+    tags = {name: parse_tags(value) for name, value in headers.items()}
+    dates = {name: parse_date(value) for name, value in headers.items()}
+    if "If-Match" in headers:  # 13.1.1, strong comparison
+        if headers["If-Match"] != "*" and (weak or (False, opaque) not in tags["If-Match"]):
+            return 412
+    elif (date := dates.get("If-Unmodified-Since")) is not None and file.mtime > date:  # 13.1.4
+        return 412
+    if "If-None-Match" in headers:  # 13.1.2, weak comparison
+        same = opaque in [tag for _, tag in tags["If-None-Match"]]
+        return 304 if same or headers["If-None-Match"] == "*" else 200
+    date = dates.get("If-Modified-Since")  # 13.1.3
+    return 304 if date is not None and file.mtime <= date else 200
+
+
+def decide(file: File, method: str, headers: Headers) -> tuple[int, list[Pair]]:
+    """Give the status and the parts; that a multipart answer can be too large is not seen here."""
+    headers = {name: value.strip(" \t") for name, value in headers.items()}
+    status = precondition(file, headers)
+    if status != 200 or method != "GET" or "Range" not in headers:
+        return status, []
+    if "If-Range" in headers:  # 13.1.5, strong comparison
+        same_tag = headers["If-Range"] == file.etag and not file.etag.startswith("W/")
+        if not same_tag and parse_date(headers["If-Range"]) != file.mtime:
+            return 200, []
+    pairs = ask_ranges(headers["Range"], len(file.data))
+    if pairs is None:
+        return 200, []
+    return (206, merge(pairs)) if pairs else (416, [])
+
+
+def check_answer(answer: Answer, plain: Answer, file: File, method: str, headers: Headers) -> int:
+    """Hold an answer to the oracle's; `plain` is the one to a bare GET. Give the status."""
+    check_framing(answer, method)
+    status, pairs = decide(file, method, headers)
+    fields, size, base = answer.fields, len(file.data), plain.fields
+    length = multipart_length(pairs, size, base["content-type"]) if len(pairs) > 1 else 0
+    if length > size + SLACK:
+        status, pairs = 200, []
+    assert answer.status == status, (answer, headers)
+    places = [f"bytes {start}-{stop - 1}/{size}" for start, stop in pairs]
+    contents = [file.data[start:stop] for start, stop in pairs]
+    if status == 200:
+        assert fields == base
+        assert answer.body == (b"" if method == "HEAD" else file.data)
+    elif len(pairs) == 1:  # 15.3.7.1
+        own = {"content-range": places[0], "content-length": str(len(contents[0]))}
+        assert fields == {**base, **own}
+        assert answer.body == contents[0]
+    elif pairs:  # 15.3.7.2
+        heads = [{"content-type": base["content-type"], "content-range": at} for at in places]
+        parts = parse_multipart(answer.body, boundary_of(answer))
+        assert parts == list(zip(heads, contents, strict=True))
+        own = {"content-type": fields["content-type"], "content-length": str(length)}
+        assert fields == {**base, **own}
+    elif status == 304:  # 15.4.5
+        assert not NOT_IN_304 & fields.keys()
+        assert {"etag", "cache-control"} <= fields.keys()
+        assert fields.items() <= base.items()
+    else:  # 15.5.13, 15.5.17
+        assert answer.body == b""
+        assert fields["content-length"] == "0"
+        assert fields["content-type"].startswith("text/plain")
+        assert fields.get("content-range") == (f"bytes */{size}" if status == 416 else None)
+        assert status != 416 or fields["accept-ranges"] == "bytes"
+    return status

@@ -1,0 +1,163 @@
+"""Which body an answer has, and files that change before it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import call, environ_of, start
+from tests.conftest import age
+from wsgistatic import BlockIterator, MultipartIterator, StaticFiles, answers
+from wsgistatic.directory import OpenFile
+
+
+class Wrapper:
+    """What waitress offers, in brief."""
+
+    __module__ = "waitress.buffers"
+
+    def __init__(self, file: Any, block_size: int) -> None:
+        self.file, self.block_size, self.position = file, block_size, file.tell()
+
+    def __iter__(self) -> Any:
+        yield self.file.read()
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def test_kinds_of_body(site: Path) -> None:
+    app = StaticFiles(None, site)
+    kinds = {
+        "": BlockIterator,
+        "bytes=0-9": BlockIterator,
+        "bytes=0-1,5-6": MultipartIterator,
+        "bytes=5000-": list,
+    }
+    for value, kind in kinds.items():
+        extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
+        body = start(app, environ_of("/digits.bin", **extra)).iterable
+        assert type(body) is kind
+        if not isinstance(body, list):
+            body.close()
+    assert start(app, environ_of("/digits.bin", "HEAD")).iterable == [b""]
+    not_modified = start(app, environ_of("/digits.bin", HTTP_IF_NONE_MATCH="*")).iterable
+    assert not hasattr(not_modified, "__len__")
+
+
+WRAPPED: dict[str, Any] = {"wsgi.file_wrapper": Wrapper}
+
+
+@pytest.mark.parametrize(
+    ("value", "position", "length"), [("", 0, "1000"), ("bytes=-100", 900, "100")]
+)
+def test_file_wrapper_gets_a_raw_file_in_place(
+    site: Path, value: str, position: int, length: str
+) -> None:
+    environ = environ_of("/digits.bin", HTTP_RANGE=value, **WRAPPED)
+    result = start(StaticFiles(None, site, block_size=512), environ)
+    body = result.iterable
+    assert isinstance(body, Wrapper)
+    assert (body.position, body.block_size) == (position, 512)
+    assert result.headers["Content-Length"] == length
+    assert body.file.fileno() > 2
+    body.close()
+
+
+def test_file_wrapper_is_never_used_for_more_than_one_range(site: Path) -> None:
+    extra: dict[str, Any] = {"HTTP_RANGE": "bytes=0-1,5-6", "wsgi.file_wrapper": Wrapper}
+    body = start(StaticFiles(None, site, file_wrapper=True), environ_of("/digits.bin", **extra))
+    assert isinstance(body.iterable, MultipartIterator)
+    body.iterable.close()
+    refused = start(
+        StaticFiles(None, site, file_wrapper=False),
+        environ_of("/digits.bin", **WRAPPED),
+    )
+    assert isinstance(refused.iterable, BlockIterator)
+
+
+class Rewriting:
+    """Rewrites a file right after it was opened, so many times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
+        self.path, self.times, self.count = path, times, 0
+        self.real = answers.Responder._ranged_answer
+        monkeypatch.setattr(answers.Responder, "_ranged_answer", self.answer)
+
+    def answer(self, environ: Any, representation: Any, opened: OpenFile) -> Any:
+        if self.count < self.times:
+            self.count += 1
+            self.path.write_bytes(b"1" * (1500 + self.count))
+            os.utime(self.path, (1_600_000_000 + self.count,) * 2)
+        return self.real(self.app_responder, environ, representation, opened)
+
+    app_responder: Any
+
+
+def test_a_file_rewritten_just_before_it_is_read(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    app = StaticFiles(None, site)
+    rewriting = Rewriting(monkeypatch, site / "digits.bin", times=1)
+    rewriting.app_responder = app._responder
+    result = start(app, environ_of("/digits.bin"))
+    body = b"".join(result.iterable)
+    assert (result.status, body) == (200, b"1" * 1501)
+    assert result.headers["Content-Length"] == "1501"
+
+
+def test_a_file_that_never_holds_still(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    app = StaticFiles(None, site)
+    rewriting = Rewriting(monkeypatch, site / "digits.bin", times=1000)
+    rewriting.app_responder = app._responder
+    result = start(app, environ_of("/digits.bin"))
+    assert result.status == 503
+    assert rewriting.count < 20
+
+
+def test_etag_from_content(site: Path, open_descriptors: None) -> None:
+    app = StaticFiles(None, site, etag="content")
+    (site / "copy.txt").write_bytes((site / "hello.txt").read_bytes())
+    os.utime(site / "copy.txt", (1_500_000_000, 1_500_000_000))
+    tags = {
+        call(app, path, method).headers["ETag"]
+        for path in ("/hello.txt", "/copy.txt")
+        for method in ("GET", "HEAD")
+    }
+    assert len(tags) == 1
+    assert call(app, "/copy.txt", HTTP_IF_NONE_MATCH=tags.pop()).status == 304
+    ranged = call(app, "/digits.bin", HTTP_RANGE="bytes=5-6")
+    assert ranged.body == b"56"
+
+
+def test_no_etag(site: Path) -> None:
+    app = StaticFiles(None, site, etag=None)
+    result = call(app, "/hello.txt")
+    assert "ETag" not in result.headers
+    date = result.headers["Last-Modified"]
+    unchanged = call(app, "/hello.txt", HTTP_IF_MODIFIED_SINCE=date)
+    assert unchanged.status == 304
+    assert unchanged.headers["Last-Modified"] == date
+    ranged = call(app, "/hello.txt", HTTP_RANGE="bytes=0-1", HTTP_IF_RANGE=date)
+    assert ranged.status == 206
+    age(site / "hello.txt")
+    assert call(app, "/hello.txt", HTTP_IF_MATCH="*").status == 200
+    assert call(app, "/hello.txt", HTTP_IF_MATCH='"x"').status == 412
+
+
+def test_max_ranges(site: Path) -> None:
+    app = StaticFiles(None, site, max_ranges=1)
+    assert call(app, "/digits.bin", HTTP_RANGE="bytes=0-1").status == 206
+    assert call(app, "/digits.bin", HTTP_RANGE="bytes=0-1,5-6").status == 200
+    none = StaticFiles(None, site, max_ranges=0)
+    assert call(none, "/digits.bin", HTTP_RANGE="bytes=0-1").status == 200
+
+
+def test_media_type_options(site: Path) -> None:
+    app = StaticFiles(None, site, media_types={".bin": "text/x-digits"}, charset="latin-1")
+    assert call(app, "/digits.bin").headers["Content-Type"] == "text/x-digits; charset=latin-1"

@@ -1,0 +1,386 @@
+"""Paths, methods, redirects, composition and changing files, as tables (DESIGN 2 and 5)."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import pytest
+
+from tests.oracle import Answer, Environ, ask, call, make_environ
+from wsgistatic import FileApp, StaticFiles
+
+OLD = 1_700_000_000
+SECRET = b"the secret outside"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret.txt").write_bytes(SECRET)
+    folder = tmp_path_factory.mktemp("site") / "root"
+    indexed = [
+        "dir",
+        "dir/sub",
+        "\u00e9",
+        "a b",
+        "q?x#y",
+        "%2F",
+        "\\evil.example",
+        "\t/evil.example",
+    ]
+    for name in (*indexed, "evil.example:80", "a;b@c"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "index.html").write_bytes(b"index")
+    for name in ("a.txt", "\u00e9.txt", "a b.txt", "100%.txt", "..a", "dir/b.txt"):
+        (folder / name).write_bytes(name.encode())
+    for name in (
+        ".env",
+        ".git/config",
+        ".well-known/x",
+        ".well-known/.y",
+        "noindex/c.txt",
+        ".dir/d",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    links: dict[str, str | Path] = {
+        "in.txt": "a.txt",
+        "absolute.txt": folder / "a.txt",
+        "indir": "dir",
+        "out.txt": outside / "secret.txt",
+        "outdir": outside,
+        "climb": "../../" + outside.name,
+        "loop1": "loop2",
+        "loop2": "loop1",
+        "dangling": "nothing",
+        "zero": "/dev/zero",
+        "dir/up.txt": "../a.txt",
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "fifo")
+    for path in folder.rglob("*.*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, (0, OLD))
+    time.sleep(0.1)  # until the tick of their last change is past
+    return folder
+
+
+def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("299 Wrapped", [("Content-Type", "text/plain"), ("Content-Length", "7")])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"wrapped"]
+
+
+def in_time(app: Any, path: str, method: str) -> Answer:
+    """Ask; fail, not hang, where a request blocks."""
+    outcome: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(ask(app, path, method))
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome.result(timeout=10)
+
+
+def assert_miss(root: Path, path: str, **options: Any) -> None:
+    """A miss is a short 404 alone, or goes to the wrapped app with the environ untouched."""
+    for method in ("GET", "HEAD", "POST"):
+        alone = in_time(StaticFiles(None, root, **options), path, method)
+        assert alone.status == 404, method
+        assert alone.fields["content-type"].startswith("text/plain")
+        assert len(alone.body) < 1000
+        assert str(root) not in repr(alone)
+        seen: list[Environ] = []
+
+        def recorder(environ: Environ, start: Any, seen: list[Environ] = seen) -> Iterable[bytes]:
+            seen.append(copy.copy(environ))
+            return wrapped(environ, start)
+
+        environ = make_environ(path, method, {"Range": "bytes=0-1"}, SCRIPT_NAME="/m")
+        before = copy.copy(environ)
+        assert call(StaticFiles(recorder, root, **options), environ).status == 299
+        assert seen == [before]
+        assert environ == before
+
+
+MISSES = [
+    *(
+        "/nothing",
+        "/dir/nothing",
+        "/A.TXT",
+        "/a.txt/",
+        "/a.txt/b",
+        "/a.txt/..",
+        "/noindex",
+        "/noindex/",
+    ),
+    *("/../a.txt", "/dir/../a.txt", "/./a.txt", "/dir/./b.txt", "/.", "/..", "/dir/..", "/dir/."),
+    *(
+        "/dir/../../outside0/secret.txt",
+        "/../root/a.txt",
+        "/.../a.txt",
+        "/..%2fa.txt",
+        "/%2e%2e/a.txt",
+    ),
+    *(
+        "//a.txt",
+        "///a.txt",
+        "/dir//b.txt",
+        "/dir/b.txt//",
+        "//",
+        "/dir//",
+        "//dir",
+        "//dir/",
+        "/ ",
+    ),
+    *(
+        "/a.txt\0",
+        "/\0",
+        "/a.txt\0.html",
+        "/dir\0/b.txt",
+        "/dir/\0",
+        "/a.txt ",
+        "/a.txt.",
+        "/a.txt::$DATA",
+    ),
+    *(
+        "/%61.txt",
+        "/a%2etxt",
+        "/dir%2Fb.txt",
+        "/a%20b.txt",
+        "/\\a.txt",
+        "/dir\\b.txt",
+        "/..\\a.txt",
+    ),
+    *(
+        "/\u00e9.txt",
+        "/\u00e9",
+        "/\u20ac.txt",
+        "/\U0001f600",
+        "/\udce9.txt",
+        "/\ud800",
+        "/dir/\udcc3\udca9",
+    ),
+    *(
+        "/" + "x" * 300,
+        "/" + "x" * 300 + "/a.txt",
+        "/" + "y/" * 3000,
+        "/dir/" + "\u00c3\u00a9" * 200,
+    ),
+    *(
+        "/.env",
+        "/.git/config",
+        "/.git",
+        "/.git/",
+        "/.dir/d",
+        "/.well-known/.y",
+        "/dir/.env",
+        "/..a",
+    ),
+    *(
+        "/fifo",
+        "/fifo/",
+        "/zero",
+        "/out.txt",
+        "/outdir",
+        "/outdir/",
+        "/outdir/secret.txt",
+        "/dangling",
+    ),
+    *(
+        "/climb/secret.txt",
+        "/loop1",
+        "/loop1/x",
+        "a.txt",
+        "http://host/a.txt",
+        "*",
+        "a.txt/",
+        "../a.txt",
+    ),
+]
+
+
+@pytest.mark.parametrize("path", MISSES)
+def test_misses(root: Path, path: str) -> None:
+    assert_miss(root, path)
+
+
+HITS = {
+    "/a.txt": "a.txt",
+    "/\u00c3\u00a9.txt": "\u00e9.txt",  # the bytes of the URL as Latin-1, PEP 3333
+    "/a b.txt": "a b.txt",
+    "/100%.txt": "100%.txt",
+    "/dir/b.txt": "dir/b.txt",
+    "/.well-known/x": ".well-known/x",
+    "/noindex/c.txt": "noindex/c.txt",
+    "/in.txt": "a.txt",
+    "/absolute.txt": "a.txt",
+    "/indir/b.txt": "dir/b.txt",
+    "/dir/up.txt": "a.txt",
+    "/dir/": "dir/index.html",
+    "/indir/": "dir/index.html",
+    "/dir/sub/": "dir/sub/index.html",
+    "/dir/index.html": "dir/index.html",
+}
+
+
+@pytest.mark.parametrize("path", HITS)
+def test_hits(root: Path, path: str) -> None:
+    content = (root / HITS[path]).read_bytes()
+    for app in (StaticFiles(None, root), StaticFiles(wrapped, str(root) + "/")):
+        for _ in range(2):
+            answer = ask(app, path)
+            assert (answer.status, answer.body) == (200, content)
+            assert sorted(ask(app, path, "HEAD").headers) == sorted(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("options", "hits", "misses"),
+    [
+        (
+            {"symlinks": "follow"},
+            ["/out.txt", "/outdir/secret.txt", "/in.txt"],
+            ["/zero", "/loop1"],
+        ),
+        ({"symlinks": "deny"}, ["/a.txt", "/dir/b.txt"], ["/in.txt", "/indir/b.txt", "/out.txt"]),
+        ({"dotfiles": True}, ["/.env", "/.dir/d", "/..a", "/.well-known/.y"], ["/..", "/./a.txt"]),
+        ({"index": None}, ["/dir/index.html"], ["/dir", "/dir/", "/indir/"]),
+        ({"index": "b.txt"}, ["/dir/"], ["/dir/sub", "/dir/sub/"]),
+    ],
+)
+def test_options(root: Path, options: dict[str, Any], hits: list[str], misses: list[str]) -> None:
+    for path in hits:
+        assert ask(StaticFiles(None, root, **options), path).status == 200
+    for path in misses:
+        assert_miss(root, path, **options)
+
+
+@pytest.mark.parametrize("prefix", ["static", "/static", "static/", "/static/"])
+def test_prefix_is_whole_segments(root: Path, prefix: str) -> None:
+    for path in ("/static/a.txt", "/static/dir/b.txt"):
+        assert ask(StaticFiles(None, root, prefix=prefix), path).status == 200
+    assert ask(StaticFiles(None, root, prefix=prefix), "/static/dir").status == 301
+    for path in (
+        "/a.txt",
+        "/statica.txt",
+        "/static-a.txt",
+        "/static..",
+        "/static../a.txt",
+        "/Static/a.txt",
+    ):
+        assert_miss(root, path, prefix=prefix)
+    for path in ("/", "", "static/a.txt", "//static/a.txt", "/static//a.txt", "/x/static/a.txt"):
+        assert_miss(root, path, prefix=prefix)
+    for path in (
+        "/static/../a.txt",
+        "/static/../static/a.txt",
+        "/./static/a.txt",
+        "/static\\a.txt",
+    ):
+        assert_miss(root, path, prefix=prefix)
+    assert ask(StaticFiles(None, root, prefix="/a/b"), "/a/b/a.txt").status == 200
+    assert_miss(root, "/a/a.txt", prefix="/a/b")
+
+
+REDIRECTS = {  # PATH_INFO, SCRIPT_NAME, QUERY_STRING -> Location
+    ("/dir", "", ""): "/dir/",
+    ("/dir", "", "a=1&b=%20?/"): "/dir/?a=1&b=%20?/",
+    ("/dir/sub", "/mount/at", "x"): "/mount/at/dir/sub/?x",
+    ("/indir", "/m", ""): "/m/indir/",
+    ("/a b", "/m n", ""): "/m%20n/a%20b/",
+    ("/\u00c3\u00a9", "/\u00c3\u00bc", ""): "/%C3%BC/%C3%A9/",
+    ("/q?x#y", "", "q"): "/q%3Fx%23y/?q",
+    ("/%2F", "", ""): "/%252F/",
+    ("/\\evil.example", "", ""): "/%5Cevil.example/",  # browsers read "/\" as "//"
+    ("/\t/evil.example", "", ""): "/%09/evil.example/",  # and drop the tab of "/<tab>/"
+    ("/dir", "//evil.example", ""): "/evil.example/dir/",
+    ("/dir", "/\\evil.example", ""): "/%5Cevil.example/dir/",
+    ("/dir", "/", ""): "/dir/",
+    ("/dir", "///", ""): "/dir/",
+}
+
+
+@pytest.mark.parametrize(("path", "script_name", "query"), REDIRECTS)
+def test_redirects(root: Path, path: str, script_name: str, query: str) -> None:
+    wanted = REDIRECTS[path, script_name, query]
+    for method in ("GET", "HEAD"):
+        # 13.2.1: no precondition counts where the plain answer is no 2xx
+        for headers in ({}, {"If-None-Match": "*"}, {"If-Match": '"x"', "Range": "bytes=0-1"}):
+            extra = {"SCRIPT_NAME": script_name, "QUERY_STRING": query}
+            answer = ask(StaticFiles(wrapped, root), path, method, headers, **extra)
+            assert (answer.status, answer.fields["location"]) == (301, wanted)
+
+
+@pytest.mark.parametrize("path", ["/evil.example:80", "/a;b@c", "/\u00c3\u00a9", "/dir/sub"])
+def test_location_names_the_same_path(root: Path, path: str) -> None:
+    location = ask(StaticFiles(None, root), path, HTTP_HOST="evil.example").fields["location"]
+    parts = urlsplit(location)
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("", "", "", "")
+    assert unquote_to_bytes(parts.path) == path.encode("latin-1") + b"/"
+
+
+def test_root_of_a_prefix(root: Path) -> None:
+    app = StaticFiles(None, root / "dir", prefix="/d/")
+    assert ask(app, "/d", SCRIPT_NAME="/m").fields["location"] == "/m/d/"
+    assert ask(app, "/d/").body == b"index"
+    assert_miss(root, "/")  # no index there
+
+
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "Head", "BREW", ""]
+)
+def test_other_methods(root: Path, method: str) -> None:
+    headers = {"If-Match": '"x"', "Range": "bytes=0-1"}
+    for app in (StaticFiles(None, root), FileApp(root / "a.txt")):
+        answer = ask(app, "/a.txt", method, headers)
+        assert (answer.status, answer.fields["allow"]) == (405, "GET, HEAD")  # 15.5.6
+        assert answer.fields["content-type"].startswith("text/plain")
+    assert ask(StaticFiles(None, root), "/nothing", method, headers).status == 404
+    assert call(StaticFiles(wrapped, root), make_environ("/a.txt", method)).status == 299
+
+
+def test_misses_do_not_look_at_preconditions(root: Path) -> None:
+    """13.2.1: they are ignored where the plain answer would be a 404."""
+    for headers in ({"If-Match": '"x"'}, {"If-None-Match": "*"}, {"Range": "bytes=9-"}):
+        assert ask(StaticFiles(None, root), "/nothing", headers=headers).status == 404
+
+
+def test_nesting_and_absent_variables(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"outermost")
+    app = StaticFiles(wrapped, root / "dir", prefix="/static/")
+    app = StaticFiles(app, root, prefix="/static/")
+    app = StaticFiles(app, tmp_path, prefix="/static/")
+    for path, content in {
+        "/static/a.txt": b"outermost",
+        "/static/dir/b.txt": b"dir/b.txt",
+        "/static/b.txt": b"dir/b.txt",
+        "/static/nothing": b"wrapped",
+        "/other": b"wrapped",
+    }.items():
+        assert ask(app, path).body == content
+    bare = {"REQUEST_METHOD": "GET", "PATH_INFO": "/dir"}  # PEP 3333: the others may be absent
+    assert call(StaticFiles(None, root), bare).fields["location"] == "/dir/"
+    del bare["PATH_INFO"]
+    assert call(StaticFiles(wrapped, root), bare).status == 299
+
+
+def test_a_missing_directory_is_told_at_once(tmp_path: Path) -> None:
+    missing = tmp_path / "later"
+    with pytest.raises(ValueError, match="later"):
+        StaticFiles(None, missing)
+    app = StaticFiles(None, missing, check_dir=False)
+    assert ask(app, "/a.txt").status == 404
+    missing.mkdir()
+    (missing / "a.txt").write_bytes(b"now")
+    assert ask(app, "/a.txt").body == b"now"

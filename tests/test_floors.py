@@ -1,0 +1,64 @@
+"""Imports go downwards only: the house plan as a test."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import wsgistatic
+
+PACKAGE = Path(wsgistatic.__file__).parent
+# From the ground up; a module imports only from what stands before it.
+PROTOCOL = (
+    *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
+    *("paths", "media_types"),
+)
+FILES = (
+    *("faults", "watch", "beneath", "directory", "body", "representation", "policy"),
+    *("content_tag", "describer"),
+)
+WSGI = ("options", "file_wrapper", "answers", "middleware", "fileapp")
+FACES = ("access", "servers", "__main__", "__init__")
+ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
+# No I/O and no clock below the files floor; os only for fsencode and fsdecode.
+PROTOCOL_MAY_IMPORT = {
+    "__future__", "calendar", "collections", "dataclasses", "datetime", "email", "os", "re",
+    "secrets", "typing", "urllib", "wsgistatic",
+}  # fmt: skip
+
+
+def imports_of(module: str) -> set[str]:
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def test_every_module_has_its_place() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(ORDER)
+
+
+def test_imports_go_downwards() -> None:
+    for place, module in enumerate(ORDER):
+        ours = {name.partition(".")[2] for name in imports_of(module) if "wsgistatic." in name}
+        assert ours <= set(ORDER[:place]), module
+
+
+def test_protocol_code_does_no_io() -> None:
+    for module in PROTOCOL:
+        tops = {name.partition(".")[0] for name in imports_of(module)}
+        assert tops <= PROTOCOL_MAY_IMPORT, module
+        text = (PACKAGE / f"{module}.py").read_text()
+        uses = {
+            line.strip() for line in text.splitlines() if "os." in line and "import" not in line
+        }
+        assert all("os.fsencode" in line or "os.fsdecode" in line for line in uses), module
+
+
+def test_files_code_knows_no_environ() -> None:
+    for module in (*PROTOCOL, *FILES):
+        assert "environ" not in (PACKAGE / f"{module}.py").read_text(), module

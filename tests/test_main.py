@@ -1,0 +1,176 @@
+"""``python -m wsgistatic``: the options, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgistatic import __main__ as command
+from wsgistatic import servers
+from wsgistatic.servers import BoundServer
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Put a server in place that is interrupted at once; give what it was asked."""
+    asked: dict[str, Any] = {}
+
+    def bind(app: Any, host: str, port: int) -> BoundServer:
+        def serve() -> None:
+            raise KeyboardInterrupt
+
+        asked.update(app=app, host=host, port=port, stopped=False)
+        return BoundServer("wsgiref", port or 4242, serve, lambda: asked.update(stopped=True))
+
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
+    monkeypatch.setitem(servers.SERVERS, "wsgiref", bind)
+    return asked
+
+
+def test_says_where_and_stops_cleanly(
+    site: Path, served: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(site), "--port", "0"]) == 0
+    output = capsys.readouterr().out
+    assert f"Serving {site} at http://127.0.0.1:4242/ with wsgiref" in output
+    assert "pip install cheroot" in output
+    assert output.endswith("Stopped.\n")
+    assert served["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        (["--prefix", "static"], "http://127.0.0.1:8000/static/"),
+        (["--host", "0.0.0.0"], "http://localhost:8000/"),
+        (["--host", "::1"], "http://[::1]:8000/"),
+    ],
+)
+def test_urls(
+    site: Path,
+    served: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    url: str,
+) -> None:
+    command.main([str(site), *arguments])
+    assert f" at {url} with" in capsys.readouterr().out
+
+
+def test_options_reach_the_middleware(
+    site: Path, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Any] = {}
+
+    def record(app: Any, directory: str, prefix: str, **options: Any) -> Any:
+        made.update(options)
+        return lambda environ, start_response: []
+
+    monkeypatch.setattr(command, "StaticFiles", record)
+    command.main([str(site)])
+    assert made.pop("cache_control") == "no-cache"
+    defaults = dict(made)
+    command.main(
+        [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
+         "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
+         "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
+         "--max-ranges", "6", "--file-wrapper"]
+    )  # fmt: skip
+    assert made == {
+        "index": None,
+        "cache_control": None,
+        "allow_origin": "*",
+        "nosniff": False,
+        "media_types": {".a": "b/c", "d": "e/f=g"},
+        "charset": None,
+        "etag": "content",
+        "symlinks": "deny",
+        "dotfiles": True,
+        "block_size": 5,
+        "max_ranges": 6,
+        "file_wrapper": True,
+    }
+    import inspect
+
+    from wsgistatic import StaticFiles
+    from wsgistatic.options import FileOptions
+
+    known = set(inspect.signature(StaticFiles).parameters) | set(FileOptions.__slots__)
+    assert defaults.keys() | {"cache_control"} == known - {
+        "app", "directory", "prefix", "check_dir", "options"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--etag", "md5"], "etag must be one of"),
+        (["--server", "nginx"], "invalid choice: 'nginx'"),
+        (["--port", "99999"], "a port is 0 to 65535, not 99999"),
+        (["--port", "http"], "invalid"),
+        (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
+        (["--block-size", "0"], "block_size must be at least 1"),
+        (["--prefix", "https://x.example/"], "prefix must be a URL path"),
+    ],
+)
+def test_usage_errors(
+    served: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(arguments)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# cheroot forgets a socket that it could not bind; it is closed when it is collected.
+leaves_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def test_a_missing_folder(served: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["nowhere"]) == 1
+    assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+@leaves_a_socket
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+def test_a_taken_port(site: Path, server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert command.main([str(site), "--port", str(port), "--server", server]) == 1
+    assert f"port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
+
+
+@leaves_a_socket
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+def test_an_address_that_is_not_ours(
+    site: Path, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(site), "--host", "192.0.2.1", "--server", server]) == 1
+    assert "cannot listen on 192.0.2.1, port 8000" in capsys.readouterr().err
+
+
+def test_a_server_that_is_not_installed(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cheroot.wsgi", None)
+    assert command.main([str(site), "--server", "cheroot"]) == 1
+    assert "cheroot is not installed: pip install cheroot" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("found", "name"), [(object(), "cheroot"), (None, "wsgiref")])
+def test_the_default_server(found: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "find_spec", lambda package: found)
+    assert servers.default_server() == name
+
+
+def test_the_signal_of_a_service_manager_stops_too() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        command._interrupt(15, None)
