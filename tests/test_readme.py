@@ -1,0 +1,113 @@
+"""The README: each example runs as it stands, each option and default is what it says."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import wsgistatic
+from wsgistatic import StaticFiles
+from wsgistatic.options import FileOptions
+
+README = (Path(__file__).parent.parent / "README.rst").read_text()
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.M)
+EXAMPLES = {
+    name[1]: code
+    for block in BLOCK.findall(README)
+    if (name := re.match(r"# example: (\w+)\n", code := textwrap.dedent(block)))
+}
+
+# Requests to the example's application: path, Range, expected status and body.
+ASKED: dict[str, list[tuple[str, str, int, str]]] = {
+    "plain": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "django": [
+        ("/static/hello.txt", "bytes=1-2", 206, "el"),
+        ("/media/upload.txt", "", 200, "upload"),
+        ("/", "", 200, "the app"),
+    ],
+    "flask": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "pyramid": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
+    "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
+    "fileapp": [("/any", "bytes=-2", 206, "lo")],
+    "caching": [("/static/hello.txt", "", 200, "hello")],
+    "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
+}
+
+RUN = """
+import json, sys
+from webob import Request
+exec(compile(sys.stdin.read(), "README.rst", "exec"), globals())
+answers = []
+for path, value, _, _ in json.loads(sys.argv[1]):
+    response = Request.blank(path, headers={"Range": value} if value else {}).get_response(
+        application)
+    answers.append([response.status_int, response.text])
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder as the examples presuppose it."""
+    for name, content in (
+        ("static/hello.txt", "hello"),
+        ("static/only.txt", "only"),
+        ("theme/hello.txt", "theme"),
+        ("media/upload.txt", "upload"),
+        ("mysite/__init__.py", ""),
+        ("mysite/settings.py", "SECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
+         "ALLOWED_HOSTS = ['*']\n"),
+        ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
+         "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+def test_every_example_is_asked_something() -> None:
+    assert EXAMPLES.keys() == ASKED.keys()
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_example(project: Path, name: str) -> None:
+    if name in ("django", "flask", "pyramid"):
+        pytest.importorskip(name)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", RUN, json.dumps(ASKED[name])],
+        cwd=project, input=EXAMPLES[name], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for (path, _, status, body), answer in zip(ASKED[name], json.loads(done.stdout), strict=True):
+        assert answer[0] == status, path
+        assert body in answer[1]
+
+
+def test_option_table() -> None:
+    table = README[README.index("``StaticFiles``           default") :]
+    rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
+    parameters = inspect.signature(StaticFiles).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    options = FileOptions()
+    defaults.update({name: getattr(options, name) for name in FileOptions.__slots__})
+    del defaults["options"]
+    defaults["media_types"] = {}
+    assert rows.keys() == defaults.keys()
+    for name, value in rows.items():
+        if value:
+            assert value.replace('"', "'") == repr(defaults[name]), name
+
+
+def test_helpers_are_public() -> None:
+    sentence = README[README.index("The helpers are") :].split("; importing")[0]
+    names = re.findall(r"``(\w+)``", sentence)
+    assert len(names) > 8
+    assert set(names) <= set(wsgistatic.__all__)
