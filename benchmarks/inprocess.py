@@ -6,15 +6,10 @@ What a static app itself costs, next to every peer that is installed. Bodies are
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import tempfile
-from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from benchmarks import cli
 from benchmarks.machine import this_machine
 from benchmarks.peers import installed_peers
 from benchmarks.report import Report
@@ -39,8 +34,7 @@ def main() -> None:
         figures = measure(tree, peers, [one.key for one in kinds], effort)
     report = Report(machine, effort, peers, kinds, figures)
     print(report)
-    if options.json:
-        options.json.write_text(json.dumps(report.json(), indent=1) + "\n", encoding="utf-8")
+    cli.write_json(options.json, report.json())
     if options.plot:
         from benchmarks.chart import draw  # noqa: PLC0415 - matplotlib only where it is wanted
 
@@ -48,42 +42,18 @@ def main() -> None:
 
 
 def _parse(peers: list[str], kinds: list[str]) -> Any:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.inprocess",
-        description="Processor time per request of each installed static app, without a server.",
+    parser = cli.make_parser(
+        "inprocess",
+        "Processor time per request of each installed static app, without a server.",
+        "half a minute, rougher figures",
     )
-    parser.add_argument("--quick", action="store_true", help="half a minute, rougher figures")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a chart (matplotlib)")
-    for name, known in (("--peers", peers), ("--scenarios", kinds)):
-        parser.add_argument(
-            name,
-            type=_some_of(known),
-            default=known,
-            metavar="A,B",
-            help=f"only these of {', '.join(known)}",
-        )
-    options = parser.parse_args()
+    cli.add_choice(parser, "--peers", peers)
+    cli.add_choice(parser, "--scenarios", kinds)
+    options = cli.parse(parser)
     if options.plot and "whitenoise" not in options.peers:
         parser.error("--plot draws ratios to WhiteNoise: it has to be installed and chosen")
-    if options.plot and find_spec("matplotlib") is None:
-        parser.error("--plot needs matplotlib: pip install matplotlib")
     return options
 
 
-def _some_of(known: Sequence[str]) -> Any:
-    def parse(value: str) -> list[str]:
-        chosen = value.split(",")
-        unknown = [one for one in chosen if one not in known]
-        if unknown:
-            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not one of {', '.join(known)}")
-        return chosen
-
-    return parse
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    cli.run(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from benchmarks.machine import Machine
 from benchmarks.peers import Peer
 from benchmarks.scenarios import Scenario
+from benchmarks.tables import figure, paragraphs, table
 from benchmarks.timing import HARNESS, METHOD, Effort, Figures
 from benchmarks.tree import HUGE, SIZES
 
@@ -50,8 +50,7 @@ class Report:
 
     def __str__(self) -> str:
         versions = ", ".join(str(peer) for peer in self.peers if peer.version)
-        head = [str(self.machine), versions, f"{METHOD} {self._noise()}"]
-        parts = ["\n".join(textwrap.fill(line, 110) for line in head)]
+        parts = [paragraphs(str(self.machine), versions, f"{METHOD} {self._noise()}")]
         parts.append(self._table("Microseconds per request", [*self.peers, HARNESS], self.us_cells))
         if any(peer.key == REFERENCE for peer in self.peers):
             title = "Ratio to WhiteNoise's default mode (smaller is better)"
@@ -80,13 +79,7 @@ class Report:
 
     def _table(self, title: str, peers: list[Peer], cells: Callable[[Peer], dict[str, str]]) -> str:
         rows = [("", *cells(peers[0]))]
-        rows += [(peer.name, *cells(peer).values()) for peer in peers]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [title]
-        for name, *row in rows:
-            figures = [cell.rjust(width) for cell, width in zip(row, widths[1:], strict=True)]
-            lines.append("  ".join([name.ljust(widths[0]), *figures]))
-        return "\n".join(lines)
+        return table(title, rows + [(peer.name, *cells(peer).values()) for peer in peers])
 
     def _footnote(self) -> str:
         titles = [one.column for one in self.scenarios if self.borrows_base(one)]
@@ -144,10 +137,3 @@ class Report:
             }
             for peer in [*self.peers, HARNESS]
         }
-
-
-def figure(value: float | None, otherwise: str = "no") -> str:
-    """Write a figure with some three digits that count, or a word where there is none."""
-    if value is None:
-        return otherwise
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.machine import pin_to_one_core
 from benchmarks.peers import Peer, inner_app
 from benchmarks.progress import Progress
-from benchmarks.scenarios import Client, Environ, Scenario, Unable
+from benchmarks.scenarios import Client, Environ, Unable
 from benchmarks.scenarios import scenarios as all_scenarios
 from benchmarks.tree import Tree
 
@@ -99,24 +99,29 @@ def measure(tree: Tree, peers: list[Peer], scenarios: list[str], effort: Effort)
 def _work(task: Task, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends this one
     pin_to_one_core()
-    gc.disable()
     figures = Figures()
     cells = list(_cells(task, figures))
+    time_cells(cells, task.rounds, lambda: pipe.send(None))
+    for cell in cells:
+        figures.us[cell.key] = [cell.us()]
+    pipe.send(figures)
+
+
+def time_cells(cells: list[Cell], rounds: int, after_round: Callable[[], object]) -> None:
+    """Time the cells, interleaved; garbage is collected between the chunks only."""
+    gc.disable()
     gc.collect()
     gc.freeze()  # what the peers keep for good need not be looked at after every chunk
     for cell in cells:
         cell.calibrate()
-    for _ in range(task.rounds):
+    for _ in range(rounds):
         random.shuffle(cells)
         for cell in cells:
             cell.time_chunk()
-        pipe.send(None)
-    for cell in cells:
-        figures.us[cell.key] = [statistics.quantiles(cell.rounds, n=4)[0]]
-    pipe.send(figures)
+        after_round()
 
 
-def _cells(task: Task, figures: Figures) -> Iterable[_Cell]:
+def _cells(task: Task, figures: Figures) -> Iterable[Cell]:
     """Build every peer, prove every cell; leave out what is not right, and note why."""
     scenarios = [one for one in all_scenarios() if one.key in task.scenarios]
     for peer in task.peers:
@@ -134,17 +139,17 @@ def _cells(task: Task, figures: Figures) -> Iterable[_Cell]:
             except Exception as error:
                 figures.unable[peer.key, scenario.key] = f"raises {error!r}"
             else:
-                yield _Cell(peer, scenario, app, environ)
+                yield Cell((peer.key, scenario.key), app, environ)
     for scenario in scenarios:
         environ = Client(HARNESS, inner_app, task.tree).environ(scenario.file)
-        yield _Cell(HARNESS, scenario, inner_app, environ)
+        yield Cell((HARNESS.key, scenario.key), inner_app, environ)
 
 
-class _Cell:
-    """One peer in one scenario."""
+class Cell:
+    """One kind of request to one app, and what it has cost in each round."""
 
-    def __init__(self, peer: Peer, scenario: Scenario, app: Any, environ: Environ) -> None:
-        self.key = (peer.key, scenario.key)
+    def __init__(self, key: tuple[str, str], app: Any, environ: Environ) -> None:
+        self.key = key
         self.rounds: list[float] = []
         self._app = app
         self._environ = environ
@@ -153,6 +158,10 @@ class _Cell:
         self._run: Callable[[Any, Environ, int], None] = FunctionType(
             _run.__code__.replace(), _run.__globals__
         )
+
+    def us(self) -> float:
+        """Give the first quartile of the rounds, in microseconds."""
+        return statistics.quantiles(self.rounds, n=4)[0]
 
     def calibrate(self) -> None:
         """Find out how many calls make a chunk; warms up, too."""

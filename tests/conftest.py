@@ -11,11 +11,44 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from wsgistatic import StaticFiles
+
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+CACHE_MODES: dict[str, dict[str, float]] = {
+    "on": {},
+    "off": {"cache_size": 0},
+    "ttl": {"stat_ttl": 3600.0},
+}
+
 OLD = 1_700_000_000  # seconds; a modification time that is long past
+
+
+DEFAULTS = dict(StaticFiles.__init__.__kwdefaults__ or {})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cache",
+        choices=CACHE_MODES,
+        default="on",
+        help="run all with the memory cache on, off, or with a stat trusted for an hour "
+        "(then without the tests marked live)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    assert StaticFiles.__init__.__kwdefaults__ is not None
+    StaticFiles.__init__.__kwdefaults__.update(CACHE_MODES[config.getoption("--cache")])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--cache") == "ttl":
+        live = [item for item in items if item.get_closest_marker("live")]
+        config.hook.pytest_deselected(items=live)
+        items[:] = [item for item in items if item not in live]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +20,12 @@ class Served:
     port: int
 
     def descriptors(self) -> list[str]:
-        folder = f"/proc/{self.process.pid}/fd"
-        return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+        folder = Path(f"/proc/{self.process.pid}/fd")
+        targets = []
+        for link in folder.iterdir():
+            with suppress(FileNotFoundError):  # closed since it was listed
+                targets.append(str(link.readlink()))
+        return targets
 
     def read_until(self, text: str) -> str:
         """Read output up to a line that has the text."""

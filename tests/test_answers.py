@@ -10,8 +10,7 @@ import pytest
 
 from tests.calling import call, environ_of, start
 from tests.conftest import age
-from wsgistatic import BlockIterator, MultipartIterator, StaticFiles, answers
-from wsgistatic.directory import OpenFile
+from wsgistatic import BlockIterator, MultipartIterator, StaticFiles, responder
 
 
 class Wrapper:
@@ -84,15 +83,15 @@ class Rewriting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
         self.path, self.times, self.count = path, times, 0
-        self.real = answers.Responder._ranged_answer
-        monkeypatch.setattr(answers.Responder, "_ranged_answer", self.answer)
+        self.real = responder.Responder._plan
+        monkeypatch.setattr(responder.Responder, "_plan", self.answer)
 
-    def answer(self, environ: Any, representation: Any, opened: OpenFile) -> Any:
+    def answer(self, environ: Any, representation: Any) -> Any:
         if self.count < self.times:
             self.count += 1
             self.path.write_bytes(b"1" * (1500 + self.count))
             os.utime(self.path, (1_600_000_000 + self.count,) * 2)
-        return self.real(self.app_responder, environ, representation, opened)
+        return self.real(self.app_responder, environ, representation)
 
     app_responder: Any
 

@@ -14,15 +14,15 @@ PROTOCOL = (
     *("paths", "media_types"),
 )
 FILES = (
-    *("faults", "watch", "beneath", "directory", "body", "representation", "policy"),
-    *("content_tag", "describer"),
+    *("faults", "watch", "version", "beneath", "directory", "body", "representation", "policy"),
+    *("content_tag", "describer", "catalog"),
 )
-WSGI = ("options", "file_wrapper", "answers", "middleware", "fileapp")
+WSGI = ("options", "file_wrapper", "answers", "responder", "middleware", "fileapp")
 FACES = ("access", "servers", "__main__", "__init__")
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
-    "__future__", "calendar", "collections", "dataclasses", "datetime", "email", "os", "re",
+    "__future__", "calendar", "collections", "itertools", "datetime", "email", "os", "re",
     "secrets", "typing", "urllib", "wsgistatic",
 }  # fmt: skip
 

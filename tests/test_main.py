@@ -79,7 +79,8 @@ def test_options_reach_the_middleware(
         [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
-         "--max-ranges", "6", "--file-wrapper"]
+         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
+         "--cache-file-size", "8"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -94,6 +95,9 @@ def test_options_reach_the_middleware(
         "block_size": 5,
         "max_ranges": 6,
         "file_wrapper": True,
+        "stat_ttl": 1.5,
+        "cache_size": 7,
+        "cache_file_size": 8,
     }
     import inspect
 

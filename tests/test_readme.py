@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import wsgistatic
+from tests.conftest import DEFAULTS
 from wsgistatic import StaticFiles
 from wsgistatic.options import FileOptions
 
@@ -95,7 +96,7 @@ def test_option_table() -> None:
     table = README[README.index("``StaticFiles``           default") :]
     rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
     parameters = inspect.signature(StaticFiles).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    defaults = {name: parameter.default for name, parameter in parameters.items()} | DEFAULTS
     options = FileOptions()
     defaults.update({name: getattr(options, name) for name in FileOptions.__slots__})
     del defaults["options"]

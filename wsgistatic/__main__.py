@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from wsgistatic.access import AccessLog
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
-from wsgistatic.middleware import StaticFiles
+from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE, StaticFiles
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.servers import SERVERS, BoundServer, default_server
 
@@ -112,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--etag", type=_text_or_none, default="stat", help="stat, content or none")
     add("--symlinks", choices=("inside", "follow", "deny"), default="inside", help="policy")
     add("--dotfiles", action=argparse.BooleanOptionalAction, default=False, help="serve dotfiles")
+    add("--stat-ttl", type=float, default=0.0, help="seconds for which a stat is trusted")
+    add("--cache-size", type=int, default=DEFAULT_CACHE_SIZE, help="bytes of memory; 0 for none")
+    add(
+        "--cache-file-size",
+        type=int,
+        default=DEFAULT_CACHE_FILE_SIZE,
+        help="bytes of the largest file kept in memory",
+    )
     add("--block-size", type=int, default=DEFAULT_BLOCK_SIZE, help="bytes read at a time")
     add("--max-ranges", type=int, default=DEFAULT_MAX_RANGES, help="more ranges are ignored")
     add(

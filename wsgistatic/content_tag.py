@@ -14,23 +14,11 @@ from io import FileIO
 from threading import Lock
 
 from wsgistatic.directory import OpenFile
-
-Signature = tuple[int, int, int, int, int]
+from wsgistatic.version import Signature, signature
 
 _DIGEST_SIZE = 16  # bytes
 _HASH_BLOCK = 1024 * 1024
 _KEPT = 20_000  # tags; about 5 MB
-
-
-def signature(status: os.stat_result) -> Signature:
-    """Give what tells a version of a file on this machine from every other."""
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
 
 
 class ContentTags:

@@ -24,17 +24,10 @@ from wsgistatic.beneath import (
     missing,
     reject_link,
 )
+from wsgistatic.version import FILE_FLAGS
 
 T = TypeVar("T")
 
-_FILE_FLAGS: int = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 
 
@@ -125,7 +118,7 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 def _open_regular(name: str, dir_fd: int | None) -> OpenFile:
     _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
     try:
-        descriptor = os.open(name, _FILE_FLAGS, dir_fd=dir_fd)
+        descriptor = os.open(name, FILE_FLAGS, dir_fd=dir_fd)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):  # became a link since; EMLINK: FreeBSD
             raise LinkMetError from None

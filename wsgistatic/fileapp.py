@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from wsgistatic.answers import Responder, header, send
+from wsgistatic.answers import error_answer, header, send
+from wsgistatic.catalog import Catalog
 from wsgistatic.directory import single_file
 from wsgistatic.options import FileOptions, check_path
 from wsgistatic.paths import quote_path
+from wsgistatic.responder import Responder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -35,18 +38,18 @@ class FileApp:
     def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
         self._resource = single_file(check_path("path", path))
         file_options = FileOptions(**options)
-        self._responder = Responder(file_options, file_options.policy())
+        self._policy = file_options.policy()
+        # Nothing is kept: an app made in a view lives for one request.
+        self._responder = Responder(file_options, self._policy, Catalog(0, 0, 0.0))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        responder = self._responder
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            answer = responder.error(405, ("Allow", "GET, HEAD"))
+            answer = error_answer(405, self._policy, ("Allow", "GET, HEAD"))
         else:
             url = (header(environ, "SCRIPT_NAME") or "") + (header(environ, "PATH_INFO") or "")
-            try:
-                found = responder.respond(environ, self._resource, quote_path(url))
-            except IsADirectoryError:
-                found = None
-            answer = found or responder.error(404)
+            found = None
+            with suppress(IsADirectoryError):
+                found = self._responder.respond(environ, self._resource, quote_path(url), "")
+            answer = found or error_answer(404, self._policy)
         return send(answer, environ, start_response)

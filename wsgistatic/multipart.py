@@ -7,7 +7,8 @@ Content-Length is exact from the start.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from wsgistatic.ranges import ByteRange, content_range
 
@@ -56,3 +57,8 @@ class Multipart:
             + sum(stop - start for start, stop in self.ranges)
             + len(self.tail)
         )
+
+    def join(self, contents: Iterable[bytes]) -> bytes:
+        """Put the contents of the parts into the frame: the whole body."""
+        framed = chain.from_iterable(zip(self.heads, contents, strict=True))
+        return b"".join([*framed, self.tail])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,6 +65,14 @@ def check_integer(option: str, value: object, least: int) -> None:
         raise TypeError(f"{option} must be an integer of at least {least}, not {value!r}")
     if value < least:
         raise ValueError(f"{option} must be at least {least}, not {value!r}")
+
+
+def check_seconds(option: str, value: object) -> None:
+    """Raise TypeError or ValueError unless the value is a finite number of seconds."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{option} must be a number of seconds, not {value!r}")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{option} must be at least 0 and finite, not {value!r}")
 
 
 def check_file_name(option: str, value: object) -> None:

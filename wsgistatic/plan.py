@@ -7,8 +7,7 @@ itself uses, and what a view for content of its own (a blob, a database row) can
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from wsgistatic.multipart import Multipart
 from wsgistatic.preconditions import Validators, if_range_matches
@@ -25,8 +24,7 @@ from wsgistatic.ranges import (
 _MULTIPART_ALLOWANCE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class RangePlan:
+class RangePlan(NamedTuple):
     """The answer to a Range request, before a byte is read.
 
     Attributes:
@@ -66,16 +64,15 @@ def plan_ranges(
         content_type: its media type, repeated in the parts of a multipart body.
         max_ranges: a header with more ranges is ignored.
     """
-    whole = RangePlan(200, ((0, size),), size)
     ranges = get_ranges(range_header, size, max_ranges)
     if ranges is None:
-        return whole
+        return RangePlan(200, ((0, size),), size)
     # 13.2.2 step 5: If-Range is looked at only when Range is there.
     if if_range is not None and not if_range_matches(if_range, validators, now):
-        return whole
+        return RangePlan(200, ((0, size),), size)
     if not ranges:
         return RangePlan(416, (), 0, unsatisfied_range(size))
-    merged = merge_ranges(ranges)
+    merged = ranges if len(ranges) == 1 else merge_ranges(ranges)
     if len(merged) == 1:
         # 15.3.7.2: "A server MUST NOT generate a multipart response to a request for a single
         # range", and what merged into one is sent as one.
@@ -83,5 +80,5 @@ def plan_ranges(
         return RangePlan(206, (merged[0],), stop - start, content_range(start, stop, size))
     multipart = Multipart(merged, size, content_type)
     if multipart.content_length > size + _MULTIPART_ALLOWANCE:
-        return whole
+        return RangePlan(200, ((0, size),), size)
     return RangePlan(206, multipart.ranges, multipart.content_length, multipart=multipart)

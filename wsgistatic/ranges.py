@@ -19,6 +19,7 @@ DEFAULT_MAX_RANGES = 200
 # ASCII (RFC 5234 B.1): \d would take other scripts' digits.
 _RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
 _OWS = " \t"
+_SHORT = 18  # digits that are surely no burden to int()
 
 
 def get_ranges(
@@ -55,7 +56,8 @@ def get_ranges(
         match = _RANGE_SPEC.fullmatch(spec)
         if match is None or specs > max_ranges:
             return None
-        found = _resolve(match[1], match[2], size)
+        first, last = match.groups()
+        found = _resolve(first, last, size)
         if found is None:
             return None
         start, stop = found
@@ -66,6 +68,9 @@ def get_ranges(
 
 def _resolve(first: str, last: str, size: int) -> ByteRange | None:
     """Turn one range-spec into a range, empty where unsatisfiable; None where invalid."""
+    if first and len(first) <= _SHORT and len(last) <= _SHORT:
+        start, stop = int(first), int(last) + 1 if last else size
+        return None if last and stop <= start else (min(start, size), min(stop, size))
     if first:
         if last and _is_less(last, first):
             return None  # 14.1.1: "invalid if the last-pos value is present and less than ..."

@@ -1,0 +1,314 @@
+"""The catalog: good as long as a stat shows the same version, within its budget."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import call, call_bare, environ_of, start
+from tests.conftest import OLD
+from wsgistatic import StaticFiles
+from wsgistatic.catalog import Catalog, Entry, read_content
+from wsgistatic.directory import Directory
+from wsgistatic.preconditions import Validators
+from wsgistatic.representation import describe
+from wsgistatic.watch import FileChangedError
+
+SECOND = 1_000_000_000
+pytestmark = pytest.mark.live
+
+
+def settle() -> None:
+    """Wait until what was just written can be told from the next version."""
+    time.sleep(0.03)
+
+
+def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> Entry:
+    status = path.stat()
+    described = describe(
+        str(path), status, "a/b", Validators('"x"', OLD, True), [], [], settled=settled
+    )
+    return Entry(described, status, content)
+
+
+def warm(app: StaticFiles, path: str) -> None:
+    settle()
+    for _ in range(2):
+        call_bare(app, environ_of(path))
+    assert path in app._entries
+
+
+def test_the_budget_is_kept_and_the_unused_go_first(site: Path) -> None:
+    catalog = Catalog(budget=15_000, largest_content=4_000, stat_ttl=0.0)
+    path = site / "hello.txt"
+    for number in range(4):
+        catalog.keep(f"/{number}", entry_of(path, b"x" * 1000))
+    assert list(catalog.entries) == ["/0", "/1", "/2", "/3"]
+    catalog.entries["/0"].used = True
+    catalog.keep("/4", entry_of(path, b"x" * 1000))
+    assert list(catalog.entries) == ["/2", "/3", "/4", "/0"]
+    assert not catalog.entries["/0"].used
+    for _ in range(1000):
+        catalog.keep("/same", entry_of(path, b"x" * 1000))
+    assert len(catalog.entries) == 4
+    for key in list(catalog.entries):
+        catalog.drop(key)
+    catalog.drop("/not there")
+    assert catalog._size == 0
+
+
+def test_what_is_never_kept(site: Path) -> None:
+    catalog = Catalog(budget=10_000, largest_content=4_000, stat_ttl=0.0)
+    path = site / "hello.txt"
+    catalog.keep("/fresh", entry_of(path, settled=False))
+    catalog.keep("/big", entry_of(path, b"x" * 10_000))
+    Catalog(0, 4_000, 0.0).keep("/off", entry_of(path))
+    assert not catalog.entries
+    assert [catalog.wants_content(size) for size in (0, 1, 4_000, 4_001)] == [
+        *(False, True, True, False)
+    ]
+    assert not Catalog(100, 4_000, 0.0).wants_content(1)
+
+
+def test_a_stat_is_trusted_for_its_time(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: now)
+    catalog = Catalog(100_000, 1_000, stat_ttl=2.0)
+    entry = entry_of(site / "hello.txt")
+    catalog.keep("/hello.txt", entry)
+    (site / "hello.txt").unlink()
+    now += 1.9
+    assert catalog.is_current(entry)
+    now += 0.2
+    assert not catalog.is_current(entry)
+    (site / "hello.txt").write_text("another")
+    assert not catalog.is_current(entry)
+    again = entry_of(site / "hello.txt")
+    assert catalog.is_current(again)
+    assert again.trusted_until == now + 2.0
+
+
+def test_content_that_changes_while_it_is_read(site: Path) -> None:
+    for change in (b"longer than before", b"short", b"HELLO WORLD\n"):
+        path = site / "hello.txt"
+        path.write_bytes(b"hello world\n")
+        os.utime(path, (OLD, OLD))
+        with Directory(str(site)).open(("hello.txt",)) as opened:
+            path.write_bytes(change)
+            with pytest.raises(FileChangedError):
+                read_content(opened)
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(b"HELLO WORLD\n")
+
+
+def rewrite_with_old_times(path: Path) -> None:
+    path.write_bytes(b"HELLO WORLD\n")
+    os.utime(path, (OLD, OLD))
+
+
+def replace(path: Path) -> None:
+    path.with_suffix(".new").write_bytes(b"HELLO WORLD\n")
+    os.utime(path.with_suffix(".new"), (OLD, OLD))
+    path.with_suffix(".new").rename(path)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 5)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def link_outside(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("../secret.txt")
+
+
+def become_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("change", "status", "body"),
+    [
+        (rewrite, 200, b"HELLO WORLD\n"),
+        (rewrite_with_old_times, 200, b"HELLO WORLD\n"),
+        (replace, 200, b"HELLO WORLD\n"),
+        (truncate, 200, b"hello"),
+        (remove, 404, None),
+        (link_outside, 404, None),
+        (become_a_directory, 404, None),
+    ],
+)
+@pytest.mark.parametrize(
+    "extra", [{}, {"HTTP_RANGE": "bytes=0-"}, {"HTTP_RANGE": "bytes=0-1,3-4"},
+              {"HTTP_IF_MODIFIED_SINCE": "Tue, 14 Nov 2023 22:13:19 GMT"}],
+)  # fmt: skip
+def test_the_next_request_is_right(
+    site: Path,
+    change: Callable[[Path], None],
+    status: int,
+    body: bytes | None,
+    method: str,
+    extra: dict[str, str],
+) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+    change(site / "hello.txt")
+    result = call(app, "/hello.txt", method, **extra)
+    cold = call(StaticFiles(None, site, cache_size=0), "/hello.txt", method, **extra)
+    assert result.status in (status, 206)
+    assert (result.status, result.headers.get("ETag")) == (cold.status, cold.headers.get("ETag"))
+    if body is not None and method == "GET" and "-1," not in extra.get("HTTP_RANGE", ""):
+        assert result.body == body
+
+
+def test_permission_taken_away(public_directory: Path, ordinary_user: None) -> None:
+    path = public_directory / "a.txt"
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    path.write_text("a")
+    path.chmod(0o644)
+    os.seteuid(user)
+    app = StaticFiles(None, public_directory)
+    warm(app, "/a.txt")
+    os.seteuid(os.getuid())
+    path.chmod(0)
+    os.seteuid(user)
+    assert call(app, "/a.txt").status == 403
+    assert call(app, "/a.txt", HTTP_RANGE="bytes=0-0").status == 403
+
+
+def test_directory_swapped(site: Path) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/sub/page.html")
+    (site / "other").mkdir()
+    (site / "other" / "page.html").write_text("<p>PAGE</p>")
+    (site / "sub").rename(site / "old")
+    (site / "other").rename(site / "sub")
+    assert call(app, "/sub/page.html").body == b"<p>PAGE</p>"
+
+
+def test_a_416_leaves_nothing_wrong_behind(site: Path) -> None:
+    app = StaticFiles(None, site)
+    settle()
+    assert call(app, "/hello.txt", HTTP_RANGE="bytes=99-").status == 416
+    assert call(app, "/hello.txt").body == b"hello world\n"
+    assert call(app, "/hello.txt", "HEAD").headers["Content-Length"] == "12"
+    assert call(app, "/hello.txt", HTTP_RANGE="bytes=99-").status == 416
+
+
+def test_misses_keep_nothing(site: Path) -> None:
+    app = StaticFiles(None, site)
+    for number in range(1000):
+        call_bare(app, environ_of(f"/no/{number}"))
+        call_bare(app, environ_of(f"/{number}"))
+        call_bare(app, environ_of("/bare/"))
+    assert len(app._entries) == 0
+
+
+def test_headers_and_bodies_are_copies(site: Path) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+
+    def vandal(status: str, headers: list[Any], *exc_info: Any) -> Any:
+        headers.clear()
+        return lambda data: None
+
+    body: Any = app(environ_of("/hello.txt"), vandal)
+    body.clear()
+    assert call(app, "/hello.txt").body == b"hello world\n"
+    assert call(app, "/hello.txt").headers["Content-Length"] == "12"
+
+
+def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptors: None) -> None:
+    (site / "big.bin").write_bytes(b"0123456789" * 100_000)
+    app = StaticFiles(None, site, block_size=1000)
+    warm(app, "/big.bin")
+    assert app._entries["/big.bin"].body is None
+    assert call(app, "/big.bin").body == b"0123456789" * 100_000
+    assert len(call(app, "/big.bin", HTTP_RANGE="bytes=5-5004").body) == 5000
+    result = start(app, environ_of("/big.bin"))
+    (site / "big.bin").unlink()
+    assert b"".join(result.iterable) == b"0123456789" * 100_000
+    assert call(app, "/big.bin").status == 404
+
+
+def test_a_known_file_that_is_rewritten_as_it_is_opened(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    from wsgistatic import responder
+
+    path = site / "big.bin"
+    path.write_bytes(b"a" * 5000)
+    app = StaticFiles(None, site, block_size=1000, cache_file_size=0)
+    warm(app, "/big.bin")
+    real = responder.open_version
+
+    def open_then_rewrite(*arguments: Any) -> Any:
+        file = real(*arguments)
+        path.write_bytes(b"b" * 5000)
+        return file
+
+    monkeypatch.setattr(responder, "open_version", open_then_rewrite)
+    assert call_bare(app, environ_of("/big.bin")).body == b"b" * 5000
+
+
+def test_threads_never_see_a_mixture(site: Path) -> None:
+    """16 threads read while a file is replaced and rewritten with the same size, in a loop."""
+    app = StaticFiles(None, site)
+    path, wrong, done = site / "race.txt", [], threading.Event()
+    path.write_bytes(b"0" * 3000)
+
+    def change() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            content = b"%d" % (number % 10) * 3000
+            new = site / "race.new"
+            new.write_bytes(content)
+            new.rename(path)
+            if number % 50 == 0:
+                settle()
+
+    def read() -> None:
+        for turn in range(300):
+            extra = {"HTTP_RANGE": "bytes=0-"} if turn % 3 else {}
+            body = call_bare(app, environ_of("/race.txt", **extra)).body
+            if len(body) != 3000 or len(set(body)) != 1:
+                wrong.append(body)
+
+    changer = threading.Thread(target=change)
+    readers = [threading.Thread(target=read) for _ in range(16)]
+    changer.start()
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    done.set()
+    changer.join()
+    assert wrong == []
+
+
+def test_a_rewrite_within_the_tick_is_noticed(site: Path) -> None:
+    """Write, ask, write with the same size, ask: never the old bytes."""
+    app = StaticFiles(None, site)
+    path = site / "tick.txt"
+    for number in range(500):
+        content = b"%09d" % number
+        path.write_bytes(content)
+        assert call_bare(app, environ_of("/tick.txt")).body == content
+        if number % 50 == 0:
+            settle()
+            assert call_bare(app, environ_of("/tick.txt")).body == content

@@ -1,0 +1,71 @@
+"""Bytes of one version of a file, or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wsgistatic import version
+from wsgistatic.version import open_version, read_version, signature
+
+Change = Callable[[Path], None]
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def rewrite(path: Path) -> None:
+    before = path.stat()
+    path.write_bytes(b"9876543210" * 100)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def link_away(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("hello.txt")
+
+
+def become_a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def become_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def test_ranges_of_the_version(site: Path, open_descriptors: None) -> None:
+    path = site / "digits.bin"
+    ranges = [(995, 1000), (0, 3)]
+    assert read_version(str(path), signature(path.stat()), ranges) == [b"56789", b"012"]
+    file = open_version(str(path), signature(path.stat()))
+    assert file is not None
+    assert file.read(3) == b"012"
+    file.close()
+
+
+@pytest.mark.parametrize(
+    "change", [remove, rewrite, link_away, become_a_fifo, become_a_directory]
+)
+def test_another_version(site: Path, change: Change, open_descriptors: None) -> None:
+    path = site / "digits.bin"
+    expected = signature(path.stat())
+    change(path)
+    assert read_version(str(path), expected, [(0, 3)]) is None
+    assert open_version(str(path), expected) is None
+
+
+def test_fewer_bytes_than_were_foretold(site: Path, open_descriptors: None) -> None:
+    path = site / "digits.bin"
+    assert read_version(str(path), signature(path.stat()), [(990, 1001)]) is None
+
+
+def test_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version, "_read_at", version._seek_and_read)
+    path = site / "digits.bin"
+    assert read_version(str(path), signature(path.stat()), [(5, 8), (1, 2)]) == [b"567", b"1"]

@@ -1,0 +1,163 @@
+"""What is ready: representations of files asked for before, small ones with their bytes.
+
+Strategy: an entry is good for as long as ``os.stat`` of its path shows the very version that it
+was made from; who uses it asks first. Only versions that the clock can tell from the next one
+are kept. Reading takes no lock (one dictionary look-up); adding takes one, and throws out what
+was not used since it was last looked at, oldest first, until all fits the budget.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from threading import Lock
+from time import monotonic
+
+from wsgistatic.directory import OpenFile
+from wsgistatic.representation import Headers, Representation
+from wsgistatic.version import signature
+from wsgistatic.watch import FileChangedError
+
+# What an entry weighs besides its content: headers, names, numbers (measured: 2.3 KB).
+_ENTRY_SIZE = 2500
+
+
+class Entry:
+    """One version of one file, ready to be sent.
+
+    Attributes:
+        path: of the file.
+        status: of the file.
+        signature: of the version.
+        representation: its description.
+        etag, last_modified: the values of these header fields, or None.
+        full_headers, not_modified_headers: of a 200 and a 304; to be copied, not handed out.
+        body: all bytes as a body of one block, to be copied; or None.
+        trusted_until: on the monotonic clock, in seconds.
+        used: since it was last looked at for throwing out.
+    """
+
+    __slots__ = (
+        "body",
+        "etag",
+        "full_headers",
+        "last_modified",
+        "not_modified_headers",
+        "path",
+        "representation",
+        "signature",
+        "status",
+        "trusted_until",
+        "used",
+    )
+
+    def __init__(
+        self,
+        representation: Representation,
+        status: os.stat_result,
+        content: bytes | None = None,
+    ) -> None:
+        self.path = representation.path
+        self.status = status
+        self.signature = signature(status)
+        self.representation = representation
+        self.full_headers: Headers = representation.full_headers
+        self.not_modified_headers: Headers = representation.not_modified_headers
+        self.etag = representation.validators.etag
+        self.last_modified = dict(self.full_headers).get("Last-Modified")
+        self.body = None if content is None else [content]
+        self.trusted_until = 0.0
+        self.used = False
+
+
+class Catalog:
+    """Entries by PATH_INFO, within a budget.
+
+    Arguments:
+        budget: bytes for all entries; 0 keeps none.
+        largest_content: bytes of the largest file whose content is kept.
+        stat_ttl: seconds for which a stat is trusted; 0 asks each time.
+
+    Attributes:
+        entries: for reading only.
+    """
+
+    def __init__(self, budget: int, largest_content: int, stat_ttl: float) -> None:
+        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self._budget = budget
+        self._largest_content = largest_content
+        self._stat_ttl = stat_ttl
+        self._size = 0
+        self._lock = Lock()
+
+    def wants_content(self, size: int) -> bool:
+        """Tell whether a file of so many bytes is kept with its content."""
+        return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self._budget
+
+    def is_current(self, entry: Entry) -> bool:
+        """Tell whether an entry is good, by one ``os.stat`` or a trusted earlier one."""
+        if self._stat_ttl:
+            now = monotonic()
+            if now < entry.trusted_until:
+                return True
+            entry.trusted_until = 0.0
+        try:
+            status = os.stat(entry.path)
+        except OSError:
+            return False
+        current = (
+            status.st_mtime_ns,  # signature(), without the call: 0.1 of 3.2 us
+            status.st_size,
+            status.st_ino,
+            status.st_ctime_ns,
+            status.st_dev,
+        ) == entry.signature
+        if self._stat_ttl and current:
+            entry.trusted_until = now + self._stat_ttl
+        return current
+
+    def keep(self, key: str, entry: Entry) -> None:
+        """Add an entry, and throw out others for it, if the clock can tell its version."""
+        if not entry.representation.settled or _weight(key, entry) > self._budget:
+            return
+        if self._stat_ttl:
+            entry.trusted_until = monotonic() + self._stat_ttl
+        with self._lock:
+            self._remove(key)
+            self.entries[key] = entry
+            self._size += _weight(key, entry)
+            while self._size > self._budget:
+                key, entry = self.entries.popitem(last=False)
+                if entry.used:
+                    entry.used = False
+                    self.entries[key] = entry
+                else:
+                    self._size -= _weight(key, entry)
+
+    def drop(self, key: str) -> None:
+        """Forget an entry that is no longer good."""
+        with self._lock:
+            self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        entry = self.entries.pop(key, None)
+        if entry is not None:
+            self._size -= _weight(key, entry)
+
+
+def _weight(key: str, entry: Entry) -> int:
+    return _ENTRY_SIZE + 4 * len(key) + (len(entry.body[0]) if entry.body else 0)
+
+
+def read_content(opened: OpenFile) -> bytes:
+    """Read a small file whole.
+
+    Raises:
+        FileChangedError: it changed meanwhile.
+    """
+    file, status = opened
+    content = file.read(status.st_size + 1)
+    unchanged = signature(os.fstat(file.fileno())) == signature(status)
+    if not unchanged or len(content) != status.st_size:
+        raise FileChangedError("the file changed while it was read")
+    return content
