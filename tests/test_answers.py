@@ -29,7 +29,7 @@ class Wrapper:
 
 
 def test_kinds_of_body(site: Path) -> None:
-    app = StaticFiles(None, site)
+    app = StaticFiles(None, site, cache_size=0)
     kinds = {
         "": BlockIterator,
         "bytes=0-9": BlockIterator,
@@ -38,7 +38,7 @@ def test_kinds_of_body(site: Path) -> None:
     }
     for value, kind in kinds.items():
         extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-        body = start(app, environ_of("/digits.bin", **extra)).iterable
+        body: Any = start(app, environ_of("/digits.bin", **extra)).iterable
         assert type(body) is kind
         if not isinstance(body, list):
             body.close()
@@ -51,28 +51,31 @@ WRAPPED: dict[str, Any] = {"wsgi.file_wrapper": Wrapper}
 
 
 @pytest.mark.parametrize(
-    ("value", "position", "length"), [("", 0, "1000"), ("bytes=-100", 900, "100")]
+    ("value", "content", "length"), [("", b"0123456789" * 100, "1000"), ("bytes=-2", b"89", "2")]
 )
-def test_file_wrapper_gets_a_raw_file_in_place(
-    site: Path, value: str, position: int, length: str
+def test_file_wrapper_gets_a_file_of_just_what_is_sent(
+    site: Path, value: str, content: bytes, length: str
 ) -> None:
-    environ = environ_of("/digits.bin", HTTP_RANGE=value, **WRAPPED)
-    result = start(StaticFiles(None, site, block_size=512), environ)
+    extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
+    environ = environ_of("/digits.bin", **extra, **WRAPPED)
+    result = start(StaticFiles(None, site, block_size=512, cache_size=0), environ)
     body = result.iterable
     assert isinstance(body, Wrapper)
-    assert (body.position, body.block_size) == (position, 512)
+    assert (body.position, body.block_size) == (0, 512)
     assert result.headers["Content-Length"] == length
-    assert body.file.fileno() > 2
+    assert b"".join(body) == content
     body.close()
 
 
 def test_file_wrapper_is_never_used_for_more_than_one_range(site: Path) -> None:
     extra: dict[str, Any] = {"HTTP_RANGE": "bytes=0-1,5-6", "wsgi.file_wrapper": Wrapper}
-    body = start(StaticFiles(None, site, file_wrapper=True), environ_of("/digits.bin", **extra))
+    body = start(
+        StaticFiles(None, site, file_wrapper=True, cache_size=0), environ_of("/digits.bin", **extra)
+    )
     assert isinstance(body.iterable, MultipartIterator)
     body.iterable.close()
     refused = start(
-        StaticFiles(None, site, file_wrapper=False),
+        StaticFiles(None, site, file_wrapper=False, cache_size=0),
         environ_of("/digits.bin", **WRAPPED),
     )
     assert isinstance(refused.iterable, BlockIterator)
@@ -160,3 +163,22 @@ def test_max_ranges(site: Path) -> None:
 def test_media_type_options(site: Path) -> None:
     app = StaticFiles(None, site, media_types={".bin": "text/x-digits"}, charset="latin-1")
     assert call(app, "/digits.bin").headers["Content-Type"] == "text/x-digits; charset=latin-1"
+
+
+def test_a_file_that_grows_while_it_is_hashed_is_sent_without_a_tag(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    from wsgistatic import content_tag
+
+    real, path = content_tag._digest, site / "digits.bin"
+
+    def append_and_digest(*arguments: Any) -> str:
+        with path.open("ab") as file:
+            file.write(b"more")
+        return real(*arguments)
+
+    monkeypatch.setattr(content_tag, "_digest", append_and_digest)
+    result = start(StaticFiles(None, site, etag="content"), environ_of("/digits.bin"))
+    assert result.status == 200
+    assert "ETag" not in result.headers
+    assert b"".join(result.iterable) == b"0123456789" * 100

@@ -199,3 +199,32 @@ def test_a_link_that_flips_never_shows_the_outside(
         flipper.join()
     assert seen <= {b"<p>page</p>", FileNotFoundError}
     assert b"<p>page</p>" in seen
+
+
+@pytest.mark.parametrize("walker", WALKERS)
+def test_a_long_chain_of_links(site: Path, walker: type[DescriptorWalker]) -> None:
+    (site / "link0").symlink_to("hello.txt")
+    for number in range(1, 1500):
+        (site / f"link{number}").symlink_to(f"link{number - 1}")
+    for walk in (walker(str(site), "inside"), FollowingWalker(str(site))):
+        with pytest.raises(OSError, match=r"No such file|Too many levels"):
+            read(walk, "link1499")
+
+
+def test_what_is_unreadable_outside_is_not_told_from_what_is_not_there(
+    public_directory: Path, ordinary_user: None
+) -> None:
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    site, private = public_directory / "site", public_directory / "private"
+    site.mkdir()
+    private.mkdir()
+    (private / "there").mkdir()
+    private.chmod(0)
+    (site / "out").symlink_to("../private")
+    os.seteuid(user)
+    for name in ("there", "not-there"):
+        with pytest.raises(FileNotFoundError):
+            read(DescriptorWalker(str(site), "inside"), "out", name, "x")
+    os.seteuid(os.getuid())
+    private.chmod(0o755)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,34 @@ def test_memory_stays_at_one_block(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert total == size
     assert peak < 2.5 * 256 * KILO
+
+
+def test_a_body_that_is_dropped_closes_its_file_at_once(site: Path) -> None:
+    # Some servers drop a body without close(); a reference cycle would keep the file open.
+    gc.disable()
+    try:
+        for ranges in ([(0, 500)], [(0, 100), (500, 600)]):
+            file = open(site / "digits.bin", "rb", buffering=0)  # noqa: SIM115
+            descriptor = file.fileno()
+            if len(ranges) == 1:
+                body: BlockIterator | MultipartIterator = BlockIterator(file, 0, 500, 10)
+            else:
+                body = MultipartIterator(file, Multipart(ranges, 1000, "a/b"), 10)
+            next(body)
+            next(body)
+            del file
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                del body
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)
+    finally:
+        gc.enable()
+
+
+def test_close_forgets_the_first_block(site: Path) -> None:
+    file = open(site / "digits.bin", "rb", buffering=0)  # noqa: SIM115
+    body = BlockIterator(file, 0, 500, 10)
+    body.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(body)

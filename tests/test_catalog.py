@@ -18,6 +18,7 @@ from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.directory import Directory
 from wsgistatic.preconditions import Validators
 from wsgistatic.representation import describe
+from wsgistatic.version import open_version
 from wsgistatic.watch import FileChangedError
 
 SECOND = 1_000_000_000
@@ -34,7 +35,7 @@ def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> 
     described = describe(
         str(path), status, "a/b", Validators('"x"', OLD, True), [], [], settled=settled
     )
-    return Entry(described, status, content)
+    return Entry(described, status, content=content)
 
 
 def warm(app: StaticFiles, path: str) -> None:
@@ -45,7 +46,7 @@ def warm(app: StaticFiles, path: str) -> None:
 
 
 def test_the_budget_is_kept_and_the_unused_go_first(site: Path) -> None:
-    catalog = Catalog(budget=15_000, largest_content=4_000, stat_ttl=0.0)
+    catalog = Catalog(budget=17_500, largest_content=4_000, stat_ttl=0.0)
     path = site / "hello.txt"
     for number in range(4):
         catalog.keep(f"/{number}", entry_of(path, b"x" * 1000))
@@ -248,20 +249,17 @@ def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptor
 def test_a_known_file_that_is_rewritten_as_it_is_opened(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    from wsgistatic import responder
-
     path = site / "big.bin"
     path.write_bytes(b"a" * 5000)
     app = StaticFiles(None, site, block_size=1000, cache_file_size=0)
     warm(app, "/big.bin")
-    real = responder.open_version
 
     def open_then_rewrite(*arguments: Any) -> Any:
-        file = real(*arguments)
+        file = open_version(*arguments)
         path.write_bytes(b"b" * 5000)
         return file
 
-    monkeypatch.setattr(responder, "open_version", open_then_rewrite)
+    monkeypatch.setattr("wsgistatic.responder.open_version", open_then_rewrite)
     assert call_bare(app, environ_of("/big.bin")).body == b"b" * 5000
 
 
@@ -312,3 +310,94 @@ def test_a_rewrite_within_the_tick_is_noticed(site: Path) -> None:
         if number % 50 == 0:
             settle()
             assert call_bare(app, environ_of("/tick.txt")).body == content
+
+
+@pytest.mark.parametrize("symlinks", ["inside", "deny", "follow"])
+def test_a_directory_moved_out_with_a_link_in_its_place(
+    site: Path, symlinks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The file's own signature does not change; a walk, once a second, sees it.
+    app = StaticFiles(None, site, symlinks=symlinks)
+    warm(app, "/sub/page.html")
+    (site / "sub").rename(site.parent / "private")
+    (site / "sub").symlink_to("../private")
+    later = time.monotonic() + 1.1
+    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: later)
+    expected = 200 if symlinks == "follow" else 404
+    for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_IF_NONE_MATCH": "*"}):
+        assert call(app, "/sub/page.html", **extra).status in (expected, expected + 6, 304)
+        assert (call(app, "/sub/page.html", **extra).status == 404) is (expected == 404)
+    (site / "sub").unlink()
+    assert call(app, "/sub/page.html").status == 404
+
+
+def test_the_walk_is_repeated_where_all_is_well(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/sub/page.html")
+    entry = app._entries["/sub/page.html"]
+    later = time.monotonic() + 1.1
+    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: later)
+    assert call(app, "/sub/page.html").status == 200
+    assert call(app, "/sub/page.html", HTTP_RANGE="bytes=0-1").body == b"<p"
+    assert app._entries["/sub/page.html"] is entry
+    assert entry.walked_until == later + 1.0
+
+
+def test_a_range_of_a_directory_moved_out(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/sub/page.html")
+    (site / "sub").rename(site.parent / "private")
+    (site / "sub").symlink_to("../private")
+    later = time.monotonic() + 1.1
+    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: later)
+    assert call(app, "/sub/page.html", HTTP_RANGE="bytes=0-1").status == 404
+
+
+def test_a_whole_answer_after_a_head_keeps_the_content(site: Path) -> None:
+    app = StaticFiles(None, site)
+    settle()
+    for extra in ({"HTTP_RANGE": "bytes=0-1"}, {}):
+        call(app, "/hello.txt", **extra)
+    call_bare(app, environ_of("/digits.bin", "HEAD"))
+    assert app._entries["/digits.bin"].body is None
+    assert call(app, "/digits.bin").status == 200
+    assert app._entries["/digits.bin"].body == [b"0123456789" * 100]
+    assert app._entries["/hello.txt"].body == [b"hello world\n"]
+
+
+def test_a_date_becomes_strong_while_its_entry_is_kept(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site / "new.txt"
+    path.write_text("new file")
+    app = StaticFiles(None, site)
+    warm(app, "/new.txt")
+    date = call(app, "/new.txt").headers["Last-Modified"]
+    ranged = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": date}
+    later = path.stat().st_mtime_ns + 3 * SECOND
+    monkeypatch.setattr("wsgistatic.describer.time.time_ns", lambda: later)
+    assert call(app, "/new.txt", **ranged).status == 206
+
+
+def test_a_link_as_the_last_name_is_as_good_as_a_file(site: Path) -> None:
+    (site / "link.txt").symlink_to("hello.txt")
+    app = StaticFiles(None, site)
+    warm(app, "/link.txt")
+    entry = app._entries["/link.txt"]
+    assert call(app, "/link.txt", HTTP_RANGE="bytes=0-4").body == b"hello"
+    assert app._entries["/link.txt"] is entry
+
+
+def test_a_wrapper_that_fails_leaves_nothing_open(site: Path, open_descriptors: None) -> None:
+    (site / "big.bin").write_bytes(b"x" * 300_000)
+    app = StaticFiles(None, site)
+    warm(app, "/big.bin")
+
+    def wrapper(file: Any, block_size: int) -> Any:
+        raise RuntimeError("no")
+
+    wrapper.__module__ = "waitress.buffers"
+    with pytest.raises(RuntimeError):
+        start(app, environ_of("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]

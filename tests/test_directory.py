@@ -186,3 +186,33 @@ def test_without_descriptor_walk(site: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert opened.file.read() == b"<p>page</p>"
     with pytest.raises(FileNotFoundError):
         files.open(("out.txt",))
+
+
+def test_a_file_that_becomes_a_directory_leaves_no_descriptor(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    path = site / "hello.txt"
+    real_open = os.open
+
+    def swap_then_open(name: Any, flags: int, **options: Any) -> int:
+        path.unlink()
+        path.mkdir()
+        return real_open(name, flags, **options)
+
+    monkeypatch.setattr(os, "open", swap_then_open)
+    with pytest.raises(IsADirectoryError):
+        directory_module._open_regular(str(path), None)
+
+
+def test_a_file_that_vanishes_is_no_question_of_permission(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site / "hello.txt"
+
+    def remove_then_refuse(name: Any, *arguments: Any, **options: Any) -> bool:
+        path.unlink()
+        return False
+
+    monkeypatch.setattr(os, "access", remove_then_refuse)
+    with pytest.raises(FileNotFoundError):
+        Directory(str(site)).stat(("hello.txt",))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wsgistatic.file_wrapper import usable_file_wrapper
+from wsgistatic.file_wrapper import wrap_file
+from wsgistatic.range_file import RangeFile
+
+Wrapped = tuple[Any, int]
 
 
 def wrapper(module: str | None, name: str = "FileWrapper") -> Any:
-    def stand_in(file: Any, block_size: int) -> list[bytes]:
-        return []
+    def stand_in(file: Any, block_size: int) -> Wrapped:
+        return file, block_size
 
     stand_in.__module__ = module  # type: ignore[assignment]
     stand_in.__name__ = name
@@ -35,33 +41,53 @@ WSGIREF = {"wsgi.file_wrapper": wrapper("wsgiref.util")}
 SOCKETIFY = {"wsgi.file_wrapper": None}
 
 
-@pytest.mark.parametrize(
-    ("environ", "by_default", "whole_if_asked", "range_if_asked"),
-    [
-        (WAITRESS, True, True, True),
-        (GTHREAD, False, True, True),
-        (GEVENT, False, False, False),
-        (MOD_WSGI, False, True, True),
-        (UWSGI, False, True, False),
-        (BJOERN, False, False, False),
-        (WSGIREF, False, False, False),
-        (SOCKETIFY, False, False, False),
-        ({}, False, False, False),
-    ],
-)
-def test_allow_list(
-    environ: dict[str, Any], by_default: bool, whole_if_asked: bool, range_if_asked: bool
-) -> None:
-    offered = environ.get("wsgi.file_wrapper")
-    for whole in (True, False):
-        assert usable_file_wrapper(environ, False, whole) is None
-        default = usable_file_wrapper(environ, None, whole)
-        assert default is (offered if by_default else None)
-    assert usable_file_wrapper(environ, True, True) is (offered if whole_if_asked else None)
-    assert usable_file_wrapper(environ, True, False) is (offered if range_if_asked else None)
+@pytest.fixture
+def file(site: Path) -> Iterator[FileIO]:
+    with FileIO(site / "digits.bin") as file:
+        yield file
 
 
-def test_the_standard_librarys_own_is_not_used() -> None:
+def wrap(environ: dict[str, Any], option: bool | None, file: FileIO, start: int) -> Any:
+    return wrap_file(environ, option, file, (start, 1000), 1000, 512)
+
+
+@pytest.mark.parametrize("start", [0, 900])
+def test_waitress_gets_a_bounded_file(file: FileIO, start: int) -> None:
+    wrapped, block_size = wrap(WAITRESS, None, file, start)
+    assert isinstance(wrapped, RangeFile)
+    assert block_size == 512
+    assert wrapped.read() == (b"0123456789" * 100)[start:]
+    assert isinstance(wrap(WAITRESS, True, file, start)[0], RangeFile)
+    assert wrap(WAITRESS, False, file, start) is None
+
+
+@pytest.mark.parametrize("environ", [GTHREAD, MOD_WSGI, UWSGI])
+def test_sendfile_is_for_whole_files_and_on_request(file: FileIO, environ: dict[str, Any]) -> None:
+    assert wrap(environ, True, file, 0) == (file, 512)
+    assert wrap(environ, True, file, 1) is None
+    assert wrap(environ, None, file, 0) is None
+    assert wrap(environ, False, file, 0) is None
+
+
+@pytest.mark.parametrize("environ", [GEVENT, BJOERN, WSGIREF, SOCKETIFY, {}])
+def test_the_others_get_our_iterator(file: FileIO, environ: dict[str, Any]) -> None:
+    for option in (None, True, False):
+        assert wrap(environ, option, file, 0) is None
+
+
+def test_the_standard_librarys_own_is_not_used(file: FileIO) -> None:
     from wsgiref.util import FileWrapper
 
-    assert usable_file_wrapper({"wsgi.file_wrapper": FileWrapper}, True, True) is None
+    assert wrap({"wsgi.file_wrapper": FileWrapper}, True, file, 0) is None
+
+
+def test_the_real_one_of_waitress(file: FileIO) -> None:
+    buffers = pytest.importorskip("waitress.buffers")
+    environ = {"wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer}
+    wrapped: Any = wrap_file(environ, None, file, (5, 15), 1000, 4)
+    assert wrapped.prepare(10) == 10
+    assert wrapped.get(100, skip=True) == b"5678901234"
+    again: Any = wrap_file(environ, None, file, (5, 15), 1000, 4)
+    assert b"".join(again) == b"5678901234"  # a middleware that reads the body
+    again.close()
+    assert file.closed

@@ -14,7 +14,18 @@ PROTOCOL = (
     *("paths", "media_types"),
 )
 FILES = (
-    *("faults", "watch", "version", "beneath", "directory", "body", "representation", "policy"),
+    *(
+        "faults",
+        "watch",
+        "version",
+        "beneath",
+        "directory",
+        "range_file",
+        "range_file",
+        "body",
+        "representation",
+        "policy",
+    ),
     *("content_tag", "describer", "catalog"),
 )
 WSGI = ("options", "file_wrapper", "answers", "responder", "middleware", "fileapp")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,8 @@ def test_options_reach_the_middleware(
     [
         (["--etag", "md5"], "etag must be one of"),
         (["--server", "nginx"], "invalid choice: 'nginx'"),
-        (["--port", "99999"], "a port is 0 to 65535, not 99999"),
-        (["--port", "http"], "invalid"),
+        (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
+        (["--port", "http"], "a port is 0 to 65535, not 'http'"),
         (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
         (["--block-size", "0"], "block_size must be at least 1"),
         (["--prefix", "https://x.example/"], "prefix must be a URL path"),
@@ -178,3 +179,48 @@ def test_the_default_server(found: object, name: str, monkeypatch: pytest.Monkey
 def test_the_signal_of_a_service_manager_stops_too() -> None:
     with pytest.raises(KeyboardInterrupt):
         command._interrupt(15, None)
+
+
+@leaves_a_socket
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+@pytest.mark.parametrize("host", ["a\xff", "x" * 70])
+def test_a_host_that_cannot_be(
+    site: Path, server: str, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(site), "--host", host, "--server", server]) == 1
+    assert f"cannot listen on {host}, port 8000" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_end(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = threading.Event()
+    ended: list[int] = []
+
+    def wait() -> None:
+        never.wait()
+
+    def bind(app: Any, host: str, port: int) -> BoundServer:
+        return BoundServer("cheroot", 1, lambda: None, wait)
+
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
+    monkeypatch.setattr(command, "_PATIENCE", 0.01)
+    monkeypatch.setattr("os._exit", ended.append)
+    command.main([str(site), "--server", "cheroot"])
+    never.set()
+    assert ended == [0]
+    assert capsys.readouterr().out.endswith("Stopped.\n")
+
+
+def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> None:
+        for _ in range(200):
+            command._write_line("x" * 50)
+
+    writers = [threading.Thread(target=write) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert set(capsys.readouterr().out.splitlines()) == {"x" * 50}

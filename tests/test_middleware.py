@@ -310,3 +310,14 @@ def test_environ_of_a_hostile_server(site: Path) -> None:
             environ[key] = value
             assert call_bare(app, environ).status in (200, 301, 404, 405)
     assert call_bare(app, {}).status == 404
+
+
+def test_log_lines_cannot_be_forged(
+    public_directory: Path, ordinary_user: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "x\nCRITICAL: all is lost"
+    with _as_root():
+        (public_directory / name).touch(mode=0)
+    assert call(files(public_directory), f"/{name}").status == 403
+    assert caplog.records
+    assert all("\n" not in record.getMessage() for record in caplog.records)

@@ -36,6 +36,11 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
     ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    ({"stat_ttl": "1"}, TypeError, "stat_ttl must be a number of seconds, not '1'"),
+    ({"stat_ttl": -1}, ValueError, "stat_ttl must be at least 0 and finite, not -1"),
+    ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
+    ({"cache_size": -1}, ValueError, "cache_size must be at least 0, not -1"),
+    ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]
 

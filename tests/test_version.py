@@ -49,9 +49,7 @@ def test_ranges_of_the_version(site: Path, open_descriptors: None) -> None:
     file.close()
 
 
-@pytest.mark.parametrize(
-    "change", [remove, rewrite, link_away, become_a_fifo, become_a_directory]
-)
+@pytest.mark.parametrize("change", [remove, rewrite, link_away, become_a_fifo, become_a_directory])
 def test_another_version(site: Path, change: Change, open_descriptors: None) -> None:
     path = site / "digits.bin"
     expected = signature(path.stat())
@@ -69,3 +67,18 @@ def test_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(version, "_read_at", version._seek_and_read)
     path = site / "digits.bin"
     assert read_version(str(path), signature(path.stat()), [(5, 8), (1, 2)]) == [b"567", b"1"]
+
+
+def test_an_error_while_a_version_is_opened(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    def fail(descriptor: int) -> os.stat_result:
+        raise OSError(5, "Input/output error")
+
+    path = site / "digits.bin"
+    expected = signature(path.stat())
+    with monkeypatch.context() as patched:
+        patched.setattr("wsgistatic.version.os.fstat", fail)
+        assert read_version(str(path), expected, [(0, 3)]) is None
+        with pytest.raises(OSError, match="Input"):
+            open_version(str(path), expected)

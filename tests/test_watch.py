@@ -55,6 +55,10 @@ def rewrite_longer(path: Path) -> None:
     path.write_bytes(b"n" * (SIZE + 500))
 
 
+def rewrite_longer_behind_the_same_header(path: Path) -> None:
+    path.write_bytes(OLD_CONTENT[:64] + b"n" * (SIZE + 500))
+
+
 def shift(path: Path) -> None:
     path.write_bytes(b"new line\n" + OLD_CONTENT)
 
@@ -86,6 +90,7 @@ def change_mode(path: Path) -> None:
         rewrite,
         rewrite_with_the_same_times,
         rewrite_longer,
+        rewrite_longer_behind_the_same_header,
         shift,
     ],
 )
@@ -167,3 +172,19 @@ def test_a_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fstat", rewrite_unseen)
     with open(path, "rb", buffering=0) as file, pytest.raises(FileChangedError):
         BlockIterator(file, 0, SIZE, BLOCK, Watch(file, opened, doubtful=True))
+
+
+def test_a_file_replaced_before_its_first_block_goes_out_whole(path: Path) -> None:
+    file = open(path, "rb", buffering=0)  # noqa: SIM115
+    watch = Watch(file, os.fstat(file.fileno()), doubtful=False)
+    replace(path)
+    assert b"".join(BlockIterator(file, 0, SIZE, BLOCK, watch)) == OLD_CONTENT
+
+
+def test_growth_before_the_first_block_is_looked_at_anew(path: Path) -> None:
+    file = open(path, "rb", buffering=0)  # noqa: SIM115
+    watch = Watch(file, os.fstat(file.fileno()), doubtful=False)
+    append(path)
+    with pytest.raises(FileChangedError):
+        BlockIterator(file, 0, SIZE, BLOCK, watch)
+    assert file.closed

@@ -10,7 +10,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from io import TextIOWrapper
+from threading import Lock, Thread
+from typing import Any, NoReturn, cast
 
 from wsgistatic.access import AccessLog
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
@@ -19,6 +21,8 @@ from wsgistatic.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.servers import SERVERS, BoundServer, default_server
 
 _CLEAN, _FAILED = 0, 1
+_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
+_line_lock = Lock()
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
@@ -35,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app = StaticFiles(None, directory, prefix, **options)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
-    logged = AccessLog(app, lambda line: print(line, flush=True))
+    for stream in (sys.stdout, sys.stderr):  # a folder may have a name that no text has
+        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
     try:
-        server = SERVERS[name](logged, host, port)
+        server = SERVERS[name](AccessLog(app, _write_line), host, port)
     except ImportError:
         return _fail(f"{name} is not installed: pip install {name}")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # UnicodeError: a host that no name can be
         return _fail(_why_not_bound(error, host, port))
     _announce(server, host, directory, prefix)
     return _serve(server)
@@ -49,12 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(server: BoundServer) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     with suppress(KeyboardInterrupt):
-        try:
-            server.serve()
-        finally:
-            server.stop()
-    print("Stopped.", flush=True)
+        server.serve()
+    # cheroot waits for its threads, and so for the slowest client.
+    stopping = Thread(target=server.stop, daemon=True)
+    stopping.start()
+    stopping.join(_PATIENCE)
+    with suppress(BrokenPipeError):
+        _write_line("Stopped.")
+    if stopping.is_alive():
+        os._exit(_CLEAN)
     return _CLEAN
+
+
+def _write_line(line: str) -> None:
+    with _line_lock:  # print writes a text and its end separately
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
@@ -74,10 +89,10 @@ def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> No
     sys.stdout.flush()
 
 
-def _why_not_bound(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE or "in use" in str(error):
+def _why_not_bound(error: OSError | ValueError, host: str, port: int) -> str:
+    if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
         return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
-    return f"cannot listen on {host}, port {port}: {error.strerror or error}"
+    return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
 
 
 def _fail(message: str) -> int:
@@ -149,10 +164,9 @@ class _MediaTypes(argparse.Action):
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text}")
-    return port
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text!r}")
+    return int(text)
 
 
 def _text_or_none(text: str) -> str | None:

@@ -65,7 +65,7 @@ def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:
     outcome = outcome_of(error)
     if outcome is Outcome.MISS:
         return None
-    logger.error("%s: %s", path, error.strerror or error)
+    logger.error("%a: %s", path, error.strerror or error)
     if outcome is Outcome.FORBIDDEN:
         return error_answer(403, policy)
     if outcome is Outcome.BUSY:

@@ -139,7 +139,7 @@ class FollowingWalker:
         path = os.path.join(self._root, *segments)
         for _ in range(_TRIES):
             with suppress(LinkMetError):
-                return action(os.path.realpath(path, strict=True), None)
+                return action(_real_path(path), None)
         raise missing()
 
 
@@ -151,10 +151,21 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
         OSError: whatever else the file system says.
     """
     real_root = os.path.realpath(root, strict=True)
-    real = os.path.realpath(os.path.join(real_root, *segments), strict=True)
+    try:
+        real = _real_path(os.path.join(real_root, *segments))
+    except PermissionError:
+        # Whether it leads outside cannot be seen, and nobody shall learn what is there.
+        raise missing() from None
     if real == real_root:
         return real_root, ()
     stem = real_root.rstrip(os.sep) + os.sep
     if not real.startswith(stem):
         raise missing()
     return real_root, tuple(real[len(stem) :].split(os.sep))
+
+
+def _real_path(path: str) -> str:
+    try:
+        return os.path.realpath(path, strict=True)
+    except RecursionError:  # a chain of a thousand links, before Python 3.13
+        raise missing() from None

@@ -10,7 +10,6 @@ a broken response, not a short one. The file is closed by the last block, by any
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import chain, takewhile
 from typing import BinaryIO
@@ -19,35 +18,38 @@ from wsgistatic.multipart import Multipart
 from wsgistatic.ranges import ByteRange
 from wsgistatic.watch import FileChangedError, Watch
 
+_Step = tuple[bytes, int, int]  # what comes before a block; its offset and size
+
 logger = logging.getLogger("wsgistatic")
 
 DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; the knee of rate over size on every server measured
 
 
-class _FileBody(ABC):
-    """What the two kinds of body share: reading ranges, watching, closing."""
+class _FileBody:
+    """What the two kinds of body share: reading, watching, closing.
+
+    It takes part in no reference cycle: where a server drops a body without closing it, the
+    file is closed at once.
+    """
 
     def __init__(
         self,
         file: BinaryIO,
         ranges: Sequence[ByteRange],
+        steps: Iterator[_Step],
         block_size: int,
         watch: Watch | None,
         label: str,
     ) -> None:
         self._file = file
         self._ranges = ranges
+        self._steps = steps
         self._block_size = block_size
         self._watch = watch
         self._label = label
         self._unread = sum(stop - start for start, stop in ranges)
-        self._blocks = self._generate()
         # The first block is read at once: from then on a rewrite can be told from growth.
         self._first = self._advance()
-
-    @abstractmethod
-    def _generate(self) -> Iterator[bytes]:
-        """Yield the blocks of the body."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -58,34 +60,30 @@ class _FileBody(ABC):
             try:
                 block = self._advance()
             except OSError as error:
-                logger.error("%s: %s", self._label, error)
+                logger.error("%a: %s", self._label, error)
                 raise
             if block is None:
                 raise StopIteration
         return block
 
     def close(self) -> None:
-        """Close the file; as often as you like."""
+        """Close the file and forget what was read; as often as you like."""
+        self._first = None
         self._file.close()
 
     def _advance(self) -> bytes | None:
         try:
-            return next(self._blocks, None)
+            step = next(self._steps, None)
+            if step is None:
+                return None
+            head, offset, size = step
+            return head + self._read(offset, size) if size else head
         except BaseException:
-            self.close()
+            self._file.close()
             raise
         finally:
             if not self._unread:
-                self.close()
-
-    def _content(self, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the blocks of one range; keep no reference to a block that was handed out."""
-        for offset, size in self._steps(start, stop):
-            yield self._read(offset, size)
-
-    def _steps(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        for offset in range(start, stop, self._block_size):
-            yield offset, min(self._block_size, stop - offset)
+                self._file.close()
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
@@ -95,7 +93,7 @@ class _FileBody(ABC):
         self._unread -= size
         if self._watch is not None:
             note = self._watch.note if self._unread else self._watch.note_last
-            note(offset, block, self._steps_before(offset))
+            note(offset, block, self._read_before(offset))
         return block
 
     def _read_on(self, block: bytes, size: int) -> bytes:
@@ -108,9 +106,23 @@ class _FileBody(ABC):
             pieces.append(self._file.read(size))
         raise FileChangedError("the file ended before its length")
 
-    def _steps_before(self, last: int) -> Iterator[tuple[int, int]]:
-        steps = chain.from_iterable(self._steps(start, stop) for start, stop in self._ranges)
-        return takewhile(lambda step: step[0] != last, steps)
+    def _read_before(self, last: int) -> Iterator[tuple[int, int]]:
+        """Give offset and size of each block before the one at an offset."""
+        steps = chain.from_iterable(_steps(*pair, self._block_size) for pair in self._ranges)
+        before = takewhile(lambda step: step[1] != last, steps)
+        return ((offset, size) for _, offset, size in before)
+
+
+def _steps(start: int, stop: int, block_size: int, head: bytes = b"") -> Iterator[_Step]:
+    for offset in range(start, stop, block_size):
+        yield head, offset, min(block_size, stop - offset)
+        head = b""
+
+
+def _multipart_steps(multipart: Multipart, block_size: int) -> Iterator[_Step]:
+    for head, (start, stop) in zip(multipart.heads, multipart.ranges, strict=True):
+        yield from _steps(start, stop, block_size, head)
+    yield multipart.tail, 0, 0
 
 
 class BlockIterator(_FileBody):
@@ -139,10 +151,8 @@ class BlockIterator(_FileBody):
         watch: Watch | None = None,
         label: str = "file",
     ) -> None:
-        super().__init__(file, ((start, stop),), block_size, watch, label)
-
-    def _generate(self) -> Iterator[bytes]:
-        return self._content(*self._ranges[0])
+        steps = _steps(start, stop, block_size)
+        super().__init__(file, ((start, stop),), steps, block_size, watch, label)
 
 
 class MultipartIterator(_FileBody):
@@ -161,12 +171,5 @@ class MultipartIterator(_FileBody):
         watch: Watch | None = None,
         label: str = "file",
     ) -> None:
-        self._multipart = multipart
-        super().__init__(file, multipart.ranges, block_size, watch, label)
-
-    def _generate(self) -> Iterator[bytes]:
-        for head, (start, stop) in zip(self._multipart.heads, self._ranges, strict=True):
-            blocks = self._content(start, stop)
-            yield head + next(blocks)
-            yield from blocks
-        yield self._multipart.tail
+        steps = _multipart_steps(multipart, block_size)
+        super().__init__(file, multipart.ranges, steps, block_size, watch, label)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 
@@ -19,7 +20,8 @@ from wsgistatic.version import signature
 from wsgistatic.watch import FileChangedError
 
 # What an entry weighs besides its content: headers, names, numbers (measured: 2.3 KB).
-_ENTRY_SIZE = 2500
+_ENTRY_SIZE = 3000
+_WALK_INTERVAL = 1.0  # seconds
 
 
 class Entry:
@@ -35,6 +37,7 @@ class Entry:
         body: all bytes as a body of one block, to be copied; or None.
         trusted_until: on the monotonic clock, in seconds.
         used: since it was last looked at for throwing out.
+        recheck, walked_until: see ``Catalog.is_in_place``.
     """
 
     __slots__ = (
@@ -44,17 +47,20 @@ class Entry:
         "last_modified",
         "not_modified_headers",
         "path",
+        "recheck",
         "representation",
         "signature",
         "status",
         "trusted_until",
         "used",
+        "walked_until",
     )
 
     def __init__(
         self,
         representation: Representation,
         status: os.stat_result,
+        recheck: Callable[[], os.stat_result] | None = None,
         content: bytes | None = None,
     ) -> None:
         self.path = representation.path
@@ -68,6 +74,8 @@ class Entry:
         self.body = None if content is None else [content]
         self.trusted_until = 0.0
         self.used = False
+        self.recheck = recheck
+        self.walked_until = monotonic() + _WALK_INTERVAL
 
 
 class Catalog:
@@ -112,9 +120,29 @@ class Catalog:
             status.st_ctime_ns,
             status.st_dev,
         ) == entry.signature
-        if self._stat_ttl and current:
+        if not current or (entry.recheck is not None and not self.is_in_place(entry)):
+            return False
+        if self._stat_ttl:
             entry.trusted_until = now + self._stat_ttl
-        return current
+        return True
+
+    def is_in_place(self, entry: Entry) -> bool:
+        """Tell whether an entry's path still leads to it beneath the root, by a walk a second.
+
+        The one thing that a stat of the path does not show: a directory that was moved out, with
+        a link to it left in its place.
+        """
+        if entry.recheck is None:
+            return True
+        now = monotonic()
+        if now < entry.walked_until:
+            return True
+        try:
+            in_place = signature(entry.recheck()) == entry.signature
+        except OSError:
+            return False
+        entry.walked_until = now + _WALK_INTERVAL
+        return in_place
 
     def keep(self, key: str, entry: Entry) -> None:
         """Add an entry, and throw out others for it, if the clock can tell its version."""
@@ -153,11 +181,13 @@ def read_content(opened: OpenFile) -> bytes:
     """Read a small file whole.
 
     Raises:
-        FileChangedError: it changed meanwhile.
+        FileChangedError: it changed meanwhile. (A new ctime alone is most often a file that was
+            replaced; the entry is not good then, but what was read is.)
     """
     file, status = opened
     content = file.read(status.st_size + 1)
-    unchanged = signature(os.fstat(file.fileno())) == signature(status)
+    now = os.fstat(file.fileno())
+    unchanged = (now.st_mtime_ns, now.st_size) == (status.st_mtime_ns, status.st_size)
     if not unchanged or len(content) != status.st_size:
         raise FileChangedError("the file changed while it was read")
     return content

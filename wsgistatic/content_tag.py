@@ -51,7 +51,7 @@ class ContentTags:
                 self._tags.move_to_end(key)
                 return known
         file, opened_status = open_file()
-        tag = _digest(file)
+        tag = _digest(file, status.st_size)
         if not key == signature(opened_status) == signature(os.fstat(file.fileno())):
             return None
         if settled:
@@ -65,9 +65,10 @@ class ContentTags:
                 self._tags.popitem(last=False)
 
 
-def _digest(file: FileIO) -> str:
+def _digest(file: FileIO, size: int) -> str:
     digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
     file.seek(0)
-    while block := file.read(_HASH_BLOCK):
+    while size > 0 and (block := file.read(min(size, _HASH_BLOCK))):
         digest.update(block)
+        size -= len(block)
     return f'"{digest.hexdigest()}"'

@@ -14,9 +14,8 @@ from wsgistatic.policy import HeaderPolicy
 from wsgistatic.representation import (
     Representation,
     describe,
-    is_settled,
+    is_version_settled,
     make_validators,
-    modified_ns,
     stat_etag,
 )
 
@@ -57,7 +56,7 @@ class Describer:
             OSError: the file had to be read for its tag, and could not be.
         """
         now_ns = time.time_ns()
-        settled = is_settled(max(modified_ns(status), status.st_ctime_ns), now_ns)
+        settled = is_version_settled(status, now_ns)
         return describe(
             path=resource.path,
             status=status,

@@ -28,6 +28,7 @@ from wsgistatic.version import FILE_FLAGS
 
 T = TypeVar("T")
 
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 
 
@@ -61,6 +62,7 @@ class Directory:
     def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
         self.path = path
         self._walker = _walker(path, symlinks)
+        self._walks = symlinks != "follow"
 
     def stat(self, segments: tuple[str, ...]) -> os.stat_result:
         """Give the status of a regular file that can be read, without opening it.
@@ -78,20 +80,31 @@ class Directory:
     def resource(self, segments: tuple[str, ...]) -> Resource:
         """Name a file beneath this directory, whether or not it is there."""
         path = os.path.join(self.path, *segments)
-        return Resource(path, lambda: self.stat(segments), lambda: self.open(segments))
+
+        def look() -> os.stat_result:
+            return self.stat(segments)
+
+        recheck = look if self._walks and len(segments) > 1 else None
+        return Resource(path, look, lambda: self.open(segments), recheck)
 
 
 class Resource(NamedTuple):
-    """A file that may be there: its path for logs, and the two ways to look at it."""
+    """A file that may be there: its path for logs, and the two ways to look at it.
+
+    Attributes:
+        recheck: ``stat``, where a directory on the way could be replaced by a link that may not
+            be followed, and a plain ``os.stat`` of the path would not show it; else None.
+    """
 
     path: str
     stat: Callable[[], os.stat_result]
     open: Callable[[], OpenFile]
+    recheck: Callable[[], os.stat_result] | None = None
 
 
 def single_file(path: str) -> Resource:
     """Name one file by its path; links are followed, since the caller chose the path."""
-    directory, name = os.path.split(os.path.abspath(path))
+    directory, name = os.path.split(path)
     walker = FollowingWalker(directory)
     return Resource(
         path,
@@ -109,8 +122,8 @@ def _walker(path: str, symlinks: Symlinks) -> Walker:
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
     status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     _require_regular(status)
-    readable = os.access(name, os.R_OK, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS)
-    if not readable:
+    if not os.access(name, os.R_OK, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)  # it may just have gone
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return status
 
@@ -118,19 +131,18 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 def _open_regular(name: str, dir_fd: int | None) -> OpenFile:
     _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
     try:
-        descriptor = os.open(name, FILE_FLAGS, dir_fd=dir_fd)
+        descriptor = os.open(name, FILE_FLAGS | _NO_FOLLOW, dir_fd=dir_fd)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):  # became a link since; EMLINK: FreeBSD
             raise LinkMetError from None
         raise
-    file = io.FileIO(descriptor, "rb")
     try:
         status = os.fstat(descriptor)
         _require_regular(status)
+        return OpenFile(io.FileIO(descriptor, "rb"), status)
     except BaseException:
-        file.close()
+        os.close(descriptor)
         raise
-    return OpenFile(file, status)
 
 
 def _require_regular(status: os.stat_result) -> None:

@@ -34,6 +34,7 @@ _OUTCOMES = {
     errno.ENFILE: Outcome.BUSY,
     errno.ENOMEM: Outcome.BUSY,
     errno.ESTALE: Outcome.BUSY,
+    errno.EAGAIN: Outcome.BUSY,  # a lease on the file is being broken
 }
 
 

@@ -92,4 +92,5 @@ def check_path(option: str, value: object) -> str:
         raise TypeError(f"{option} must be a path of text, not {value!r}")
     if not path or "\0" in path:
         raise ValueError(f"{option} must be a path, not {value!r}")
-    return os.path.abspath(path)
+    # Not abspath: it would fold "current/../shared" without asking where "current" leads.
+    return os.path.join(os.getcwd(), path)

@@ -83,6 +83,6 @@ def _ask(function: Callable[[str, str], str | None], path: str, url: str) -> str
         if value is not None:
             check_field_value("cache_control", value)
     except Exception:
-        logger.exception("%s: the cache_control function failed", path)
+        logger.exception("%a: the cache_control function failed", path)
         return "no-cache"
     return value

@@ -36,6 +36,15 @@ def is_settled(changed_ns: int, now_ns: int) -> bool:
     return now_ns - changed_ns >= tick
 
 
+def is_version_settled(status: os.stat_result, now_ns: int) -> bool:
+    """Tell whether no later version can have this one's times.
+
+    A change sets both times to the present; a mtime in the future was set by hand.
+    """
+    mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
+    return is_settled(ctime, now_ns) and (mtime > now_ns or is_settled(mtime, now_ns))
+
+
 def stat_etag(status: os.stat_result) -> str:
     """Make the opaque part of an entity tag from mtime (nanoseconds) and size."""
     return f'"{modified_ns(status):x}-{status.st_size:x}"'
@@ -78,7 +87,9 @@ def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int)
     """
     changed = modified_ns(status)
     etag = opaque_tag
-    if etag is not None and not is_settled(changed, now_ns):
+    # A time in the future was set by hand, if the clock of the last change is ours.
+    told_by = changed if changed <= now_ns else status.st_ctime_ns
+    if etag is not None and not is_settled(told_by, now_ns):
         etag = f"W/{etag}"
     # 8.8.2.1: "An origin server with a clock MUST NOT generate a Last-Modified date that is
     # later than the server's time of message origination".

@@ -8,6 +8,7 @@ up, described, and what is worth it put into the catalog.
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,7 +19,7 @@ from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.describer import Describer
 from wsgistatic.directory import OpenFile, Resource
-from wsgistatic.file_wrapper import usable_file_wrapper
+from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.options import FileOptions
 from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
@@ -81,8 +82,10 @@ class Responder:
             return refusal(error, resource.path, self._policy)
 
     def answer_from(self, environ: WSGIEnvironment, entry: Entry) -> Answer | None:
-        """Answer a GET or HEAD from the catalog; None where the entry is no longer good."""
+        """Answer a GET or HEAD from the catalog; None in any doubt."""
         representation = entry.representation
+        if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
+            return None  # by now it may be
         answer = _conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
             answer = _whole_answer(representation)
@@ -98,24 +101,30 @@ class Responder:
         ready = [b""] if plan.content_length == 0 else entry.body if plan.status == 200 else None
         if ready is not None:
             return ready.copy() if self._catalog.is_current(entry) else None
+        if not self._catalog.is_in_place(entry):
+            return None
         if plan.status == 206 and plan.content_length <= self._options.block_size:
             contents = read_version(entry.path, entry.signature, plan.ranges)
             if contents is None or plan.multipart is None:
                 return contents
             return [plan.multipart.join(contents)]
+        if plan.status == 200 and self._catalog.wants_content(plan.content_length):
+            return None  # read it whole, and keep it
         file = open_version(entry.path, entry.signature)
         if file is None:
             return None
         try:
             return self._stream(environ, plan, entry.representation, OpenFile(file, entry.status))
-        except OSError:
+        except BaseException as error:
             file.close()
-            return None
+            if isinstance(error, OSError):
+                return None
+            raise
 
     def _head(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
         status = resource.stat()
         representation = self._describer.describe(resource, status, url)
-        self._catalog.keep(key, Entry(representation, status))
+        self._catalog.keep(key, Entry(representation, status, resource.recheck))
         # 14.2: Range is defined for GET only; the answer is that of a GET without it.
         return _conditional_answer(environ, representation) or _whole_answer(representation)
 
@@ -127,7 +136,9 @@ class Responder:
             if answer is None:
                 plan = self._plan(environ, representation)
                 content = self._content(plan, representation, opened)
-                self._catalog.keep(key, Entry(representation, opened.status, content))
+                self._catalog.keep(
+                    key, Entry(representation, opened.status, resource.recheck, content)
+                )
                 if content is None and plan.content_length:
                     body = self._stream(environ, plan, representation, opened)
                     return _ranged_answer(plan, representation, body)
@@ -164,16 +175,21 @@ class Responder:
         opened: OpenFile,
     ) -> Iterable[bytes]:
         file, block_size, path = opened.file, self._options.block_size, representation.path
-        watch = Watch(file, opened.status, doubtful=not representation.settled)
+        status = opened.status
+        if representation.validators.etag is None:
+            status = os.fstat(file.fileno())  # it may have grown while its tag was made
+        watch = Watch(file, status, doubtful=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, watch, path)
-        start, stop = plan.ranges[0]
-        whole_file = stop - start == representation.size
-        wrapper = usable_file_wrapper(environ, self._options.file_wrapper, whole_file)
-        if wrapper is not None:
-            file.seek(start)
-            return wrapper(file, block_size)
-        return BlockIterator(file, start, stop, block_size, watch, path)
+        wrapped = wrap_file(
+            environ,
+            self._options.file_wrapper,
+            file,
+            plan.ranges[0],
+            representation.size,
+            block_size,
+        )
+        return wrapped or BlockIterator(file, *plan.ranges[0], block_size, watch, path)
 
 
 def _conditional_answer(environ: WSGIEnvironment, representation: Representation) -> Answer | None:

@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_THREADS = 32  # a browser holds six connections, a paused video one each
+_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def bind_cheroot(app: WSGIApplication, host: str, port: int) -> BoundServer:
     """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads."""
     from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
 
-    server = Server((host, port), app, numthreads=_THREADS)
+    server = Server((host or "0.0.0.0", port), app, numthreads=_THREADS)  # noqa: S104
     server.prepare()
     address: Any = server.bind_addr
     return BoundServer("cheroot", address[1], server.serve, server.stop)

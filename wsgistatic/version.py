@@ -12,12 +12,13 @@ Signature = tuple[int, int, int, int, int]
 
 FILE_FLAGS: int = (
     os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+
+# Links may be followed where the signature proves the file that they lead to.
 
 
 def signature(status: os.stat_result) -> Signature:
@@ -67,10 +68,14 @@ _read_at = getattr(os, "pread", _seek_and_read)  # Windows has no pread
 def open_version(path: str, expected: Signature) -> io.FileIO | None:
     """Open this very version, unbuffered; None where it is not there any more."""
     try:
-        file = io.FileIO(os.open(path, FILE_FLAGS), "rb")
+        descriptor = os.open(path, FILE_FLAGS)
     except OSError:
         return None
-    if signature(os.fstat(file.fileno())) == expected:
-        return file
-    file.close()
+    try:
+        if signature(os.fstat(descriptor)) == expected:
+            return io.FileIO(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
     return None

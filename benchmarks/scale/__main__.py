@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from benchmarks import cli
+from benchmarks.apart import Action, apart, cost_of
 from benchmarks.machine import this_machine
 from benchmarks.peers import Peer, installed_peers
 from benchmarks.progress import Progress
 from benchmarks.scale import tasks
-from benchmarks.scale.apart import Action, apart, cost_of
 from benchmarks.scale.files import add_files, add_hole
-from benchmarks.scale.ranges import FILE, SIZE, measure_ranges
+from benchmarks.scale.ranges import COUNTS, FILE, SIZE, measure_ranges
 from benchmarks.scale.report import Effort, Figures, Report
+from benchmarks.scenarios import Unable
 from benchmarks.servers.contenders import variant
 from benchmarks.tree import MIB
 
-_QUICK = Effort(files=(0, 1000, 20_000), requests=20_000, misses=200_000, rounds=5)
+_QUICK = Effort(files=(0, 1000, 20_000), requests=20_000, misses=20_000, rounds=5)
 _FULL = Effort(files=(0, 1000, 20_000, 200_000), requests=200_000, misses=200_000, rounds=40)
 _RESPONSES = 500
 _LONG = ("long.bin", 50 * MIB)
@@ -32,7 +31,7 @@ def main() -> None:
     """Run the benchmark."""
     options, peers = _parse()
     effort = _QUICK if options.quick else _FULL
-    machine, figures = this_machine(), Figures()
+    machine, figures, most = this_machine(), Figures(), max(COUNTS)
     with (
         tempfile.TemporaryDirectory(prefix="wsgistatic-bench-") as many,
         tempfile.TemporaryDirectory(prefix="wsgistatic-bench-") as few,
@@ -42,8 +41,9 @@ def main() -> None:
         steps = (len(effort.files) + 4) * len(peers) + 1
         with Progress(steps, "scale") as progress:
             _Run(peers, figures, progress).all(many, few, effort)
-            more = variant("wsgistatic max_ranges=1000", max_ranges=1000)
-            ranged = [*peers, more] if any(one.key == "wsgistatic" for one in peers) else peers
+            ranged = [one for one in peers if one.key != "wsgistatic-ttl"]  # the same code
+            if any(one.key == "wsgistatic" for one in peers):
+                ranged.insert(1, variant(f"wsgistatic max_ranges={most}", max_ranges=most))
             figures.ranges = apart(measure_ranges, ranged, few, effort.rounds)
             progress.advance("ranges")
     report = Report(machine, effort, peers, ranged, figures)
@@ -78,10 +78,8 @@ class _Run:
         for peer in self._peers:
             try:
                 cost = cost_of(task, peer, *arguments)
-            except BrokenProcessPool:
-                self._figures.unable[what, peer.key] = "its process died"
-            except Exception as reason:  # any fault of a peer is only its own
-                self._figures.unable[what, peer.key] = f"{type(reason).__name__}: {reason}"
+            except Unable as reason:
+                self._figures.unable[what, peer.key] = str(reason)
             else:
                 self._figures.costs[what, peer.key] = cost
             self._progress.advance(f"{what}, {peer.name}")
@@ -91,7 +89,7 @@ def _parse() -> tuple[Any, list[Peer]]:
     parser = cli.make_parser(
         "scale",
         "How the cost of each installed static app grows: files, ranges, responses, size.",
-        "a minute and a half, fewer files",
+        "a minute and a half: fewer files, requests and rounds",
     )
     peers = installed_peers()
     known = [peer.key for peer in peers]

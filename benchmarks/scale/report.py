@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from benchmarks.apart import Cost
 from benchmarks.machine import Machine
 from benchmarks.peers import Peer
-from benchmarks.scale.apart import Cost
 from benchmarks.scale.ranges import COUNTS, SHAPES, SIZE, RangeFigures
 from benchmarks.tables import figure, paragraphs, table
 from benchmarks.tree import MIB
@@ -78,22 +78,25 @@ class Report:
         open_title = "MB held by 500 responses, 1 MiB of each read"
         return [
             Column("500 open", open_title, "responses", _held),
-            Column(f"{files:,} files", f"MB held after {files:,} files", "files", _held),
+            Column(f"{files:,} files", f"MB held after serving {files:,} files", "files", _held),
             Column(f"{misses:,} misses", f"MB held after {misses:,} misses", "misses", _held),
             Column("1 GiB, peak", "MB at the peak of sending 1 GiB", "drain", _peak),
         ]
 
+    def sending(self) -> Column:
+        """Give the column for the time of a long response."""
+        return Column("1 GiB, ms", "ms for sending 1 GiB", "drain", _ms)
+
     def __str__(self) -> str:
-        versions = {str(peer).split(" stat_ttl")[0] for peer in self.peers}
-        head = paragraphs(str(self.machine), ", ".join(sorted(versions)), METHOD)
+        versions = {peer.name.split()[0]: peer.version for peer in self.peers if peer.version}
+        names = ", ".join(f"{name} {version}" for name, version in versions.items())
+        head = paragraphs(str(self.machine), names, METHOD)
         times, sizes = self.starts()
-        send = Column("1 GiB, ms", "", "drain", _ms)
         parts = [
             head,
-            self._table("Start: ms, by number of files in the directory", times),
-            self._table("Start: MB", sizes),
-            self._table("MB of memory", self.memory()),
-            self._table("Sending 1 GiB", [send]),
+            self._table("Start: milliseconds by number of files in the directory", times),
+            self._table("Start: MB of memory by number of files in the directory", sizes),
+            self._table("MB of memory held, or at the peak", [*self.memory(), self.sending()]),
             *self._ranges(),
         ]
         return "\n\n".join([*parts, *self._unable()])

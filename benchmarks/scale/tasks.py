@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
+from benchmarks.apart import Action, allow_open_files
 from benchmarks.peers import Peer
-from benchmarks.scale.apart import Action, allow_open_files
-from benchmarks.scale.files import file_names
+from benchmarks.scale.files import file_names, read_ahead
 from benchmarks.scenarios import Unable, request_environ
 from benchmarks.tree import MIB
 
@@ -45,7 +45,13 @@ def files(peer: Peer, root: str, count: int) -> Action:
     """Ask for so many files, each once."""
     app = peer.build(root)
     _status(app, peer.prefix + next(file_names(1)))
-    return lambda: [_expect(app, peer.prefix + name, "200") for name in file_names(count)] and app
+
+    def act() -> object:
+        for name in file_names(count):
+            _expect(app, peer.prefix + name, "200")
+        return app
+
+    return act
 
 
 def misses(peer: Peer, root: str, count: int) -> Action:
@@ -63,6 +69,7 @@ def misses(peer: Peer, root: str, count: int) -> Action:
 
 def drain(peer: Peer, root: str, name: str, size: int) -> Action:
     """Read a whole response."""
+    read_ahead(root, name)
     app = peer.build(root)
 
     def act() -> object:

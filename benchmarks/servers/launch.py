@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -74,12 +75,14 @@ class Fleet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # not even a second Ctrl-C
         kill_sessions(process.pid for process in self._started)
         for process in self._started:
             process.wait()
         self._folder.cleanup()
         if self._affinity:
             os.sched_setaffinity(0, self._affinity)
+        signal.signal(signal.SIGINT, before)
 
     def start_app(self, server: Server, app: str, prefix: str, tree: Tree) -> Running:
         """Start a WSGI server with an app."""

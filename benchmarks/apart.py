@@ -9,16 +9,18 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import signal
 import time
 import tracemalloc
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from benchmarks.machine import pin_to_one_core
+from benchmarks.scenarios import Unable
 
 Action = Callable[[], object]
 _T = TypeVar("_T")
@@ -35,10 +37,37 @@ class Cost:
 
 
 def apart(function: Callable[..., _T], *arguments: Any) -> _T:
-    """Call a function in a fresh interpreter, on one core."""
+    """Call a function of a module in a fresh interpreter, on one core.
+
+    Raises:
+        Unable: with what it raised; or the process died.
+    """
     context = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=pin_to_one_core) as pool:
-        return pool.submit(function, *arguments).result()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_call, args=(theirs, function, arguments), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        reason, result = ours.recv()
+    except EOFError:
+        raise Unable("its process died") from None
+    finally:
+        process.kill()
+        process.join()
+    if reason is not None:
+        raise Unable(reason)
+    return cast("_T", result)
+
+
+def _call(pipe: Connection, function: Callable[..., _T], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends this one
+    pin_to_one_core()
+    try:
+        pipe.send((None, function(*arguments)))
+    except Unable as reason:
+        pipe.send((str(reason), None))
+    except Exception as error:
+        pipe.send((f"raises {error!r}", None))
 
 
 def cost_of(task: Callable[..., Action], *arguments: Any) -> Cost:

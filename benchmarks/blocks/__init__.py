@@ -1,0 +1,1 @@
+"""Block size, and the server's file wrapper against it: ``python -m benchmarks.blocks --help``."""
