@@ -34,8 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cache",
         choices=CACHE_MODES,
         default="on",
-        help="run all with the memory cache on, off, or with a stat trusted for an hour "
-        "(then without the tests marked live)",
+        help="run all with the memory cache on, off (without the tests of it), or with a stat "
+        "trusted for an hour (without those that need a change to be seen at once)",
     )
 
 
@@ -45,10 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--cache") == "ttl":
-        live = [item for item in items if item.get_closest_marker("live")]
-        config.hook.pytest_deselected(items=live)
-        items[:] = [item for item in items if item not in live]
+    marker = {"on": "", "off": "catalog", "ttl": "live"}[config.getoption("--cache")]
+    if marker:
+        out_of_place = [item for item in items if item.get_closest_marker(marker)]
+        config.hook.pytest_deselected(items=out_of_place)
+        items[:] = [item for item in items if item not in set(out_of_place)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,7 +22,7 @@ from wsgistatic.version import open_version
 from wsgistatic.watch import FileChangedError
 
 SECOND = 1_000_000_000
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
 
 def settle() -> None:

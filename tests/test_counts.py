@@ -15,6 +15,8 @@ import pytest
 from tests.calling import call_bare, environ_of, start
 from wsgistatic import StaticFiles
 
+pytestmark = pytest.mark.catalog
+
 ETAG = '"17979cfe362a0000-c"'
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 

@@ -58,6 +58,25 @@ def test_prefix_slashes_do_not_matter(site: Path, prefix: str) -> None:
     assert call(app, "/static../secret.txt").status == 299
 
 
+# CVE-2026-34785, CVE-2018-19052: a prefix is whole segments.
+OTHERS = r"""/static-notes.txt /static.. /static../a /statics/a /static.js /static%2fa /static\ /
+/stati static/a //static/a /x/static /STATIC/a /./static/a"""
+
+
+@pytest.mark.parametrize(
+    "path_info", [*OTHERS.split(), "", "/\udc80", "/static\u20ac", None, b"/static/"]
+)
+@pytest.mark.parametrize("script_name", ["", "/app"])
+def test_whole_segments_only(site: Path, path_info: Any, script_name: str) -> None:
+    (site / "index.html").write_text("index")
+    app = files(site, Inner(), prefix="/static/")
+    environ = environ_of("/", SCRIPT_NAME=script_name)
+    environ["PATH_INFO"] = path_info
+    assert call_bare(app, environ).status == 299
+    del environ["PATH_INFO"]
+    assert call_bare(app, environ).status == 299
+
+
 def test_prefix_in_other_scripts(site: Path) -> None:
     app = files(site, prefix="/größe/")
     assert call(app, "/größe/hello.txt".encode().decode("latin-1")).status == 200

@@ -62,17 +62,6 @@ def parse_prefix(prefix: str) -> str:
         raise ValueError(f"prefix must be valid Unicode text, not {prefix!r}") from None
 
 
-def below_prefix(path_info: str, prefix: str) -> str | None:
-    """Give what follows the prefix (``""`` or ``"/..."``), or None where it is another path.
-
-    Whole segments only: ``/static`` matches neither ``/static-notes.txt`` nor ``/static..``.
-    """
-    if not path_info.startswith(prefix):
-        return None
-    rest = path_info[len(prefix) :]
-    return rest if not rest or rest[0] == "/" else None
-
-
 def split_path(path: str, *, dotfiles: bool = False, windows: bool = False) -> SplitPath | None:
     """Split a path below the prefix into file names; None where it names nothing we serve.
 

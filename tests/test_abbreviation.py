@@ -1,0 +1,110 @@
+"""The short way and the full way give the same answers, and so does a cold instance."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.calling import call_bare, environ_of
+from wsgistatic import StaticFiles
+
+pytestmark = pytest.mark.catalog
+
+OLD = 1_700_000_000
+SIZES = {"/static/empty.bin": 0, "/static/small.txt": 1000, "/static/large.bin": 300_000}
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+TAGS = {path: f'"{OLD * 10**9:x}-{size:x}"' for path, size in SIZES.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("abbreviation")
+    for path, size in SIZES.items():
+        file = folder / path.rpartition("/")[2]
+        file.write_bytes((b"0123456789" * (size // 10 + 1))[:size])
+        os.utime(file, (OLD, OLD))
+    (folder / "index.html").write_text("index")
+    time.sleep(0.03)
+    return folder
+
+
+PATHS = st.sampled_from([*SIZES, "/static/", "/static", "/static/nope", "/elsewhere"])
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "HTTP_IF_NONE_MATCH": st.sampled_from(
+            [*TAGS.values(), "*", 'W/"x"', '"x", ' + TAGS["/static/small.txt"], "", "garbage"]
+        ),
+        "HTTP_IF_MODIFIED_SINCE": st.sampled_from(
+            [DATE, "Tue, 14 Nov 2023 22:13:19 GMT", "Tuesday, 14-Nov-23 22:13:20 GMT", "x"]
+        ),
+        "HTTP_IF_MATCH": st.sampled_from([*TAGS.values(), "*", '"x"', ""]),
+        "HTTP_IF_UNMODIFIED_SINCE": st.sampled_from([DATE, "Tue, 14 Nov 2023 22:13:19 GMT"]),
+        "HTTP_IF_RANGE": st.sampled_from([*TAGS.values(), DATE, "x"]),
+        "HTTP_RANGE": st.sampled_from(
+            ["bytes=0-", "bytes=5-9", "bytes=-3", "bytes=0-0,5-5", "bytes=999999-", "x", ""]
+        ),
+    },
+)
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "get"])
+
+
+def comparable(app: StaticFiles, path: str, method: str, headers: dict[str, str]) -> Any:
+    result = call_bare(app, environ_of(path, method, **headers))
+    boundary = result.headers.get("Content-Type", "").partition("boundary=")[2]
+    if boundary:  # the one thing that differs each time
+        result.headers["Content-Type"] = "multipart"
+        result.blocks[:] = [result.body.replace(boundary.encode(), b"boundary")]
+    return result.status, result.headers, result.body
+
+
+@pytest.mark.parametrize("stat_ttl", [0.0, 3600.0])
+@settings(max_examples=400)
+@given(requests=st.lists(st.tuples(PATHS, METHODS, HEADERS), min_size=2, max_size=6))
+def test_warm_cold_and_off_agree(
+    folder: Path, stat_ttl: float, requests: list[tuple[str, str, dict[str, str]]]
+) -> None:
+    warm = StaticFiles(None, folder, prefix="/static/", stat_ttl=stat_ttl)
+    off = StaticFiles(None, folder, prefix="/static/", cache_size=0)
+    for path, method, headers in requests:
+        cold = StaticFiles(None, folder, prefix="/static/", stat_ttl=stat_ttl)
+        expected = comparable(off, path, method, headers)
+        assert comparable(cold, path, method, headers) == expected
+        for _ in range(2):
+            assert comparable(warm, path, method, headers) == expected
+
+
+@settings(max_examples=400)
+@given(path=PATHS, method=METHODS, headers=HEADERS)
+def test_the_short_way_and_the_full_way_agree(
+    folder: Path, path: str, method: str, headers: dict[str, str]
+) -> None:
+    app = StaticFiles(None, folder, prefix="/static/")
+    for warm_up in SIZES:
+        call_bare(app, environ_of(warm_up))
+    short = comparable(app, path, method, headers)
+
+    class FullWay(StaticFiles):
+        """Takes every request through the decision."""
+
+        def __call__(self, environ: Any, start_response: Any) -> Any:
+            entry = self._entries.get(environ["PATH_INFO"])
+            if not f"{environ['PATH_INFO']}/".startswith(self._below):
+                return self._inner(environ, start_response)
+            answer = self._answer(environ, environ["PATH_INFO"], entry)
+            if answer is None:
+                return self._inner(environ, start_response)
+            start_response(answer.status, answer.headers)
+            return answer.body
+
+    app.__class__ = FullWay
+    status, response_headers, body = comparable(app, path, method, headers)
+    if method == "HEAD":
+        body = b""
+    assert (status, response_headers, body) == short
