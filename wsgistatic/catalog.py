@@ -19,7 +19,7 @@ from wsgistatic.representation import Headers, Representation
 from wsgistatic.version import signature
 from wsgistatic.watch import FileChangedError
 
-# What an entry weighs besides its content: headers, names, numbers (measured: 2.3 KB).
+# What an entry weighs besides its content: headers, names, numbers (measured: 2.9 KB).
 _ENTRY_SIZE = 3000
 _WALK_INTERVAL = 1.0  # seconds
 
