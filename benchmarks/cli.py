@@ -31,12 +31,13 @@ def add_choice(
     default: Sequence[str] | None = None,
 ) -> None:
     """Add an option that takes some of the known names, separated by commas."""
+    usual = f"; otherwise {', '.join(default)}" if default and list(default) != list(known) else ""
     parser.add_argument(
         option,
         type=_some_of(known),
         default=list(known if default is None else default),
         metavar="A,B",
-        help=f"only these of {', '.join(known)}",
+        help=f"only these of {', '.join(known)}{usual}",
     )
 
 

@@ -203,12 +203,16 @@ def test_a_link_that_flips_never_shows_the_outside(
 
 @pytest.mark.parametrize("walker", WALKERS)
 def test_a_long_chain_of_links(site: Path, walker: type[DescriptorWalker]) -> None:
+    """A miss where realpath gives up (before Python 3.13), else the file; never another error."""
     (site / "link0").symlink_to("hello.txt")
     for number in range(1, 1500):
         (site / f"link{number}").symlink_to(f"link{number - 1}")
     for walk in (walker(str(site), "inside"), FollowingWalker(str(site))):
-        with pytest.raises(OSError, match=r"No such file|Too many levels"):
-            read(walk, "link1499")
+        try:
+            content = read(walk, "link1499")
+        except FileNotFoundError:
+            content = b"hello world\n"
+        assert content == b"hello world\n"
 
 
 def test_what_is_unreadable_outside_is_not_told_from_what_is_not_there(

@@ -20,7 +20,7 @@ from benchmarks.servers.contenders import variant
 from benchmarks.tree import MIB
 
 _QUICK = Effort(files=(0, 1000, 20_000), requests=20_000, misses=20_000, rounds=5)
-_FULL = Effort(files=(0, 1000, 20_000, 200_000), requests=200_000, misses=200_000, rounds=40)
+_FULL = Effort(files=(0, 1000, 20_000, 200_000), requests=200_000, misses=200_000, rounds=20)
 _RESPONSES = 500
 _LONG = ("long.bin", 50 * MIB)
 _HUGE = ("huge.bin", 1024 * MIB)
@@ -88,7 +88,8 @@ class _Run:
 def _parse() -> tuple[Any, list[Peer]]:
     parser = cli.make_parser(
         "scale",
-        "How the cost of each installed static app grows: files, ranges, responses, size.",
+        "How the cost of each installed static app grows: files, ranges, responses, size. It takes "
+        "some ten minutes.",
         "a minute and a half: fewer files, requests and rounds",
     )
     peers = installed_peers()

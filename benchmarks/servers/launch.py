@@ -148,8 +148,8 @@ def _wait(running: Running) -> None:
     end = time.monotonic() + _READY_SECONDS
     while time.monotonic() < end:
         if running.process.poll() is not None:
-            raise Unable(f"does not start: {running.tail() or running.process.returncode}")
+            raise Unable(f"does not start: {running.tail()[-300:] or running.process.returncode}")
         with suppress(OSError), socket.create_connection(("127.0.0.1", running.port), 1):
             return
         time.sleep(0.05)
-    raise Unable(f"is not ready after {_READY_SECONDS} s: {running.tail()}")
+    raise Unable(f"is not ready after {_READY_SECONDS} s: {running.tail()[-300:]}")

@@ -69,7 +69,8 @@ class Report:
     def __str__(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         effort = self.effort
-        seconds = f"{effort.starts} starts, {effort.rounds} rounds each, of {effort.seconds:g} s."
+        starts = f" after each of {effort.starts} starts" if effort.starts > 1 else ""
+        seconds = f"{effort.rounds} rounds of {effort.seconds:g} s{starts}."
         method = f"{self.cores} {METHOD} {seconds} {self._noise()}"
         head = paragraphs(str(self.machine), versions, method)
         small = self._table(self.small, _SMALL_HEADS, self._small_cells)
