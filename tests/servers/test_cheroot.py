@@ -1,0 +1,79 @@
+"""Each app through cheroot in this process: wrapped, nested, mounted, one file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+from cheroot.wsgi import PathInfoDispatcher, Server
+
+from tests.serving import Connection
+from wsgistatic import FileApp, StaticFiles
+
+
+@contextmanager
+def running(app: Any) -> Iterator[int]:
+    server = Server(("127.0.0.1", 0), app, numthreads=4)
+    server.prepare()
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        address: Any = server.bind_addr
+        yield address[1]
+    finally:
+        server.stop()
+        thread.join()
+
+
+def inner(environ: Any, start_response: Any) -> list[bytes]:
+    body = environ["PATH_INFO"].encode("latin-1")
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+    start_response("200 OK", headers)
+    return [body]
+
+
+def apps(site: Path) -> dict[str, Any]:
+    dispatcher: Any = PathInfoDispatcher
+    theme = StaticFiles(inner, site / "sub", prefix="/static/")
+    return {
+        "wrapped": StaticFiles(inner, site, prefix="/static/"),
+        "nested": StaticFiles(theme, site, prefix="/static/"),
+        "mounted": dispatcher({"/static": StaticFiles(None, site), "/": inner}),
+        "validated": validator(StaticFiles(inner, site, prefix="/static/")),
+        "uncached": StaticFiles(inner, site, prefix="/static/", cache_size=0, block_size=100),
+    }
+
+
+@pytest.mark.parametrize("name", ["wrapped", "nested", "mounted", "validated", "uncached"])
+def test_app(site: Path, name: str) -> None:
+    with running(apps(site)[name]) as port, Connection(port) as connection:
+        for _ in range(3):  # cold, then from memory
+            whole = connection.ask("/static/digits.bin")
+            assert (whole.status, whole.body) == (200, b"0123456789" * 100)
+            ranged = connection.ask("/static/digits.bin", Range="bytes=995-")
+            assert (ranged.status, ranged.body) == (206, b"56789")
+            parts = connection.ask("/static/digits.bin", Range="bytes=0-0,500-505")
+            assert parts.status == 206
+            assert parts.body.count(b"Content-Range: bytes ") == 2
+            tag = whole.headers["ETag"]
+            assert connection.ask("/static/digits.bin", If_None_Match=tag).status == 304
+            assert connection.ask("/static/digits.bin", "HEAD").headers["Content-Length"] == "1000"
+            assert connection.ask("/static/hello.txt", Range="bytes=50-").status == 416
+            moved = connection.ask("/static/sub?q")
+            assert (moved.status, moved.headers["Location"]) == (301, "/static/sub/?q")
+            assert connection.ask("/other").body in (b"/other", b"")
+        if name == "nested":
+            assert connection.ask("/static/page.html").body == b"<p>page</p>"
+
+
+def test_one_file(site: Path) -> None:
+    with running(FileApp(site / "digits.bin")) as port, Connection(port) as connection:
+        assert connection.ask("/any").body == b"0123456789" * 100
+        assert connection.ask("/any", Range="bytes=5-6").body == b"56"
+        assert connection.ask("/any", "HEAD").headers["Content-Length"] == "1000"
+        assert connection.ask("/any", "POST", Content_Length="0").status == 405
