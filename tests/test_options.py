@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wsgistatic import FileApp, StaticFiles
+from wsgistatic.options import FileOptions, FileOptionValues
 
 SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"cache_control": 5}, TypeError, "cache_control must be a str, not 5"),
@@ -87,6 +89,15 @@ def test_directory_must_exist(site: Path) -> None:
     with pytest.raises(ValueError, match=r"directory must be an existing .*hello\.txt"):
         StaticFiles(None, site / "hello.txt")
     StaticFiles(None, site / "nowhere", check_dir=False)
+
+
+def test_type_checkers_know_the_options() -> None:
+    values = {name: value.__forward_arg__ for name, value in _annotations().items()}
+    assert values == {field.name: field.type for field in fields(FileOptions)}
+
+
+def _annotations() -> dict[str, Any]:
+    return FileOptionValues.__annotations__
 
 
 def test_app_must_be_callable(site: Path) -> None:

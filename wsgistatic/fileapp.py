@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsgistatic.answers import error_answer, header, send
 from wsgistatic.catalog import Catalog
 from wsgistatic.directory import single_file
-from wsgistatic.options import FileOptions, check_path
+from wsgistatic.options import FileOptions, FileOptionValues, check_path
 from wsgistatic.paths import quote_path
 from wsgistatic.responder import Responder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from typing_extensions import Unpack
 
 
 class FileApp:
@@ -35,7 +36,7 @@ class FileApp:
         TypeError, ValueError: naming the option, the value and what is allowed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(self, path: str | os.PathLike[str], **options: Unpack[FileOptionValues]) -> None:
         self._resource = single_file(check_path("path", path))
         file_options = FileOptions(**options)
         self._policy = file_options.policy()

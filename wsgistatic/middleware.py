@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsgistatic.answers import Answer, error_answer, header, redirect, refusal, send
 from wsgistatic.beneath import Symlinks
@@ -17,6 +17,7 @@ from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.directory import Directory
 from wsgistatic.options import (
     FileOptions,
+    FileOptionValues,
     check_bool,
     check_choice,
     check_file_name,
@@ -35,6 +36,7 @@ from wsgistatic.responder import Responder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from typing_extensions import Unpack
 
 DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
 DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
@@ -84,7 +86,7 @@ class StaticFiles:
         stat_ttl: float = 0.0,
         cache_size: int = DEFAULT_CACHE_SIZE,
         cache_file_size: int = DEFAULT_CACHE_FILE_SIZE,
-        **options: Any,
+        **options: Unpack[FileOptionValues],
     ) -> None:
         if app is not None and not callable(app):
             raise TypeError(f"app must be a WSGI app or None, not {app!r}")

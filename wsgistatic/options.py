@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.describer import Describer, EtagMode
@@ -14,6 +15,20 @@ from wsgistatic.policy import CacheControl, HeaderPolicy
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
 
 DEFAULT_CACHE_CONTROL = "public, max-age=60"
+
+
+class FileOptionValues(TypedDict, total=False):
+    """The keyword arguments that ``FileOptions`` takes, for type checkers."""
+
+    cache_control: CacheControl
+    allow_origin: str | None
+    nosniff: bool
+    media_types: Mapping[str, str] | None
+    charset: str | None
+    etag: EtagMode
+    block_size: int
+    max_ranges: int
+    file_wrapper: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
