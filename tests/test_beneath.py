@@ -79,6 +79,18 @@ def test_misses(
 
 
 @pytest.mark.parametrize("walker", WALKERS)
+def test_a_sibling_with_a_longer_name_is_outside(
+    site: Path, walker: type[DescriptorWalker]
+) -> None:
+    # CVE-2014-6394 and its kin: a comparison of strings would take site-hello.txt for inside,
+    # and cut at the root's length it would even name a file that is there.
+    site.with_name("site-hello.txt").write_text("canary")
+    (site / "link.txt").symlink_to("../site-hello.txt")
+    with pytest.raises(FileNotFoundError):
+        read(walker(str(site), "inside"), "link.txt")
+
+
+@pytest.mark.parametrize("walker", WALKERS)
 @pytest.mark.parametrize("segments", [segments for segments, _ in INSIDE[1:]])
 def test_deny(links: Path, walker: type[DescriptorWalker], segments: Segments) -> None:
     strict = walker(str(links), "deny")

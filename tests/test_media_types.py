@@ -268,7 +268,7 @@ def test_longest_known_extension(stem: str, extensions: list[str], overridden: b
     overrides = {key.lower(): value for key, value in OVERRIDES.items()} if overridden else {}
     expected = UNKNOWN
     for table in (overrides, _BY_EXTENSION):
-        known = [key for key in table if key[0] == "." and name.endswith(key)]
+        known = [key for key in table if key[0] == "." and name.lower().endswith(key)]
         if known:
             expected = table[max(known, key=len)]
             break
