@@ -44,6 +44,7 @@ DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
 
 _SERVED = ("GET", "HEAD")
 _NOT_MODIFIED = "304 Not Modified"
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 _NOTHING = (b"",)
 
 
@@ -167,7 +168,8 @@ class StaticFiles:
     def _answer(
         self, environ: WSGIEnvironment, path_info: str, entry: Entry | None
     ) -> Answer | None:
-        served = environ.get("REQUEST_METHOD") in _SERVED
+        method = environ.get("REQUEST_METHOD")
+        served = method == "GET" or method == "HEAD"  # noqa: PLR1714 - half the time of "in"
         if not served and self._app is not None:
             return None
         if entry is not None and served:
@@ -180,7 +182,7 @@ class StaticFiles:
         if self._root and "/." not in rest and "//" not in rest and rest.isascii():
             try:
                 os.stat(self._root + rest)
-            except (FileNotFoundError, NotADirectoryError):
+            except _ABSENT:
                 return None
             except (OSError, ValueError):
                 pass  # there may be more to say

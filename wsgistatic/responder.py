@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _TRIES = 8  # a file that is rewritten just now is looked at anew so often
-_CONDITIONAL = {
-    "HTTP_IF_MATCH",
-    "HTTP_IF_UNMODIFIED_SINCE",
-    "HTTP_IF_NONE_MATCH",
-    "HTTP_IF_MODIFIED_SINCE",
-}
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 
 
@@ -193,7 +187,12 @@ class Responder:
 
 
 def _conditional_answer(environ: WSGIEnvironment, representation: Representation) -> Answer | None:
-    if _CONDITIONAL.isdisjoint(environ):
+    if not (
+        "HTTP_IF_MATCH" in environ
+        or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        or "HTTP_IF_NONE_MATCH" in environ
+        or "HTTP_IF_MODIFIED_SINCE" in environ
+    ):
         return None
     preconditions = Preconditions(
         header(environ, "HTTP_IF_MATCH"),
