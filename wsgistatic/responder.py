@@ -170,8 +170,8 @@ class Responder:
     ) -> Iterable[bytes]:
         file, block_size, path = opened.file, self._options.block_size, representation.path
         status = opened.status
-        if representation.validators.etag is None:
-            status = os.fstat(file.fileno())  # it may have grown while its tag was made
+        if self._options.etag == "content" and representation.validators.etag is None:
+            status = os.fstat(file.fileno())  # it has grown while its tag was made
         watch = Watch(file, status, doubtful=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, watch, path)
