@@ -401,3 +401,30 @@ def test_a_wrapper_that_fails_leaves_nothing_open(site: Path, open_descriptors: 
     wrapper.__module__ = "waitress.buffers"
     with pytest.raises(RuntimeError):
         start(app, environ_of("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("extra", [{}, {"HTTP_RANGE": "bytes=0-9"}])
+def test_a_fault_while_a_known_file_is_opened(
+    site: Path, extra: dict[str, Any], monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    (site / "big.bin").write_bytes(b"x" * 300_000)
+    app = StaticFiles(None, site)
+    warm(app, "/big.bin")
+
+    def fail(descriptor: int) -> os.stat_result:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wsgistatic.version.os.fstat", fail)
+        status = start(app, environ_of("/big.bin", **extra)).status
+    assert status == 500
+    assert call(app, "/big.bin").status == 200
+
+
+def test_an_entry_that_ranges_use_is_in_use(site: Path) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+    entry = app._entries["/hello.txt"]
+    entry.used = False
+    call_bare(app, environ_of("/hello.txt", HTTP_RANGE="bytes=0-1"))
+    assert entry.used

@@ -175,6 +175,7 @@ class StaticFiles:
         if entry is not None and served:
             answer = self._responder.answer_from(environ, entry)
             if answer is not None:
+                entry.used = True
                 return answer
             self._catalog.drop(path_info)
         rest = path_info[self._skipped :]

@@ -74,8 +74,7 @@ def open_version(path: str, expected: Signature) -> io.FileIO | None:
     try:
         if signature(os.fstat(descriptor)) == expected:
             return io.FileIO(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    except OSError:
+        pass  # the full way will meet it again, and answer for it
     os.close(descriptor)
     return None
