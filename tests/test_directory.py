@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,48 +114,40 @@ def test_out_of_descriptors(site: Path, open_descriptors: None) -> None:
         assert caught.value.errno == errno.EMFILE
 
 
-def test_a_file_that_becomes_a_link_before_open(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+def link_away(path: Path) -> None:
+    path.symlink_to("../secret.txt")
+
+
+def stay_away(path: Path) -> None:
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("become", "error"),
+    [
+        (link_away, LinkMetError),
+        (os.mkfifo, FileNotFoundError),
+        (os.mkdir, IsADirectoryError),
+        (stay_away, FileNotFoundError),
+    ],
+)
+def test_a_file_that_becomes_something_else_just_before_open(
+    site: Path,
+    become: Callable[[Path], None],
+    error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    open_descriptors: None,
 ) -> None:
     path = site / "hello.txt"
     real_open = os.open
 
     def swap_then_open(name: Any, flags: int, **options: Any) -> int:
         path.unlink()
-        path.symlink_to("../secret.txt")
+        become(path)
         return real_open(name, flags, **options)
 
     monkeypatch.setattr(os, "open", swap_then_open)
-    with pytest.raises(LinkMetError):
-        directory_module._open_regular(str(path), None)
-
-
-def test_a_file_that_becomes_a_directory_before_open(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
-) -> None:
-    path = site / "hello.txt"
-    real_open = os.open
-
-    def swap_then_open(name: Any, flags: int, **options: Any) -> int:
-        path.rename(site / "away")
-        os.mkfifo(path)
-        return real_open(name, flags, **options)
-
-    monkeypatch.setattr(os, "open", swap_then_open)
-    with pytest.raises(FileNotFoundError):
-        directory_module._open_regular(str(path), None)
-
-
-def test_a_file_that_goes_before_open(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = site / "hello.txt"
-    real_open = os.open
-
-    def remove_then_open(name: Any, flags: int, **options: Any) -> int:
-        path.unlink()
-        return real_open(name, flags, **options)
-
-    monkeypatch.setattr(os, "open", remove_then_open)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(error):
         directory_module._open_regular(str(path), None)
 
 
@@ -186,22 +179,6 @@ def test_without_descriptor_walk(site: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert opened.file.read() == b"<p>page</p>"
     with pytest.raises(FileNotFoundError):
         files.open(("out.txt",))
-
-
-def test_a_file_that_becomes_a_directory_leaves_no_descriptor(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
-) -> None:
-    path = site / "hello.txt"
-    real_open = os.open
-
-    def swap_then_open(name: Any, flags: int, **options: Any) -> int:
-        path.unlink()
-        path.mkdir()
-        return real_open(name, flags, **options)
-
-    monkeypatch.setattr(os, "open", swap_then_open)
-    with pytest.raises(IsADirectoryError):
-        directory_module._open_regular(str(path), None)
 
 
 def test_a_file_that_vanishes_is_no_question_of_permission(

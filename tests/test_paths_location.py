@@ -6,23 +6,9 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.test_paths import PATH
 from wsgistatic.paths import SplitPath, directory_location, quote_path, url_path
-
-ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
-# What paths go wrong with: separators, dots, tildes, names of devices, control characters.
-PIECES = [
-    *"//\\..:~ %?#\0\t\r\n\xe9a1",
-    "..",
-    "//",
-    "%2e",
-    "CON",
-    "\u20ac",
-    "\udc80",
-    "evil.example",
-]
-PATH = ANY_TEXT | st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
 @pytest.mark.parametrize(
