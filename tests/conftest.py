@@ -113,11 +113,12 @@ def ordinary_user() -> Iterator[None]:
 @pytest.fixture
 def open_descriptors() -> Iterator[None]:
     """Fail the test if it leaves a file descriptor open."""
-    before = set(os.listdir("/proc/self/fd"))
+    before = _descriptors()
     yield
     left = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in _descriptors() - before}
     assert left == {}
 
 
 def _descriptors() -> set[str]:
+    # Without the one that lists: a leaked descriptor would take its number and hide behind it.
     return {fd for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")}
