@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -399,8 +400,12 @@ def test_a_wrapper_that_fails_leaves_nothing_open(site: Path, open_descriptors: 
         raise RuntimeError("no")
 
     wrapper.__module__ = "waitress.buffers"
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError) as caught:
         start(app, environ_of("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
+    frames = [entry.frame.f_locals for entry in caught.traceback]
+    files = [frame["file"] for frame in frames if isinstance(frame.get("file"), FileIO)]
+    assert files  # they live as long as the error is looked at
+    assert all(file.closed for file in files)
 
 
 @pytest.mark.parametrize("extra", [{}, {"HTTP_RANGE": "bytes=0-9"}])
