@@ -11,7 +11,7 @@ PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
 PROTOCOL = (
     *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types"),
+    *("paths", "media_types", "negotiation"),
 )
 FILES = (
     *(
@@ -21,12 +21,11 @@ FILES = (
         "beneath",
         "directory",
         "range_file",
-        "range_file",
         "body",
         "representation",
         "policy",
     ),
-    *("content_tag", "describer", "catalog"),
+    *("sidecars", "selection", "content_tag", "describer", "catalog", "keeper"),
 )
 WSGI = ("options", "file_wrapper", "answers", "responder", "middleware", "fileapp")
 FACES = ("access", "servers", "__main__", "__init__")

@@ -20,11 +20,14 @@ from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.describer import Describer
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.file_wrapper import wrap_file
+from wsgistatic.keeper import Keeper
 from wsgistatic.options import FileOptions
 from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
 from wsgistatic.preconditions import Preconditions, evaluate_preconditions
 from wsgistatic.representation import Headers, Representation
+from wsgistatic.selection import Selected, Selector
+from wsgistatic.sidecars import is_fresh
 from wsgistatic.version import open_version, read_version
 from wsgistatic.watch import FileChangedError, Watch
 
@@ -46,6 +49,8 @@ class Responder:
 
     def __init__(self, options: FileOptions, policy: HeaderPolicy, catalog: Catalog) -> None:
         self._describer: Describer = options.describer(policy)
+        self._selector = Selector(options.encodings)
+        self._keeper = Keeper(catalog, self._describer, self._selector)
         self._policy = policy
         self._options = options
         self._catalog = catalog
@@ -80,6 +85,8 @@ class Responder:
         representation = entry.representation
         if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
             return None  # by now it may be
+        if not self._catalog.has_same_sidecars(entry):
+            return None
         answer = _conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
             answer = _whole_answer(representation)
@@ -116,22 +123,28 @@ class Responder:
             raise
 
     def _head(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
-        status = resource.stat()
-        representation = self._describer.describe(resource, status, url)
-        self._catalog.keep(key, Entry(representation, status, resource.recheck))
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
+        selected = self._selector.select(resource, resource.stat(), accept_encoding)
+        representation = self._describer.describe(selected, url)
+        self._keeper.keep(key, url, accept_encoding, selected, representation, selected.status)
         # 14.2: Range is defined for GET only; the answer is that of a GET without it.
         return _conditional_answer(environ, representation) or _whole_answer(representation)
 
     def _get(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
         opened = resource.open()
         try:
-            representation = self._describer.describe(resource, opened.status, url, opened)
+            selected = self._selector.select(resource, opened.status, accept_encoding)
+            if selected.source is not resource:
+                opened.file.close()
+                opened = _open_sidecar(selected)
+            representation = self._describer.describe(selected, url, opened)
             answer = _conditional_answer(environ, representation)
             if answer is None:
                 plan = self._plan(environ, representation)
                 content = self._content(plan, representation, opened)
-                self._catalog.keep(
-                    key, Entry(representation, opened.status, resource.recheck, content)
+                self._keeper.keep(
+                    key, url, accept_encoding, selected, representation, opened.status, content
                 )
                 if content is None and plan.content_length:
                     body = self._stream(environ, plan, representation, opened)
@@ -184,6 +197,18 @@ class Responder:
             block_size,
         )
         return wrapped or BlockIterator(file, *plan.ranges[0], block_size, watch, path)
+
+
+def _open_sidecar(selected: Selected) -> OpenFile:
+    """Open the coding that was selected, which may have gone or changed since."""
+    try:
+        opened = selected.source.open()
+    except OSError:
+        raise FileChangedError("the sidecar cannot be opened any more") from None
+    if not is_fresh(opened.status, selected.original_status):
+        opened.file.close()
+        raise FileChangedError("the sidecar is older than its file now")
+    return opened
 
 
 def _conditional_answer(environ: WSGIEnvironment, representation: Representation) -> Answer | None:
