@@ -11,7 +11,7 @@ PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
 PROTOCOL = (
     *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types"),
+    *("paths", "media_types", "negotiation"),
 )
 FILES = (
     *(
