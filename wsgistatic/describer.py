@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import Literal
 
-from wsgistatic.content_tag import ContentTags
+from wsgistatic.content_digest import ContentDigests, content_etag
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import HeaderPolicy
@@ -37,7 +37,7 @@ class Describer:
         self._media_types = media_types
         self._policy = policy
         self._etag = etag
-        self._content_tags = ContentTags()
+        self._content_digests = ContentDigests()
 
     def describe(
         self, selected: Selected, url: str, opened: OpenFile | None = None
@@ -58,7 +58,8 @@ class Describer:
         settled = is_version_settled(status, now_ns)
         if source is not original:
             settled = settled and is_version_settled(selected.original_status, now_ns)
-        tag = self._opaque_tag(source, status, settled, opened)
+        digest = self._digest(source, status, settled, opened)
+        tag = self._opaque_tag(status, digest)
         if tag is not None and selected.coding is not None:
             tag = coded_etag(tag, selected.coding)
         return describe(
@@ -71,22 +72,26 @@ class Describer:
             settled=settled,
             coding=selected.coding,
             varies=selected.varies,
+            digest=digest,
         )
 
-    def _opaque_tag(
+    def _opaque_tag(self, status: os.stat_result, digest: bytes | None) -> str | None:
+        if self._etag == "stat":
+            return stat_etag(status)
+        return None if digest is None else content_etag(digest)
+
+    def _digest(
         self,
         source: Resource,
         status: os.stat_result,
         settled: bool,
         opened: OpenFile | None,
-    ) -> str | None:
-        if self._etag == "stat":
-            return stat_etag(status)
-        if self._etag is None:
+    ) -> bytes | None:
+        if self._etag != "content":
             return None
         with ExitStack() as stack:
 
             def open_file() -> OpenFile:
                 return opened or stack.enter_context(source.open())
 
-            return self._content_tags.tag(status, settled, open_file)
+            return self._content_digests.digest(status, settled, open_file)

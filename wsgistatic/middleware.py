@@ -158,7 +158,7 @@ class StaticFiles:
                 if environ["HTTP_IF_MODIFIED_SINCE"] == entry.last_modified and method in _SERVED:
                     ready, status = iter(_NOTHING), _NOT_MODIFIED
                     headers = entry.not_modified_headers
-            elif monotonic() < entry.seen_until:
+            elif monotonic() < entry.seen_until and "HTTP_WANT_REPR_DIGEST" not in environ:
                 if method == "HEAD":
                     ready, status, headers = [b""], "200 OK", entry.full_headers
                 elif method == "GET" and entry.body and "HTTP_RANGE" not in environ:

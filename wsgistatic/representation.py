@@ -69,6 +69,7 @@ class Representation:
         validators: entity tag and modification date.
         settled: no later version can share its times.
         coding: content coding, or None for the bytes as they are.
+        digest: SHA-256 of the bytes, where it is known.
         full_headers: of a 200 answer to GET or HEAD.
         partial_headers: of a 206, but for Content-Type, Content-Length and Content-Range.
         not_modified_headers: of a 304.
@@ -81,6 +82,7 @@ class Representation:
     validators: Validators
     settled: bool
     coding: str | None
+    digest: bytes | None
     full_headers: Headers
     partial_headers: Headers
     not_modified_headers: Headers
@@ -121,6 +123,7 @@ def describe(
     *,
     coding: str | None = None,
     varies: bool = False,
+    digest: bytes | None = None,
 ) -> Representation:
     """Make the representation with all its headers.
 
@@ -130,6 +133,7 @@ def describe(
             an answer under the URL would give it to everybody.
         coding: content coding of the bytes.
         varies: there are other codings of it, so that Accept-Encoding decides (12.5.5).
+        digest: SHA-256 of the bytes, where it is known.
     """
     etag, last_modified, _ = validators
     tag = [("ETag", etag)] if etag is not None else []
@@ -146,6 +150,7 @@ def describe(
         validators=validators,
         settled=settled,
         coding=coding,
+        digest=digest,
         full_headers=full,
         partial_headers=partial,
         # 15.4.5: no representation metadata but what the 304 needs; Last-Modified "might be
