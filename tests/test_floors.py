@@ -23,6 +23,7 @@ FILES = (
         "range_file",
         "body",
         "representation",
+        "custom_headers",
         "policy",
     ),
     *("sidecars", "selection", "content_digest", "describer", "catalog", "keeper"),

@@ -32,6 +32,14 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"encodings": ["deflate"]}, ValueError, r"encodings must be .* not \['deflate'\]"),
     ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each once, not"),
     ({"encodings": [[]]}, ValueError, r"encodings must be .* not \[\[\]\]"),
+    ({"headers": 5}, TypeError, "headers must be a mapping .* not 5"),
+    ({"headers": {5: "x"}}, TypeError, "headers must have field names of str, not 5"),
+    ({"headers": {"A:": "x"}}, ValueError, "headers must have field names that are tokens, not"),
+    ({"headers": {"A": 5}}, TypeError, r"headers\['A'\] must be a str, not 5"),
+    ({"headers": {"A": "x\r\nB: y"}}, ValueError, r"headers\['A'\] must be a header value"),
+    ({"headers": {"A": "\u20ac"}}, ValueError, r"headers\['A'\] must be a header value .*Latin-1"),
+    ({"headers": {"etag": "x"}}, ValueError, "headers must not set etag"),
+    ({"headers": {"Connection": "x"}}, ValueError, "headers must not set Connection"),
     ({"no_such_option": 1}, TypeError, "no_such_option"),
 ]
 STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [

@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
     add(
         "--media-types",
-        action=_MediaTypes,
+        action=_Pairs,
         default={},
         metavar="NAME=TYPE",
         help="media type of an extension or a file name; may be repeated",
@@ -145,6 +145,13 @@ def _parser() -> argparse.ArgumentParser:
         help="use the server's wsgi.file_wrapper",
     )
     add(
+        "--headers",
+        action=_Pairs,
+        default={},
+        metavar="NAME=VALUE",
+        help="a header field for all answers; may be repeated",
+    )
+    add(
         "--encodings",
         type=_names,
         default=tuple(SUFFIXES),
@@ -158,8 +165,8 @@ def _names(text: str) -> tuple[str, ...]:
     return () if text.lower() == "none" else tuple(text.split(","))
 
 
-class _MediaTypes(argparse.Action):
-    """Collects NAME=TYPE pairs in a dict."""
+class _Pairs(argparse.Action):
+    """Collects NAME=VALUE pairs in a dict."""
 
     def __call__(
         self,
@@ -168,11 +175,11 @@ class _MediaTypes(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        name, equals, media_type = values.partition("=")
+        name, equals, value = values.partition("=")
         if not equals:
-            parser.error(f"{option_string} takes NAME=TYPE, not {values!r}")
+            parser.error(f"{option_string} takes {self.metavar}, not {values!r}")
         known = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, {**known, name: media_type})
+        setattr(namespace, self.dest, {**known, name: value})
 
 
 def _port(text: str) -> int:

@@ -100,7 +100,7 @@ class Entry:
         self.original = original
         self.shown_by_stat = recheck is None and original is None
         self.choices: dict[str | None, Key] | None = None
-        self.look: Callable[[], Seen] | None = None
+        self.look: Callable[[], Seen] = tuple
         self.seen: Seen = ()
         self.seen_until = inf
 
@@ -181,8 +181,6 @@ class Catalog:
 
         What is sent is right in between as well: a coding that is sent is stat'ed each time.
         """
-        if entry.look is None:
-            return True
         now = monotonic()
         if now < entry.seen_until:
             return True
@@ -230,10 +228,12 @@ class Catalog:
                 else:
                     self._size -= _weight(oldest, entry)
 
-    def drop(self, key: Key) -> None:
-        """Forget an entry that is no longer good."""
-        with self._lock:
-            self._remove(key)
+    def review(self, path_info: str, entry: Entry) -> None:
+        """Look again, trusted or not, and forget the file if its entry is no longer good."""
+        entry.trusted_until = 0.0
+        if not self._is_current(entry):
+            with self._lock:
+                self._remove(path_info)
 
     def _remove(self, key: Key) -> None:
         entry = self.entries.pop(key, None)

@@ -31,7 +31,7 @@ class FileApp:
     Arguments:
         path: of the file.
         options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper, encodings.
+            charset, etag, block_size, max_ranges, file_wrapper, encodings, headers.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.

@@ -69,7 +69,7 @@ class StaticFiles:
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
         cache_file_size: bytes of the largest file that is kept whole.
         options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper, encodings.
+            charset, etag, block_size, max_ranges, file_wrapper, encodings, headers.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
@@ -187,7 +187,7 @@ class StaticFiles:
             if answer is not None:
                 entry.used = True
                 return answer
-            self._catalog.drop(path_info)
+            self._catalog.review(path_info, entry)
         rest = path_info[self._skipped :]
         # One failed stat tells most misses: 2.6 us against 15. What is not there needs no policy.
         if self._root and "/." not in rest and "//" not in rest and rest.isascii():
@@ -228,6 +228,7 @@ class StaticFiles:
         index = self._directory.resource((*path.segments, self._index))
         try:
             index.stat()
+            fields = self._policy.for_file(index.path, url + "/", "text/html")
         except OSError as error:
             return refusal(error, index.path, self._policy)
         location = directory_location(
@@ -235,7 +236,7 @@ class StaticFiles:
             header(environ, "PATH_INFO") or "",
             header(environ, "QUERY_STRING") or "",
         )
-        return redirect(location, self._policy.for_file(index.path, url + "/"))
+        return redirect(location, fields.others)
 
     def _not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
+from wsgistatic.custom_headers import CustomHeaders
 from wsgistatic.describer import Describer, EtagMode
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import CacheControl, HeaderPolicy
@@ -31,6 +32,7 @@ class FileOptionValues(TypedDict, total=False):
     max_ranges: int
     file_wrapper: bool | None
     encodings: Sequence[str]
+    headers: CustomHeaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class FileOptions:
     max_ranges: int = DEFAULT_MAX_RANGES
     file_wrapper: bool | None = None
     encodings: Sequence[str] = tuple(SUFFIXES)
+    headers: CustomHeaders = None
 
     def __post_init__(self) -> None:
         check_choice("etag", self.etag, ("stat", "content", None))
@@ -58,7 +61,7 @@ class FileOptions:
 
     def policy(self) -> HeaderPolicy:
         """Make the header policy."""
-        return HeaderPolicy(self.cache_control, self.nosniff, self.allow_origin)
+        return HeaderPolicy(self.cache_control, self.nosniff, self.allow_origin, self.headers)
 
     def describer(self, policy: HeaderPolicy) -> Describer:
         """Make the describer."""

@@ -19,6 +19,8 @@ _SECOND = 1_000_000_000  # nanoseconds
 # show by the zeros in their times.
 _TICK = 20_000_000
 _COARSE_TICK = 2 * _SECOND
+# Fields of the policy that a 412 or 416, which has no content, does not carry.
+_ABOUT_CONTENT = ("cache-control", "content-disposition", "expires")
 
 
 def modified_ns(status: os.stat_result) -> int:
@@ -69,6 +71,7 @@ class Representation:
         validators: entity tag and modification date.
         settled: no later version can share its times.
         coding: content coding, or None for the bytes as they are.
+        varies: there are other codings of it, so that Accept-Encoding decides (12.5.5).
         digest: SHA-256 of the bytes, where it is known.
         full_headers: of a 200 answer to GET or HEAD.
         partial_headers: of a 206, but for Content-Type, Content-Length and Content-Range.
@@ -82,6 +85,7 @@ class Representation:
     validators: Validators
     settled: bool
     coding: str | None
+    varies: bool
     digest: bytes | None
     full_headers: Headers
     partial_headers: Headers
@@ -118,7 +122,6 @@ def describe(
     content_type: str,
     validators: Validators,
     policy: Headers,
-    refusal_policy: Headers,
     settled: bool,
     *,
     coding: str | None = None,
@@ -129,20 +132,18 @@ def describe(
 
     Arguments:
         policy: fields that do not describe the file: Cache-Control, CORS, security.
-        refusal_policy: those of 412 and 416, without Cache-Control: a cache that stores such
-            an answer under the URL would give it to everybody.
-        coding: content coding of the bytes.
-        varies: there are other codings of it, so that Accept-Encoding decides (12.5.5).
-        digest: SHA-256 of the bytes, where it is known.
+        coding, varies, digest: see ``Representation``.
     """
     etag, last_modified, _ = validators
     tag = [("ETag", etag)] if etag is not None else []
     date = [("Last-Modified", format_http_date(last_modified))] if last_modified is not None else []
     coded = [("Content-Encoding", coding)] if coding is not None else []
     if varies:
-        policy, refusal_policy = vary(policy), vary(refusal_policy)
+        policy = vary(policy)
     partial = [("Accept-Ranges", "bytes"), *coded, *tag, *date, *policy]
     full = [("Content-Type", content_type), ("Content-Length", str(status.st_size)), *partial]
+    # A cache that stores a 412 or 416 under the URL would give it to everybody.
+    uncached = [field for field in policy if field[0].lower() not in _ABOUT_CONTENT]
     return Representation(
         path=path,
         size=status.st_size,
@@ -150,13 +151,14 @@ def describe(
         validators=validators,
         settled=settled,
         coding=coding,
+        varies=varies,
         digest=digest,
         full_headers=full,
         partial_headers=partial,
         # 15.4.5: no representation metadata but what the 304 needs; Last-Modified "might be
         # useful if the response does not have an ETag field".
         not_modified_headers=[*(tag or date), *policy],
-        refusal_headers=[("Accept-Ranges", "bytes"), *tag, *refusal_policy],
+        refusal_headers=[("Accept-Ranges", "bytes"), *tag, *uncached],
     )
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from wsgistatic.answers import Answer, header, refusal
 from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry, read_content
-from wsgistatic.describer import Describer
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.keeper import Keeper
@@ -47,9 +46,8 @@ class Responder:
     """
 
     def __init__(self, options: FileOptions, policy: HeaderPolicy, catalog: Catalog) -> None:
-        self._describer: Describer = options.describer(policy)
         self._selector = Selector(options.encodings)
-        self._keeper = Keeper(catalog, self._describer, self._selector)
+        self._keeper = Keeper(catalog, options.describer(policy), self._selector)
         self._policy = policy
         self._options = options
         self._catalog = catalog
@@ -124,7 +122,7 @@ class Responder:
     def _head(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
         accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
         selected = self._selector.select(resource, resource.stat(), accept_encoding)
-        representation = self._describer.describe(selected, url)
+        representation = self._keeper.describe(key, url, selected)
         self._keeper.keep(key, url, accept_encoding, selected, representation, selected.status)
         # 14.2: Range is defined for GET only; the answer is that of a GET without it.
         return conditional_answer(environ, representation) or whole_answer(environ, representation)
@@ -137,7 +135,7 @@ class Responder:
             if selected.source is not resource:
                 opened.file.close()
                 opened = _open_sidecar(selected)
-            representation = self._describer.describe(selected, url, opened)
+            representation = self._keeper.describe(key, url, selected, opened)
             answer = conditional_answer(environ, representation)
             if answer is None:
                 plan = self._plan(environ, representation)
