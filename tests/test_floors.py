@@ -11,7 +11,7 @@ PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
 PROTOCOL = (
     *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types", "negotiation", "digests"),
+    *("paths", "media_types", "negotiation", "digests", "content_disposition"),
 )
 FILES = (
     *(
@@ -29,7 +29,7 @@ FILES = (
     *("sidecars", "selection", "content_digest", "describer", "catalog", "keeper"),
 )
 WSGI = ("options", "file_wrapper", "answers", "responses", "responder", "middleware", "fileapp")
-FACES = ("access", "servers", "__main__", "__init__")
+FACES = ("presets", "access", "servers", "__main__", "__init__")
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsgistatic")
 
 _RETRY_AFTER = "2"  # seconds
+_PREFLIGHT_AGE = "86400"  # seconds; browsers cap it lower
+# Request fields that mean something here; simple requests may have no Range but one "bytes=N-M".
+_ALLOWED = (
+    *("range", "if-range", "if-match", "if-none-match", "if-modified-since"),
+    *("if-unmodified-since", "cache-control", "pragma", "want-repr-digest"),
+)
 _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 EMPTY = [("Content-Length", "0"), _PLAIN]  # PEP 3333 checkers want a type for every body
 
@@ -58,6 +64,20 @@ def error_answer(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> 
     body = f"{code} {error.title}\n\n{' '.join(error.explanation.split())}".encode() + b"\n"
     about = [_PLAIN, ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
     return Answer(f"{code} {error.title}", [*about, *headers, *policy.common], [body])
+
+
+def preflight(environ: WSGIEnvironment, policy: HeaderPolicy) -> Answer | None:
+    """Answer a CORS preflight for GET or HEAD (Fetch 3.2.2); None where it is none."""
+    if not policy.allows_origin or environ.get("REQUEST_METHOD") != "OPTIONS":
+        return None
+    if header(environ, "HTTP_ACCESS_CONTROL_REQUEST_METHOD") not in ("GET", "HEAD"):
+        return None
+    headers = [*EMPTY, *policy.common, ("Access-Control-Allow-Methods", "GET, HEAD")]
+    asked = header(environ, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS") or ""
+    fields = [name for name in asked.lower().replace(" ", "").split(",") if name in _ALLOWED]
+    if fields:
+        headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
+    return Answer("200 OK", [*headers, ("Access-Control-Max-Age", _PREFLIGHT_AGE)], [b""])
 
 
 def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import error_answer, header, send
+from wsgistatic.answers import error_answer, header, preflight, send
 from wsgistatic.catalog import Catalog
 from wsgistatic.directory import single_file
 from wsgistatic.options import FileOptions, FileOptionValues, check_path
@@ -48,7 +48,9 @@ class FileApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            answer = error_answer(405, self._policy, ("Allow", "GET, HEAD"))
+            answer = preflight(environ, self._policy) or error_answer(
+                405, self._policy, ("Allow", "GET, HEAD")
+            )
         else:
             url = (header(environ, "SCRIPT_NAME") or "") + (header(environ, "PATH_INFO") or "")
             found = None

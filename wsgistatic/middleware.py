@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import Answer, error_answer, header, redirect, refusal, send
+from wsgistatic.answers import Answer, error_answer, header, preflight, redirect, refusal, send
 from wsgistatic.beneath import Symlinks
 from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.directory import Directory
@@ -245,5 +245,8 @@ class StaticFiles:
 
     def _refuse_method(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         """Answer 405 where GET would find something (RFC 9110 15.5.6), else a miss."""
-        found = self._serve({**environ, "REQUEST_METHOD": "HEAD"}, path)
-        return found and error_answer(405, self._policy, ("Allow", "GET, HEAD"))
+        if self._serve({**environ, "REQUEST_METHOD": "HEAD"}, path) is None:
+            return None
+        return preflight(environ, self._policy) or error_answer(
+            405, self._policy, ("Allow", "GET, HEAD")
+        )

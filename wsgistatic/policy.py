@@ -46,6 +46,7 @@ class HeaderPolicy:
 
     Attributes:
         common: fields that every answer of ours carries.
+        allows_origin: scripts of other origins may read.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class HeaderPolicy:
         check_headers(headers)
         self._cache_control = cache_control
         self._headers = headers
+        self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         if allow_origin is not None:
             check_field_value("allow_origin", allow_origin)
