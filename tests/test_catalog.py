@@ -34,7 +34,7 @@ def settle() -> None:
 def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> Entry:
     status = path.stat()
     described = describe(
-        str(path), status, "a/b", Validators('"x"', OLD, True), [], settled=settled
+        str(path), status.st_size, "a/b", Validators('"x"', OLD, True), [], settled=settled
     )
     return Entry(described, status, content=content)
 

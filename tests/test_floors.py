@@ -26,7 +26,16 @@ FILES = (
         "custom_headers",
         "policy",
     ),
-    *("sidecars", "selection", "content_digest", "describer", "catalog", "keeper"),
+    *(
+        "sidecars",
+        "selection",
+        "content_digest",
+        "describer",
+        "catalog",
+        "keeper",
+        "compressors",
+        "compression",
+    ),
 )
 WSGI = ("options", "file_wrapper", "answers", "responses", "responder", "middleware", "fileapp")
 FACES = ("presets", "access", "servers", "__main__", "__init__")

@@ -145,6 +145,12 @@ def _parser() -> argparse.ArgumentParser:
         help="use the server's wsgi.file_wrapper",
     )
     add(
+        "--compress",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="compress text in memory",
+    )
+    add(
         "--headers",
         action=_Pairs,
         default={},

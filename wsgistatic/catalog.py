@@ -119,12 +119,13 @@ class Catalog:
 
     Attributes:
         entries: for reading only.
+        budget: bytes for all entries.
         is_current: tells whether an entry is good, by one ``os.stat`` or a trusted earlier one.
     """
 
     def __init__(self, budget: int, largest_content: int, stat_ttl: float) -> None:
         self.entries: OrderedDict[Key, Entry] = OrderedDict()
-        self._budget = budget
+        self.budget = budget
         self._largest_content = largest_content
         self._stat_ttl = stat_ttl
         self._size = 0
@@ -133,7 +134,7 @@ class Catalog:
 
     def wants_content(self, size: int) -> bool:
         """Tell whether a file of so many bytes is kept with its content."""
-        return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self._budget
+        return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self.budget
 
     def _is_current(self, entry: Entry) -> bool:
         try:
@@ -212,7 +213,7 @@ class Catalog:
 
     def keep(self, key: Key, entry: Entry) -> None:
         """Add an entry, and throw out others for it, if the clock can tell its version."""
-        if not entry.representation.settled or _weight(key, entry) > self._budget:
+        if not entry.representation.settled or _weight(key, entry) > self.budget:
             return
         if self._stat_ttl:
             entry.trusted_until = monotonic() + self._stat_ttl
@@ -220,7 +221,7 @@ class Catalog:
             self._remove(key)
             self.entries[key] = entry
             self._size += _weight(key, entry)
-            while self._size > self._budget:
+            while self._size > self.budget:
                 oldest, entry = self.entries.popitem(last=False)
                 if entry.used:
                     entry.used = False

@@ -66,7 +66,7 @@ class Describer:
         content_type, policy = self._policy.for_file(original.path, url, content_type)
         return describe(
             path=source.path,
-            status=status,
+            size=status.st_size,
             content_type=content_type,
             validators=make_validators(status, tag, now_ns),
             policy=policy,

@@ -86,6 +86,21 @@ class Keeper:
         original = self._catalog.keep_choice(key, original, accept_encoding)
         self._catalog.keep(key, self._entry(selected, representation, status, content, original))
 
+    def keep_compressed(
+        self, key: Key, selected: Selected, representation: Representation, content: bytes
+    ) -> Entry:
+        """Keep what the selected file was compressed to."""
+        entry = self._entry(selected, representation, selected.status, content)
+        self._catalog.keep(key, entry)
+        return entry
+
+    def keep_choice(
+        self, key: Key, accept_encoding: str | None, selected: Selected, own: Representation
+    ) -> None:
+        """Keep the selected file, and which of its codings an Accept-Encoding leads to."""
+        original = self._entry(selected, own, selected.status)
+        self._catalog.keep_choice(key, original, accept_encoding)
+
     def _original(self, path_info: str, url: str, selected: Selected) -> Entry:
         status = selected.original_status
         own = selected._replace(source=selected.original, status=status, coding=None)

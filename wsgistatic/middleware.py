@@ -68,6 +68,7 @@ class StaticFiles:
         stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
         cache_file_size: bytes of the largest file that is kept whole.
+        compress: compress text in memory when it is first asked for.
         options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
             charset, etag, block_size, max_ranges, file_wrapper, encodings, headers.
 
@@ -88,6 +89,7 @@ class StaticFiles:
         stat_ttl: float = 0.0,
         cache_size: int = DEFAULT_CACHE_SIZE,
         cache_file_size: int = DEFAULT_CACHE_FILE_SIZE,
+        compress: bool = False,
         **options: Unpack[FileOptionValues],
     ) -> None:
         if app is not None and not callable(app):
@@ -100,6 +102,9 @@ class StaticFiles:
         check_seconds("stat_ttl", stat_ttl)
         check_integer("cache_size", cache_size, 0)
         check_integer("cache_file_size", cache_file_size, 0)
+        check_bool("compress", compress)
+        if compress and cache_size == 0:
+            raise ValueError("compress must be False where cache_size is 0, not True")
         root = check_path("directory", directory)
         if check_dir and not os.path.isdir(root):
             raise ValueError(
@@ -121,6 +126,8 @@ class StaticFiles:
         self._catalog = Catalog(cache_size, cache_file_size, stat_ttl)
         self._entries, self._is_current = self._catalog.entries, self._catalog.is_current
         self._responder = Responder(file_options, self._policy, self._catalog)
+        if compress:
+            self._responder.compress_text()
 
     def __call__(  # noqa: PLR0912 - unfolded: a call more costs 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -63,9 +63,13 @@ class FileOptions:
         """Make the header policy."""
         return HeaderPolicy(self.cache_control, self.nosniff, self.allow_origin, self.headers)
 
+    def find_media_types(self) -> MediaTypes:
+        """Make the table of media types."""
+        return MediaTypes(self.media_types, self.charset)
+
     def describer(self, policy: HeaderPolicy) -> Describer:
         """Make the describer."""
-        return Describer(MediaTypes(self.media_types, self.charset), policy, self.etag)
+        return Describer(self.find_media_types(), policy, self.etag)
 
 
 def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> None:
