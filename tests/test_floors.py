@@ -37,7 +37,16 @@ FILES = (
         "compression",
     ),
 )
-WSGI = ("options", "file_wrapper", "answers", "responses", "responder", "middleware", "fileapp")
+WSGI = (
+    "options",
+    "file_wrapper",
+    "answers",
+    "responses",
+    "offload",
+    "responder",
+    "middleware",
+    "fileapp",
+)
 FACES = ("presets", "access", "servers", "__main__", "__init__")
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.

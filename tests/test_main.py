@@ -82,7 +82,8 @@ def test_options_reach_the_middleware(
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
          "--cache-file-size", "8", "--encodings", "br,gzip",
-         "--headers", "X-A=b=c", "--compress"]
+         "--headers", "X-A=b=c", "--compress",
+         "--offload", "X-Accel-Redirect:/i/"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -99,6 +100,7 @@ def test_options_reach_the_middleware(
         "file_wrapper": True,
         "encodings": ("br", "gzip"),
         "compress": True,
+        "offload": ("X-Accel-Redirect", "/i/"),
         "headers": {"X-A": "b=c"},
         "stat_ttl": 1.5,
         "cache_size": 7,

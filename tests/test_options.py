@@ -57,6 +57,12 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
     ({"compress": 1}, TypeError, "compress must be True or False, not 1"),
     ({"compress": True, "cache_size": 0}, ValueError, "compress must be False where cache_size"),
+    ({"offload": "X-Sendfile"}, TypeError, "offload must be a pair .* not 'X-Sendfile'"),
+    ({"offload": ("X-Sendfile", 1)}, TypeError, r"offload must be .* not \('X-Sendfile', 1\)"),
+    ({"offload": ("X-Sendfile",)}, ValueError, r"offload must be .* not \('X-Sendfile',\)"),
+    ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
+    ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
+    ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]
 

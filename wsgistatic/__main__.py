@@ -151,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
         help="compress text in memory",
     )
     add(
+        "--offload",
+        type=lambda text: tuple(text.split(":", 1)),
+        default=None,
+        metavar="HEADER:PATH",
+        help="let the front server send the files",
+    )
+    add(
         "--headers",
         action=_Pairs,
         default={},

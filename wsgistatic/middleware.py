@@ -15,6 +15,7 @@ from wsgistatic.answers import Answer, error_answer, header, preflight, redirect
 from wsgistatic.beneath import Symlinks
 from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.directory import Directory
+from wsgistatic.offload import Offload
 from wsgistatic.options import (
     FileOptions,
     FileOptionValues,
@@ -69,6 +70,7 @@ class StaticFiles:
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
         cache_file_size: bytes of the largest file that is kept whole.
         compress: compress text in memory when it is first asked for.
+        offload: header and path by which the front server is told to send a file.
         options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
             charset, etag, block_size, max_ranges, file_wrapper, encodings, headers.
 
@@ -90,6 +92,7 @@ class StaticFiles:
         cache_size: int = DEFAULT_CACHE_SIZE,
         cache_file_size: int = DEFAULT_CACHE_FILE_SIZE,
         compress: bool = False,
+        offload: tuple[str, str] | None = None,
         **options: Unpack[FileOptionValues],
     ) -> None:
         if app is not None and not callable(app):
@@ -111,6 +114,9 @@ class StaticFiles:
                 f"directory must be an existing directory, not {root!r} "
                 "(check_dir=False allows it to appear later)"
             )
+        handing = None if offload is None else Offload(offload, root)
+        if handing is not None and not handing.keeps_codings:
+            options["encodings"] = ()
         file_options = FileOptions(**options)
         self._app = app
         self._inner: WSGIApplication = self._not_found if app is None else app
@@ -128,6 +134,8 @@ class StaticFiles:
         self._responder = Responder(file_options, self._policy, self._catalog)
         if compress:
             self._responder.compress_text()
+        if handing is not None:
+            self._responder.hand_off(handing)
 
     def __call__(  # noqa: PLR0912 - unfolded: a call more costs 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse

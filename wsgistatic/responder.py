@@ -21,6 +21,7 @@ from wsgistatic.compression import Compression
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.keeper import Keeper
+from wsgistatic.offload import Offload
 from wsgistatic.options import FileOptions
 from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
@@ -50,6 +51,7 @@ class Responder:
         self._selector = Selector(options.encodings)
         self._keeper = Keeper(catalog, options.describer(policy), self._selector)
         self._compression: Compression | None = None
+        self._offload: Offload | None = None
         self._policy = policy
         self._options = options
         self._catalog = catalog
@@ -61,6 +63,10 @@ class Responder:
             self._options.encodings, media_types, self._catalog, self._keeper
         )
         self._selector.may_compress = self._compression.applies
+
+    def hand_off(self, offload: Offload) -> None:
+        """Let the front server send the files from now on."""
+        self._offload = offload
 
     def respond(
         self, environ: WSGIEnvironment, resource: Resource, url: str, key: str
@@ -77,6 +83,8 @@ class Responder:
             IsADirectoryError: it is a directory.
         """
         look_up = self._head if environ.get("REQUEST_METHOD") == "HEAD" else self._get
+        if self._offload is not None and self._offload.takes(environ, resource.path):
+            look_up = self._head
         try:
             for _ in range(_TRIES):
                 with suppress(FileChangedError):
@@ -99,6 +107,8 @@ class Responder:
         answer = conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
             answer = whole_answer(environ, representation)
+        if answer is None:
+            answer = self._handed_off(environ, representation)
         if answer is not None:
             return answer if self._catalog.is_current(entry) else None
         plan = self._plan(environ, representation)
@@ -145,9 +155,21 @@ class Responder:
             )
         if answer is not None:
             return answer
-        self._keeper.keep(key, url, accept_encoding, selected, representation, selected.status)
+        self._keep(environ, key, url, selected, representation, selected.status)
         # 14.2: Range is defined for GET only; the answer is that of a GET without it.
-        return conditional_answer(environ, representation) or whole_answer(environ, representation)
+        return (
+            conditional_answer(environ, representation)
+            or self._handed_off(environ, representation)
+            or whole_answer(environ, representation)
+        )
+
+    def _handed_off(
+        self, environ: WSGIEnvironment, representation: Representation
+    ) -> Answer | None:
+        """Leave the body to the front server, unless it is one that only we have."""
+        if self._offload is None or not self._offload.takes(environ, representation.path):
+            return None
+        return self._offload.answer(representation) if representation.has_ranges else None
 
     def _get(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
         accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
@@ -164,10 +186,7 @@ class Responder:
             if answer is None:
                 plan = self._plan(environ, representation)
                 content = self._content(plan, representation, opened)
-                if self._compression is None or "HTTP_RANGE" not in environ:
-                    self._keeper.keep(
-                        key, url, accept_encoding, selected, representation, opened.status, content
-                    )
+                self._keep(environ, key, url, selected, representation, opened.status, content)
                 if content is None and plan.content_length:
                     body = self._stream(environ, plan, representation, opened)
                     return ranged_answer(environ, plan, representation, body)
@@ -177,6 +196,21 @@ class Responder:
             raise
         opened.file.close()
         return answer
+
+    def _keep(
+        self,
+        environ: WSGIEnvironment,
+        key: str,
+        url: str,
+        selected: Selected,
+        representation: Representation,
+        status: os.stat_result,
+        content: bytes | None = None,
+    ) -> None:
+        if self._compression is not None and "HTTP_RANGE" in environ:
+            return  # without the Range it may be another coding that is selected
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
+        self._keeper.keep(key, url, accept_encoding, selected, representation, status, content)
 
     def _compressed_answer(
         self,
