@@ -11,7 +11,7 @@ PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
 PROTOCOL = (
     *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types", "negotiation"),
+    *("paths", "media_types", "negotiation", "hashed_names"),
 )
 FILES = (
     *(
@@ -24,6 +24,7 @@ FILES = (
         "range_file",
         "body",
         "representation",
+        "immutable",
         "policy",
     ),
     *("content_tag", "describer", "catalog"),

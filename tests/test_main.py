@@ -77,15 +77,16 @@ def test_options_reach_the_middleware(
     assert made.pop("cache_control") == "no-cache"
     defaults = dict(made)
     command.main(
-        [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
-         "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
-         "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
-         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
+        [str(site), "--index", "none", "--cache-control", "None", "--immutable", "hashed",
+         "--allow-origin", "*", "--no-nosniff", "--media-types", ".a=b/c", "--media-types",
+         "d=e/f=g", "--charset", "none", "--etag", "content", "--symlinks", "deny", "--dotfiles",
+         "--block-size", "5", "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
          "--cache-file-size", "8"]
     )  # fmt: skip
     assert made == {
         "index": None,
         "cache_control": None,
+        "immutable": "hashed",
         "allow_origin": "*",
         "nosniff": False,
         "media_types": {".a": "b/c", "d": "e/f=g"},
@@ -119,6 +120,7 @@ def test_options_reach_the_middleware(
         (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
         (["--port", "http"], "a port is 0 to 65535, not 'http'"),
         (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
+        (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
         (["--block-size", "0"], "block_size must be at least 1"),
         (["--prefix", "https://x.example/"], "prefix must be a URL path"),
     ],

@@ -29,8 +29,8 @@ class FileApp:
 
     Arguments:
         path: of the file.
-        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper.
+        options: those of ``FileOptions``: cache_control, immutable, allow_origin, nosniff,
+            media_types, charset, etag, block_size, max_ranges, file_wrapper.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.

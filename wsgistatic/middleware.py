@@ -67,8 +67,8 @@ class StaticFiles:
         stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
         cache_file_size: bytes of the largest file that is kept whole.
-        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper.
+        options: those of ``FileOptions``: cache_control, immutable, allow_origin, nosniff,
+            media_types, charset, etag, block_size, max_ranges, file_wrapper.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.

@@ -1,7 +1,7 @@
 """Header fields that do not describe a file: caching, CORS, security.
 
 Strategy: the constant ones are made once. A callable of the user's is asked once per file
-version; if it fails, the file is served all the same, with the careful ``no-cache``.
+version; if it fails, the file is served all the same, with less caching.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from wsgistatic.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 from wsgistatic.representation import Headers
 
 logger = logging.getLogger("wsgistatic")
@@ -43,19 +44,26 @@ class HeaderPolicy:
         cache_control: a value; a callable (path, url) -> value or None; None for no field.
         nosniff: send ``X-Content-Type-Options: nosniff``.
         allow_origin: value of Access-Control-Allow-Origin, or None.
+        immutable: which URLs are cached for good, whatever cache_control says of them; see
+            ``immutable_rule``.
 
     Attributes:
         common: fields that every answer of ours carries.
     """
 
     def __init__(
-        self, cache_control: CacheControl, nosniff: bool, allow_origin: str | None
+        self,
+        cache_control: CacheControl,
+        nosniff: bool,
+        allow_origin: str | None,
+        immutable: Immutable = None,
     ) -> None:
         if cache_control is not None and not callable(cache_control):
             check_field_value("cache_control", cache_control)
         if not isinstance(nosniff, bool):
             raise TypeError(f"nosniff must be True or False, not {nosniff!r}")
         self._cache_control = cache_control
+        self._is_immutable = immutable_rule(immutable)
         self.common: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         if allow_origin is not None:
             check_field_value("allow_origin", allow_origin)
@@ -72,7 +80,9 @@ class HeaderPolicy:
             url: the URL path, prefix included.
         """
         value = self._cache_control
-        if callable(value):
+        if self._is_immutable(url):
+            value = IMMUTABLE_CACHE_CONTROL
+        elif callable(value):
             value = _ask(value, path, url)
         return self.common if value is None else [("Cache-Control", value), *self.common]
 
