@@ -80,8 +80,8 @@ def test_options_reach_the_middleware(
         [str(site), "--index", "none", "--cache-control", "None", "--immutable", "hashed",
          "--allow-origin", "*", "--no-nosniff", "--media-types", ".a=b/c", "--media-types",
          "d=e/f=g", "--charset", "none", "--etag", "content", "--symlinks", "deny", "--dotfiles",
-         "--block-size", "5", "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8"]
+         "--block-size", "5", "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5",
+         "--cache-size", "7", "--cache-file-size", "8"]
     )  # fmt: skip
     assert made == {
         "index": None,
