@@ -12,6 +12,7 @@ PACKAGE = Path(wsgistatic.__file__).parent
 PROTOCOL = (
     *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
     *("paths", "media_types", "negotiation", "digests", "content_disposition"),
+    "hashed_names",
 )
 FILES = (
     *(
@@ -24,6 +25,7 @@ FILES = (
         "body",
         "representation",
         "custom_headers",
+        "immutable",
         "policy",
     ),
     *(

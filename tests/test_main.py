@@ -82,12 +82,13 @@ def test_options_reach_the_middleware(
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
          "--cache-file-size", "8", "--encodings", "br,gzip",
-         "--headers", "X-A=b=c", "--compress",
+         "--headers", "X-A=b=c", "--compress", "--immutable", "hashed",
          "--offload", "X-Accel-Redirect:/i/"]
     )  # fmt: skip
     assert made == {
         "index": None,
         "cache_control": None,
+        "immutable": "hashed",
         "allow_origin": "*",
         "nosniff": False,
         "media_types": {".a": "b/c", "d": "e/f=g"},
@@ -125,6 +126,7 @@ def test_options_reach_the_middleware(
         (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
         (["--port", "http"], "a port is 0 to 65535, not 'http'"),
         (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
+        (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
         (["--block-size", "0"], "block_size must be at least 1"),
         (["--prefix", "https://x.example/"], "prefix must be a URL path"),
     ],

@@ -14,6 +14,7 @@ from wsgistatic.options import FileOptions, FileOptionValues
 SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"cache_control": 5}, TypeError, "cache_control must be a str, not 5"),
     ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
+    ({"immutable": 5}, TypeError, "immutable must be 'hashed', .* not 5"),
     ({"allow_origin": "a\nb"}, ValueError, r"allow_origin must be .* not 'a\\nb'"),
     ({"nosniff": "yes"}, TypeError, "nosniff must be True or False, not 'yes'"),
     ({"media_types": ["x"]}, TypeError, r"media_types must map .* not be \['x'\]"),

@@ -115,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--prefix", default="/", help="URL path of the folder")
     add("--index", type=_text_or_none, default="index.html", help="file for a directory, or none")
     add("--cache-control", type=_text_or_none, default="no-cache", help="its value, or none")
+    add(
+        "--immutable",
+        type=_text_or_none,
+        default=None,
+        metavar="RULE",
+        help="what never changes: hashed, or a regular expression on URL paths",
+    )
     add("--allow-origin", default=None, metavar="ORIGIN", help="Access-Control-Allow-Origin")
     add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
     add(

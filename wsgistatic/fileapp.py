@@ -30,8 +30,7 @@ class FileApp:
 
     Arguments:
         path: of the file.
-        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper, encodings, headers.
+        options: those of ``FileOptions``, which the README tells about.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.

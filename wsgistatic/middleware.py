@@ -71,8 +71,7 @@ class StaticFiles:
         cache_file_size: bytes of the largest file that is kept whole.
         compress: compress text in memory when it is first asked for.
         offload: header and path by which the front server is told to send a file.
-        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper, encodings, headers.
+        options: those of ``FileOptions``, which the README tells about.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.

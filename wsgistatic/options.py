@@ -11,6 +11,7 @@ from typing import TypedDict
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.custom_headers import CustomHeaders
 from wsgistatic.describer import Describer, EtagMode
+from wsgistatic.immutable import Immutable
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import CacheControl, HeaderPolicy
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
@@ -23,6 +24,7 @@ class FileOptionValues(TypedDict, total=False):
     """The keyword arguments that ``FileOptions`` takes, for type checkers."""
 
     cache_control: CacheControl
+    immutable: Immutable
     allow_origin: str | None
     nosniff: bool
     media_types: Mapping[str, str] | None
@@ -40,6 +42,7 @@ class FileOptions:
     """The options that ``StaticFiles`` and ``FileApp`` share; see the README for each."""
 
     cache_control: CacheControl = DEFAULT_CACHE_CONTROL
+    immutable: Immutable = None
     allow_origin: str | None = None
     nosniff: bool = True
     media_types: Mapping[str, str] | None = None
@@ -61,7 +64,9 @@ class FileOptions:
 
     def policy(self) -> HeaderPolicy:
         """Make the header policy."""
-        return HeaderPolicy(self.cache_control, self.nosniff, self.allow_origin, self.headers)
+        return HeaderPolicy(
+            self.cache_control, self.nosniff, self.allow_origin, self.immutable, self.headers
+        )
 
     def find_media_types(self) -> MediaTypes:
         """Make the table of media types."""

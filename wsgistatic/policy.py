@@ -1,7 +1,7 @@
 """Header fields that do not describe a file: caching, CORS, security.
 
 Strategy: the constant ones are made once. A callable of the user's is asked once per file
-version; if it fails, the file is served all the same, with the careful ``no-cache``.
+version; if it fails, the file is served all the same, with less caching.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from wsgistatic.custom_headers import (
     check_field_value,
     check_headers,
 )
+from wsgistatic.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 from wsgistatic.representation import Headers
 
 logger = logging.getLogger("wsgistatic")
@@ -42,6 +43,8 @@ class HeaderPolicy:
         cache_control: a value; a callable (path, url) -> value or None; None for no field.
         nosniff: send ``X-Content-Type-Options: nosniff``.
         allow_origin: value of Access-Control-Allow-Origin, or None.
+        immutable: which URLs are cached for good, whatever cache_control says of them; see
+            ``immutable_rule``.
         headers: fields of the user's own: see ``custom_headers``.
 
     Attributes:
@@ -54,6 +57,7 @@ class HeaderPolicy:
         cache_control: CacheControl,
         nosniff: bool,
         allow_origin: str | None,
+        immutable: Immutable = None,
         headers: CustomHeaders = None,
     ) -> None:
         if cache_control is not None and not callable(cache_control):
@@ -63,6 +67,7 @@ class HeaderPolicy:
         check_headers(headers)
         self._cache_control = cache_control
         self._headers = headers
+        self._is_immutable = immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         if allow_origin is not None:
@@ -89,7 +94,9 @@ class HeaderPolicy:
             CustomHeadersError: the user's callable failed.
         """
         value = self._cache_control
-        if callable(value):
+        if self._is_immutable(url):
+            value = IMMUTABLE_CACHE_CONTROL
+        elif callable(value):
             value = _ask(value, path, url)
         cache_control = [("Cache-Control", value)] if value is not None else []
         fields = [("Content-Type", content_type), *cache_control, *self._fields]
