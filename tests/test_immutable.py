@@ -86,7 +86,7 @@ def test_it_goes_before_cache_control(other: Any) -> None:
     policy = HeaderPolicy(other, False, None, "hashed")
     immutable = [("Cache-Control", "public, max-age=31536000, immutable")]
     assert policy.for_file("/p", f"/{HASHED}", "a/b").others == immutable
-    assert policy.for_file(f"/{HASHED}", "/app.css") != immutable
+    assert policy.for_file(f"/{HASHED}", "/app.css", "a/b").others != immutable
 
 
 def test_what_clients_get(site: Path) -> None:
