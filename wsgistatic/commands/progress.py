@@ -1,0 +1,67 @@
+"""A progress bar on a terminal, by tqdm where it is installed; else nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from typing import Any, Protocol
+
+
+class Progress(Protocol):
+    """How far the work is.
+
+    Attributes:
+        is_shown: there is a bar, and lines for each file would push it away.
+    """
+
+    is_shown: bool
+
+    def advance(self, size: int) -> None:
+        """Count bytes that are done."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Give a context to print lines in."""
+
+
+class _Nothing:
+    is_shown = False
+
+    def advance(self, size: int) -> None:
+        pass
+
+    def aside(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+
+class _Bar:
+    is_shown = True
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def advance(self, size: int) -> None:
+        self._bar.update(size)
+
+    def aside(self) -> AbstractContextManager[object]:
+        context: AbstractContextManager[object] = self._bar.external_write_mode()
+        return context
+
+
+@contextmanager
+def progress(size: int, quiet: bool) -> Iterator[Progress]:
+    """Show the progress of so many bytes on standard error, if that is a terminal."""
+    tqdm = None if quiet or not sys.stderr.isatty() else _tqdm()
+    if tqdm is None:
+        yield _Nothing()
+        return
+    with tqdm(total=size, unit="B", unit_scale=True, desc="Compressing", leave=False) as bar:
+        yield _Bar(bar)
+
+
+def _tqdm() -> Any:
+    try:
+        return import_module("tqdm").tqdm
+    except ImportError:
+        return None
