@@ -20,12 +20,14 @@ OLD = 1_700_000_000
 SIZES = {"/static/empty.bin": 0, "/static/small.txt": 1000, "/static/large.bin": 300_000}
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 TAGS = {path: f'"{OLD * 10**9:x}-{size:x}"' for path, size in SIZES.items()}
+CODED = {"/static/small.txt.gz": 500, "/static/small.txt.br": 400, "/static/large.bin.gz": 200_000}
+CODED_TAGS = [f'"{OLD * 10**9:x}-1f4-gzip"', f'"{OLD * 10**9:x}-30d40-gzip"']
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("abbreviation")
-    for path, size in SIZES.items():
+    for path, size in (SIZES | CODED).items():
         file = folder / path.rpartition("/")[2]
         file.write_bytes((b"0123456789" * (size // 10 + 1))[:size])
         os.utime(file, (OLD, OLD))
@@ -39,14 +41,25 @@ HEADERS = st.fixed_dictionaries(
     {},
     optional={
         "HTTP_IF_NONE_MATCH": st.sampled_from(
-            [*TAGS.values(), "*", 'W/"x"', '"x", ' + TAGS["/static/small.txt"], "", "garbage"]
+            [
+                *TAGS.values(),
+                *CODED_TAGS,
+                "*",
+                'W/"x"',
+                '"x", ' + TAGS["/static/small.txt"],
+                "",
+                "garbage",
+            ]
         ),
         "HTTP_IF_MODIFIED_SINCE": st.sampled_from(
             [DATE, "Tue, 14 Nov 2023 22:13:19 GMT", "Tuesday, 14-Nov-23 22:13:20 GMT", "x"]
         ),
         "HTTP_IF_MATCH": st.sampled_from([*TAGS.values(), "*", '"x"', ""]),
         "HTTP_IF_UNMODIFIED_SINCE": st.sampled_from([DATE, "Tue, 14 Nov 2023 22:13:19 GMT"]),
-        "HTTP_IF_RANGE": st.sampled_from([*TAGS.values(), DATE, "x"]),
+        "HTTP_IF_RANGE": st.sampled_from([*TAGS.values(), *CODED_TAGS, DATE, "x"]),
+        "HTTP_ACCEPT_ENCODING": st.sampled_from(
+            ["gzip", "br, gzip", "gzip;q=0", "", "*", "identity;q=0", "gzip, x" * 20]
+        ),
         "HTTP_RANGE": st.sampled_from(
             ["bytes=0-", "bytes=5-9", "bytes=-3", "bytes=0-0,5-5", "bytes=999999-", "x", ""]
         ),
@@ -88,6 +101,7 @@ def test_the_short_way_and_the_full_way_agree(
     app = StaticFiles(None, folder, prefix="/static/")
     for warm_up in SIZES:
         call_bare(app, environ_of(warm_up))
+        call_bare(app, environ_of(warm_up, HTTP_ACCEPT_ENCODING="gzip"))
     short = comparable(app, path, method, headers)
 
     class FullWay(StaticFiles):
@@ -95,6 +109,9 @@ def test_the_short_way_and_the_full_way_agree(
 
         def __call__(self, environ: Any, start_response: Any) -> Any:
             entry = self._entries.get(environ["PATH_INFO"])
+            if entry is not None and entry.choices is not None:
+                key = entry.choices.get(environ.get("HTTP_ACCEPT_ENCODING"), "")
+                entry = self._entries.get(key)
             if not f"{environ['PATH_INFO']}/".startswith(self._below):
                 return self._inner(environ, start_response)
             answer = self._answer(environ, environ["PATH_INFO"], entry)

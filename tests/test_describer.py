@@ -12,15 +12,20 @@ from wsgistatic.describer import Describer
 from wsgistatic.directory import Directory, OpenFile, Resource
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import HeaderPolicy
+from wsgistatic.selection import Selected, Selector
 
 
 def describer(etag: Any = "stat") -> Describer:
     return Describer(MediaTypes(), HeaderPolicy("no-cache", True, None), etag)
 
 
+def own(file: Resource) -> Selected:
+    return Selector(()).select(file, file.stat(), None)
+
+
 def test_headers_by_name_and_policy(site: Path) -> None:
     file = Directory(str(site)).resource(("sub", "page.html"))
-    made = describer().describe(file, file.stat(), "/u")
+    made = describer().describe(own(file), "/u")
     headers = dict(made.full_headers)
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert headers["Content-Length"] == "11"
@@ -31,7 +36,7 @@ def test_headers_by_name_and_policy(site: Path) -> None:
 @pytest.mark.parametrize(("etag", "has_tag"), [("stat", True), ("content", True), (None, False)])
 def test_etag_modes(site: Path, etag: Any, has_tag: bool) -> None:
     file = Directory(str(site)).resource(("hello.txt",))
-    made = describer(etag).describe(file, file.stat(), "/u")
+    made = describer(etag).describe(own(file), "/u")
     assert (made.validators.etag is not None) is has_tag
     assert ("ETag" in dict(made.full_headers)) is has_tag
 
@@ -43,18 +48,17 @@ def test_content_uses_the_file_that_is_open(site: Path, open_descriptors: None) 
         raise AssertionError("opened a second time")
 
     with file.open() as opened:
-        once = Resource(file.path, file.stat, refuse)
-        from_open = describer("content").describe(once, opened.status, "/u", opened)
-    from_stat = describer("content").describe(file, file.stat(), "/u")
+        once = Resource(file.path, file.stat, refuse, file.sidecar)
+        from_open = describer("content").describe(own(once), "/u", opened)
+    from_stat = describer("content").describe(own(file), "/u")
     assert from_open.validators.etag == from_stat.validators.etag
 
 
 def test_fresh_files_are_not_settled(site: Path) -> None:
     (site / "new.txt").write_text("new")
     file = Directory(str(site)).resource(("new.txt",))
-    status = file.stat()
-    made = describer().describe(file, status, "/u")
-    if time.time_ns() - status.st_mtime_ns < 20_000_000:  # else the machine was asleep
+    made = describer().describe(own(file), "/u")
+    if time.time_ns() - file.stat().st_mtime_ns < 20_000_000:  # else the machine was asleep
         assert not made.settled
         assert made.validators.etag is not None
         assert made.validators.etag.startswith("W/")

@@ -81,7 +81,7 @@ def test_options_reach_the_middleware(
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8"]
+         "--cache-file-size", "8", "--encodings", "br,gzip"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -96,6 +96,7 @@ def test_options_reach_the_middleware(
         "block_size": 5,
         "max_ranges": 6,
         "file_wrapper": True,
+        "encodings": ("br", "gzip"),
         "stat_ttl": 1.5,
         "cache_size": 7,
         "cache_file_size": 8,

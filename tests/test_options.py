@@ -28,6 +28,10 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"block_size": True}, TypeError, "block_size must be an integer .* not True"),
     ({"max_ranges": -1}, ValueError, "max_ranges must be at least 0, not -1"),
     ({"file_wrapper": 1}, TypeError, "file_wrapper must be True or False or None, not 1"),
+    ({"encodings": "gzip"}, TypeError, "encodings must be a sequence of 'zstd', .* not 'gzip'"),
+    ({"encodings": ["deflate"]}, ValueError, r"encodings must be .* not \['deflate'\]"),
+    ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each once, not"),
+    ({"encodings": [[]]}, ValueError, r"encodings must be .* not \[\[\]\]"),
     ({"no_such_option": 1}, TypeError, "no_such_option"),
 ]
 STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [

@@ -20,6 +20,7 @@ from wsgistatic.commands import compress
 from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE, StaticFiles
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.servers import SERVERS, BoundServer, default_server
+from wsgistatic.sidecars import SUFFIXES
 
 _CLEAN, _FAILED = 0, 1
 _PATIENCE = 2.0  # seconds for downloads under way, once interrupted
@@ -158,7 +159,18 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="use the server's wsgi.file_wrapper",
     )
+    add(
+        "--encodings",
+        type=_names,
+        default=tuple(SUFFIXES),
+        metavar="CODING,...",
+        help="content codings whose sidecars are looked for, or none",
+    )
     return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return () if text.lower() == "none" else tuple(text.split(","))
 
 
 class _MediaTypes(argparse.Action):

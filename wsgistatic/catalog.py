@@ -1,9 +1,10 @@
 """What is ready: representations of files asked for before, small ones with their bytes.
 
 Strategy: an entry is good for as long as ``os.stat`` of its path shows the very version that it
-was made from; who uses it asks first. Only versions that the clock can tell from the next one
-are kept. Reading takes no lock (one dictionary look-up); adding takes one, and throws out what
-was not used since it was last looked at, oldest first, until all fits the budget.
+was made from; who uses it asks first. A file is known by its PATH_INFO, a coding of it by that
+and the coding, which is good only while the file is too. Only versions that the clock can tell
+from the next one are kept. Reading takes no lock (one dictionary look-up); adding takes one, and
+throws out what was not used since it was last looked at, oldest first, until all fits the budget.
 """
 
 from __future__ import annotations
@@ -11,17 +12,26 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from math import inf
 from threading import Lock
 from time import monotonic
 
 from wsgistatic.directory import OpenFile
 from wsgistatic.representation import Headers, Representation
+from wsgistatic.sidecars import Seen
 from wsgistatic.version import signature
 from wsgistatic.watch import FileChangedError
 
 # What an entry weighs besides its content: headers, names, numbers (measured: 2.9 KB).
 _ENTRY_SIZE = 3000
-_WALK_INTERVAL = 1.0  # seconds
+_INTERVAL = 1.0  # seconds between looks at what a stat of the path does not show
+# Values of Accept-Encoding remembered for a file, their length, and bytes for all of them.
+_CHOICES = 16
+_CHOICE_LENGTH = 100
+_CHOICES_SIZE = 4000
+
+# A file's PATH_INFO, or that and a content coding.
+Key = str | tuple[str, str]
 
 
 class Entry:
@@ -38,17 +48,26 @@ class Entry:
         trusted_until: on the monotonic clock, in seconds.
         used: since it was last looked at for throwing out.
         recheck, walked_until: see ``Catalog.is_in_place``.
+        original: where this is a coding of a file, the entry of the file.
+        choices: where there are codings, the key to the one for an Accept-Encoding; else None.
+        look, seen, seen_until: see ``Catalog.has_same_sidecars``.
     """
 
     __slots__ = (
         "body",
+        "choices",
         "etag",
         "full_headers",
         "last_modified",
+        "look",
         "not_modified_headers",
+        "original",
         "path",
         "recheck",
         "representation",
+        "seen",
+        "seen_until",
+        "shown_by_stat",
         "signature",
         "status",
         "trusted_until",
@@ -62,6 +81,8 @@ class Entry:
         status: os.stat_result,
         recheck: Callable[[], os.stat_result] | None = None,
         content: bytes | None = None,
+        *,
+        original: Entry | None = None,
     ) -> None:
         self.path = representation.path
         self.status = status
@@ -75,7 +96,17 @@ class Entry:
         self.trusted_until = 0.0
         self.used = False
         self.recheck = recheck
-        self.walked_until = monotonic() + _WALK_INTERVAL
+        self.walked_until = monotonic() + _INTERVAL
+        self.original = original
+        self.shown_by_stat = recheck is None and original is None
+        self.choices: dict[str | None, Key] | None = None
+        self.look: Callable[[], Seen] | None = None
+        self.seen: Seen = ()
+        self.seen_until = inf
+
+    def watch_sidecars(self, look: Callable[[], Seen], seen: Seen) -> None:
+        """Say what was seen under the names of sidecars, and how to look again."""
+        self.look, self.seen, self.seen_until = look, seen, monotonic() + _INTERVAL
 
 
 class Catalog:
@@ -92,7 +123,7 @@ class Catalog:
     """
 
     def __init__(self, budget: int, largest_content: int, stat_ttl: float) -> None:
-        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self.entries: OrderedDict[Key, Entry] = OrderedDict()
         self._budget = budget
         self._largest_content = largest_content
         self._stat_ttl = stat_ttl
@@ -115,7 +146,7 @@ class Catalog:
             status.st_ino,
             status.st_ctime_ns,
             status.st_dev,
-        ) == entry.signature and (entry.recheck is None or self.is_in_place(entry))
+        ) == entry.signature and (entry.shown_by_stat or self.is_in_place(entry))
 
     def _is_trusted_or_current(self, entry: Entry) -> bool:
         now = monotonic()
@@ -126,11 +157,13 @@ class Catalog:
         return current
 
     def is_in_place(self, entry: Entry) -> bool:
-        """Tell whether an entry's path still leads to it beneath the root, by a walk a second.
+        """Tell what a stat of an entry's path does not show.
 
-        The one thing that a stat of the path does not show: a directory that was moved out, with
-        a link to it left in its place.
+        A coding is good only while its original is. And a directory may have been moved out,
+        with a link to it left in its place: so the path is walked beneath the root once a second.
         """
+        if entry.original is not None and not self._is_current(entry.original):
+            return False
         if entry.recheck is None:
             return True
         now = monotonic()
@@ -140,10 +173,46 @@ class Catalog:
             in_place = signature(entry.recheck()) == entry.signature
         except OSError:
             return False
-        entry.walked_until = now + _WALK_INTERVAL
+        entry.walked_until = now + _INTERVAL
         return in_place
 
-    def keep(self, key: str, entry: Entry) -> None:
+    def has_same_sidecars(self, entry: Entry) -> bool:
+        """Tell whether no sidecar came, went or changed, by a look a second.
+
+        What is sent is right in between as well: a coding that is sent is stat'ed each time.
+        """
+        if entry.look is None:
+            return True
+        now = monotonic()
+        if now < entry.seen_until:
+            return True
+        if entry.look() != entry.seen:
+            return False
+        entry.seen_until = now + max(_INTERVAL, self._stat_ttl)
+        return True
+
+    def keep_choice(self, key: Key, original: Entry, accept_encoding: str | None) -> Entry:
+        """Keep a file's entry, and which of its codings an Accept-Encoding leads to.
+
+        Returns:
+            The entry that is kept: an equal one may be there already, with its body and choices.
+        """
+        path_info = key if isinstance(key, str) else key[0]
+        known = self.entries.get(path_info)
+        choices: dict[str | None, Key] = {}
+        version = (original.signature, original.seen)
+        if known is not None and known.choices and (known.signature, known.seen) == version:
+            choices = known.choices
+        if known is None or known.choices is not choices or (original.body and not known.body):
+            original.choices, known = choices, original
+            self.keep(path_info, original)
+        if len(accept_encoding or "") <= _CHOICE_LENGTH:
+            if len(choices) >= _CHOICES:
+                choices.clear()
+            choices[accept_encoding] = key
+        return known
+
+    def keep(self, key: Key, entry: Entry) -> None:
         """Add an entry, and throw out others for it, if the clock can tell its version."""
         if not entry.representation.settled or _weight(key, entry) > self._budget:
             return
@@ -154,26 +223,28 @@ class Catalog:
             self.entries[key] = entry
             self._size += _weight(key, entry)
             while self._size > self._budget:
-                key, entry = self.entries.popitem(last=False)
+                oldest, entry = self.entries.popitem(last=False)
                 if entry.used:
                     entry.used = False
-                    self.entries[key] = entry
+                    self.entries[oldest] = entry
                 else:
-                    self._size -= _weight(key, entry)
+                    self._size -= _weight(oldest, entry)
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: Key) -> None:
         """Forget an entry that is no longer good."""
         with self._lock:
             self._remove(key)
 
-    def _remove(self, key: str) -> None:
+    def _remove(self, key: Key) -> None:
         entry = self.entries.pop(key, None)
         if entry is not None:
             self._size -= _weight(key, entry)
 
 
-def _weight(key: str, entry: Entry) -> int:
-    return _ENTRY_SIZE + 4 * len(key) + (len(entry.body[0]) if entry.body else 0)
+def _weight(key: Key, entry: Entry) -> int:
+    content = len(entry.body[0]) if entry.body else 0
+    choices = _CHOICES_SIZE if entry.choices is not None else 0
+    return _ENTRY_SIZE + choices + 4 * len(key) + content
 
 
 def read_content(opened: OpenFile) -> bytes:

@@ -7,17 +7,19 @@ import time
 from contextlib import ExitStack
 from typing import Literal
 
-from wsgistatic.content_tag import ContentTags
+from wsgistatic.content_digest import ContentDigests, content_etag
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import HeaderPolicy
 from wsgistatic.representation import (
     Representation,
+    coded_etag,
     describe,
     is_version_settled,
     make_validators,
     stat_etag,
 )
+from wsgistatic.selection import Selected
 
 EtagMode = Literal["stat", "content"] | None
 
@@ -35,54 +37,61 @@ class Describer:
         self._media_types = media_types
         self._policy = policy
         self._etag = etag
-        self._content_tags = ContentTags()
+        self._content_digests = ContentDigests()
 
     def describe(
-        self,
-        resource: Resource,
-        status: os.stat_result,
-        url: str,
-        opened: OpenFile | None = None,
+        self, selected: Selected, url: str, opened: OpenFile | None = None
     ) -> Representation:
-        """Describe one version of a file.
+        """Describe the selected representation.
 
         Arguments:
-            resource: the file.
-            status: of the version.
+            selected: whose bytes, and what of.
             url: URL path, for the policy.
-            opened: the version's open file, where there is one.
+            opened: the source's open file, where there is one.
 
         Raises:
             OSError: the file had to be read for its tag, and could not be.
         """
+        original, source = selected.original, selected.source
+        status = selected.status if opened is None else opened.status
         now_ns = time.time_ns()
         settled = is_version_settled(status, now_ns)
+        if source is not original:
+            settled = settled and is_version_settled(selected.original_status, now_ns)
+        digest = self._digest(source, status, settled, opened)
+        tag = self._opaque_tag(status, digest)
+        if tag is not None and selected.coding is not None:
+            tag = coded_etag(tag, selected.coding)
         return describe(
-            path=resource.path,
+            path=source.path,
             status=status,
-            content_type=self._media_types.content_type(os.path.basename(resource.path)),
-            validators=make_validators(
-                status, self._opaque_tag(resource, status, settled, opened), now_ns
-            ),
-            policy=self._policy.for_file(resource.path, url),
+            content_type=self._media_types.content_type(os.path.basename(original.path)),
+            validators=make_validators(status, tag, now_ns),
+            policy=self._policy.for_file(original.path, url),
             refusal_policy=self._policy.common,
             settled=settled,
+            coding=selected.coding,
+            varies=selected.varies,
+            digest=digest,
         )
 
-    def _opaque_tag(
+    def _opaque_tag(self, status: os.stat_result, digest: bytes | None) -> str | None:
+        if self._etag == "stat":
+            return stat_etag(status)
+        return None if digest is None else content_etag(digest)
+
+    def _digest(
         self,
-        resource: Resource,
+        source: Resource,
         status: os.stat_result,
         settled: bool,
         opened: OpenFile | None,
-    ) -> str | None:
-        if self._etag == "stat":
-            return stat_etag(status)
-        if self._etag is None:
+    ) -> bytes | None:
+        if self._etag != "content":
             return None
         with ExitStack() as stack:
 
             def open_file() -> OpenFile:
-                return opened or stack.enter_context(resource.open())
+                return opened or stack.enter_context(source.open())
 
-            return self._content_tags.tag(status, settled, open_file)
+            return self._content_digests.digest(status, settled, open_file)

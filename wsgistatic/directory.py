@@ -84,14 +84,18 @@ class Directory:
         def look() -> os.stat_result:
             return self.stat(segments)
 
+        def sidecar(suffix: str) -> Resource:
+            return self.resource((*segments[:-1], segments[-1] + suffix))
+
         recheck = look if self._walks and len(segments) > 1 else None
-        return Resource(path, look, lambda: self.open(segments), recheck)
+        return Resource(path, look, lambda: self.open(segments), sidecar, recheck)
 
 
 class Resource(NamedTuple):
     """A file that may be there: its path for logs, and the two ways to look at it.
 
     Attributes:
+        sidecar: names the file beside it whose name has a suffix more.
         recheck: ``stat``, where a directory on the way could be replaced by a link that may not
             be followed, and a plain ``os.stat`` of the path would not show it; else None.
     """
@@ -99,6 +103,7 @@ class Resource(NamedTuple):
     path: str
     stat: Callable[[], os.stat_result]
     open: Callable[[], OpenFile]
+    sidecar: Callable[[str], Resource]
     recheck: Callable[[], os.stat_result] | None = None
 
 
@@ -110,6 +115,7 @@ def single_file(path: str) -> Resource:
         path,
         lambda: walker.visit((name,), _stat_readable),
         lambda: walker.visit((name,), _open_regular),
+        lambda suffix: single_file(path + suffix),
     )
 
 

@@ -25,12 +25,13 @@ class FileApp:
     ``return FileApp(path, cache_control="private")(environ, start_response)``
 
     The file is looked at anew at each request; a missing one is 404. Links are followed: the
-    path is yours, not the client's.
+    path is yours, not the client's. Sidecars are used only where ``encodings`` names them: beside
+    an upload may lie somebody else's.
 
     Arguments:
         path: of the file.
         options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper.
+            charset, etag, block_size, max_ranges, file_wrapper, encodings.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
@@ -38,6 +39,7 @@ class FileApp:
 
     def __init__(self, path: str | os.PathLike[str], **options: Unpack[FileOptionValues]) -> None:
         self._resource = single_file(check_path("path", path))
+        options.setdefault("encodings", ())
         file_options = FileOptions(**options)
         self._policy = file_options.policy()
         # Nothing is kept: an app made in a view lives for one request.

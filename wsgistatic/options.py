@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -13,6 +13,7 @@ from wsgistatic.describer import Describer, EtagMode
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import CacheControl, HeaderPolicy
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
+from wsgistatic.sidecars import SUFFIXES
 
 DEFAULT_CACHE_CONTROL = "public, max-age=60"
 
@@ -29,6 +30,7 @@ class FileOptionValues(TypedDict, total=False):
     block_size: int
     max_ranges: int
     file_wrapper: bool | None
+    encodings: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class FileOptions:
     block_size: int = DEFAULT_BLOCK_SIZE
     max_ranges: int = DEFAULT_MAX_RANGES
     file_wrapper: bool | None = None
+    encodings: Sequence[str] = tuple(SUFFIXES)
 
     def __post_init__(self) -> None:
         check_choice("etag", self.etag, ("stat", "content", None))
@@ -51,6 +54,7 @@ class FileOptions:
         check_integer("max_ranges", self.max_ranges, 0)
         if self.file_wrapper is not None:
             check_bool("file_wrapper", self.file_wrapper, " or None")
+        check_encodings(self.encodings)
 
     def policy(self) -> HeaderPolicy:
         """Make the header policy."""
@@ -66,6 +70,15 @@ def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> Non
     if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
         names = ", ".join(map(repr, allowed))
         raise ValueError(f"{option} must be one of {names}, not {value!r}")
+
+
+def check_encodings(value: object) -> None:
+    """Raise TypeError or ValueError unless the value is a sequence of codings, each once."""
+    allowed = "a sequence of " + ", ".join(map(repr, SUFFIXES))
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"encodings must be {allowed}, not {value!r}")
+    if any(coding not in tuple(SUFFIXES) for coding in value) or len(set(value)) != len(value):
+        raise ValueError(f"encodings must be {allowed}, each once, not {value!r}")
 
 
 def check_bool(option: str, value: object, alternative: str = "") -> None:

@@ -50,6 +50,14 @@ def stat_etag(status: os.stat_result) -> str:
     return f'"{modified_ns(status):x}-{status.st_size:x}"'
 
 
+def coded_etag(opaque_tag: str, coding: str) -> str:
+    """Put the content coding into an opaque tag.
+
+    RFC 9110 8.8.3.3: "a strong validator ... has to be distinct" for each coding.
+    """
+    return f'{opaque_tag[:-1]}-{coding}"'
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """One version of one file, as it is described to clients.
@@ -60,6 +68,8 @@ class Representation:
         content_type: value of Content-Type.
         validators: entity tag and modification date.
         settled: no later version can share its times.
+        coding: content coding, or None for the bytes as they are.
+        digest: SHA-256 of the bytes, where it is known.
         full_headers: of a 200 answer to GET or HEAD.
         partial_headers: of a 206, but for Content-Type, Content-Length and Content-Range.
         not_modified_headers: of a 304.
@@ -71,6 +81,8 @@ class Representation:
     content_type: str
     validators: Validators
     settled: bool
+    coding: str | None
+    digest: bytes | None
     full_headers: Headers
     partial_headers: Headers
     not_modified_headers: Headers
@@ -108,6 +120,10 @@ def describe(
     policy: Headers,
     refusal_policy: Headers,
     settled: bool,
+    *,
+    coding: str | None = None,
+    varies: bool = False,
+    digest: bytes | None = None,
 ) -> Representation:
     """Make the representation with all its headers.
 
@@ -115,11 +131,17 @@ def describe(
         policy: fields that do not describe the file: Cache-Control, CORS, security.
         refusal_policy: those of 412 and 416, without Cache-Control: a cache that stores such
             an answer under the URL would give it to everybody.
+        coding: content coding of the bytes.
+        varies: there are other codings of it, so that Accept-Encoding decides (12.5.5).
+        digest: SHA-256 of the bytes, where it is known.
     """
     etag, last_modified, _ = validators
     tag = [("ETag", etag)] if etag is not None else []
     date = [("Last-Modified", format_http_date(last_modified))] if last_modified is not None else []
-    partial = [("Accept-Ranges", "bytes"), *tag, *date, *policy]
+    coded = [("Content-Encoding", coding)] if coding is not None else []
+    if varies:
+        policy, refusal_policy = vary(policy), vary(refusal_policy)
+    partial = [("Accept-Ranges", "bytes"), *coded, *tag, *date, *policy]
     full = [("Content-Type", content_type), ("Content-Length", str(status.st_size)), *partial]
     return Representation(
         path=path,
@@ -127,6 +149,8 @@ def describe(
         content_type=content_type,
         validators=validators,
         settled=settled,
+        coding=coding,
+        digest=digest,
         full_headers=full,
         partial_headers=partial,
         # 15.4.5: no representation metadata but what the 304 needs; Last-Modified "might be
@@ -134,3 +158,10 @@ def describe(
         not_modified_headers=[*(tag or date), *policy],
         refusal_headers=[("Accept-Ranges", "bytes"), *tag, *refusal_policy],
     )
+
+
+def vary(headers: Headers) -> Headers:
+    """Add ``Vary: Accept-Encoding`` to what is there."""
+    others = [value for name, value in headers if name.lower() == "vary"]
+    rest = [(name, value) for name, value in headers if name.lower() != "vary"]
+    return [*rest, ("Vary", ", ".join([*others, "Accept-Encoding"]))]

@@ -14,17 +14,20 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import EMPTY, Answer, header, refusal
+from wsgistatic.answers import Answer, header, refusal
 from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.describer import Describer
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.file_wrapper import wrap_file
+from wsgistatic.keeper import Keeper
 from wsgistatic.options import FileOptions
 from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
-from wsgistatic.preconditions import Preconditions, evaluate_preconditions
-from wsgistatic.representation import Headers, Representation
+from wsgistatic.representation import Representation
+from wsgistatic.responses import conditional_answer, ranged_answer, whole_answer
+from wsgistatic.selection import Selected, Selector
+from wsgistatic.sidecars import is_fresh
 from wsgistatic.version import open_version, read_version
 from wsgistatic.watch import FileChangedError, Watch
 
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _TRIES = 8  # a file that is rewritten just now is looked at anew so often
-_STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 
 
 class Responder:
@@ -46,6 +48,8 @@ class Responder:
 
     def __init__(self, options: FileOptions, policy: HeaderPolicy, catalog: Catalog) -> None:
         self._describer: Describer = options.describer(policy)
+        self._selector = Selector(options.encodings)
+        self._keeper = Keeper(catalog, self._describer, self._selector)
         self._policy = policy
         self._options = options
         self._catalog = catalog
@@ -80,14 +84,16 @@ class Responder:
         representation = entry.representation
         if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
             return None  # by now it may be
-        answer = _conditional_answer(environ, representation)
+        if not self._catalog.has_same_sidecars(entry):
+            return None
+        answer = conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
-            answer = _whole_answer(representation)
+            answer = whole_answer(environ, representation)
         if answer is not None:
             return answer if self._catalog.is_current(entry) else None
         plan = self._plan(environ, representation)
         body = self._body_from(environ, entry, plan)
-        return None if body is None else _ranged_answer(plan, representation, body)
+        return None if body is None else ranged_answer(environ, plan, representation, body)
 
     def _body_from(
         self, environ: WSGIEnvironment, entry: Entry, plan: RangePlan
@@ -116,27 +122,33 @@ class Responder:
             raise
 
     def _head(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
-        status = resource.stat()
-        representation = self._describer.describe(resource, status, url)
-        self._catalog.keep(key, Entry(representation, status, resource.recheck))
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
+        selected = self._selector.select(resource, resource.stat(), accept_encoding)
+        representation = self._describer.describe(selected, url)
+        self._keeper.keep(key, url, accept_encoding, selected, representation, selected.status)
         # 14.2: Range is defined for GET only; the answer is that of a GET without it.
-        return _conditional_answer(environ, representation) or _whole_answer(representation)
+        return conditional_answer(environ, representation) or whole_answer(environ, representation)
 
     def _get(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
         opened = resource.open()
         try:
-            representation = self._describer.describe(resource, opened.status, url, opened)
-            answer = _conditional_answer(environ, representation)
+            selected = self._selector.select(resource, opened.status, accept_encoding)
+            if selected.source is not resource:
+                opened.file.close()
+                opened = _open_sidecar(selected)
+            representation = self._describer.describe(selected, url, opened)
+            answer = conditional_answer(environ, representation)
             if answer is None:
                 plan = self._plan(environ, representation)
                 content = self._content(plan, representation, opened)
-                self._catalog.keep(
-                    key, Entry(representation, opened.status, resource.recheck, content)
+                self._keeper.keep(
+                    key, url, accept_encoding, selected, representation, opened.status, content
                 )
                 if content is None and plan.content_length:
                     body = self._stream(environ, plan, representation, opened)
-                    return _ranged_answer(plan, representation, body)
-                answer = _ranged_answer(plan, representation, [content or b""])
+                    return ranged_answer(environ, plan, representation, body)
+                answer = ranged_answer(environ, plan, representation, [content or b""])
         except BaseException:
             opened.file.close()
             raise
@@ -186,53 +198,13 @@ class Responder:
         return wrapped or BlockIterator(file, *plan.ranges[0], block_size, watch, path)
 
 
-def _conditional_answer(environ: WSGIEnvironment, representation: Representation) -> Answer | None:
-    if not (
-        "HTTP_IF_MATCH" in environ
-        or "HTTP_IF_UNMODIFIED_SINCE" in environ
-        or "HTTP_IF_NONE_MATCH" in environ
-        or "HTTP_IF_MODIFIED_SINCE" in environ
-    ):
-        return None
-    preconditions = Preconditions(
-        header(environ, "HTTP_IF_MATCH"),
-        header(environ, "HTTP_IF_UNMODIFIED_SINCE"),
-        header(environ, "HTTP_IF_NONE_MATCH"),
-        header(environ, "HTTP_IF_MODIFIED_SINCE"),
-    )
-    verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
-    if verdict == 304:
-        # An iterator without a length, or wsgiref adds Content-Length: 0.
-        return Answer("304 Not Modified", list(representation.not_modified_headers), iter((b"",)))
-    if verdict == 412:
-        headers = [*EMPTY, *representation.refusal_headers]
-        return Answer("412 Precondition Failed", headers, [b""])
-    return None
-
-
-def _whole_answer(representation: Representation) -> Answer:
-    return Answer("200 OK", list(representation.full_headers), [b""])
-
-
-def _ranged_answer(
-    plan: RangePlan, representation: Representation, body: Iterable[bytes]
-) -> Answer:
-    return Answer(_STATUS[plan.status], _headers(plan, representation), body)
-
-
-def _headers(plan: RangePlan, representation: Representation) -> Headers:
-    if plan.status == 200:
-        return list(representation.full_headers)
-    # 15.3.7.2: no Content-Range in the header section of a multipart answer.
-    about_range = [("Content-Range", plan.content_range)] if plan.content_range else []
-    if plan.status == 416:
-        return [*about_range, *EMPTY, *representation.refusal_headers]
-    media_type = (
-        representation.content_type if plan.multipart is None else plan.multipart.content_type
-    )
-    return [
-        ("Content-Type", media_type),
-        ("Content-Length", str(plan.content_length)),
-        *about_range,
-        *representation.partial_headers,
-    ]
+def _open_sidecar(selected: Selected) -> OpenFile:
+    """Open the coding that was selected, which may have gone or changed since."""
+    try:
+        opened = selected.source.open()
+    except OSError:
+        raise FileChangedError("the sidecar cannot be opened any more") from None
+    if not is_fresh(opened.status, selected.original_status):
+        opened.file.close()
+        raise FileChangedError("the sidecar is older than its file now")
+    return opened

@@ -1,0 +1,367 @@
+"""Stored content codings from the outside: RFC 9110 8.4, 12.5.3, 12.5.5."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import Result, call, call_bare, environ_of, start
+from tests.conftest import OLD, age
+from wsgistatic import FileApp, StaticFiles
+
+PLAIN = b"let answer = 42;\n" * 1000
+GZIP = gzip.compress(PLAIN, mtime=0)
+BR = b"brotli" * 9  # the server does not look inside
+ZSTD = b"zstandard" * 10
+
+
+@pytest.fixture
+def coded(site: Path) -> Path:
+    for name, content in (
+        ("app.js", PLAIN),
+        ("app.js.gz", GZIP),
+        ("app.js.br", BR),
+        ("app.js.zst", ZSTD),
+        ("gone.js.gz", GZIP),
+        ("sub/index.html.gz", GZIP),
+    ):
+        (site / name).write_bytes(content)
+        age(site / name)
+    time.sleep(0.03)
+    return site
+
+
+def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: Any) -> Result:
+    if accepted is not None:
+        extra["HTTP_ACCEPT_ENCODING"] = accepted
+    once = call(app, path, **extra)
+    again = call(app, path, **extra)  # from the catalog
+    assert again.status == once.status
+    if "boundary" not in again.headers.get("Content-Type", ""):
+        assert (again.headers, again.body) == (once.headers, once.body)
+    return again
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        (None, None),
+        ("", None),
+        ("identity", None),
+        ("gzip", "gzip"),
+        ("GZip", "gzip"),
+        ("x-gzip", "gzip"),
+        ("gzip, deflate, br, zstd", "br"),  # the smallest
+        ("gzip, br;q=0.9", "gzip"),
+        ("br;q=0, gzip;q=0.1", "gzip"),
+        ("gzip;q=0", None),
+        ("*", "br"),
+        ("br;q=0,*", "zstd"),
+        ("gzip;q=0.5, identity", None),
+        ("identity;q=0", None),  # a 406 helps nobody: all was refused
+        ("identity;q=0, gzip;q=0.001", "gzip"),
+        ("deflate", None),
+        ("gzip;q=2, zstd", "zstd"),
+    ],
+)
+def test_the_coding_that_is_accepted(coded: Path, accepted: str | None, coding: str | None) -> None:
+    result = ask(StaticFiles(None, coded), accepted)
+    content = {None: PLAIN, "gzip": GZIP, "br": BR, "zstd": ZSTD}[coding]
+    assert result.status == 200
+    assert result.body == content
+    assert result.headers.get("Content-Encoding") == coding
+    assert result.headers["Content-Length"] == str(len(content))
+    assert result.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert result.headers["Vary"] == "Accept-Encoding"
+    head = call(StaticFiles(None, coded), "/app.js", "HEAD", HTTP_ACCEPT_ENCODING=accepted or "")
+    if accepted is not None:
+        assert head.headers == result.headers
+
+
+def test_at_equal_size_the_order_of_the_option_decides(coded: Path) -> None:
+    for name in ("app.js.gz", "app.js.br", "app.js.zst"):
+        (coded / name).write_bytes(b"x" * 30)
+        age(coded / name)
+    time.sleep(0.03)
+    for encodings in (("zstd", "br", "gzip"), ("br", "gzip"), ("gzip", "zstd")):
+        app = StaticFiles(None, coded, encodings=encodings)
+        result = ask(app, "gzip, br, zstd")
+        assert result.headers["Content-Encoding"] == encodings[0]
+
+
+def test_each_coding_has_a_strong_tag_of_its_own(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    for etag in ("stat", "content"):
+        app = StaticFiles(None, coded, etag=etag)
+        tags = [ask(app, accepted).headers["ETag"] for accepted in ("", "gzip", "br", "zstd")]
+        assert len(set(tags)) == 4
+        assert all(tag.startswith('"') for tag in tags)
+        for accepted, tag in zip(("", "gzip", "br", "zstd"), tags, strict=True):
+            same = ask(app, accepted, HTTP_IF_NONE_MATCH=tag)
+            assert same.status == 304
+            assert same.headers["Vary"] == "Accept-Encoding"
+            assert "Content-Encoding" not in same.headers
+            assert ask(app, "br", HTTP_IF_MATCH=tag).status == (200 if accepted == "br" else 412)
+    # The same size and time, and still another tag: the coding is in it.
+    (coded / "app.js").write_bytes(GZIP)
+    age(coded / "app.js")
+    time.sleep(0.03)
+    app = StaticFiles(None, coded)
+    assert ask(app, "gzip").headers["ETag"] != ask(app, "").headers["ETag"]
+
+
+def test_ranges_count_in_the_bytes_of_the_selected_coding(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    part = ask(app, "gzip", HTTP_RANGE="bytes=2-9")
+    assert (part.status, part.body) == (206, GZIP[2:10])
+    assert part.headers["Content-Range"] == f"bytes 2-9/{len(GZIP)}"
+    assert part.headers["Content-Encoding"] == "gzip"
+    assert part.headers["Vary"] == "Accept-Encoding"
+    tag = part.headers["ETag"]
+    assert ask(app, "gzip", HTTP_RANGE="bytes=2-9", HTTP_IF_RANGE=tag).status == 206
+    assert ask(app, "br", HTTP_RANGE="bytes=2-9", HTTP_IF_RANGE=tag).status == 200
+    unsatisfied = ask(app, "gzip", HTTP_RANGE=f"bytes={len(GZIP)}-")
+    assert unsatisfied.status == 416
+    assert unsatisfied.headers["Content-Range"] == f"bytes */{len(GZIP)}"
+    assert unsatisfied.headers["Vary"] == "Accept-Encoding"
+    several = ask(app, "gzip", HTTP_RANGE="bytes=0-1,9-12")
+    assert several.status == 206
+    assert f"bytes 9-12/{len(GZIP)}\r\n\r\n".encode() + GZIP[9:13] in several.body
+
+
+def test_a_large_sidecar_is_streamed(coded: Path) -> None:
+    large = os.urandom(400_000)
+    (coded / "app.js").write_bytes(large * 2)
+    (coded / "app.js.gz").write_bytes(large)
+    age(coded / "app.js")
+    age(coded / "app.js.gz")
+    time.sleep(0.03)
+    app = StaticFiles(None, coded)
+    assert ask(app, "gzip").body == large
+    assert ask(app, "").body == large * 2
+    assert ask(app, "gzip", HTTP_RANGE="bytes=399000-").body == large[399000:]
+
+
+def test_an_index_has_sidecars_too(coded: Path) -> None:
+    (coded / "sub/index.html.gz").write_bytes(b"coded")
+    age(coded / "sub/index.html.gz")
+    time.sleep(0.03)
+    result = ask(StaticFiles(None, coded), "gzip", "/sub/")
+    assert (result.body, result.headers["Content-Encoding"]) == (b"coded", "gzip")
+    assert result.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_a_sidecar_by_its_own_name_is_what_it_is(coded: Path) -> None:
+    result = ask(StaticFiles(None, coded), "gzip", "/app.js.gz")
+    assert result.body == GZIP
+    assert result.headers["Content-Type"] == "application/gzip"
+    assert "Content-Encoding" not in result.headers
+    assert "Vary" not in result.headers
+
+
+def test_no_sidecar_without_its_file(coded: Path) -> None:
+    assert ask(StaticFiles(None, coded), "gzip", "/gone.js").status == 404
+
+
+def test_files_without_sidecars_do_not_vary(coded: Path) -> None:
+    result = ask(StaticFiles(None, coded), "gzip", "/hello.txt")
+    assert "Vary" not in result.headers
+    assert result.body == b"hello world\n"
+
+
+def test_turned_off(coded: Path) -> None:
+    result = ask(StaticFiles(None, coded, encodings=()), "gzip")
+    assert result.body == PLAIN
+    assert "Vary" not in result.headers
+
+
+def test_only_the_codings_asked_for(coded: Path) -> None:
+    app = StaticFiles(None, coded, encodings=["gzip"])
+    assert ask(app, "br, zstd").body == PLAIN
+    assert ask(app, "br, gzip;q=0.1").body == GZIP
+
+
+@pytest.mark.parametrize(
+    ("original", "sidecar", "used"),
+    [
+        (OLD * 10**9, OLD * 10**9, True),
+        (OLD * 10**9, (OLD + 5) * 10**9, True),
+        (OLD * 10**9, (OLD - 1) * 10**9, False),
+        (OLD * 10**9 + 2, OLD * 10**9 + 1, False),
+        (OLD * 10**9 + 500, OLD * 10**9, True),  # a tool that copies whole seconds
+    ],
+)
+def test_a_sidecar_older_than_its_file(
+    coded: Path, original: int, sidecar: int, used: bool
+) -> None:
+    os.utime(coded / "app.js", ns=(original, original))
+    os.utime(coded / "app.js.gz", ns=(sidecar, sidecar))
+    time.sleep(0.03)
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    assert ask(app, "gzip").body == (GZIP if used else PLAIN)
+
+
+def test_a_file_rewritten_in_the_second_of_its_sidecar(coded: Path) -> None:
+    # The sidecar's whole-second mtime says nothing then; that it was made before does.
+    now = time.time_ns()
+    (coded / "app.js").write_bytes(b"new")
+    os.utime(coded / "app.js.gz", ns=(now // 10**9 * 10**9,) * 2)
+    os.utime(coded / "app.js", ns=(now // 10**9 * 10**9 + 999_999_999,) * 2)
+    if (coded / "app.js.gz").stat().st_ctime_ns < (coded / "app.js").stat().st_mtime_ns:
+        assert ask(StaticFiles(None, coded, encodings=("gzip",)), "gzip").body == b"new"
+
+
+@pytest.mark.live
+def test_changes_show_at_the_next_request(coded: Path) -> None:
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    assert ask(app, "gzip").body == GZIP
+    (coded / "app.js.gz").write_bytes(b"better")
+    age(coded / "app.js.gz")
+    time.sleep(0.03)
+    assert ask(app, "gzip").body == b"better"
+    (coded / "app.js").write_bytes(b"new")  # younger than the sidecar now
+    assert ask(app, "gzip").body == b"new"
+    assert ask(app, "").body == b"new"
+    (coded / "app.js.gz").write_bytes(b"coded anew")
+    time.sleep(1.05)
+    assert ask(app, "gzip").body == b"coded anew"
+    (coded / "app.js.gz").unlink()
+    assert ask(app, "gzip").body == b"new"
+    (coded / "app.js").unlink()
+    (coded / "app.js.gz").write_bytes(b"left over")
+    assert ask(app, "gzip").status == 404
+
+
+@pytest.mark.live
+def test_a_sidecar_that_comes_later_is_used_within_a_second(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    for _ in range(2):
+        assert "Vary" not in ask(app, "gzip", "/hello.txt").headers
+    (coded / "hello.txt.gz").write_bytes(b"coded")
+    time.sleep(1.05)
+    assert call(app, "/hello.txt", "HEAD", HTTP_ACCEPT_ENCODING="gzip").headers["Vary"]
+    assert ask(app, "gzip", "/hello.txt").body == b"coded"
+    assert ask(app, "", "/hello.txt").headers["Vary"] == "Accept-Encoding"
+    time.sleep(1.05)  # looked at again, and as it was
+    assert ask(app, "gzip", "/hello.txt").body == b"coded"
+    (coded / "hello.txt.br").write_bytes(b"br")  # now there is a better one
+    time.sleep(1.05)
+    assert ask(app, "br, gzip", "/hello.txt").body == b"br"
+
+
+@pytest.mark.parametrize("symlinks", ["inside", "deny"])
+def test_a_sidecar_that_leads_outside_is_none(coded: Path, symlinks: Any) -> None:
+    secret = coded.parent / "secret.txt"
+    age(secret)
+    (coded / "app.js.gz").unlink()
+    (coded / "app.js.gz").symlink_to(secret)
+    (coded / "app.js.br").unlink()
+    (coded / "app.js.br").mkdir()
+    (coded / "app.js.zst").unlink()
+    os.mkfifo(coded / "app.js.zst")
+    result = ask(StaticFiles(None, coded, symlinks=symlinks), "gzip, br, zstd")
+    assert result.body == PLAIN
+    assert "Vary" not in result.headers
+
+
+def test_a_sidecar_that_goes_between_look_and_open(
+    coded: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    selector = app._responder._selector
+    real = selector.select
+    hindrances = [
+        lambda: os.utime(coded / "app.js.gz", (OLD - 9, OLD - 9)),
+        (coded / "app.js.gz").unlink,
+    ]
+    for hinder in hindrances:
+
+        def select(*arguments: Any, hinder: Any = hinder) -> Any:
+            selected = real(*arguments)
+            monkeypatch.setattr(selector, "select", real)
+            hinder()
+            return selected
+
+        (coded / "app.js.gz").write_bytes(GZIP)
+        age(coded / "app.js.gz")
+        monkeypatch.setattr(selector, "select", select)
+        result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+        assert result.body == PLAIN
+
+
+def test_fields_of_others_stay_in_vary(coded: Path) -> None:
+    app = FileApp(coded / "app.js", encodings=("gzip",))
+    result = call(app, "/", HTTP_ACCEPT_ENCODING="gzip")
+    assert result.body == GZIP
+    assert call(FileApp(coded / "app.js"), "/", HTTP_ACCEPT_ENCODING="gzip").body == PLAIN
+
+
+@pytest.mark.catalog
+def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    real = os.stat
+    for options, expected in (({"stat_ttl": 0.0}, 2), ({"stat_ttl": 9.0}, 0)):
+        app = StaticFiles(None, coded, **options)  # type: ignore[arg-type]
+        for _ in range(2):
+            for accepted in ("gzip", "br", ""):
+                call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+        tag = ask(app, "gzip").headers["ETag"]
+
+        def counting(*arguments: Any, **options: Any) -> os.stat_result:
+            calls.append(arguments)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(os, "stat", counting)
+        monkeypatch.setattr(os, "open", None)
+        for extra in ({}, {"HTTP_IF_NONE_MATCH": tag}, {"REQUEST_METHOD": "HEAD"}):
+            calls.clear()
+            environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip", **extra)
+            assert call_bare(app, environ).status in (200, 304)
+            assert len(calls) == expected
+        calls.clear()
+        call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=""))
+        assert len(calls) == bool(expected)
+        monkeypatch.undo()
+
+
+@pytest.mark.catalog
+def test_values_of_accept_encoding_do_not_grow_memory(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    for number in range(200):
+        ask(app, f"gzip, x-{number}")
+        ask(app, "gzip" + " " * (101 + number))
+    choices = app._entries["/app.js"].choices
+    assert choices is not None
+    assert len(choices) <= 16
+    assert sum(map(len, filter(None, choices))) <= 1600
+    assert len(app._entries) == 2
+
+
+@pytest.mark.catalog
+def test_ready_codings_are_thrown_out_one_by_one(coded: Path) -> None:
+    app = StaticFiles(None, coded, cache_size=25_000)
+    for _ in range(3):
+        for accepted, content in (("gzip", GZIP), ("", PLAIN), ("br", BR), ("zstd", ZSTD)):
+            assert ask(app, accepted).body == content
+        assert ask(app, "gzip", "/digits.bin").status == 200
+    weights = app._catalog._size
+    assert 0 < weights <= 25_000
+
+
+def test_an_environ_that_no_server_makes(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    ask(app, "gzip")
+    for path in (("", ""), ["/app.js"], None, "/app.js\0gzip"):
+        environ = environ_of("/", HTTP_ACCEPT_ENCODING="gzip", PATH_INFO=path)
+        assert start(app, environ).status == 404
+    values: tuple[Any, ...] = ([], None, b"gzip", "gzip\udce9")
+    for accepted in values:
+        environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING=accepted)
+        assert start(app, environ).status in (200, 404)

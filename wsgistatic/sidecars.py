@@ -1,0 +1,87 @@
+"""Sidecars: content codings of a file stored beside it, as ``app.js.br`` is of ``app.js``.
+
+Strategy: most files have none, and one failed ``os.stat`` for each name shows that without a
+walk beneath the root; only what is there is looked at by the policy for links.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wsgistatic.directory import Resource
+from wsgistatic.representation import modified_ns
+from wsgistatic.version import Signature, signature
+
+SUFFIXES = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}
+
+# What was seen under each name that a sidecar could have.
+Seen = tuple[Signature | None, ...]
+
+_SECOND = 1_000_000_000  # nanoseconds
+
+
+class Sidecar(NamedTuple):
+    """A stored coding that may be sent for a file."""
+
+    coding: str
+    resource: Resource
+    status: os.stat_result
+
+
+class Sidecars:
+    """Finds the sidecars of files.
+
+    Arguments:
+        codings: content codings, those preferred at equal weight first.
+    """
+
+    def __init__(self, codings: Sequence[str]) -> None:
+        self._names = tuple((coding, SUFFIXES[coding]) for coding in codings)
+
+    def look(self, path: str) -> Seen:
+        """Tell what is there beside a file, to be compared with what was there."""
+        return tuple(_signature_at(path + suffix) for _, suffix in self._names)
+
+    def find(self, resource: Resource, status: os.stat_result, seen: Seen) -> list[Sidecar]:
+        """Give the sidecars of a file that are as new as this version of it.
+
+        Arguments:
+            resource: the file.
+            status: of the version.
+            seen: by ``look``, just now.
+        """
+        if not any(seen):
+            return []
+        found = []
+        for (coding, suffix), there in zip(self._names, seen, strict=True):
+            if there is None:
+                continue
+            sidecar = resource.sidecar(suffix)
+            try:
+                sidecar_status = sidecar.stat()
+            except OSError:
+                continue  # no regular file, or not for us
+            if is_fresh(sidecar_status, status):
+                found.append(Sidecar(coding, sidecar, sidecar_status))
+        return found
+
+
+def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
+    """Tell whether a sidecar was made of this version of its original.
+
+    A tool that copies the time to it may keep whole seconds only. In the second of the
+    original's own change the sidecar's ctime then tells whether it was made after that.
+    """
+    made, modified = modified_ns(sidecar), modified_ns(original)
+    if made % _SECOND == 0 and made == modified // _SECOND * _SECOND:
+        return max(made, sidecar.st_ctime_ns) >= modified
+    return made >= modified
+
+
+def _signature_at(path: str) -> Signature | None:
+    try:
+        return signature(os.stat(path))
+    except (OSError, ValueError):
+        return None
