@@ -28,7 +28,11 @@ FILES = (
     *("sidecars", "selection", "content_digest", "describer", "catalog", "keeper"),
 )
 WSGI = ("options", "file_wrapper", "answers", "responses", "responder", "middleware", "fileapp")
-FACES = ("access", "servers", "__main__", "__init__")
+FACES = (
+    *("compressors", "compressible", "drafts", "file_versions", "originals", "compress"),
+    *("commands/__init__", "commands/progress", "commands/report", "commands/compress"),
+    *("access", "servers", "__main__", "__init__"),
+)
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
@@ -49,12 +53,21 @@ def imports_of(module: str) -> set[str]:
 
 
 def test_every_module_has_its_place() -> None:
-    assert {path.stem for path in PACKAGE.glob("*.py")} == set(ORDER)
+    modules = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in _sources()}
+    assert modules == set(ORDER)
+
+
+def _sources() -> list[Path]:
+    return [*PACKAGE.glob("*.py"), *PACKAGE.glob("commands/*.py")]
 
 
 def test_imports_go_downwards() -> None:
     for place, module in enumerate(ORDER):
-        ours = {name.partition(".")[2] for name in imports_of(module) if "wsgistatic." in name}
+        ours = {
+            name.partition(".")[2].replace(".", "/")
+            for name in imports_of(module)
+            if "wsgistatic." in name
+        }
         assert ours <= set(ORDER[:place]), module
 
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, cast
 
 from wsgistatic.access import AccessLog
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
-from wsgistatic.commands import compress
+from wsgistatic.commands.compress import main as compress
 from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE, StaticFiles
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.servers import SERVERS, BoundServer, default_server
@@ -29,7 +29,7 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 # By their first argument; a folder of such a name is served as ./NAME.
-_COMMANDS = {"compress": compress.main}
+_COMMANDS = {"compress": compress}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from enum import Enum
@@ -26,6 +26,7 @@ from wsgistatic.drafts import Disk, Editor, Rehearsal
 from wsgistatic.file_versions import FileChangedError, FileVersion, digest_of
 from wsgistatic.options import check_integer, check_path
 from wsgistatic.originals import find_originals
+from wsgistatic.sidecars import is_fresh
 from wsgistatic.version import FILE_FLAGS
 
 # Below this the header fields that a compressed answer has more (some 50 bytes) and the second
@@ -168,7 +169,7 @@ class Compressor:
             return self._write(version, coding, path, existing)
         if not self._saves_enough(existing.st_size, version.size):
             return self._clear(version, coding, path)
-        if existing.st_mtime_ns >= version.status.st_mtime_ns:
+        if is_fresh(existing, version.status):
             return Sidecar(coding.name, path, Action.KEPT, existing.st_size)
         version.require_unchanged()
         self.edit.redate(path, version.status)
@@ -208,7 +209,7 @@ def compress_directory(
     *,
     exclude: Iterable[str] = (),
     jobs: int | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Bring the sidecars of all files below a directory up to date.
 
     Arguments:

@@ -14,6 +14,8 @@ import time
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
+from wsgistatic.sidecars import is_fresh
+
 _PREFIX, _SUFFIX = ".wsgistatic-", ".tmp"
 # A run that was killed leaves its draft. One under way changes all the time.
 _ABANDONED = 60.0  # seconds
@@ -124,8 +126,8 @@ def _set_owner(path: str, original: os.stat_result) -> None:
 def _set_time(path: str, original: os.stat_result) -> None:
     times = (original.st_atime_ns, original.st_mtime_ns)
     os.utime(path, ns=times)
-    if os.stat(path).st_mtime_ns < original.st_mtime_ns:
-        # Rounded down by the file system: older than its original, a sidecar is not served.
+    if not is_fresh(os.stat(path), original):
+        # Rounded down by the file system: older than its original, it would not be served.
         os.utime(path, ns=(times[0], times[1] + _COARSEST))
 
 

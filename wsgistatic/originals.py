@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from wsgistatic.compressible import why_not_compressed
-from wsgistatic.compressors import CODINGS
 from wsgistatic.directory import Directory, Resource
 from wsgistatic.drafts import is_abandoned
 from wsgistatic.faults import Outcome, outcome_of
 from wsgistatic.paths import WELL_KNOWN
+from wsgistatic.sidecars import SUFFIXES
 
 Segments = tuple[str, ...]
-
-_EXTENSIONS = tuple(coding.extension for coding in CODINGS)
 
 
 @dataclass(slots=True)
@@ -138,4 +136,4 @@ def _orphans(names: set[str]) -> Iterator[str]:
 
 def _original_of(name: str) -> str | None:
     stem, extension = os.path.splitext(name)
-    return stem if extension in _EXTENSIONS else None
+    return stem if extension in SUFFIXES.values() else None

@@ -56,7 +56,7 @@ def progress(size: int, quiet: bool) -> Iterator[Progress]:
     if tqdm is None:
         yield _Nothing()
         return
-    with tqdm(total=size, unit="B", unit_scale=True, desc="Compressing", leave=False) as bar:
+    with tqdm(total=size, unit="B", unit_scale=True, desc="Compressing") as bar:
         yield _Bar(bar)
 
 

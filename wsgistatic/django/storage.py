@@ -6,6 +6,7 @@ or made are compressed in parallel, by the same code as ``python -m wsgistatic c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ class CompressionMixin:
     def _write_sidecars(self, names: set[str]) -> Iterator[Processed]:
         storage: Any = self
         by_path = {storage.path(name): name for name in sorted(names)}
-        files = [single_file(path) for path in by_path if why_not_compressed(path) is None]
+        files = [single_file(path) for path in by_path if _is_compressible(path)]
         failed: list[Result] = []
         for result in self._compressor.compress_files(files, self._jobs):
             if result.error is not None:
@@ -71,6 +72,10 @@ class CompressionMixin:
                     yield name, name + sidecar.path[len(result.path) :], True
         for result in failed:
             yield by_path[result.path], None, result.error or True
+
+
+def _is_compressible(path: str) -> bool:
+    return why_not_compressed(os.path.basename(path)) is None
 
 
 class CompressedStaticFilesStorage(CompressionMixin, StaticFilesStorage):
