@@ -115,6 +115,8 @@ def test_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "gone.css.gz").write_bytes(b"")
     assert compress(folder, "--quiet", "--prune") == 0
     assert compress(folder / "css", "--quiet", "--check") == 0
+    (folder / "app.js.gz").unlink()
+    assert compress(folder, "--quiet", "--check") == 1
     assert capsys.readouterr() == ("", "")
 
 
@@ -201,7 +203,7 @@ def test_without_the_libraries(
     assert sidecars(folder) == {"app.js.gz", "app.css.gz"}
     output = capsys.readouterr().out
     assert [line.split()[0] for line in output.splitlines() if "not installed" in line] == [
-        "zstd", "br",
+        "br", "zstd",
     ]  # fmt: skip
     assert compress(folder, "--codings", "gzip,br") == 1
     assert "the coding br wants Brotli: pip install Brotli" in capsys.readouterr().err
@@ -290,7 +292,7 @@ def test_killed(large: Path) -> None:
     assert drafts_in(large)  # a name that is never served, removed by a later run
 
 
-def on_a_terminal(*arguments: object) -> str:
+def on_a_terminal(*arguments: object, status: int = 0) -> str:
     """Run on a pseudo-terminal; give what it showed."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -303,7 +305,7 @@ def on_a_terminal(*arguments: object) -> str:
                     shown += os.read(ours, 10_000)
                 except OSError:  # EIO: the other end is closed
                     break
-            assert process.wait(60) == 0
+            assert process.wait(60) == status
     finally:
         os.close(ours)
     return shown.decode()
@@ -316,7 +318,8 @@ def test_a_bar_on_a_terminal(folder: Path) -> None:
     assert "100%" in shown
     assert "created (" not in shown
     assert "6 created" in shown
-    assert "app.js.br: missing" not in on_a_terminal(folder, "--check")
+    (folder / "app.js.br").unlink()
+    assert "app.js.br: missing" in on_a_terminal(folder, "--check", status=1)
     assert on_a_terminal(folder, "--quiet") == ""
 
 

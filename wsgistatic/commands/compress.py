@@ -38,37 +38,34 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(str(error))
     except ImportError as error:
         return _fail(str(error))
-    report = Report(options.directory, compressor, options.check, options.quiet)
     try:
         with _stopped_by_a_signal():
             originals = find_originals(options.directory, options.exclude)
-            _compress(compressor, originals, options, report)
+            return _compress(compressor, originals, options)
     except KeyboardInterrupt:
         _fail("interrupted; the sidecars that are there are whole")
         return _INTERRUPTED
     except OSError as error:
         return _fail(f"{options.directory}: {error.strerror}")
-    report.summarize(originals)
-    return _FAILED if report.failed else _CLEAN
 
 
-def _compress(
-    compressor: Compressor, originals: Originals, options: argparse.Namespace, report: Report
-) -> None:
-    for path, error in originals.errors:
-        report.error(path, error)
+def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:
     for path in originals.abandoned:
         compressor.edit.remove(path)
-    for path in originals.orphans if options.prune else ():
-        compressor.edit.remove(path)
-        report.orphan(path)
     results = compressor.compress_files(originals.files, options.jobs)
     with closing(results), progress(originals.size, options.quiet) as bar:
-        report.has_lines = options.check or not (bar.is_shown or options.quiet)
+        report = Report(options.directory, bar, options.check, options.quiet)
+        for path, error in originals.errors:
+            report.error(path, error)
+        for path in originals.orphans if options.prune else ():
+            compressor.edit.remove(path)
+            report.orphan(path)
         for result in results:
-            with bar.aside():
-                report.result(result)
+            report.result(result)
             bar.advance(result.size)
+    if not options.quiet:
+        report.print_table([coding.name for coding in compressor.codings], originals.skipped)
+    return _FAILED if report.failed else _CLEAN
 
 
 @contextmanager
@@ -94,7 +91,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m wsgistatic compress",
         description="Write compressed copies (sidecars) beside the files of a folder, which are "
         "sent instead of them to clients that understand the coding.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add("directory", metavar="DIR", help="the folder")
@@ -102,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--codings",
         type=lambda text: text.split(","),
         metavar="NAMES",
-        help=f"of {','.join(coding.name for coding in CODINGS)}; those that are installed",
+        help=f"of {','.join(coding.name for coding in CODINGS)} (default: all that are installed)",
     )
     add(
         "--exclude",
@@ -111,16 +107,33 @@ def _parser() -> argparse.ArgumentParser:
         metavar="GLOB",
         help="leave files and directories alone, by path below DIR or by name; may be repeated",
     )
-    add("--min-size", type=int, default=DEFAULT_MIN_SIZE, help="bytes of the smallest file")
-    add("--min-saving", type=float, default=DEFAULT_MIN_SAVING, help="percent to be saved")
+    add(
+        "--min-size",
+        type=int,
+        default=DEFAULT_MIN_SIZE,
+        metavar="BYTES",
+        help="of the smallest file (default: %(default)s)",
+    )
+    add(
+        "--min-saving",
+        type=float,
+        default=DEFAULT_MIN_SAVING,
+        metavar="PERCENT",
+        help="that a sidecar must save (default: %(default)s)",
+    )
     add(
         "--level",
         action=_Levels,
         default={},
         metavar="CODING=N",
-        help="less than the highest, to be faster; may be repeated",
+        help="compress less, and faster (default: the highest level); may be repeated",
     )
-    add("--jobs", type=_positive, metavar="N", help="files at a time; one for each processor")
+    add(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="files at a time (default: the number of processors)",
+    )
     add("--prune", action="store_true", help="remove sidecars whose file is gone")
     add("--quiet", action="store_true", help="print errors only")
     mode = parser.add_mutually_exclusive_group()

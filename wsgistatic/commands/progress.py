@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 
 class Progress(Protocol):
@@ -21,8 +21,8 @@ class Progress(Protocol):
     def advance(self, size: int) -> None:
         """Count bytes that are done."""
 
-    def aside(self) -> AbstractContextManager[object]:
-        """Give a context to print lines in."""
+    def write(self, line: str, stream: TextIO) -> None:
+        """Print a line, above the bar."""
 
 
 class _Nothing:
@@ -31,8 +31,8 @@ class _Nothing:
     def advance(self, size: int) -> None:
         pass
 
-    def aside(self) -> AbstractContextManager[object]:
-        return nullcontext()
+    def write(self, line: str, stream: TextIO) -> None:
+        print(line, file=stream)
 
 
 class _Bar:
@@ -44,9 +44,8 @@ class _Bar:
     def advance(self, size: int) -> None:
         self._bar.update(size)
 
-    def aside(self) -> AbstractContextManager[object]:
-        context: AbstractContextManager[object] = self._bar.external_write_mode()
-        return context
+    def write(self, line: str, stream: TextIO) -> None:
+        self._bar.write(line, file=stream)
 
 
 @contextmanager
