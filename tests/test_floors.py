@@ -9,47 +9,28 @@ import wsgistatic
 
 PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
+# fmt: off
 PROTOCOL = (
-    *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types", "negotiation", "digests", "content_disposition"),
-    "hashed_names",
+    "ranges", "multipart", "dates", "entity_tags", "preconditions", "plan",
+    "paths", "media_types", "negotiation", "digests", "content_disposition", "hashed_names",
 )
 FILES = (
-    *(
-        "faults",
-        "watch",
-        "version",
-        "beneath",
-        "directory",
-        "range_file",
-        "body",
-        "representation",
-        "custom_headers",
-        "immutable",
-        "policy",
-    ),
-    *(
-        "sidecars",
-        "selection",
-        "content_digest",
-        "describer",
-        "catalog",
-        "keeper",
-        "compressors",
-        "compression",
-    ),
+    "faults", "watch", "version", "beneath", "directory", "range_file", "body",
+    "representation", "custom_headers", "immutable", "policy",
+    "sidecars", "selection", "content_digest", "describer", "catalog", "keeper",
+    "compressors", "compression",
 )
 WSGI = (
-    "options",
-    "file_wrapper",
-    "answers",
-    "responses",
-    "offload",
-    "responder",
-    "middleware",
-    "fileapp",
+    "options", "file_wrapper", "answers", "responses", "offload", "responder",
+    "middleware", "fileapp",
 )
-FACES = ("presets", "access", "servers", "__main__", "__init__")
+FACES = (
+    "presets",
+    "compressible", "drafts", "file_versions", "originals", "compress",
+    "commands/__init__", "commands/progress", "commands/report", "commands/compress",
+    "access", "servers", "__main__", "__init__",
+)
+# fmt: on
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
@@ -70,12 +51,21 @@ def imports_of(module: str) -> set[str]:
 
 
 def test_every_module_has_its_place() -> None:
-    assert {path.stem for path in PACKAGE.glob("*.py")} == set(ORDER)
+    modules = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in _sources()}
+    assert modules == set(ORDER)
+
+
+def _sources() -> list[Path]:
+    return [*PACKAGE.glob("*.py"), *PACKAGE.glob("commands/*.py")]
 
 
 def test_imports_go_downwards() -> None:
     for place, module in enumerate(ORDER):
-        ours = {name.partition(".")[2] for name in imports_of(module) if "wsgistatic." in name}
+        ours = {
+            name.partition(".")[2].replace(".", "/")
+            for name in imports_of(module)
+            if "wsgistatic." in name
+        }
         assert ours <= set(ORDER[:place]), module
 
 

@@ -1,4 +1,4 @@
-"""``python -m wsgistatic [DIR]``: serve a folder."""
+"""``python -m wsgistatic [DIR]``: serve a folder; ``python -m wsgistatic COMMAND``: see there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, NoReturn, cast
 
 from wsgistatic.access import AccessLog
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
+from wsgistatic.commands.compress import main as compress
 from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE, StaticFiles
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.servers import SERVERS, BoundServer, default_server
@@ -27,7 +28,19 @@ _line_lock = Lock()
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
+# By their first argument; a folder of such a name is served as ./NAME.
+_COMMANDS = {"compress": compress}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, or serve a folder; give the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in _COMMANDS:
+        return _COMMANDS[given[0]](given[1:])
+    return _serve_folder(given)
+
+
+def _serve_folder(arguments: Sequence[str]) -> int:
     """Serve a folder until interrupted; give the exit status."""
     parser = _parser()
     options = vars(parser.parse_args(arguments))
@@ -105,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m wsgistatic",
         description="Serve a folder over HTTP, with ranges, validators and preconditions.",
+        epilog="Another command: 'python -m wsgistatic compress DIR' writes compressed copies of "
+        "files beside them (--help has its options). A folder called compress is ./compress.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument

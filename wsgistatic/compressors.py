@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from wsgistatic.sidecars import SUFFIXES
+
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS  # zlib's own header: mtime 0, no name
 
 
@@ -160,9 +162,9 @@ def _zstd_decoder(stream: Any) -> Decoder:
 
 # The fastest first: where it saves nothing, the others are not tried.
 CODINGS = (
-    Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip),
-    Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd),
-    Coding("br", ".br", "Brotli", range(12), 11, _load_brotli),
+    Coding("gzip", SUFFIXES["gzip"], "", range(1, 10), 9, _load_gzip),
+    Coding("zstd", SUFFIXES["zstd"], "zstandard", range(1, 20), 19, _load_zstd),
+    Coding("br", SUFFIXES["br"], "Brotli", range(12), 11, _load_brotli),
 )
 BY_NAME = {coding.name: coding for coding in CODINGS}
 

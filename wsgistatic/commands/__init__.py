@@ -1,0 +1,1 @@
+"""The commands of ``python -m wsgistatic COMMAND``; without one it serves a folder."""

@@ -1,0 +1,1 @@
+"""wsgistatic in Django."""
