@@ -29,7 +29,7 @@ FILES = (
     *("content_tag", "describer", "catalog"),
 )
 WSGI = ("options", "file_wrapper", "answers", "responder", "middleware", "fileapp")
-FACES = ("access", "servers", "__main__", "__init__")
+FACES = ("paste", "access", "servers", "__main__", "__init__")
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
