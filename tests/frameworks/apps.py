@@ -61,7 +61,7 @@ def cherrypy_app(path: Path) -> WSGIApplication:
 
         @cherrypy.expose  # type: ignore[untyped-decorator]
         # Streamed, or close() is not passed on; not encoded, or the body of a HEAD is counted.
-        @cherrypy.config(**{"response.stream": True, "tools.encode.on": False})
+        @cherrypy.config(**{"response.stream": True, "tools.encode.on": False})  # type: ignore[untyped-decorator]
         def view(self) -> Any:
             answer = Request(cherrypy.request.wsgi_environ).get_response(FileApp(path))
             response = cherrypy.response
@@ -106,17 +106,19 @@ def falcon_app(path: Path) -> WSGIApplication:
 
 
 def flask_app(path: Path) -> WSGIApplication:
-    flask = pytest.importorskip("flask")
-    app = flask.Flask("small", static_folder=None)
+    pytest.importorskip("flask")
+    from flask import Flask, Response, request
+
+    app = Flask("small", static_folder=None)
     app.get("/")(lambda: HOME)
     app.get("/static/made", endpoint="made")(lambda: MADE)
     app.post("/static/hello.txt", endpoint="posted")(lambda: POSTED)
 
-    @app.get("/view")  # type: ignore[untyped-decorator]
     def view() -> Any:
-        return flask.Response.from_app(FileApp(path), flask.request.environ)
+        return Response.from_app(FileApp(path), request.environ)
 
-    return app  # type: ignore[no-any-return]
+    app.add_url_rule("/view", view_func=view)
+    return app.wsgi_app
 
 
 def pyramid_app(path: Path) -> WSGIApplication:
@@ -176,7 +178,7 @@ def webob_app(path: Path) -> WSGIApplication:
                 return request.get_response(FileApp(path))
         return HTTPNotFound()
 
-    return app  # type: ignore[no-any-return]
+    return app
 
 
 APPS: dict[str, Callable[[Path], WSGIApplication]] = {

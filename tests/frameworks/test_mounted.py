@@ -50,9 +50,7 @@ def by_paste(apps: dict[str, WSGIApplication]) -> WSGIApplication:
 def echo(environ: Any, start_response: Any) -> list[bytes]:
     """Answer with what came: where the app is mounted, and the path below it."""
     body = f"{environ['SCRIPT_NAME']}|{environ['PATH_INFO']}".encode("latin-1")
-    start_response(
-        "200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
-    )
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 
 
