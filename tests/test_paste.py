@@ -187,6 +187,32 @@ def test_options_of_the_file_reach_the_answers(load: Callable[[str], Any]) -> No
     assert call(app, "/.hidden").status == 200
 
 
+def test_what_all_sections_have_is_no_option(load: Callable[[str], Any]) -> None:
+    app = load(
+        """
+        [DEFAULT]
+        debug = true
+        cache_control = no-cache
+        static = %(here)s/site
+
+        [app:main]
+        use = egg:wsgistatic
+        directory = %(static)s
+        get cache_control = cache_control
+        """
+    )
+    assert call(app, "/hello.txt").headers["Cache-Control"] == "no-cache"
+
+
+def test_another_file_is_used_with_our_options(load: Callable[[str], Any], site: Path) -> None:
+    (site / "base.ini").write_text(
+        "[app:files]\nuse = egg:wsgistatic\ndirectory = %(here)s\nindex = page.html\n"
+    )
+    app = load("[app:main]\nuse = config:site/base.ini#files\netag = none\n")
+    assert call(app, "/sub/").body == b"<p>page</p>"
+    assert "ETag" not in call(app, "/hello.txt").headers
+
+
 def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
     """Give what StaticFiles is asked for."""
     asked: dict[str, Any] = {}

@@ -39,7 +39,6 @@ def make_app(global_conf: Mapping[str, str], /, **options: str) -> StaticFiles:
 
     Raises:
         ValueError: naming the option, the value and what is allowed.
-        TypeError: from ``StaticFiles``, for the few values that are of a wrong type.
     """
     return _static_files(None, global_conf, options)
 

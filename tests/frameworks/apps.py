@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,8 +124,10 @@ def flask_app(path: Path) -> WSGIApplication:
 
 def pyramid_app(path: Path) -> WSGIApplication:
     pytest.importorskip("pyramid")
-    from pyramid.config import Configurator
-    from pyramid.response import Response
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pyramid 2 imports pkg_resources
+        from pyramid.config import Configurator
+        from pyramid.response import Response
 
     with Configurator() as config:
         for name, pattern, method, text in (
