@@ -274,6 +274,8 @@ BOOLS = "true, yes, on, 1, false, no, off, 0"
          "65536 or 64 KiB, not '64 MB'"),
         ("cache_file_size = 1.5 MiB", "cache_file_size must be a number of bytes, .* '1.5 MiB'"),
         ("block_size = \u0661", "block_size must be a number of bytes, .* not '\u0661'"),
+        ("block_size = " + "9" * 5000, "block_size must be a number of bytes, .* not '999"),
+        ("max_ranges = " + "9" * 5000, "max_ranges must be a whole number, .* not '999"),
         ("block_size = 0", "block_size must be at least 1, not 0"),
         ("media_types = .foo", "media_types must have lines such as .ext = text/plain, "
          "not '.foo'"),
