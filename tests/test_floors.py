@@ -28,7 +28,7 @@ FACES = (
     "presets",
     "compressible", "drafts", "file_versions", "originals", "compress",
     "commands/__init__", "commands/progress", "commands/report", "commands/compress",
-    "access", "servers", "__main__", "__init__",
+    "paste", "access", "servers", "__main__", "__init__",
 )
 # fmt: on
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
