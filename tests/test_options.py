@@ -56,6 +56,7 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
     ({"cache_size": -1}, ValueError, "cache_size must be at least 0, not -1"),
     ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
+    ({"no_store_misses": 1}, TypeError, "no_store_misses must be True or False, not 1"),
     ({"compress": 1}, TypeError, "compress must be True or False, not 1"),
     ({"compress": True, "cache_size": 0}, ValueError, "compress must be False where cache_size"),
     ({"offload": "X-Sendfile"}, TypeError, "offload must be a pair .* not 'X-Sendfile'"),

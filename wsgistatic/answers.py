@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webob.exc import status_map
 
@@ -13,11 +13,12 @@ from wsgistatic.policy import HeaderPolicy
 from wsgistatic.representation import Headers
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger("wsgistatic")
 
 _RETRY_AFTER = "2"  # seconds
+_CACHING = ("cache-control", "expires")
 _PREFLIGHT_AGE = "86400"  # seconds; browsers cap it lower
 # Request fields that mean something here; simple requests may have no Range but one "bytes=N-M".
 _ALLOWED = (
@@ -56,6 +57,27 @@ def send(
     if isinstance(answer.body, list) and environ.get("REQUEST_METHOD") == "HEAD":
         return [b""]
     return answer.body
+
+
+def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
+    """Wrap an app so that no cache keeps its 404 and 410.
+
+    While machines of a fleet change over to a new release one by one, a file is here and not
+    yet there: a cache that kept the miss would go on missing.
+    """
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(
+            status: str, headers: list[tuple[str, str]], *exc_info: Any
+        ) -> Callable[[bytes], object]:
+            if status[:3] in ("404", "410"):
+                headers = [field for field in headers if field[0].lower() not in _CACHING]
+                headers.append(("Cache-Control", "no-store"))
+            return start_response(status, headers, *exc_info)
+
+        return app(environ, start)
+
+    return wrapped
 
 
 def error_answer(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> Answer:

@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import Answer, error_answer, header, preflight, redirect, refusal, send
+from wsgistatic.answers import (
+    Answer,
+    error_answer,
+    header,
+    no_store_if_missing,
+    preflight,
+    redirect,
+    refusal,
+    send,
+)
 from wsgistatic.beneath import Symlinks
 from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.directory import Directory
@@ -71,6 +80,7 @@ class StaticFiles:
         cache_file_size: bytes of the largest file that is kept whole.
         compress: compress text in memory when it is first asked for.
         offload: header and path by which the front server is told to send a file.
+        no_store_misses: give the wrapped app's 404 below the prefix ``Cache-Control: no-store``.
         options: those of ``FileOptions``, which the README tells about.
 
     Raises:
@@ -92,6 +102,7 @@ class StaticFiles:
         cache_file_size: int = DEFAULT_CACHE_FILE_SIZE,
         compress: bool = False,
         offload: tuple[str, str] | None = None,
+        no_store_misses: bool = False,
         **options: Unpack[FileOptionValues],
     ) -> None:
         if app is not None and not callable(app):
@@ -105,6 +116,7 @@ class StaticFiles:
         check_integer("cache_size", cache_size, 0)
         check_integer("cache_file_size", cache_file_size, 0)
         check_bool("compress", compress)
+        check_bool("no_store_misses", no_store_misses)
         if compress and cache_size == 0:
             raise ValueError("compress must be False where cache_size is 0, not True")
         root = check_path("directory", directory)
@@ -119,6 +131,7 @@ class StaticFiles:
         file_options = FileOptions(**options)
         self._app = app
         self._inner: WSGIApplication = self._not_found if app is None else app
+        self._missed = no_store_if_missing(self._inner) if no_store_misses else self._inner
         self._prefix = parse_prefix(prefix)
         self._below = self._prefix + "/"  # /static-notes.txt is not below /static
         self._skipped = len(self._prefix)
@@ -186,7 +199,7 @@ class StaticFiles:
                 return ready
         answer = self._answer(environ, path_info, entry)
         if answer is None:
-            return self._inner(environ, start_response)
+            return self._missed(environ, start_response)
         return send(answer, environ, start_response)
 
     def _answer(

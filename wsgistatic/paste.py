@@ -162,6 +162,7 @@ CONVERTERS: dict[str, Converter] = {
     "encodings": _words,
     "compress": _one_of(_BOOLS),
     "headers": _headers,
+    "no_store_misses": _one_of(_BOOLS),
     "immutable": _text_or_none,
     "offload": _words_or_none,
 }
