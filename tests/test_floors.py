@@ -11,7 +11,7 @@ PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
 PROTOCOL = (
     *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types"),
+    *("paths", "media_types", "accept", "entry", "listing_page"),
 )
 FILES = (
     *(
@@ -25,16 +25,17 @@ FILES = (
         "body",
         "representation",
         "policy",
+        "scan",
     ),
     *("content_tag", "describer", "catalog"),
 )
-WSGI = ("options", "file_wrapper", "answers", "responder", "middleware", "fileapp")
+WSGI = ("options", "file_wrapper", "answers", "responder", "listing", "middleware", "fileapp")
 FACES = ("access", "servers", "__main__", "__init__")
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
-    "__future__", "calendar", "collections", "itertools", "datetime", "email", "os", "re",
-    "secrets", "typing", "urllib", "wsgistatic",
+    "__future__", "calendar", "collections", "itertools", "datetime", "email", "html", "json",
+    "os", "re", "secrets", "typing", "urllib", "wsgistatic",
 }  # fmt: skip
 
 

@@ -127,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--etag", type=_text_or_none, default="stat", help="stat, content or none")
     add("--symlinks", choices=("inside", "follow", "deny"), default="inside", help="policy")
     add("--dotfiles", action=argparse.BooleanOptionalAction, default=False, help="serve dotfiles")
+    add(
+        "--listing",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show what is in a folder without an index",
+    )
     add("--stat-ttl", type=float, default=0.0, help="seconds for which a stat is trusted")
     add("--cache-size", type=int, default=DEFAULT_CACHE_SIZE, help="bytes of memory; 0 for none")
     add(

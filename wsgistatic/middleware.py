@@ -15,6 +15,7 @@ from wsgistatic.answers import Answer, error_answer, header, redirect, refusal, 
 from wsgistatic.beneath import Symlinks
 from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.directory import Directory
+from wsgistatic.listing import Listing
 from wsgistatic.options import (
     FileOptions,
     FileOptionValues,
@@ -63,6 +64,7 @@ class StaticFiles:
         index: name of the file served for a directory; None for none.
         symlinks: ``"inside"`` (links may not lead out of the directory), ``"follow"``, ``"deny"``.
         dotfiles: serve names that begin with a dot (``.well-known`` always is).
+        listing: show what is in a directory that has no index, as HTML or JSON.
         check_dir: raise ValueError where the directory does not exist yet.
         stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
@@ -83,6 +85,7 @@ class StaticFiles:
         index: str | None = "index.html",
         symlinks: Symlinks = "inside",
         dotfiles: bool = False,
+        listing: bool = False,
         check_dir: bool = True,
         stat_ttl: float = 0.0,
         cache_size: int = DEFAULT_CACHE_SIZE,
@@ -93,6 +96,7 @@ class StaticFiles:
             raise TypeError(f"app must be a WSGI app or None, not {app!r}")
         check_choice("symlinks", symlinks, ("inside", "follow", "deny"))
         check_bool("dotfiles", dotfiles)
+        check_bool("listing", listing)
         check_bool("check_dir", check_dir)
         if index is not None:
             check_file_name("index", index)
@@ -120,6 +124,11 @@ class StaticFiles:
         self._catalog = Catalog(cache_size, cache_file_size, stat_ttl)
         self._entries, self._is_current = self._catalog.entries, self._catalog.is_current
         self._responder = Responder(file_options, self._policy, self._catalog)
+        self._listing = (
+            Listing(self._directory, self._policy, self._prefix, index, dotfiles=dotfiles)
+            if listing
+            else None
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333).
@@ -197,6 +206,12 @@ class StaticFiles:
         return self._serve(environ, path)
 
     def _serve(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
+        answer = self._serve_file(environ, path)
+        if answer is None and self._listing is not None:
+            return self._listing.answer(environ, path)
+        return answer
+
+    def _serve_file(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         url = url_path(self._prefix, path)
         try:
             if not path.is_directory:

@@ -82,13 +82,18 @@ def split_path(path: str, *, dotfiles: bool = False, windows: bool = False) -> S
     if is_directory:
         segments.pop()
     for segment in segments:
-        if segment in ("", ".", ".."):
-            return None
-        if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
-            return None
-        if windows and _means_something_on_windows(segment):
+        if not is_served_name(segment, dotfiles=dotfiles, windows=windows):
             return None
     return SplitPath(tuple(segments), is_directory)
+
+
+def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = False) -> bool:
+    """Tell whether a URL may have this segment; arguments as ``split_path``."""
+    if segment in ("", ".", ".."):
+        return False
+    if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
+        return False
+    return not (windows and _means_something_on_windows(segment))
 
 
 def _means_something_on_windows(segment: str) -> bool:
@@ -116,7 +121,7 @@ def directory_location(script_name: str, path_info: str, query: str) -> str:
 
 def url_path(prefix: str, path: SplitPath) -> str:
     """Give the quoted URL path of a file, with its prefix (as ``parse_prefix`` gave it)."""
-    names = [quote(os.fsencode(segment), safe=_PCHAR) for segment in path.segments]
+    names = [quote_name(segment) for segment in path.segments]
     if path.is_directory:
         names.append("")
     return "/".join([quote_path(prefix), *names])
@@ -125,6 +130,16 @@ def url_path(prefix: str, path: SplitPath) -> str:
 def quote_path(path: str) -> str:
     """Percent-encode a path of PEP 3333 text."""
     return quote(_wire_bytes(path), safe=_PCHAR)
+
+
+def quote_name(name: str) -> str:
+    """Percent-encode a file name (as ``os.fsdecode`` gives it) as one path segment."""
+    return quote(os.fsencode(name), safe=_PCHAR)
+
+
+def path_name(path: str) -> str:
+    """Give a path of PEP 3333 text as text to read; bytes that are no UTF-8 are surrogates."""
+    return _wire_bytes(path).decode("utf-8", "surrogateescape")
 
 
 def _wire_bytes(text: str) -> bytes:
