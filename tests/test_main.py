@@ -75,13 +75,14 @@ def test_options_reach_the_middleware(
     monkeypatch.setattr(command, "StaticFiles", record)
     command.main([str(site)])
     assert made.pop("cache_control") == "no-cache"
+    assert made["listing"] is True
     defaults = dict(made)
     command.main(
         [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8"]
+         "--cache-file-size", "8", "--no-listing"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -93,6 +94,7 @@ def test_options_reach_the_middleware(
         "etag": "content",
         "symlinks": "deny",
         "dotfiles": True,
+        "listing": False,
         "block_size": 5,
         "max_ranges": 6,
         "file_wrapper": True,

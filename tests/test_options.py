@@ -38,6 +38,7 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
     ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
     ({"stat_ttl": "1"}, TypeError, "stat_ttl must be a number of seconds, not '1'"),
     ({"stat_ttl": -1}, ValueError, "stat_ttl must be at least 0 and finite, not -1"),
     ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),

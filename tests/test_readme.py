@@ -38,6 +38,7 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
+    "listing": [("/static/", "", 200, "./hello.txt"), ("/static", "", 301, "")],
     "caching": [("/static/hello.txt", "", 200, "hello")],
     "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
 }

@@ -149,7 +149,8 @@ def _whole(size: int, fields: Headers, body: bytes) -> Answer:
 
 def _wants_json(accept: str | None) -> bool:
     """Tell whether JSON is wanted more, or as much and by name; a browser gets HTML."""
-    return preference_for(accept, "application/json") > preference_for(accept, "text/html")
+    json = preference_for(accept, "application/json")
+    return json.quality > 0 and json > preference_for(accept, "text/html")
 
 
 def _blocks(pieces: Iterator[str]) -> Iterator[bytes]:

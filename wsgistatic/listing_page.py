@@ -30,7 +30,7 @@ font:1rem/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
 overflow-wrap:anywhere}
 a{color:var(--link);text-decoration:none}
 a:hover,a:focus-visible{text-decoration:underline}
-h1{margin:0 0 1rem;font-size:1.25rem;font-weight:600;line-height:1.6}
+h1{margin:0 .5rem 1rem;font-size:1.25rem;font-weight:600;line-height:1.6}
 h1 span{color:var(--soft);font-weight:400;padding:0 .2em}
 table{width:100%;border-collapse:collapse;table-layout:fixed}
 th{padding:.4rem .5rem;font-size:.8125rem;font-weight:500;text-align:left;color:var(--soft)}
@@ -56,15 +56,16 @@ thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%
 tr{display:flex;flex-wrap:wrap;position:relative;border-bottom:1px solid var(--line)}
 td{border:0;flex:none;padding-bottom:.55rem}
 td:first-child{flex:1 0 100%;min-width:0}
-td a{padding:.55rem 0 .05rem 2rem}
-td a::after{content:"";position:absolute;inset:0 0 -2rem}
+td a{position:static;padding:.55rem 0 .05rem 2rem}
+td a::after{content:"";position:absolute;inset:0}
+time::after{content:" UTC"}
 td a::before{left:.25rem}
 td a[href$="/"]::before{left:.15rem}
 td:nth-child(2),td:nth-child(3){width:auto;text-align:left;font-size:.8125rem}
 td:nth-child(2){padding-left:2rem;padding-right:1rem}
 td:nth-child(2):empty{padding:0 0 0 2rem}
 td:nth-child(3){padding-left:0}
-p{margin-left:0}
+h1,p{margin-left:0;margin-right:0}
 }
 """
 
@@ -145,14 +146,15 @@ def _row(entry: Entry) -> str:
 
 def _breadcrumbs(root: str, segments: Sequence[str]) -> str:
     """Link each directory above; this one is the last, and is not linked."""
-    labels = [root.rstrip("/") + "/", *segments]
+    labels = [root.rstrip("/") or "/", *segments]
     last = len(labels) - 1
     crumbs = []
     for depth, label in enumerate(labels):
         name = f"<bdi>{_shown(label)}</bdi>"
         href = "../" * (last - depth)
         crumbs.append(f'<a href="{href}">{name}</a>' if href else name)
-    return crumbs[0] + " " + "<span>/</span>".join(crumbs[1:])
+    separator = "<span>/</span>"
+    return crumbs[0] + (" " if labels[0] == "/" else separator) + separator.join(crumbs[1:])
 
 
 def _url(entry: Entry) -> str:
@@ -179,19 +181,17 @@ def _size_markup(size: int) -> str:
 
 def human_size(size: int) -> str:
     """Give a number of bytes, at least 1024, in three digits or so and a unit."""
-    value = size / 1024
-    for unit in _UNITS:
-        if value < 999.5 or unit == _UNITS[-1]:
-            break
-        value /= 1024
-    return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+    value, unit = size / 1024, 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.{1 if value < 99.95 else 0}f} {_UNITS[unit]}"
 
 
 def _time_markup(seconds: int) -> str:
     stamp = _timestamp(seconds)
     if stamp is None:
         return ""
-    return f'<time datetime="{stamp}" title="{stamp}">{stamp[:10]} {stamp[11:16]}</time>'
+    return f'<time datetime="{stamp}">{stamp[:10]} {stamp[11:16]}</time>'
 
 
 def _timestamp(seconds: int) -> str | None:

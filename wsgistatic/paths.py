@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 # RFC 3986 3.3: pchar without percent-encoding; quote() adds ALPHA / DIGIT / "_.-~" itself.
 _PCHAR = "/:@!$&'()*+,;="
+_LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 # The query stays as it came: all of visible ASCII but "#", which would begin a fragment.
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
@@ -121,7 +122,7 @@ def directory_location(script_name: str, path_info: str, query: str) -> str:
 
 def url_path(prefix: str, path: SplitPath) -> str:
     """Give the quoted URL path of a file, with its prefix (as ``parse_prefix`` gave it)."""
-    names = [quote_name(segment) for segment in path.segments]
+    names = [quote(os.fsencode(segment), safe=_PCHAR) for segment in path.segments]
     if path.is_directory:
         names.append("")
     return "/".join([quote_path(prefix), *names])
@@ -133,8 +134,11 @@ def quote_path(path: str) -> str:
 
 
 def quote_name(name: str) -> str:
-    """Percent-encode a file name (as ``os.fsdecode`` gives it) as one path segment."""
-    return quote(os.fsencode(name), safe=_PCHAR)
+    """Percent-encode a file name (as ``os.fsdecode`` gives it) as a segment of a link.
+
+    ";" is encoded too: clients that know of parameters (RFC 2396) lose it at a segment's end.
+    """
+    return quote(os.fsencode(name), safe=_LINK)
 
 
 def path_name(path: str) -> str:
