@@ -29,7 +29,16 @@ FILES = (
     ),
     *("content_tag", "describer", "catalog"),
 )
-WSGI = ("options", "file_wrapper", "answers", "responder", "listing", "middleware", "fileapp")
+WSGI = (
+    "options",
+    "file_wrapper",
+    "answers",
+    "responder",
+    "listing",
+    "site",
+    "middleware",
+    "fileapp",
+)
 FACES = ("access", "servers", "__main__", "__init__")
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.

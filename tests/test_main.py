@@ -82,7 +82,8 @@ def test_options_reach_the_middleware(
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8", "--no-listing"]
+         "--cache-file-size", "8", "--no-listing", "--fallback", "index.html",
+         "--not-found", "404.html", "--clean-urls"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -95,6 +96,9 @@ def test_options_reach_the_middleware(
         "symlinks": "deny",
         "dotfiles": True,
         "listing": False,
+        "fallback": "index.html",
+        "not_found": "404.html",
+        "clean_urls": True,
         "block_size": 5,
         "max_ranges": 6,
         "file_wrapper": True,

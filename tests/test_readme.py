@@ -39,6 +39,13 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
     "listing": [("/static/", "", 200, "./hello.txt"), ("/static", "", 301, "")],
+    "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
+    "site": [
+        ("/hello.txt", "", 200, "hello"),
+        ("/about", "", 200, "about"),
+        ("/about.html", "", 301, ""),
+        ("/nope", "", 404, "Nothing here"),
+    ],
     "caching": [("/static/hello.txt", "", 200, "hello")],
     "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
 }
@@ -62,6 +69,8 @@ def project(tmp_path: Path) -> Path:
     for name, content in (
         ("static/hello.txt", "hello"),
         ("static/only.txt", "only"),
+        ("static/about.html", "about"),
+        ("static/404.html", "Nothing here"),
         ("theme/hello.txt", "theme"),
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),

@@ -22,6 +22,7 @@ from wsgistatic.options import (
     check_bool,
     check_choice,
     check_file_name,
+    check_inner_path,
     check_integer,
     check_path,
     check_seconds,
@@ -34,6 +35,7 @@ from wsgistatic.paths import (
     url_path,
 )
 from wsgistatic.responder import Responder
+from wsgistatic.site import Site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -65,6 +67,10 @@ class StaticFiles:
         symlinks: ``"inside"`` (links may not lead out of the directory), ``"follow"``, ``"deny"``.
         dotfiles: serve names that begin with a dot (``.well-known`` always is).
         listing: show what is in a directory that has no index, as HTML or JSON.
+        fallback: path beneath the directory of the file sent to navigations that miss
+            (single-page apps), or None.
+        not_found: path beneath the directory of the file sent with status 404, or None.
+        clean_urls: ``/page`` is ``page.html``, and ``/page.html`` is redirected to it.
         check_dir: raise ValueError where the directory does not exist yet.
         stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
@@ -86,6 +92,9 @@ class StaticFiles:
         symlinks: Symlinks = "inside",
         dotfiles: bool = False,
         listing: bool = False,
+        fallback: str | None = None,
+        not_found: str | None = None,
+        clean_urls: bool = False,
         check_dir: bool = True,
         stat_ttl: float = 0.0,
         cache_size: int = DEFAULT_CACHE_SIZE,
@@ -97,6 +106,9 @@ class StaticFiles:
         check_choice("symlinks", symlinks, ("inside", "follow", "deny"))
         check_bool("dotfiles", dotfiles)
         check_bool("listing", listing)
+        check_bool("clean_urls", clean_urls)
+        if not_found is not None and app is not None:
+            raise ValueError(f"not_found must be None where there is an app, not {not_found!r}")
         check_bool("check_dir", check_dir)
         if index is not None:
             check_file_name("index", index)
@@ -127,6 +139,24 @@ class StaticFiles:
         self._listing = (
             Listing(self._directory, self._policy, self._prefix, index, dotfiles=dotfiles)
             if listing
+            else None
+        )
+        self._site = (
+            Site(
+                self._directory,
+                self._responder,
+                self._catalog,
+                self._policy,
+                file_options.table(),
+                self._prefix,
+                index=index,
+                dotfiles=dotfiles,
+                alone=app is None,
+                fallback=None if fallback is None else check_inner_path("fallback", fallback),
+                not_found=None if not_found is None else check_inner_path("not_found", not_found),
+                clean_urls=clean_urls,
+            )
+            if clean_urls or fallback is not None or not_found is not None
             else None
         )
 
@@ -177,6 +207,12 @@ class StaticFiles:
     def _answer(
         self, environ: WSGIEnvironment, path_info: str, entry: Entry | None
     ) -> Answer | None:
+        answer = self._find(environ, path_info, entry)
+        if answer is None and self._site is not None:
+            return self._site.answer_miss(environ, path_info[self._skipped :])
+        return answer
+
+    def _find(self, environ: WSGIEnvironment, path_info: str, entry: Entry | None) -> Answer | None:
         method = environ.get("REQUEST_METHOD")
         served = method == "GET" or method == "HEAD"  # noqa: PLR1714 - half the time of "in"
         if not served and self._app is not None:
@@ -206,6 +242,10 @@ class StaticFiles:
         return self._serve(environ, path)
 
     def _serve(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
+        shorter = self._site and self._site.redirect(environ, path, self._serve_as_named)
+        return shorter or self._serve_as_named(environ, path)
+
+    def _serve_as_named(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         answer = self._serve_file(environ, path)
         if answer is None and self._listing is not None:
             return self._listing.answer(environ, path)
@@ -245,7 +285,8 @@ class StaticFiles:
     def _not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        return send(error_answer(404, self._policy), environ, start_response)
+        answer = self._site and self._site.not_found(environ)
+        return send(answer or error_answer(404, self._policy), environ, start_response)
 
     def _refuse_method(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         """Answer 405 where GET would find something (RFC 9110 15.5.6), else a miss."""

@@ -56,9 +56,13 @@ class FileOptions:
         """Make the header policy."""
         return HeaderPolicy(self.cache_control, self.nosniff, self.allow_origin)
 
+    def table(self) -> MediaTypes:
+        """Make the table of media types."""
+        return MediaTypes(self.media_types, self.charset)
+
     def describer(self, policy: HeaderPolicy) -> Describer:
         """Make the describer."""
-        return Describer(MediaTypes(self.media_types, self.charset), policy, self.etag)
+        return Describer(self.table(), policy, self.etag)
 
 
 def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -96,6 +100,22 @@ def check_file_name(option: str, value: object) -> None:
         raise TypeError(f"{option} must be a file name or None, not {value!r}")
     if value in ("", ".", "..") or "/" in value or "\0" in value or os.sep in value:
         raise ValueError(f"{option} must be a file name without a directory, not {value!r}")
+
+
+def check_inner_path(option: str, value: object) -> tuple[str, ...]:
+    """Give the names of a path beneath the directory; raise TypeError or ValueError unless it is.
+
+    Arguments:
+        value: names with slashes between them: ``"404.html"``, ``"app/index.html"``.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{option} must be a path beneath the directory or None, not {value!r}")
+    names = tuple(value.split("/"))
+    if any(name in ("", ".", "..") or "\0" in name for name in names):
+        raise ValueError(
+            f"{option} must be a path beneath the directory such as '404.html', not {value!r}"
+        )
+    return names
 
 
 def check_path(option: str, value: object) -> str:

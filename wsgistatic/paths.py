@@ -108,13 +108,22 @@ def _means_something_on_windows(segment: str) -> bool:
 
 
 def directory_location(script_name: str, path_info: str, query: str) -> str:
-    """Build the Location of a directory: an absolute path that ends in one slash, query kept.
+    """Build the Location of a directory: as ``file_location``, but ending in one slash."""
+    return _location(script_name + path_info, "/", query)
+
+
+def file_location(script_name: str, path_info: str, query: str) -> str:
+    """Build the Location of a file: an absolute path, query kept.
 
     It can never name another host (RFC 3986 4.2: a reference that begins with two slashes does;
     browsers take a backslash for a slash): leading slashes become one, the rest is quoted.
     """
-    path = quote_path(script_name + path_info)
-    location = "/" + path.strip("/") + "/" if path.strip("/") else "/"
+    return _location(script_name + path_info, "", query)
+
+
+def _location(path: str, end: str, query: str) -> str:
+    stripped = quote_path(path).strip("/")
+    location = f"/{stripped}{end}" if stripped else "/"
     if query:
         location += "?" + quote(_wire_bytes(query), safe=_QUERY)
     return location
