@@ -198,11 +198,32 @@ def test_permissions(public_directory: Path, ordinary_user: None) -> None:
     shown = names(public_directory, index="index.html")
     assert shown == ["open", "search-only-with-index", "public.txt"]
     assert names(public_directory) == ["index-unreadable", "open", "public.txt"]
-    for name in ("closed", "search-only"):
+    for name in ("closed", "search-only", "read-only"):
         with pytest.raises(PermissionError):
             opened(public_directory, name)
     for name in ("open", "search-only-with-index"):
         assert stat.S_ISDIR(Directory(str(public_directory)).stat_directory((name,)).st_mode)
+
+
+def test_a_file_system_that_does_not_tell_types(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    class Untold:
+        """An entry that has to be looked at, and has gone by then."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def is_symlink(self) -> bool:
+            raise PermissionError(errno.EACCES, "no")
+
+    real = directory_module.OpenDirectory.__iter__
+    monkeypatch.setattr(
+        directory_module.OpenDirectory,
+        "__iter__",
+        lambda opened: iter([Untold("gone.txt"), *real(opened)]),
+    )
+    assert names(site) == ["bare", "sub", "digits.bin", "empty.bin", "hello.txt"]
 
 
 def test_an_index_that_is_no_file(site: Path) -> None:

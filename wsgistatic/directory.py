@@ -211,8 +211,8 @@ def _stat_listable(name: str, dir_fd: int | None) -> os.stat_result:
 
 
 def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
+    _stat_listable(name, dir_fd)  # what may be read but not searched would look empty
     if not _HAS_DESCRIPTOR_SCAN:
-        _stat_directory(name, dir_fd)
         return OpenDirectory(name)
     return OpenDirectory(open_directory(name, dir_fd, _SCAN_FLAGS))
 

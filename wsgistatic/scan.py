@@ -18,6 +18,7 @@ from wsgistatic.directory import Directory
 from wsgistatic.entry import Entry, from_sort_key, sort_key
 from wsgistatic.faults import Outcome, outcome_of
 
+N = TypeVar("N", str, "DirEntry[str]")
 T = TypeVar("T")
 
 _RUN = 4096  # names that are sorted at once
@@ -54,7 +55,7 @@ class Scan:
     def read(self, count: int) -> bool:
         """Read the names of so many entries more; tell whether there may be others."""
         found = list(islice(self._opened, count))
-        keys = (self._sort_key(item) for item in found)
+        keys = (_if_served(self._sort_key, item) for item in found)
         self._runs.append(sorted(key for key in keys if key is not None))
         return len(found) == count
 
@@ -79,8 +80,7 @@ class Scan:
         if not self._is_served_name(item.name):
             return None
         if item.is_symlink():
-            is_directory = _if_served(self._is_directory, item.name)
-            return None if is_directory is None else sort_key(item.name, is_directory)
+            return sort_key(item.name, self._is_directory(item.name))
         is_directory = item.is_dir(follow_symlinks=False)
         is_file = item.is_file(follow_symlinks=False)
         return sort_key(item.name, is_directory) if is_directory or is_file else None
@@ -116,7 +116,7 @@ class Scan:
         return self._directory.stat_listable(segments)
 
 
-def _if_served(look: Callable[[str], T], name: str) -> T | None:
+def _if_served(look: Callable[[N], T], name: N) -> T | None:
     """Look at a name; None where a request for it would be refused or a miss.
 
     A shortage of our own is raised: it must not make entries vanish.
