@@ -13,16 +13,17 @@ PACKAGE = Path(wsgistatic.__file__).parent
 PROTOCOL = (
     "ranges", "multipart", "dates", "entity_tags", "preconditions", "plan",
     "paths", "media_types", "negotiation", "digests", "content_disposition", "hashed_names",
+    "accept", "entry", "listing_page",
 )
 FILES = (
     "faults", "watch", "version", "beneath", "directory", "range_file", "body",
-    "representation", "custom_headers", "immutable", "policy",
+    "representation", "custom_headers", "immutable", "policy", "scan",
     "sidecars", "selection", "content_digest", "describer", "catalog", "keeper",
     "compressors", "compression",
 )
 WSGI = (
     "options", "file_wrapper", "answers", "responses", "offload", "responder",
-    "middleware", "fileapp",
+    "listing", "site", "middleware", "fileapp",
 )
 FACES = (
     "presets",
@@ -34,8 +35,8 @@ FACES = (
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
-    "__future__", "calendar", "collections", "itertools", "datetime", "email", "os", "re",
-    "base64", "secrets", "typing", "urllib", "wsgistatic",
+    "__future__", "calendar", "collections", "itertools", "datetime", "email", "html",
+    "json", "os", "re", "base64", "secrets", "typing", "urllib", "wsgistatic",
 }  # fmt: skip
 
 

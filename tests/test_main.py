@@ -75,6 +75,7 @@ def test_options_reach_the_middleware(
     monkeypatch.setattr(command, "StaticFiles", record)
     command.main([str(site)])
     assert made.pop("cache_control") == "no-cache"
+    assert made["listing"] is True
     defaults = dict(made)
     command.main(
         [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
@@ -82,7 +83,8 @@ def test_options_reach_the_middleware(
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
          "--cache-file-size", "8", "--encodings", "br,gzip",
-         "--headers", "X-A=b=c", "--compress", "--immutable", "hashed",
+         "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
+         "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
          "--offload", "X-Accel-Redirect:/i/"]
     )  # fmt: skip
     assert made == {
@@ -96,6 +98,10 @@ def test_options_reach_the_middleware(
         "etag": "content",
         "symlinks": "deny",
         "dotfiles": True,
+        "listing": False,
+        "fallback": "index.html",
+        "not_found": "404.html",
+        "clean_urls": True,
         "block_size": 5,
         "max_ranges": 6,
         "file_wrapper": True,

@@ -51,6 +51,13 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
     ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
+    ({"clean_urls": None}, TypeError, "clean_urls must be True or False, not None"),
+    ({"fallback": 5}, TypeError, "fallback must be a path beneath .* or None, not 5"),
+    ({"fallback": "/index.html"}, ValueError, "fallback must be a path .* not '/index.html'"),
+    ({"not_found": "../404.html"}, ValueError, "not_found must be a path .* not '../404.html'"),
+    ({"not_found": ""}, ValueError, "not_found must be a path beneath .* not ''"),
+    ({"not_found": "a\0b"}, ValueError, "not_found must be a path beneath"),
     ({"stat_ttl": "1"}, TypeError, "stat_ttl must be a number of seconds, not '1'"),
     ({"stat_ttl": -1}, ValueError, "stat_ttl must be at least 0 and finite, not -1"),
     ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
@@ -120,6 +127,11 @@ def test_type_checkers_know_the_options() -> None:
 
 def _annotations() -> dict[str, Any]:
     return FileOptionValues.__annotations__
+
+
+def test_not_found_is_for_a_complete_app(site: Path) -> None:
+    with pytest.raises(ValueError, match="not_found must be None where there is an app, not '4'"):
+        StaticFiles(lambda environ, start_response: [], site, not_found="4")
 
 
 def test_app_must_be_callable(site: Path) -> None:

@@ -150,6 +150,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--etag", type=_text_or_none, default="stat", help="stat, content or none")
     add("--symlinks", choices=("inside", "follow", "deny"), default="inside", help="policy")
     add("--dotfiles", action=argparse.BooleanOptionalAction, default=False, help="serve dotfiles")
+    add(
+        "--listing",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show what is in a folder without an index",
+    )
+    add("--fallback", type=_text_or_none, metavar="FILE", help="sent to navigations that miss")
+    add("--not-found", type=_text_or_none, metavar="FILE", help="sent with status 404")
+    add(
+        "--clean-urls",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="/page is page.html",
+    )
     add("--stat-ttl", type=float, default=0.0, help="seconds for which a stat is trusted")
     add("--cache-size", type=int, default=DEFAULT_CACHE_SIZE, help="bytes of memory; 0 for none")
     add(

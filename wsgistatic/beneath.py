@@ -81,16 +81,23 @@ class DescriptorWalker:
         directory = os.open(root, _DIRECTORY_FLAGS)
         try:
             for name in names[:-1]:
-                parent, directory = directory, _open_directory(name, directory)
+                parent, directory = directory, open_directory(name, directory, _DIRECTORY_FLAGS)
                 os.close(parent)
             return action(names[-1] if names else ".", directory)
         finally:
             os.close(directory)
 
 
-def _open_directory(name: str, parent: int) -> int:
+def open_directory(name: str, parent: int | None, flags: int) -> int:
+    """Open a directory without following a link; LinkMetError where its name is one.
+
+    Arguments:
+        name: relative to the parent.
+        parent: descriptor of a directory; None: the name is a path.
+        flags: of ``os.open``, beside O_NOFOLLOW.
+    """
     try:
-        return os.open(name, _DIRECTORY_FLAGS | _NO_FOLLOW, dir_fd=parent)
+        return os.open(name, flags | _NO_FOLLOW, dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):  # a link, or a file
             reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))

@@ -32,6 +32,7 @@ _CHOICES_SIZE = 4000
 
 # A file's PATH_INFO, or that and a content coding.
 Key = str | tuple[str, str]
+UNKNOWN: Key = ("", "")  # nothing has it
 
 
 class Entry:
@@ -131,6 +132,14 @@ class Catalog:
         self._size = 0
         self._lock = Lock()
         self.is_current = self._is_trusted_or_current if stat_ttl else self._is_current
+
+    def find(self, key: str, accept_encoding: str | None) -> Entry | None:
+        """Give what is ready of a file for an Accept-Encoding, to be asked whether it is good."""
+        entry = self.entries.get(key)
+        if entry is None or entry.choices is None:
+            return entry
+        entry.used = True
+        return self.entries.get(entry.choices.get(accept_encoding, UNKNOWN))
 
     def wants_content(self, size: int) -> bool:
         """Tell whether a file of so many bytes is kept with its content."""

@@ -22,8 +22,9 @@ from wsgistatic.answers import (
     send,
 )
 from wsgistatic.beneath import Symlinks
-from wsgistatic.catalog import Catalog, Entry
+from wsgistatic.catalog import UNKNOWN, Catalog, Entry
 from wsgistatic.directory import Directory
+from wsgistatic.listing import Listing
 from wsgistatic.offload import Offload
 from wsgistatic.options import (
     FileOptions,
@@ -31,6 +32,7 @@ from wsgistatic.options import (
     check_bool,
     check_choice,
     check_file_name,
+    check_inner_path,
     check_integer,
     check_path,
     check_seconds,
@@ -43,6 +45,7 @@ from wsgistatic.paths import (
     url_path,
 )
 from wsgistatic.responder import Responder
+from wsgistatic.site import Site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,7 +59,6 @@ _SERVED = ("GET", "HEAD")
 _NOT_MODIFIED = "304 Not Modified"
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _NOTHING = (b"",)
-_UNKNOWN = ("", "")  # no key of the catalog
 
 
 class StaticFiles:
@@ -74,6 +76,11 @@ class StaticFiles:
         index: name of the file served for a directory; None for none.
         symlinks: ``"inside"`` (links may not lead out of the directory), ``"follow"``, ``"deny"``.
         dotfiles: serve names that begin with a dot (``.well-known`` always is).
+        listing: show what is in a directory that has no index, as HTML or JSON.
+        fallback: path beneath the directory of the file sent to navigations that miss
+            (single-page apps), or None.
+        not_found: path beneath the directory of the file sent with status 404, or None.
+        clean_urls: ``/page`` is ``page.html``, and ``/page.html`` is redirected to it.
         check_dir: raise ValueError where the directory does not exist yet.
         stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
@@ -96,6 +103,10 @@ class StaticFiles:
         index: str | None = "index.html",
         symlinks: Symlinks = "inside",
         dotfiles: bool = False,
+        listing: bool = False,
+        fallback: str | None = None,
+        not_found: str | None = None,
+        clean_urls: bool = False,
         check_dir: bool = True,
         stat_ttl: float = 0.0,
         cache_size: int = DEFAULT_CACHE_SIZE,
@@ -109,6 +120,10 @@ class StaticFiles:
             raise TypeError(f"app must be a WSGI app or None, not {app!r}")
         check_choice("symlinks", symlinks, ("inside", "follow", "deny"))
         check_bool("dotfiles", dotfiles)
+        check_bool("listing", listing)
+        check_bool("clean_urls", clean_urls)
+        if not_found is not None and app is not None:
+            raise ValueError(f"not_found must be None where there is an app, not {not_found!r}")
         check_bool("check_dir", check_dir)
         if index is not None:
             check_file_name("index", index)
@@ -148,6 +163,29 @@ class StaticFiles:
             self._responder.compress_text()
         if handing is not None:
             self._responder.hand_off(handing)
+        self._listing = (
+            Listing(self._directory, self._policy, self._prefix, index, dotfiles=dotfiles)
+            if listing
+            else None
+        )
+        self._site = (
+            Site(
+                self._directory,
+                self._responder,
+                self._catalog,
+                self._policy,
+                file_options.find_media_types(),
+                self._prefix,
+                index=index,
+                dotfiles=dotfiles,
+                alone=app is None,
+                fallback=None if fallback is None else check_inner_path("fallback", fallback),
+                not_found=None if not_found is None else check_inner_path("not_found", not_found),
+                clean_urls=clean_urls,
+            )
+            if clean_urls or fallback is not None or not_found is not None
+            else None
+        )
 
     def __call__(  # noqa: PLR0912 - unfolded: a call more costs 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -168,7 +206,7 @@ class StaticFiles:
                 if entry.choices is not None:
                     entry.used = True
                     accepted = environ.get("HTTP_ACCEPT_ENCODING")
-                    entry = self._entries.get(entry.choices.get(accepted, _UNKNOWN))
+                    entry = self._entries.get(entry.choices.get(accepted, UNKNOWN))
         except (AttributeError, KeyError, TypeError):  # not there, or no text
             path_info, entry, elsewhere = "", None, bool(self._prefix)
         if elsewhere:
@@ -205,6 +243,12 @@ class StaticFiles:
     def _answer(
         self, environ: WSGIEnvironment, path_info: str, entry: Entry | None
     ) -> Answer | None:
+        answer = self._find(environ, path_info, entry)
+        if answer is None and self._site is not None:
+            return self._site.answer_miss(environ, path_info[self._skipped :])
+        return answer
+
+    def _find(self, environ: WSGIEnvironment, path_info: str, entry: Entry | None) -> Answer | None:
         method = environ.get("REQUEST_METHOD")
         served = method == "GET" or method == "HEAD"  # noqa: PLR1714 - half the time of "in"
         if not served and self._app is not None:
@@ -234,6 +278,16 @@ class StaticFiles:
         return self._serve(environ, path)
 
     def _serve(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
+        shorter = self._site and self._site.redirect(environ, path, self._serve_as_named)
+        return shorter or self._serve_as_named(environ, path)
+
+    def _serve_as_named(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
+        answer = self._serve_file(environ, path)
+        if answer is None and self._listing is not None:
+            return self._listing.answer(environ, path)
+        return answer
+
+    def _serve_file(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         url = url_path(self._prefix, path)
         try:
             if not path.is_directory:
@@ -268,7 +322,8 @@ class StaticFiles:
     def _not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        return send(error_answer(404, self._policy), environ, start_response)
+        answer = self._site and self._site.not_found(environ)
+        return send(answer or error_answer(404, self._policy), environ, start_response)
 
     def _refuse_method(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         """Answer 405 where GET would find something (RFC 9110 15.5.6), else a miss."""

@@ -123,6 +123,22 @@ def check_file_name(option: str, value: object) -> None:
         raise ValueError(f"{option} must be a file name without a directory, not {value!r}")
 
 
+def check_inner_path(option: str, value: object) -> tuple[str, ...]:
+    """Give the names of a path beneath the directory; raise TypeError or ValueError unless it is.
+
+    Arguments:
+        value: names with slashes between them: ``"404.html"``, ``"app/index.html"``.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{option} must be a path beneath the directory or None, not {value!r}")
+    names = tuple(value.split("/"))
+    if any(name in ("", ".", "..") or "\0" in name for name in names):
+        raise ValueError(
+            f"{option} must be a path beneath the directory such as '404.html', not {value!r}"
+        )
+    return names
+
+
 def check_path(option: str, value: object) -> str:
     """Give a path as str; raise TypeError or ValueError unless it is one."""
     if not isinstance(value, (str, os.PathLike)):
