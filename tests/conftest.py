@@ -37,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run all with the memory cache on, off (without the tests of it), or with a stat "
         "trusted for an hour (without those that need a change to be seen at once)",
     )
+    parser.addoption(
+        "--tries",
+        type=int,
+        default=3_000,
+        help="requests while a name is swapped, for each kind of name, over all sets of options",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +66,12 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"
     return report  # type: ignore[return-value]
+
+
+@pytest.fixture
+def tries(request: pytest.FixtureRequest) -> int:
+    """How often a race is run."""
+    return int(request.config.getoption("--tries"))
 
 
 @pytest.fixture
