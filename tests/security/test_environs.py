@@ -44,9 +44,7 @@ def test_no_redirect_leaves_the_host(root: Path, script_name: str, path: str, qu
     (root / "index.html").write_bytes(PAGE)
     for clean_urls, asked in ((False, path), (True, "/sub/index.html")):
         app = StaticFiles(None, root, clean_urls=clean_urls)
-        result = call_bare(
-            app, environ_of(asked, SCRIPT_NAME=script_name, QUERY_STRING=query)
-        )
+        result = call_bare(app, environ_of(asked, SCRIPT_NAME=script_name, QUERY_STRING=query))
         assert result.status == 301
         assert_harmless(result, root)
 
@@ -82,7 +80,21 @@ def test_any_path_info(root: Path, path: object, options: dict[str, Any]) -> Non
             assert_harmless(call_bare(app, environ), root)
 
 
-VALUES = (None, 0, b"bytes=0-1", [], {}, "", "\x00", "\r\n", "\u0100", "\ud800", '"' * 99, "*", ",")
+VALUES: tuple[object, ...] = (
+    None,
+    0,
+    b"bytes=0-1",
+    [],
+    {},
+    "",
+    "\x00",
+    "\r\n",
+    "\u0100",
+    "\ud800",
+    '"' * 99,
+    "*",
+    ",",
+)
 NAMES = (
     "HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE",
     "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT", "HTTP_WANT_REPR_DIGEST",

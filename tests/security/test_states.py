@@ -278,7 +278,9 @@ class ChangingDirectory(RuleBasedStateMachine):
         assert CANARY not in answer.body
         accepted = "Accept-Encoding" in headers
         states = [s for end, s in self.past if self.ttl and end >= began - self.ttl - 0.01]
-        allowed = [r for s in [*states, self.state] for r in self.representations(s, name, accepted)]
+        allowed = [
+            r for s in [*states, self.state] for r in self.representations(s, name, accepted)
+        ]
         explained = [r for r in allowed if self.explains(r, answer, name, method, headers)]
         assert explained, (answer, allowed)
         etag = answer.fields.get("etag")

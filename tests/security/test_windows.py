@@ -28,7 +28,7 @@ HOLES = {
     ("CVE-2010-2263",): ["/x.php::$DATA", "/x.php:stream", "/x.php:", "/dir::$INDEX_ALLOCATION/x"],
     ("CVE-2013-4547",): ["/file ", "/file .", "/file. ", "/hello.txt.", "/dir /x", "/dir./x"],
     ("CVE-2011-1589",): ["/GIT~1/config", "/web~1.con", "/ABCDEF~1.TXT", "/x~9"],
-    ("CVE-2000-0884", "CVE-2008-2938"): ["/..\u00c0\u00af", "/\u00c0\u00ae\u00c0\u00ae/x", "/\u00ff"],
+    ("CVE-2000-0884", "CVE-2008-2938"): ["/..\u00c0\u00af", "/\u00c0\u00ae/x", "/\u00ff"],
     ("CVE-2017-1000052",): ["/a\x00", "/a\x1f", "/a\n.txt"],
 }  # fmt: skip
 
@@ -57,8 +57,8 @@ def test_a_miss_by_its_name_asks_no_file_system(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """CVE-2026-48818: the question alone sends a password hash to a host."""
-    from wsgistatic import middleware, site
     from tests.calling import call_bare, environ_of
+    from wsgistatic import middleware, site
 
     asked: list[str] = []
 

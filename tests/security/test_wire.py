@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -40,15 +39,8 @@ def servers(top: Path) -> Iterator[dict[tuple[str, str], Served]]:
         for server, prefix in WAYS:
             one = served(top / "site", "--server", server, "--prefix", prefix or "/", *options)
             running[server, prefix] = stack.enter_context(one)
-            Thread(target=read_all, args=(running[server, prefix],), daemon=True).start()
+            running[server, prefix].drain()
         yield running
-
-
-def read_all(server: Served) -> None:
-    """Read the access lines, or the server would wait for somebody who does."""
-    assert server.process.stdout is not None
-    for _ in server.process.stdout:
-        pass
 
 
 def exchange(port: int, request: bytes) -> bytes:
