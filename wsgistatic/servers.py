@@ -17,6 +17,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+# Bytes of a request's head, and of a body that nobody reads: cheroot's own limit is none, and it
+# holds both in memory. wsgiref takes as much in one line.
+_LARGEST = 64 * 1024
 _THREADS = 32  # a browser holds six connections; a download one for as long as it takes
 
 
@@ -42,6 +45,7 @@ def bind_cheroot(app: WSGIApplication, host: str, port: int) -> BoundServer:
     from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
 
     server = Server((host or "0.0.0.0", port), app, numthreads=_THREADS)  # noqa: S104
+    server.max_request_header_size = server.max_request_body_size = _LARGEST
     server.prepare()
     address: Any = server.bind_addr
     return BoundServer("cheroot", address[1], server.serve, server.stop)

@@ -107,7 +107,12 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", VALUES, ids=ascii)
 def test_any_value_of_a_variable(root: Path, name: str, value: object) -> None:
-    options: dict[str, Any] = {"compress": True, "listing": True, "allow_origin": "*"}
+    options: dict[str, Any] = {
+        "compress": True,
+        "cache_size": 10**7,
+        "listing": True,
+        "allow_origin": "*",
+    }
     for app in (StaticFiles(None, root, **options), FileApp(root / "hello.txt")):
         for path in ("/hello.txt", "/sub", "/bare/", "/nope"):
             for method in ("GET", "HEAD", "OPTIONS"):

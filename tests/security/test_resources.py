@@ -26,6 +26,7 @@ from wsgistatic import FileApp, StaticFiles
 # in the field's length takes minutes.
 IN_TIME = 2.0
 LENGTH = 65_536
+CACHE = 10_000_000  # bytes; what is compressed in memory has to be kept there
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_a_long_field_is_read_in_time(root: Path, name: str, value: str) -> None
     (root / "sub" / "digits.txt.gz").write_bytes(gzip.compress(path.read_bytes()))
     age(path)
     app = StaticFiles(
-        None, root, compress=True, listing=True, clean_urls=True, etag="content",
+        None, root, compress=True, cache_size=CACHE, listing=True, clean_urls=True, etag="content",
         allow_origin="*", immutable="hashed", fallback="hello.txt",
     )  # fmt: skip
     whole = FileApp(path, immutable="hashed")
@@ -189,7 +190,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(root: Path, symlinks: An
     os.mkfifo(root / "x.js.gz")
     (root / "hello.txt.gz").symlink_to("/dev/zero")
     (root / "to-pipe").symlink_to("pipe")
-    app = StaticFiles(None, root, symlinks=symlinks, listing=True, compress=True)
+    app = StaticFiles(None, root, symlinks=symlinks, listing=True, compress=True, cache_size=CACHE)
     done = threading.Event()
 
     def ask() -> None:
@@ -281,7 +282,7 @@ def test_variants_of_accept_encoding_are_bounded(root: Path, monkeypatch: Any) -
     path.write_bytes(b"all work and no play " * 5000)
     age(path)
     time.sleep(0.05)  # until its ctime is told from now
-    app = StaticFiles(None, root, compress=True)
+    app = StaticFiles(None, root, compress=True, cache_size=CACHE)
     chance = random.Random(2)
     tracemalloc.start()
     try:

@@ -131,3 +131,29 @@ def test_a_body_is_no_second_request(
     first = b"405" if method == "POST" else b"200"
     # The body was drained, or the connection closed.
     assert statuses in ([first], [first, b"200"]), answer
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize(
+    ("before", "piece"),
+    [
+        (b"GET /", b"a" * 300),
+        (b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nX: ", b"a" * 300),
+        (b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\n", b"X: " + b"a" * 295 + b"\r\n"),
+        (b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n",
+         b"a" * 300),
+    ],
+    ids=["target", "field", "fields", "body"],
+)  # fmt: skip
+def test_a_request_without_end_is_refused(
+    servers: dict[tuple[str, str], Served], way: tuple[str, str], before: bytes, piece: bytes
+) -> None:
+    """A server that reads on holds all of it in memory."""
+    with socket.create_connection(("127.0.0.1", servers[way].port), timeout=IN_TIME) as connection:
+        try:
+            connection.sendall(before + piece * 1000)
+            answer = connection.recv(1000)
+        except (ConnectionResetError, BrokenPipeError):
+            return  # refused, with a part unread
+        # wsgiref answers before it would read a body, and closes.
+        assert re.match(rb"HTTP/1\.[01] (4\d\d|200|404|$)", answer)

@@ -145,7 +145,7 @@ def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
     return (
         StaticFiles(None, root, listing=True, clean_urls=True, etag="content"),
         StaticFiles(None, root, listing=True, clean_urls=True, etag="content", cache_size=0),
-        StaticFiles(None, root, listing=True, clean_urls=True, compress=True),
+        StaticFiles(None, root, listing=True, clean_urls=True, compress=True, cache_size=10**7),
     )
 
 
