@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -92,6 +93,22 @@ def make_site(tmp_path: Path, size: int) -> Path:
             age(place / name)
             age(place / f"{name}.gz")
     return site
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt what waits for ever."""
+
+    def give_up(*args: object) -> None:
+        raise TimeoutError("it waits for ever")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def rounds(least: int, statuses: Counter[str], *wanted: str) -> Iterator[int]:
@@ -185,7 +202,7 @@ def test_a_file_that_is_swapped_with_a_pipe(tmp_path: Path, tries: int) -> None:
     os.mkfifo(tmp_path / "outside" / "pipe")
     app = StaticFiles(None, site, encodings=(), cache_size=0)
     statuses: Counter[str] = Counter()
-    with swapping(site, "trade", "page.txt", "", "../outside/pipe"):
+    with swapping(site, "trade", "page.txt", "", "../outside/pipe"), time_limit(2 * PATIENCE):
         for _ in rounds(tries, statuses, "200", "404"):
             result = call_bare(app, environ_of("/page.txt"))
             assert result.body == INSIDE[:SMALL] or result.status != 200
