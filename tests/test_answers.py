@@ -103,7 +103,7 @@ def test_a_file_rewritten_just_before_it_is_read(
 ) -> None:
     app = StaticFiles(None, site)
     rewriting = Rewriting(monkeypatch, site / "digits.bin", times=1)
-    rewriting.app_responder = app._responder
+    rewriting.app_responder = app._finder.responder
     result = start(app, environ_of("/digits.bin"))
     body = b"".join(result.iterable)
     assert (result.status, body) == (200, b"1" * 1501)
@@ -115,7 +115,7 @@ def test_a_file_that_never_holds_still(
 ) -> None:
     app = StaticFiles(None, site)
     rewriting = Rewriting(monkeypatch, site / "digits.bin", times=1000)
-    rewriting.app_responder = app._responder
+    rewriting.app_responder = app._finder.responder
     result = start(app, environ_of("/digits.bin"))
     assert result.status == 503
     assert rewriting.count < 20

@@ -278,7 +278,7 @@ def test_a_sidecar_that_goes_between_look_and_open(
     ]
     for hinder in hindrances:
         app = StaticFiles(None, coded, encodings=("gzip",))
-        selector = app._responder._selector
+        selector = app._finder.responder._selector
 
         def select(
             *arguments: Any,

@@ -22,8 +22,8 @@ FILES = (
     "compressors", "compression",
 )
 WSGI = (
-    "options", "file_wrapper", "answers", "responses", "offload", "responder",
-    "listing", "site", "middleware", "fileapp",
+    "checks", "options", "file_wrapper", "answers", "responses", "offload", "responder",
+    "listing", "site", "finder", "middleware", "fileapp",
 )
 FACES = (
     "presets",

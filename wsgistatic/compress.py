@@ -20,11 +20,11 @@ from enum import Enum
 from threading import Event
 from typing import NamedTuple
 
+from wsgistatic.checks import check_integer, check_path
 from wsgistatic.compressors import BY_NAME, CODINGS, Coding, available_codings
 from wsgistatic.directory import Resource, single_file
 from wsgistatic.drafts import Disk, Editor, Rehearsal
 from wsgistatic.file_versions import FileChangedError, FileVersion, digest_of
-from wsgistatic.options import check_integer, check_path
 from wsgistatic.originals import find_originals
 from wsgistatic.sidecars import is_fresh
 from wsgistatic.version import FILE_FLAGS

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from wsgistatic.answers import error_answer, header, preflight, send
 from wsgistatic.catalog import Catalog
+from wsgistatic.checks import check_path
 from wsgistatic.directory import single_file
-from wsgistatic.options import FileOptions, FileOptionValues, check_path
+from wsgistatic.options import FileOptions, FileOptionValues
 from wsgistatic.paths import quote_path
 from wsgistatic.responder import Responder
 
