@@ -39,6 +39,7 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
     "caching": [("/static/hello.txt", "", 200, "hello")],
+    "compressed": [("/static/hello.txt", "", 200, "hello")],
     "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
 }
 
