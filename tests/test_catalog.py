@@ -34,7 +34,7 @@ def settle() -> None:
 def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> Entry:
     status = path.stat()
     described = describe(
-        str(path), status, "a/b", Validators('"x"', OLD, True), [], [], settled=settled
+        str(path), status.st_size, "a/b", Validators('"x"', OLD, True), [], settled=settled
     )
     return Entry(described, status, content=content)
 
@@ -59,9 +59,13 @@ def test_the_budget_is_kept_and_the_unused_go_first(site: Path) -> None:
     for _ in range(1000):
         catalog.keep("/same", entry_of(path, b"x" * 1000))
     assert len(catalog.entries) == 4
-    for key in list(catalog.entries):
-        catalog.drop(key)
-    catalog.drop("/not there")
+    for key, entry in list(catalog.entries.items()):
+        catalog.review(str(key), entry)
+    assert len(catalog.entries) == 4
+    entries = list(catalog.entries.items())
+    path.write_bytes(b"changed")
+    for key, entry in entries * 2:
+        catalog.review(str(key), entry)
     assert catalog._size == 0
 
 

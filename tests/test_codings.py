@@ -272,16 +272,20 @@ def test_a_sidecar_that_leads_outside_is_none(coded: Path, symlinks: Any) -> Non
 def test_a_sidecar_that_goes_between_look_and_open(
     coded: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    app = StaticFiles(None, coded, encodings=("gzip",))
-    selector = app._responder._selector
-    real = selector.select
     hindrances = [
         lambda: os.utime(coded / "app.js.gz", (OLD - 9, OLD - 9)),
         (coded / "app.js.gz").unlink,
     ]
     for hinder in hindrances:
+        app = StaticFiles(None, coded, encodings=("gzip",))
+        selector = app._responder._selector
 
-        def select(*arguments: Any, hinder: Any = hinder) -> Any:
+        def select(
+            *arguments: Any,
+            selector: Any = selector,
+            real: Any = selector.select,
+            hinder: Any = hinder,
+        ) -> Any:
             selected = real(*arguments)
             monkeypatch.setattr(selector, "select", real)
             hinder()

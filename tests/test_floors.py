@@ -9,30 +9,28 @@ import wsgistatic
 
 PACKAGE = Path(wsgistatic.__file__).parent
 # From the ground up; a module imports only from what stands before it.
+# fmt: off
 PROTOCOL = (
-    *("ranges", "multipart", "dates", "entity_tags", "preconditions", "plan"),
-    *("paths", "media_types", "negotiation", "digests"),
+    "ranges", "multipart", "dates", "entity_tags", "preconditions", "plan",
+    "paths", "media_types", "negotiation", "digests", "content_disposition", "hashed_names",
 )
 FILES = (
-    *(
-        "faults",
-        "watch",
-        "version",
-        "beneath",
-        "directory",
-        "range_file",
-        "body",
-        "representation",
-        "policy",
-    ),
-    *("sidecars", "selection", "content_digest", "describer", "catalog", "keeper"),
+    "faults", "watch", "version", "beneath", "directory", "range_file", "body",
+    "representation", "custom_headers", "immutable", "policy",
+    "sidecars", "selection", "content_digest", "describer", "catalog", "keeper",
+    "compressors", "compression",
 )
-WSGI = ("options", "file_wrapper", "answers", "responses", "responder", "middleware", "fileapp")
+WSGI = (
+    "options", "file_wrapper", "answers", "responses", "offload", "responder",
+    "middleware", "fileapp",
+)
 FACES = (
-    *("compressors", "compressible", "drafts", "file_versions", "originals", "compress"),
-    *("commands/__init__", "commands/progress", "commands/report", "commands/compress"),
-    *("access", "servers", "__main__", "__init__"),
+    "presets",
+    "compressible", "drafts", "file_versions", "originals", "compress",
+    "commands/__init__", "commands/progress", "commands/report", "commands/compress",
+    "paste", "access", "servers", "__main__", "__init__",
 )
+# fmt: on
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {

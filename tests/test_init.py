@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -12,7 +13,8 @@ import wsgistatic
 
 def test_every_public_name_is_there() -> None:
     for name in wsgistatic.__all__:
-        assert getattr(wsgistatic, name).__module__.startswith("wsgistatic.")
+        home = import_module(f"wsgistatic.{wsgistatic._HOMES[name]}")
+        assert getattr(wsgistatic, name) is vars(home)[name]
     assert set(wsgistatic._HOMES) == set(wsgistatic.__all__)
 
 

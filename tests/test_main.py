@@ -81,11 +81,14 @@ def test_options_reach_the_middleware(
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8", "--encodings", "br,gzip"]
+         "--cache-file-size", "8", "--encodings", "br,gzip",
+         "--headers", "X-A=b=c", "--compress", "--immutable", "hashed",
+         "--offload", "X-Accel-Redirect:/i/"]
     )  # fmt: skip
     assert made == {
         "index": None,
         "cache_control": None,
+        "immutable": "hashed",
         "allow_origin": "*",
         "nosniff": False,
         "media_types": {".a": "b/c", "d": "e/f=g"},
@@ -97,6 +100,9 @@ def test_options_reach_the_middleware(
         "max_ranges": 6,
         "file_wrapper": True,
         "encodings": ("br", "gzip"),
+        "compress": True,
+        "offload": ("X-Accel-Redirect", "/i/"),
+        "headers": {"X-A": "b=c"},
         "stat_ttl": 1.5,
         "cache_size": 7,
         "cache_file_size": 8,
@@ -108,7 +114,7 @@ def test_options_reach_the_middleware(
 
     known = set(inspect.signature(StaticFiles).parameters) | set(FileOptions.__slots__)
     assert defaults.keys() | {"cache_control"} == known - {
-        "app", "directory", "prefix", "check_dir", "options"
+        "app", "directory", "prefix", "check_dir", "no_store_misses", "options"
     }  # fmt: skip
 
 
@@ -120,6 +126,7 @@ def test_options_reach_the_middleware(
         (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
         (["--port", "http"], "a port is 0 to 65535, not 'http'"),
         (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
+        (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
         (["--block-size", "0"], "block_size must be at least 1"),
         (["--prefix", "https://x.example/"], "prefix must be a URL path"),
     ],

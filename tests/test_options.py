@@ -14,6 +14,7 @@ from wsgistatic.options import FileOptions, FileOptionValues
 SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"cache_control": 5}, TypeError, "cache_control must be a str, not 5"),
     ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
+    ({"immutable": 5}, TypeError, "immutable must be 'hashed', .* not 5"),
     ({"allow_origin": "a\nb"}, ValueError, r"allow_origin must be .* not 'a\\nb'"),
     ({"nosniff": "yes"}, TypeError, "nosniff must be True or False, not 'yes'"),
     ({"media_types": ["x"]}, TypeError, r"media_types must map .* not be \['x'\]"),
@@ -32,6 +33,14 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"encodings": ["deflate"]}, ValueError, r"encodings must be .* not \['deflate'\]"),
     ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each once, not"),
     ({"encodings": [[]]}, ValueError, r"encodings must be .* not \[\[\]\]"),
+    ({"headers": 5}, TypeError, "headers must be a mapping .* not 5"),
+    ({"headers": {5: "x"}}, TypeError, "headers must have field names of str, not 5"),
+    ({"headers": {"A:": "x"}}, ValueError, "headers must have field names that are tokens, not"),
+    ({"headers": {"A": 5}}, TypeError, r"headers\['A'\] must be a str, not 5"),
+    ({"headers": {"A": "x\r\nB: y"}}, ValueError, r"headers\['A'\] must be a header value"),
+    ({"headers": {"A": "\u20ac"}}, ValueError, r"headers\['A'\] must be a header value .*Latin-1"),
+    ({"headers": {"etag": "x"}}, ValueError, "headers must not set etag"),
+    ({"headers": {"Connection": "x"}}, ValueError, "headers must not set Connection"),
     ({"no_such_option": 1}, TypeError, "no_such_option"),
 ]
 STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
@@ -47,6 +56,15 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
     ({"cache_size": -1}, ValueError, "cache_size must be at least 0, not -1"),
     ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
+    ({"no_store_misses": 1}, TypeError, "no_store_misses must be True or False, not 1"),
+    ({"compress": 1}, TypeError, "compress must be True or False, not 1"),
+    ({"compress": True, "cache_size": 0}, ValueError, "compress must be False where cache_size"),
+    ({"offload": "X-Sendfile"}, TypeError, "offload must be a pair .* not 'X-Sendfile'"),
+    ({"offload": ("X-Sendfile", 1)}, TypeError, r"offload must be .* not \('X-Sendfile', 1\)"),
+    ({"offload": ("X-Sendfile",)}, ValueError, r"offload must be .* not \('X-Sendfile',\)"),
+    ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
+    ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
+    ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]
 

@@ -12,7 +12,10 @@ from wsgistatic.policy import HeaderPolicy
 
 def test_a_constant() -> None:
     policy = HeaderPolicy("max-age=5", True, "https://a.example")
-    assert policy.for_file("/p", "/u") == [("Cache-Control", "max-age=5"), *policy.common]
+    assert policy.for_file("/p", "/u", "a/b").others == [
+        ("Cache-Control", "max-age=5"),
+        *policy.common,
+    ]
     names = [name for name, _ in policy.common]
     assert names == [
         "X-Content-Type-Options",
@@ -22,13 +25,15 @@ def test_a_constant() -> None:
 
 
 def test_nothing() -> None:
-    assert HeaderPolicy(None, False, None).for_file("/p", "/u") == []
+    assert HeaderPolicy(None, False, None).for_file("/p", "/u", "a/b").others == []
 
 
 def test_a_callable_decides_by_path_and_url() -> None:
     policy = HeaderPolicy(lambda path, url: f"max-age={len(path)}{len(url)}", False, None)
-    assert policy.for_file("/p", "/url") == [("Cache-Control", "max-age=24")]
-    assert HeaderPolicy(lambda path, url: None, False, None).for_file("/p", "/u") == []
+    assert policy.for_file("/p", "/url", "a/b").others == [("Cache-Control", "max-age=24")]
+    assert (
+        HeaderPolicy(lambda path, url: None, False, None).for_file("/p", "/u", "a/b").others == []
+    )
 
 
 @pytest.mark.parametrize("value", ["no-cache\r\nX: 1", 5, "\u20ac"])
@@ -36,7 +41,9 @@ def test_a_callable_that_fails_costs_caching_only(
     value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "wsgistatic"):
-        headers = HeaderPolicy(lambda path, url: value, False, None).for_file("/p", "/u")
+        headers = (
+            HeaderPolicy(lambda path, url: value, False, None).for_file("/p", "/u", "a/b").others
+        )
     assert headers == [("Cache-Control", "no-cache")]
     assert "/p" in caplog.text
 

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from wsgistatic.multipart import Multipart
     from wsgistatic.plan import RangePlan, plan_ranges
     from wsgistatic.preconditions import Preconditions, Validators, evaluate_preconditions
+    from wsgistatic.presets import CROSS_ORIGIN_ISOLATION, untrusted_uploads
     from wsgistatic.ranges import content_range, get_ranges, merge_ranges, unsatisfied_range
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CROSS_ORIGIN_ISOLATION",
     "BlockIterator",
     "FileApp",
     "Multipart",
@@ -34,10 +36,12 @@ __all__ = [
     "merge_ranges",
     "plan_ranges",
     "unsatisfied_range",
+    "untrusted_uploads",
 ]
 
 # Loaded at first use: who wants the range helpers gets neither the middleware nor WebOb.
 _HOMES = {
+    "CROSS_ORIGIN_ISOLATION": "presets",
     "BlockIterator": "body",
     "FileApp": "fileapp",
     "Multipart": "multipart",
@@ -52,6 +56,7 @@ _HOMES = {
     "merge_ranges": "ranges",
     "plan_ranges": "plan",
     "unsatisfied_range": "ranges",
+    "untrusted_uploads": "presets",
 }
 
 

@@ -130,11 +130,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--prefix", default="/", help="URL path of the folder")
     add("--index", type=_text_or_none, default="index.html", help="file for a directory, or none")
     add("--cache-control", type=_text_or_none, default="no-cache", help="its value, or none")
+    add(
+        "--immutable",
+        type=_text_or_none,
+        default=None,
+        metavar="RULE",
+        help="what never changes: hashed, or a regular expression on URL paths",
+    )
     add("--allow-origin", default=None, metavar="ORIGIN", help="Access-Control-Allow-Origin")
     add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
     add(
         "--media-types",
-        action=_MediaTypes,
+        action=_Pairs,
         default={},
         metavar="NAME=TYPE",
         help="media type of an extension or a file name; may be repeated",
@@ -160,6 +167,26 @@ def _parser() -> argparse.ArgumentParser:
         help="use the server's wsgi.file_wrapper",
     )
     add(
+        "--compress",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="compress text in memory",
+    )
+    add(
+        "--offload",
+        type=lambda text: tuple(text.split(":", 1)),
+        default=None,
+        metavar="HEADER:PATH",
+        help="let the front server send the files",
+    )
+    add(
+        "--headers",
+        action=_Pairs,
+        default={},
+        metavar="NAME=VALUE",
+        help="a header field for all answers; may be repeated",
+    )
+    add(
         "--encodings",
         type=_names,
         default=tuple(SUFFIXES),
@@ -173,8 +200,8 @@ def _names(text: str) -> tuple[str, ...]:
     return () if text.lower() == "none" else tuple(text.split(","))
 
 
-class _MediaTypes(argparse.Action):
-    """Collects NAME=TYPE pairs in a dict."""
+class _Pairs(argparse.Action):
+    """Collects NAME=VALUE pairs in a dict."""
 
     def __call__(
         self,
@@ -183,11 +210,11 @@ class _MediaTypes(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        name, equals, media_type = values.partition("=")
+        name, equals, value = values.partition("=")
         if not equals:
-            parser.error(f"{option_string} takes NAME=TYPE, not {values!r}")
+            parser.error(f"{option_string} takes {self.metavar}, not {values!r}")
         known = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, {**known, name: media_type})
+        setattr(namespace, self.dest, {**known, name: value})
 
 
 def _port(text: str) -> int:

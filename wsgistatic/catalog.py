@@ -100,7 +100,7 @@ class Entry:
         self.original = original
         self.shown_by_stat = recheck is None and original is None
         self.choices: dict[str | None, Key] | None = None
-        self.look: Callable[[], Seen] | None = None
+        self.look: Callable[[], Seen] = tuple
         self.seen: Seen = ()
         self.seen_until = inf
 
@@ -119,12 +119,13 @@ class Catalog:
 
     Attributes:
         entries: for reading only.
+        budget: bytes for all entries.
         is_current: tells whether an entry is good, by one ``os.stat`` or a trusted earlier one.
     """
 
     def __init__(self, budget: int, largest_content: int, stat_ttl: float) -> None:
         self.entries: OrderedDict[Key, Entry] = OrderedDict()
-        self._budget = budget
+        self.budget = budget
         self._largest_content = largest_content
         self._stat_ttl = stat_ttl
         self._size = 0
@@ -133,7 +134,7 @@ class Catalog:
 
     def wants_content(self, size: int) -> bool:
         """Tell whether a file of so many bytes is kept with its content."""
-        return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self._budget
+        return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self.budget
 
     def _is_current(self, entry: Entry) -> bool:
         try:
@@ -181,8 +182,6 @@ class Catalog:
 
         What is sent is right in between as well: a coding that is sent is stat'ed each time.
         """
-        if entry.look is None:
-            return True
         now = monotonic()
         if now < entry.seen_until:
             return True
@@ -214,7 +213,7 @@ class Catalog:
 
     def keep(self, key: Key, entry: Entry) -> None:
         """Add an entry, and throw out others for it, if the clock can tell its version."""
-        if not entry.representation.settled or _weight(key, entry) > self._budget:
+        if not entry.representation.settled or _weight(key, entry) > self.budget:
             return
         if self._stat_ttl:
             entry.trusted_until = monotonic() + self._stat_ttl
@@ -222,7 +221,7 @@ class Catalog:
             self._remove(key)
             self.entries[key] = entry
             self._size += _weight(key, entry)
-            while self._size > self._budget:
+            while self._size > self.budget:
                 oldest, entry = self.entries.popitem(last=False)
                 if entry.used:
                     entry.used = False
@@ -230,10 +229,12 @@ class Catalog:
                 else:
                     self._size -= _weight(oldest, entry)
 
-    def drop(self, key: Key) -> None:
-        """Forget an entry that is no longer good."""
-        with self._lock:
-            self._remove(key)
+    def review(self, path_info: str, entry: Entry) -> None:
+        """Look again, trusted or not, and forget the file if its entry is no longer good."""
+        entry.trusted_until = 0.0
+        if not self._is_current(entry):
+            with self._lock:
+                self._remove(path_info)
 
     def _remove(self, key: Key) -> None:
         entry = self.entries.pop(key, None)

@@ -62,13 +62,14 @@ class Describer:
         tag = self._opaque_tag(status, digest)
         if tag is not None and selected.coding is not None:
             tag = coded_etag(tag, selected.coding)
+        content_type = self._media_types.content_type(os.path.basename(original.path))
+        content_type, policy = self._policy.for_file(original.path, url, content_type)
         return describe(
             path=source.path,
-            status=status,
-            content_type=self._media_types.content_type(os.path.basename(original.path)),
+            size=status.st_size,
+            content_type=content_type,
             validators=make_validators(status, tag, now_ns),
-            policy=self._policy.for_file(original.path, url),
-            refusal_policy=self._policy.common,
+            policy=policy,
             settled=settled,
             coding=selected.coding,
             varies=selected.varies,

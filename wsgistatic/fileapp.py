@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import error_answer, header, send
+from wsgistatic.answers import error_answer, header, preflight, send
 from wsgistatic.catalog import Catalog
 from wsgistatic.directory import single_file
 from wsgistatic.options import FileOptions, FileOptionValues, check_path
@@ -30,8 +30,7 @@ class FileApp:
 
     Arguments:
         path: of the file.
-        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper, encodings.
+        options: those of ``FileOptions``, which the README tells about.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
@@ -48,7 +47,9 @@ class FileApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            answer = error_answer(405, self._policy, ("Allow", "GET, HEAD"))
+            answer = preflight(environ, self._policy) or error_answer(
+                405, self._policy, ("Allow", "GET, HEAD")
+            )
         else:
             url = (header(environ, "SCRIPT_NAME") or "") + (header(environ, "PATH_INFO") or "")
             found = None

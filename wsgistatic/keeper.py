@@ -1,4 +1,4 @@
-"""What goes into the catalog after a file was answered for: itself and its codings."""
+"""Between the catalog and what fills it: a file and its codings, each described once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 
 from wsgistatic.catalog import Catalog, Entry, Key
 from wsgistatic.describer import Describer
+from wsgistatic.directory import OpenFile
 from wsgistatic.representation import Representation
 from wsgistatic.selection import Selected, Selector
+from wsgistatic.version import signature
 
 
 class Keeper:
-    """Puts selected representations into a catalog.
+    """Describes selected representations, and puts them into a catalog.
 
     Arguments:
         catalog: where they go.
@@ -23,6 +25,31 @@ class Keeper:
         self._catalog = catalog
         self._describer = describer
         self._look = selector.look
+
+    def describe(
+        self, path_info: str, url: str, selected: Selected, opened: OpenFile | None = None
+    ) -> Representation:
+        """Describe what was selected, or find the description in the catalog.
+
+        Arguments:
+            path_info: the file's key.
+            url: its URL path, for the policy.
+            selected: the selection.
+            opened: the source's open file, where there is one.
+
+        Raises:
+            OSError: as ``Describer.describe``.
+        """
+        key = path_info if selected.coding is None else (path_info, selected.coding)
+        known = self._catalog.entries.get(key)
+        if (
+            known is not None
+            and known.signature == signature(opened.status if opened else selected.status)
+            and (known.seen, known.representation.varies) == (selected.seen, selected.varies)
+            and known.representation.validators.date_is_strong  # else it may be by now
+        ):
+            return known.representation
+        return self._describer.describe(selected, url, opened)
 
     def keep(
         self,
@@ -55,14 +82,29 @@ class Keeper:
                 self._catalog.keep(path_info, entry)
             return
         key: Key = (path_info, selected.coding)
-        original = self._original(selected, url)
+        original = self._original(path_info, url, selected)
         original = self._catalog.keep_choice(key, original, accept_encoding)
         self._catalog.keep(key, self._entry(selected, representation, status, content, original))
 
-    def _original(self, selected: Selected, url: str) -> Entry:
+    def keep_compressed(
+        self, key: Key, selected: Selected, representation: Representation, content: bytes
+    ) -> Entry:
+        """Keep what the selected file was compressed to."""
+        entry = self._entry(selected, representation, selected.status, content)
+        self._catalog.keep(key, entry)
+        return entry
+
+    def keep_choice(
+        self, key: Key, accept_encoding: str | None, selected: Selected, own: Representation
+    ) -> None:
+        """Keep the selected file, and which of its codings an Accept-Encoding leads to."""
+        original = self._entry(selected, own, selected.status)
+        self._catalog.keep_choice(key, original, accept_encoding)
+
+    def _original(self, path_info: str, url: str, selected: Selected) -> Entry:
         status = selected.original_status
         own = selected._replace(source=selected.original, status=status, coding=None)
-        return self._entry(own, self._describer.describe(own, url), status)
+        return self._entry(own, self.describe(path_info, url, own), status)
 
     def _entry(
         self,

@@ -11,10 +11,20 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import Answer, error_answer, header, redirect, refusal, send
+from wsgistatic.answers import (
+    Answer,
+    error_answer,
+    header,
+    no_store_if_missing,
+    preflight,
+    redirect,
+    refusal,
+    send,
+)
 from wsgistatic.beneath import Symlinks
 from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.directory import Directory
+from wsgistatic.offload import Offload
 from wsgistatic.options import (
     FileOptions,
     FileOptionValues,
@@ -68,8 +78,10 @@ class StaticFiles:
         stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
         cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
         cache_file_size: bytes of the largest file that is kept whole.
-        options: those of ``FileOptions``: cache_control, allow_origin, nosniff, media_types,
-            charset, etag, block_size, max_ranges, file_wrapper, encodings.
+        compress: compress text in memory when it is first asked for.
+        offload: header and path by which the front server is told to send a file.
+        no_store_misses: give the wrapped app's 404 below the prefix ``Cache-Control: no-store``.
+        options: those of ``FileOptions``, which the README tells about.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
@@ -88,6 +100,9 @@ class StaticFiles:
         stat_ttl: float = 0.0,
         cache_size: int = DEFAULT_CACHE_SIZE,
         cache_file_size: int = DEFAULT_CACHE_FILE_SIZE,
+        compress: bool = False,
+        offload: tuple[str, str] | None = None,
+        no_store_misses: bool = False,
         **options: Unpack[FileOptionValues],
     ) -> None:
         if app is not None and not callable(app):
@@ -100,15 +115,23 @@ class StaticFiles:
         check_seconds("stat_ttl", stat_ttl)
         check_integer("cache_size", cache_size, 0)
         check_integer("cache_file_size", cache_file_size, 0)
+        check_bool("compress", compress)
+        check_bool("no_store_misses", no_store_misses)
+        if compress and cache_size == 0:
+            raise ValueError("compress must be False where cache_size is 0, not True")
         root = check_path("directory", directory)
         if check_dir and not os.path.isdir(root):
             raise ValueError(
                 f"directory must be an existing directory, not {root!r} "
                 "(check_dir=False allows it to appear later)"
             )
+        handing = None if offload is None else Offload(offload, root)
+        if handing is not None and not handing.keeps_codings:
+            options["encodings"] = ()
         file_options = FileOptions(**options)
         self._app = app
         self._inner: WSGIApplication = self._not_found if app is None else app
+        self._missed = no_store_if_missing(self._inner) if no_store_misses else self._inner
         self._prefix = parse_prefix(prefix)
         self._below = self._prefix + "/"  # /static-notes.txt is not below /static
         self._skipped = len(self._prefix)
@@ -121,6 +144,10 @@ class StaticFiles:
         self._catalog = Catalog(cache_size, cache_file_size, stat_ttl)
         self._entries, self._is_current = self._catalog.entries, self._catalog.is_current
         self._responder = Responder(file_options, self._policy, self._catalog)
+        if compress:
+            self._responder.compress_text()
+        if handing is not None:
+            self._responder.hand_off(handing)
 
     def __call__(  # noqa: PLR0912 - unfolded: a call more costs 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -172,7 +199,7 @@ class StaticFiles:
                 return ready
         answer = self._answer(environ, path_info, entry)
         if answer is None:
-            return self._inner(environ, start_response)
+            return self._missed(environ, start_response)
         return send(answer, environ, start_response)
 
     def _answer(
@@ -187,7 +214,7 @@ class StaticFiles:
             if answer is not None:
                 entry.used = True
                 return answer
-            self._catalog.drop(path_info)
+            self._catalog.review(path_info, entry)
         rest = path_info[self._skipped :]
         # One failed stat tells most misses: 2.6 us against 15. What is not there needs no policy.
         if self._root and "/." not in rest and "//" not in rest and rest.isascii():
@@ -228,6 +255,7 @@ class StaticFiles:
         index = self._directory.resource((*path.segments, self._index))
         try:
             index.stat()
+            fields = self._policy.for_file(index.path, url + "/", "text/html")
         except OSError as error:
             return refusal(error, index.path, self._policy)
         location = directory_location(
@@ -235,7 +263,7 @@ class StaticFiles:
             header(environ, "PATH_INFO") or "",
             header(environ, "QUERY_STRING") or "",
         )
-        return redirect(location, self._policy.for_file(index.path, url + "/"))
+        return redirect(location, fields.others)
 
     def _not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -244,5 +272,8 @@ class StaticFiles:
 
     def _refuse_method(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         """Answer 405 where GET would find something (RFC 9110 15.5.6), else a miss."""
-        found = self._serve({**environ, "REQUEST_METHOD": "HEAD"}, path)
-        return found and error_answer(405, self._policy, ("Allow", "GET, HEAD"))
+        if self._serve({**environ, "REQUEST_METHOD": "HEAD"}, path) is None:
+            return None
+        return preflight(environ, self._policy) or error_answer(
+            405, self._policy, ("Allow", "GET, HEAD")
+        )

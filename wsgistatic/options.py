@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
+from wsgistatic.custom_headers import CustomHeaders
 from wsgistatic.describer import Describer, EtagMode
+from wsgistatic.immutable import Immutable
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import CacheControl, HeaderPolicy
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
@@ -22,6 +24,7 @@ class FileOptionValues(TypedDict, total=False):
     """The keyword arguments that ``FileOptions`` takes, for type checkers."""
 
     cache_control: CacheControl
+    immutable: Immutable
     allow_origin: str | None
     nosniff: bool
     media_types: Mapping[str, str] | None
@@ -31,6 +34,7 @@ class FileOptionValues(TypedDict, total=False):
     max_ranges: int
     file_wrapper: bool | None
     encodings: Sequence[str]
+    headers: CustomHeaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class FileOptions:
     """The options that ``StaticFiles`` and ``FileApp`` share; see the README for each."""
 
     cache_control: CacheControl = DEFAULT_CACHE_CONTROL
+    immutable: Immutable = None
     allow_origin: str | None = None
     nosniff: bool = True
     media_types: Mapping[str, str] | None = None
@@ -47,6 +52,7 @@ class FileOptions:
     max_ranges: int = DEFAULT_MAX_RANGES
     file_wrapper: bool | None = None
     encodings: Sequence[str] = tuple(SUFFIXES)
+    headers: CustomHeaders = None
 
     def __post_init__(self) -> None:
         check_choice("etag", self.etag, ("stat", "content", None))
@@ -58,11 +64,17 @@ class FileOptions:
 
     def policy(self) -> HeaderPolicy:
         """Make the header policy."""
-        return HeaderPolicy(self.cache_control, self.nosniff, self.allow_origin)
+        return HeaderPolicy(
+            self.cache_control, self.nosniff, self.allow_origin, self.immutable, self.headers
+        )
+
+    def find_media_types(self) -> MediaTypes:
+        """Make the table of media types."""
+        return MediaTypes(self.media_types, self.charset)
 
     def describer(self, policy: HeaderPolicy) -> Describer:
         """Make the describer."""
-        return Describer(MediaTypes(self.media_types, self.charset), policy, self.etag)
+        return Describer(self.find_media_types(), policy, self.etag)
 
 
 def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> None:

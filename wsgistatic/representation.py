@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 
 from wsgistatic.dates import format_http_date
 from wsgistatic.preconditions import Validators
@@ -19,6 +20,8 @@ _SECOND = 1_000_000_000  # nanoseconds
 # show by the zeros in their times.
 _TICK = 20_000_000
 _COARSE_TICK = 2 * _SECOND
+# Fields of the policy that a 412 or 416, which has no content, does not carry.
+_ABOUT_CONTENT = ("cache-control", "content-disposition", "expires")
 
 
 def modified_ns(status: os.stat_result) -> int:
@@ -69,7 +72,10 @@ class Representation:
         validators: entity tag and modification date.
         settled: no later version can share its times.
         coding: content coding, or None for the bytes as they are.
+        varies: there are other codings of it, so that Accept-Encoding decides (12.5.5).
         digest: SHA-256 of the bytes, where it is known.
+        has_ranges: parts of it can be sent.
+        policy: fields that do not describe the file: Cache-Control, CORS, security.
         full_headers: of a 200 answer to GET or HEAD.
         partial_headers: of a 206, but for Content-Type, Content-Length and Content-Range.
         not_modified_headers: of a 304.
@@ -82,7 +88,10 @@ class Representation:
     validators: Validators
     settled: bool
     coding: str | None
+    varies: bool
     digest: bytes | None
+    has_ranges: bool
+    policy: Headers
     full_headers: Headers
     partial_headers: Headers
     not_modified_headers: Headers
@@ -114,49 +123,68 @@ def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int)
 
 def describe(
     path: str,
-    status: os.stat_result,
+    size: int,
     content_type: str,
     validators: Validators,
     policy: Headers,
-    refusal_policy: Headers,
     settled: bool,
     *,
     coding: str | None = None,
     varies: bool = False,
     digest: bytes | None = None,
+    has_ranges: bool = True,
 ) -> Representation:
-    """Make the representation with all its headers.
-
-    Arguments:
-        policy: fields that do not describe the file: Cache-Control, CORS, security.
-        refusal_policy: those of 412 and 416, without Cache-Control: a cache that stores such
-            an answer under the URL would give it to everybody.
-        coding: content coding of the bytes.
-        varies: there are other codings of it, so that Accept-Encoding decides (12.5.5).
-        digest: SHA-256 of the bytes, where it is known.
-    """
+    """Make the representation with all its headers; for the arguments see there."""
     etag, last_modified, _ = validators
     tag = [("ETag", etag)] if etag is not None else []
     date = [("Last-Modified", format_http_date(last_modified))] if last_modified is not None else []
     coded = [("Content-Encoding", coding)] if coding is not None else []
-    if varies:
-        policy, refusal_policy = vary(policy), vary(refusal_policy)
-    partial = [("Accept-Ranges", "bytes"), *coded, *tag, *date, *policy]
-    full = [("Content-Type", content_type), ("Content-Length", str(status.st_size)), *partial]
+    ranges = [("Accept-Ranges", "bytes")] if has_ranges else []
+    fields = vary(policy) if varies else policy
+    partial = [*ranges, *coded, *tag, *date, *fields]
+    # A cache that stores a 412 or 416 under the URL would give it to everybody.
+    uncached = [field for field in fields if field[0].lower() not in _ABOUT_CONTENT]
     return Representation(
         path=path,
-        size=status.st_size,
+        size=size,
         content_type=content_type,
         validators=validators,
         settled=settled,
         coding=coding,
+        varies=varies,
         digest=digest,
-        full_headers=full,
+        has_ranges=has_ranges,
+        policy=policy,
+        full_headers=[("Content-Type", content_type), ("Content-Length", str(size)), *partial],
         partial_headers=partial,
         # 15.4.5: no representation metadata but what the 304 needs; Last-Modified "might be
         # useful if the response does not have an ETag field".
-        not_modified_headers=[*(tag or date), *policy],
-        refusal_headers=[("Accept-Ranges", "bytes"), *tag, *refusal_policy],
+        not_modified_headers=[*(tag or date), *fields],
+        refusal_headers=[*ranges, *tag, *uncached],
+    )
+
+
+def compressed(own: Representation, coding: str, content: bytes) -> Representation:
+    """Describe what a file was compressed to in memory.
+
+    The tag is weak: another machine, or this one after an update, compresses to other bytes
+    (8.8.1: a strong validator "changes value whenever a change occurs to the representation
+    data"). So there are no ranges of it either, which bytes of two such could not be joined from.
+    """
+    etag = own.validators.etag
+    if etag is not None:
+        etag = f"W/{coded_etag(etag.removeprefix('W/'), coding)}"
+    return describe(
+        path=own.path,
+        size=len(content),
+        content_type=own.content_type,
+        validators=own.validators._replace(etag=etag),
+        policy=own.policy,
+        settled=own.settled,
+        coding=coding,
+        varies=True,
+        digest=None if own.digest is None else sha256(content).digest(),
+        has_ranges=False,
     )
 
 

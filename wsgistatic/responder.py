@@ -10,17 +10,18 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from wsgistatic.answers import Answer, header, refusal
 from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry, read_content
-from wsgistatic.describer import Describer
+from wsgistatic.compression import Compression
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.keeper import Keeper
+from wsgistatic.offload import Offload
 from wsgistatic.options import FileOptions
 from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
@@ -47,12 +48,25 @@ class Responder:
     """
 
     def __init__(self, options: FileOptions, policy: HeaderPolicy, catalog: Catalog) -> None:
-        self._describer: Describer = options.describer(policy)
         self._selector = Selector(options.encodings)
-        self._keeper = Keeper(catalog, self._describer, self._selector)
+        self._keeper = Keeper(catalog, options.describer(policy), self._selector)
+        self._compression: Compression | None = None
+        self._offload: Offload | None = None
         self._policy = policy
         self._options = options
         self._catalog = catalog
+
+    def compress_text(self) -> None:
+        """Compress text in memory from now on."""
+        media_types = self._options.find_media_types()
+        self._compression = Compression(
+            self._options.encodings, media_types, self._catalog, self._keeper
+        )
+        self._selector.may_compress = self._compression.applies
+
+    def hand_off(self, offload: Offload) -> None:
+        """Let the front server send the files from now on."""
+        self._offload = offload
 
     def respond(
         self, environ: WSGIEnvironment, resource: Resource, url: str, key: str
@@ -69,6 +83,8 @@ class Responder:
             IsADirectoryError: it is a directory.
         """
         look_up = self._head if environ.get("REQUEST_METHOD") == "HEAD" else self._get
+        if self._offload is not None and self._offload.takes(environ, resource.path):
+            look_up = self._head
         try:
             for _ in range(_TRIES):
                 with suppress(FileChangedError):
@@ -82,6 +98,8 @@ class Responder:
     def answer_from(self, environ: WSGIEnvironment, entry: Entry) -> Answer | None:
         """Answer a GET or HEAD from the catalog; None in any doubt."""
         representation = entry.representation
+        if not representation.has_ranges and "HTTP_RANGE" in environ:
+            return None
         if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
             return None  # by now it may be
         if not self._catalog.has_same_sidecars(entry):
@@ -89,6 +107,8 @@ class Responder:
         answer = conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
             answer = whole_answer(environ, representation)
+        if answer is None:
+            answer = self._handed_off(environ, representation)
         if answer is not None:
             return answer if self._catalog.is_current(entry) else None
         plan = self._plan(environ, representation)
@@ -124,10 +144,32 @@ class Responder:
     def _head(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
         accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
         selected = self._selector.select(resource, resource.stat(), accept_encoding)
-        representation = self._describer.describe(selected, url)
-        self._keeper.keep(key, url, accept_encoding, selected, representation, selected.status)
+        representation = self._keeper.describe(key, url, selected)
+        with ExitStack() as stack:
+            answer = self._compressed_answer(
+                environ,
+                key,
+                selected,
+                representation,
+                lambda: stack.enter_context(resource.open()),
+            )
+        if answer is not None:
+            return answer
+        self._keep(environ, key, url, selected, representation, selected.status)
         # 14.2: Range is defined for GET only; the answer is that of a GET without it.
-        return conditional_answer(environ, representation) or whole_answer(environ, representation)
+        return (
+            conditional_answer(environ, representation)
+            or self._handed_off(environ, representation)
+            or whole_answer(environ, representation)
+        )
+
+    def _handed_off(
+        self, environ: WSGIEnvironment, representation: Representation
+    ) -> Answer | None:
+        """Leave the body to the front server, unless it is one that only we have."""
+        if self._offload is None or not self._offload.takes(environ, representation.path):
+            return None
+        return self._offload.answer(representation) if representation.has_ranges else None
 
     def _get(self, environ: WSGIEnvironment, resource: Resource, url: str, key: str) -> Answer:
         accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
@@ -137,14 +179,14 @@ class Responder:
             if selected.source is not resource:
                 opened.file.close()
                 opened = _open_sidecar(selected)
-            representation = self._describer.describe(selected, url, opened)
-            answer = conditional_answer(environ, representation)
+            representation = self._keeper.describe(key, url, selected, opened)
+            answer = self._compressed_answer(
+                environ, key, selected, representation, lambda: opened
+            ) or conditional_answer(environ, representation)
             if answer is None:
                 plan = self._plan(environ, representation)
                 content = self._content(plan, representation, opened)
-                self._keeper.keep(
-                    key, url, accept_encoding, selected, representation, opened.status, content
-                )
+                self._keep(environ, key, url, selected, representation, opened.status, content)
                 if content is None and plan.content_length:
                     body = self._stream(environ, plan, representation, opened)
                     return ranged_answer(environ, plan, representation, body)
@@ -154,6 +196,41 @@ class Responder:
             raise
         opened.file.close()
         return answer
+
+    def _keep(
+        self,
+        environ: WSGIEnvironment,
+        key: str,
+        url: str,
+        selected: Selected,
+        representation: Representation,
+        status: os.stat_result,
+        content: bytes | None = None,
+    ) -> None:
+        if self._compression is not None and "HTTP_RANGE" in environ:
+            return  # without the Range it may be another coding that is selected
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
+        self._keeper.keep(key, url, accept_encoding, selected, representation, status, content)
+
+    def _compressed_answer(
+        self,
+        environ: WSGIEnvironment,
+        key: str,
+        selected: Selected,
+        own: Representation,
+        open_file: Callable[[], OpenFile],
+    ) -> Answer | None:
+        """Answer with what the file is compressed to in memory, where that is to be sent."""
+        is_head = environ.get("REQUEST_METHOD") == "HEAD"
+        if self._compression is None or ("HTTP_RANGE" in environ and not is_head):
+            return None  # ranges are of the file's own bytes
+        accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
+        entry = self._compression.entry(key, accept_encoding, selected, own, open_file)
+        if entry is None or entry.body is None:
+            return None
+        return conditional_answer(environ, entry.representation) or whole_answer(
+            environ, entry.representation
+        )._replace(body=entry.body.copy())
 
     def _content(
         self, plan: RangePlan, representation: Representation, opened: OpenFile

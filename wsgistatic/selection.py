@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wsgistatic.directory import Resource
@@ -38,11 +38,15 @@ class Selector:
 
     Arguments:
         encodings: content codings whose sidecars are looked for, best first.
+
+    Attributes:
+        may_compress: tells of a path and a size whether there may be codings without sidecars.
     """
 
     def __init__(self, encodings: Sequence[str]) -> None:
         self._sidecars = Sidecars(encodings)
         self.look = self._sidecars.look
+        self.may_compress: Callable[[str, int], bool] = lambda path, size: False
 
     def select(
         self, resource: Resource, status: os.stat_result, accept_encoding: str | None
@@ -58,7 +62,8 @@ class Selector:
         sidecars = self._sidecars.find(resource, status, seen)
         chosen = _choose(sidecars, status.st_size, accept_encoding)
         if chosen is None:
-            return Selected(resource, status, resource, status, None, bool(sidecars), seen)
+            varies = bool(sidecars) or self.may_compress(resource.path, status.st_size)
+            return Selected(resource, status, resource, status, None, varies, seen)
         return Selected(resource, status, chosen.resource, chosen.status, chosen.coding, True, seen)
 
 

@@ -1,0 +1,51 @@
+"""RFC 6266 and RFC 8187."""
+
+from __future__ import annotations
+
+import email.message
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgistatic.content_disposition import content_disposition
+from wsgistatic.custom_headers import check_field_value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("report.pdf", 'attachment; filename="report.pdf"'),
+        ("a b(1).txt", 'attachment; filename="a b(1).txt"'),
+        (
+            "\u20ac rates.txt",
+            "attachment; filename=\"_ rates.txt\"; filename*=UTF-8''%E2%82%AC%20rates.txt",
+        ),
+        ('a"b.txt', "attachment; filename=\"a_b.txt\"; filename*=UTF-8''a%22b.txt"),
+        ("100%.txt", "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt"),
+        ("a\r\nX: y", "attachment; filename=\"a__X: y\"; filename*=UTF-8''a%0D%0AX%3A%20y"),
+        ("a/b\\c", 'attachment; filename="a_b_c"'),
+        ("\udcff", "attachment; filename=\"_\"; filename*=UTF-8''%EF%BF%BD"),
+        ("~'()*", 'attachment; filename="~\'()*"'),
+    ],
+)
+def test_values(name: str, value: str) -> None:
+    assert content_disposition("attachment", name) == value
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\\")))
+def test_the_name_comes_back(name: str) -> None:
+    value = content_disposition("inline", name)
+    check_field_value("value", value)
+    assert value.isascii()
+    if "filename*" in value:
+        message = email.message.Message()
+        message["Content-Disposition"] = value
+        parameter = message.get_param("filename", header="Content-Disposition")
+        encoded = value.partition("filename*=UTF-8''")[2]
+        assert isinstance(parameter, (str, tuple))
+        from urllib.parse import unquote
+
+        assert unquote(encoded, errors="strict") == name
+    else:
+        assert value == f'inline; filename="{name}"'

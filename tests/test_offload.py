@@ -1,0 +1,106 @@
+"""The option ``offload``: the front server sends the file."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import Result, call
+from tests.conftest import age
+from wsgistatic import StaticFiles
+
+NGINX = ("X-Accel-Redirect", "/internal/")
+
+
+def ask(site: Path, path: str, option: Any = NGINX, **extra: str) -> Result:
+    app = StaticFiles(None, site, prefix="/static", offload=option)
+    first = call(app, path, **extra)
+    again = call(app, path, **extra)  # from the catalog
+    assert (again.status, again.headers, again.body) == (first.status, first.headers, first.body)
+    return again
+
+
+def test_the_file_is_named_and_described(site: Path, open_descriptors: None) -> None:
+    plain = call(StaticFiles(None, site, prefix="/static"), "/static/sub/page.html")
+    for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=99-"}):
+        result = ask(site, "/static/sub/page.html", **extra)
+        assert (result.status, result.body) == (200, b"")
+        assert result.headers.pop("X-Accel-Redirect") == "/internal/sub/page.html"
+        assert result.headers == {**plain.headers, "Content-Length": "0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("a b.txt", "a%20b.txt"),
+        ("50%.txt", "50%25.txt"),
+        ("q?x#y.txt", "q%3Fx%23y.txt"),
+        ("\u20ac.txt", "%E2%82%AC.txt"),
+        ("line\nfeed.txt", "line%0Afeed.txt"),
+        (os.fsdecode(b"\xff.txt"), "%FF.txt"),
+    ],
+)
+def test_names_are_quoted_or_left_as_the_front_server_reads_them(
+    site: Path, name: str, quoted: str
+) -> None:
+    (site / name).write_bytes(b"x")
+    age(site / name)
+    wire = os.fsencode(name).decode("latin-1")
+    for option in (NGINX, ("X-LIGHTTPD-send-file", "/internal")):
+        result = ask(site, "/", option, PATH_INFO=f"/static/{wire}")
+        assert result.headers[option[0]] == f"/internal/{quoted}"
+    result = ask(site, "/", ("X-Sendfile", "/srv/files"), PATH_INFO=f"/static/{wire}")
+    if "\n" in name:  # no header can say it
+        assert (result.body, "X-Sendfile" in result.headers) == (b"x", False)
+    else:
+        assert result.headers["X-Sendfile"] == f"/srv/files/{wire}"
+
+
+def test_what_is_answered_here(site: Path) -> None:
+    tag = ask(site, "/static/hello.txt").headers["ETag"]
+    for extra, status, body in (
+        ({"HTTP_IF_NONE_MATCH": tag}, 304, b""),
+        ({"HTTP_IF_MATCH": '"x"'}, 412, b""),
+        ({"HTTP_IF_MATCH": tag}, 200, b"hello world\n"),  # nginx would compare with its own
+        ({"REQUEST_METHOD": "HEAD"}, 200, b""),
+    ):
+        result = ask(site, "/static/hello.txt", **extra)
+        assert (result.status, result.body) == (status, body)
+        assert "X-Accel-Redirect" not in result.headers
+    assert ask(site, "/static/hello.txt", REQUEST_METHOD="HEAD").headers["Content-Length"] == "12"
+    assert ask(site, "/static/nope").status == 404
+    assert ask(site, "/static/sub").status == 301
+
+
+def test_codings_go_where_their_name_is_kept(site: Path) -> None:
+    (site / "hello.txt.gz").write_bytes(gzip.compress(b"hello world\n"))
+    age(site / "hello.txt.gz")
+    result = ask(site, "/static/hello.txt", HTTP_ACCEPT_ENCODING="gzip")
+    assert result.headers["X-Accel-Redirect"] == "/internal/hello.txt.gz"
+    assert result.headers["Content-Encoding"] == "gzip"
+    assert result.headers["Content-Type"] == "text/plain; charset=utf-8"
+    apache = ask(site, "/static/hello.txt", ("X-Sendfile", "/s/"), HTTP_ACCEPT_ENCODING="gzip")
+    assert apache.headers["X-Sendfile"] == "/s/hello.txt"
+    assert "Content-Encoding" not in apache.headers
+
+
+def test_what_is_compressed_in_memory_is_sent_from_there(site: Path) -> None:
+    (site / "app.js").write_bytes(b"let answer = 42;\n" * 100)
+    age(site / "app.js")
+    time.sleep(0.03)
+    app = StaticFiles(None, site, offload=NGINX, compress=True, cache_size=10**6)
+    for _ in range(2):
+        result = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip")
+        assert gzip.decompress(result.body) == b"let answer = 42;\n" * 100
+        part = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-1")
+        assert part.headers["X-Accel-Redirect"] == "/internal/app.js"
+
+
+def test_the_root_with_a_slash_at_its_end(site: Path) -> None:
+    app = StaticFiles(None, f"{site}/", offload=NGINX)
+    assert call(app, "/hello.txt").headers["X-Accel-Redirect"] == "/internal/hello.txt"

@@ -1,0 +1,82 @@
+"""Handing the body off: the front server sends the file that a header names.
+
+Strategy: preconditions are decided here, ranges there. nginx and lighttpd read the header's value
+as a URL path and keep our fields; Apache's module takes it letter by letter and drops
+Content-Encoding, so that no coded file may be handed to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from wsgistatic.answers import Answer
+from wsgistatic.paths import quote_path
+from wsgistatic.representation import Representation
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+# Header: is its value percent-encoded?
+_HEADERS = {"x-accel-redirect": True, "x-lighttpd-send-file": True, "x-sendfile": False}
+_ALLOWED = (
+    'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '
+    "the path that the front server knows the directory by, or None"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Offload:
+    """Names files to the front server.
+
+    Arguments:
+        option: header name and the path that stands for the directory; a location of nginx, or a
+            folder.
+        root: path of the directory.
+
+    Raises:
+        TypeError, ValueError: naming the option, the value and what is allowed.
+    """
+
+    def __init__(self, option: object, root: str) -> None:
+        if not isinstance(option, (tuple, list)) or not all(
+            isinstance(part, str) for part in option
+        ):
+            raise TypeError(f"offload must be {_ALLOWED}, not {option!r}")
+        if (
+            len(option) != 2
+            or option[0].lower() not in _HEADERS
+            or not option[1].startswith("/")
+            or _CONTROL.search(option[1])
+        ):
+            raise ValueError(f"offload must be {_ALLOWED}, not {option!r}")
+        self._header: str = option[0]
+        self._prefix = option[1].rstrip("/") + "/"
+        self._skipped = len(root.rstrip(os.sep)) + 1
+        self._is_quoted = _HEADERS[self._header.lower()]
+        self.keeps_codings = self._is_quoted
+
+    def takes(self, environ: WSGIEnvironment, path: str) -> bool:
+        """Tell whether the front server is to send a file.
+
+        nginx compares If-Match with a tag of its own: what passed here would fail there.
+        """
+        return (
+            environ.get("REQUEST_METHOD") == "GET"
+            and "HTTP_IF_MATCH" not in environ
+            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
+            and (self._is_quoted or _CONTROL.search(path) is None)
+        )
+
+    def answer(self, representation: Representation) -> Answer:
+        """Make the answer that names the file, with all its fields and without its bytes."""
+        relative = representation.path[self._skipped :].replace(os.sep, "/")
+        value = os.fsencode(self._prefix + relative).decode("latin-1")
+        if self._is_quoted:
+            value = quote_path(value)
+        fields = [
+            ("Content-Length", "0") if name == "Content-Length" else (name, content)
+            for name, content in representation.full_headers
+        ]
+        return Answer("200 OK", [(self._header, value), *fields], [b""])
