@@ -58,6 +58,7 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
         ("/nope", "", 404, "Nothing here"),
     ],
     "caching": [("/static/hello.txt", "", 200, "hello")],
+    "compressed": [("/static/hello.txt", "", 200, "hello")],
     "uploads": [("/media/upload.txt", "bytes=0-1", 206, "up")],
     "isolated": [("/static/hello.txt", "", 200, "hello")],
     "origins": [("/static/hello.txt", "bytes=0-1", 206, "he")],
