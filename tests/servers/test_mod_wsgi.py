@@ -1,0 +1,73 @@
+"""What is particular to mod_wsgi: sendfile, an app that is mounted below a path."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers.processes import free_port
+from tests.conftest import age
+from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
+from tests.servers.starting import listening
+from tests.serving import Connection
+
+SIZE = 1_000_000  # bytes; more than is kept in memory
+
+APP = """
+from wsgistatic import StaticFiles
+
+application = StaticFiles(None, "SITE", prefix="/static/", file_wrapper=True)
+"""
+
+
+@contextmanager
+def serving(
+    tmp_path: Path,
+    site: Path,
+    build: str,
+    mode: str,
+    *,
+    lines: tuple[str, ...] = (),
+    mount: str = "/",
+    prefix: tuple[str, ...] = (),
+) -> Iterator[Connection]:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    (folder / "app.wsgi").write_text(APP.replace("SITE", str(site)))
+    port = free_port(())
+    command = mod_wsgi_command(folder, port, build, mode, lines, mount)
+    with listening([*prefix, *command], folder, port), Connection(port) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(("lines", "calls"), [(SENDFILE, True), ((), False)], ids=["on", "off"])
+def test_embedded_files_go_out_by_sendfile_where_apache_is_told_to(
+    tmp_path: Path, site: Path, build: str, lines: tuple[str, ...], calls: bool
+) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("not installed: strace")
+    content = bytes(range(250)) * (SIZE // 250)
+    (site / "large.bin").write_bytes(content)
+    age(site / "large.bin")
+    trace = tmp_path / "trace"
+    strace = ("strace", "-f", "-e", "trace=sendfile", "-o", str(trace))
+    with serving(tmp_path, site, build, "embedded", lines=lines, prefix=strace) as connection:
+        assert connection.ask("/static/large.bin").body == content
+        # A range is ours to send.
+        assert connection.ask("/static/large.bin", Range="bytes=500000-").body == content[500000:]
+    sent = [int(size) for size in re.findall(r"sendfile\(.* = (\d+)$", trace.read_text(), re.M)]
+    assert sum(sent) == (SIZE if calls else 0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_app_mounted_below_a_path(tmp_path: Path, site: Path, build: str, mode: str) -> None:
+    with serving(tmp_path, site, build, mode, mount="/mounted") as connection:
+        assert connection.ask("/mounted/static/hello.txt").body == b"hello world\n"
+        moved = connection.ask("/mounted/static/sub?q")
+        assert (moved.status, moved.headers["Location"]) == (301, "/mounted/static/sub/?q")
+        assert connection.ask("/mounted/static/sub/").body == b"<p>index</p>"
