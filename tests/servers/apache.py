@@ -17,6 +17,7 @@ Listen 127.0.0.1:{port}
 PidFile {folder}/pid
 DefaultRuntimeDir {folder}
 ErrorLog /dev/stderr
+KeepAliveTimeout 2
 StartServers 1
 ServerLimit 1
 ThreadsPerChild 32

@@ -17,6 +17,8 @@ from tests.conftest import age
 from tests.servers.fronts import FRONTS, NGINX, Front, behind
 from tests.serving import Connection
 
+pytestmark = pytest.mark.servers
+
 NAMES = ("plain.txt", "a b.txt", "50%.txt", "%41.txt", "q?x=1.txt", "h#h.txt", "é€.txt", "a+b.txt",
          'a;b&c".txt', "sub é/x.txt")  # fmt: skip
 BIG = bytes(range(256)) * 400

@@ -16,6 +16,8 @@ from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
 from tests.servers.starting import listening
 from tests.serving import Connection
 
+pytestmark = pytest.mark.servers
+
 SIZE = 1_000_000  # bytes; more than is kept in memory
 
 APP = """

@@ -22,6 +22,8 @@ from tests.servers.starting import listening
 from tests.serving import Connection
 from tests.test_readme import EXAMPLES, README
 
+pytestmark = pytest.mark.servers
+
 SECTION = README[README.index("mod_wsgi with reload on change\n---") :]
 BLOCKS = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n)+)", SECTION)[:2]]
 URLS = """

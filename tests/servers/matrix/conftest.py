@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.servers.matrix.apache_rows import APACHE_SERVERS
 from tests.servers.matrix.rows import SERVERS, Server
 from tests.servers.matrix.running import Running, running
 from tests.servers.matrix.site import make_site
 
 
-@pytest.fixture(scope="session", params=SERVERS, ids=str)
+@pytest.fixture(scope="session", params=(*SERVERS, *APACHE_SERVERS), ids=str)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
@@ -28,7 +30,11 @@ def server(
 
 def skip_where_missing(row: Server) -> None:
     """Skip the test where what the row needs is not installed (on CI that is a failure)."""
-    missing = [program for program in row.needs if shutil.which(program) is None]
+    missing = [
+        program
+        for program in row.needs
+        if shutil.which(program) is None and not Path(program).exists()
+    ]
     if row.package:
         try:
             importlib.metadata.distribution(row.package)

@@ -26,7 +26,7 @@ def test_a_client_that_goes_away_leaves_no_file_open(server: Running) -> None:
         assert len(wire.read(100_000)) == 100_000
         buffered = bytes_read_at_rest(server, before, size) >= size
         assert buffered == (Limit.BUFFERS in limits)
-        assert buffered or server.open_files("left.bin") == 1
+        assert buffered or server.open_files("left.bin") >= 1  # mod_wsgi has it twice
     assert eventually(lambda: server.open_files("left.bin") == 0)
     read_on = server.bytes_read() - before >= size and not buffered
     assert read_on == (Limit.READS_ON in limits)

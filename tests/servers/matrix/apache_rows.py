@@ -1,0 +1,59 @@
+"""The rows of mod_wsgi: pip's module and Debian's, embedded and in daemon mode, and express."""
+
+from __future__ import annotations
+
+from tests.servers.apache import as_somebody
+from tests.servers.matrix.rows import OURS, WRAPPED, Limit, Server
+from tests.servers.mod_wsgi import SENDFILE
+
+WRAPPER_BODY = "mod_wsgi.FileWrapper"
+_LATE = frozenset({Limit.CUT_LATE})
+_SCRIPT = {"app.wsgi": "from tests.servers.matrix.wsgi import application\n"}
+_APACHE = "/usr/sbin/apache2"
+
+
+def _row(build: str, mode: str, *lines: str) -> Server:
+    """Give the row of Apache with a module; with the lines for sendfile, of the wrapper too."""
+    name = f"mod_wsgi {mode}" if build == "pip" else f"Debian's mod_wsgi {mode}"
+    return Server(
+        f"{name}, file_wrapper=True" if lines else name,
+        "mod_wsgi" if build == "pip" else "",
+        ("$python", "-m", "tests.servers.mod_wsgi", build, mode, "$port", *lines),
+        needs=(_APACHE,) if build == "pip" else (_APACHE, "/usr/lib/apache2/modules/mod_wsgi.so"),
+        files=_SCRIPT,
+        options=WRAPPED if lines else {},
+        body=WRAPPER_BODY if lines else OURS,
+        # Apache's own sendfile to the client notices that the file has ended.
+        limits=frozenset() if lines and mode == "embedded" else _LATE,
+    )
+
+
+def _express(*words: str) -> Server:
+    return Server(
+        "mod_wsgi-express, file_wrapper=True" if words else "mod_wsgi-express",
+        "mod_wsgi",
+        (
+            *(*as_somebody(), "$scripts/mod_wsgi-express", "start-server", "$folder/app.wsgi"),
+            *("--host", "127.0.0.1", "--port", "$port", "--server-root", "$folder/server"),
+            *("--python-path", "$home", *words),
+        ),
+        needs=(_APACHE,),
+        files=_SCRIPT,
+        options=WRAPPED if words else {},
+        body=WRAPPER_BODY if words else OURS,
+        limits=_LATE,
+    )
+
+
+APACHE_SERVERS = (
+    _row("pip", "embedded"),
+    _row("pip", "daemon"),
+    _express(),
+    _row("pip", "embedded", *SENDFILE),
+    _row("pip", "daemon", *SENDFILE),
+    _express("--enable-sendfile"),
+    _row("debian", "embedded"),
+    _row("debian", "daemon"),
+    _row("debian", "embedded", *SENDFILE),
+    _row("debian", "daemon", *SENDFILE),
+)
