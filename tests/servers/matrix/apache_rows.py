@@ -8,6 +8,7 @@ from tests.servers.mod_wsgi import SENDFILE
 
 WRAPPER_BODY = "mod_wsgi.FileWrapper"
 _LATE = frozenset({Limit.CUT_LATE})
+_USER = tuple(as_somebody())
 _SCRIPT = {"app.wsgi": "from tests.servers.matrix.wsgi import application\n"}
 _APACHE = "/usr/sbin/apache2"
 
@@ -25,6 +26,7 @@ def _row(build: str, mode: str, *lines: str) -> Server:
         body=WRAPPER_BODY if lines else OURS,
         # Apache's own sendfile to the client notices that the file has ended.
         limits=frozenset() if lines and mode == "embedded" else _LATE,
+        user=_USER,
     )
 
 
@@ -33,7 +35,7 @@ def _express(*words: str) -> Server:
         "mod_wsgi-express, file_wrapper=True" if words else "mod_wsgi-express",
         "mod_wsgi",
         (
-            *(*as_somebody(), "$scripts/mod_wsgi-express", "start-server", "$folder/app.wsgi"),
+            *(*_USER, "$scripts/mod_wsgi-express", "start-server", "$folder/app.wsgi"),
             *("--host", "127.0.0.1", "--port", "$port", "--server-root", "$folder/server"),
             *("--python-path", "$home", *words),
         ),
@@ -42,6 +44,7 @@ def _express(*words: str) -> Server:
         options=WRAPPED if words else {},
         body=WRAPPER_BODY if words else OURS,
         limits=_LATE,
+        user=_USER,
     )
 
 

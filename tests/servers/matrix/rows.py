@@ -55,6 +55,7 @@ class Server:
         body: type of the body of a large file.
         closes: after which answers of the battery it closes the connection.
         limits: known limits.
+        user: words before a command that run it as the server's user, where that is not ours.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Server:
     body: str = OURS
     closes: frozenset[str] = frozenset()
     limits: frozenset[Limit] = frozenset()
+    user: tuple[str, ...] = ()
 
     @property
     def wraps_ranges(self) -> bool:

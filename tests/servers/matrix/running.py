@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Template
 
 from benchmarks.servers.processes import free_port, kill_sessions, session
+from tests.servers.matrix import look
 from tests.servers.matrix.app import OPTIONS, RECORD, SITE, THE_APP
 from tests.servers.matrix.rows import Server
 from tests.servers.matrix.wire import Wire
@@ -56,32 +57,22 @@ class Running:
 
     def peak_memory(self) -> int:
         """Give the most memory that its processes have had, in bytes."""
-        return self._field("status", "VmHWM") * 1024
+        return look.sum_fields(self.pids(), "status", "VmHWM") * 1024
 
     def bytes_read(self) -> int:
         """Give how much its processes have read by system calls, sendfile included."""
-        return self._field("io", "rchar")
-
-    def _field(self, file: str, name: str) -> int:
-        total = 0
-        for pid in self.pids():
-            with suppress(OSError):  # it has ended
-                lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
-                total += sum(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
-        return total
+        if self.row.user:
+            return self._look("bytes_read", *map(str, self.pids()))
+        return look.bytes_read(self.pids())
 
     def open_files(self, name: str) -> int:
-        """Count the descriptors that any other process has on a file of the site."""
-        wanted = str(self.site / name)
-        count = 0
-        for folder in Path("/proc").glob("[0-9]*/fd"):
-            if folder.parent.name == str(os.getpid()):
-                continue
-            with suppress(OSError):
-                for link in folder.iterdir():
-                    with suppress(OSError):  # closed since it was listed
-                        count += os.readlink(link) == wanted
-        return count
+        """Count the descriptors that processes have on a file of the site; this one has none."""
+        path = str(self.site / name)
+        return self._look("open_files", path) if self.row.user else look.open_files(path)
+
+    def _look(self, *words: str) -> int:
+        command = [*self.row.user, sys.executable, "-S", look.__file__, *words]
+        return int(subprocess.check_output(command))
 
     def body_type(self, query: str) -> str:
         """Give the type of the body that answered the request with this query."""
