@@ -1,7 +1,7 @@
 """The app that every server of the matrix is given: ``StaticFiles`` around a tiny one.
 
-Outside of it a layer writes down the type of each body, and passes on the very same object, so
-that a server still finds its own file wrapper.
+Outside of it one layer writes down the type of each body and one can make a file grow; both pass on
+the very same object, so that a server still finds its own file wrapper.
 """
 
 from __future__ import annotations
@@ -43,10 +43,31 @@ class BodyTypes:
         return body
 
 
+class Growth:
+    """Middleware that appends to the file that is asked for with the query ``grow``.
+
+    So the file grows after its length was promised, and before the server sends it.
+    """
+
+    def __init__(self, app: WSGIApplication, directory: str) -> None:
+        self._app = app
+        self._directory = directory
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = self._app(environ, start_response)
+        if environ.get("QUERY_STRING") == "grow":
+            name = os.path.basename(environ["PATH_INFO"])
+            with open(os.path.join(self._directory, name), "ab") as file:
+                file.write(b"x" * 1000)
+        return body
+
+
 def make_app() -> WSGIApplication:
     """Make the app by what the environment says."""
     options: dict[str, Any] = json.loads(os.environ[OPTIONS])
-    return BodyTypes(StaticFiles(the_app, os.environ[SITE], PREFIX, **options), os.environ[RECORD])
+    directory = os.environ[SITE]
+    app = StaticFiles(the_app, directory, PREFIX, **options)
+    return BodyTypes(Growth(app, directory), os.environ[RECORD])
 
 
 def paste_app(global_config: dict[str, str], **local_config: str) -> WSGIApplication:

@@ -27,12 +27,16 @@ class Limit(Enum):
     CUT_LATE = "a file cut while it is sent: the client waits for the keep-alive timeout"
     CUT_WAITS = "a file cut while it is sent: the client waits until it gives up"
     CUT_ADDS_TEXT = "a file cut while it is sent: a text is added, then it closes"
+    OVERRUNS = "a file that grows just before it is sent: sent past its Content-Length"
+    SHORT_HEADERS = "more than 4 KB of request headers: closed without an answer (``buffer-size``)"
+    HIDES_ZERO = "drops ``Content-Length: 0`` from an answer to HEAD"
+    TAKES_STATIC = "serves ``/static/`` from a folder of its own: choose another prefix"
 
 
 # The answers of the battery, see test_answers.py.
 KINDS = (
     *("whole", "small", "head", "range", "tail", "multipart"),
-    *("not modified", "unsatisfiable", "redirect", "miss"),
+    *("304", "416", "redirect", "miss"),
 )
 ALWAYS = frozenset(KINDS)
 
@@ -43,10 +47,11 @@ class Server:
 
     Attributes:
         name: as in the README's table.
-        package: the distribution, pinned in the extra ``servers``; "" for the standard library.
+        package: the distribution, pinned in the extra ``servers``; "" for one that is none.
         command: words, in which ``$port``, ``$folder`` (a new one, the current directory),
             ``$python``, ``$scripts`` (of the environment), ``$environment`` and ``$home`` (of the
             checkout) are filled in.
+        version: of one that is not pinned.
         needs: programs without which it cannot be started.
         files: by name, what is written into the folder first, filled in likewise (and with the
             variables of ``app.py``).
@@ -61,6 +66,7 @@ class Server:
     name: str
     package: str
     command: tuple[str, ...]
+    version: str = ""
     needs: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -111,14 +117,14 @@ listen = 127.0.0.1:$port
 WRAPPED = {"file_wrapper": True}
 
 SERVERS = (
-    Server("wsgiref", "", _call("wsgiref"), closes=ALWAYS),
+    Server("wsgiref", "", _call("wsgiref"), version="3.11", closes=ALWAYS),
     Server(
         "Django runserver",
         "Django",
         _module("django", "runserver", "--noreload", LISTEN),
         environment={"DJANGO_SETTINGS_MODULE": "tests.servers.matrix.django_settings"},
-        closes=frozenset({"not modified"}),
-        limits=frozenset({Limit.CUT_WAITS}),
+        closes=frozenset({"304"}),
+        limits=frozenset({Limit.CUT_WAITS, Limit.HIDES_ZERO}),
     ),
     Server("cheroot", "cheroot", _module("cheroot", "--bind", LISTEN, APP)),
     Server("CherryPy", "CherryPy", _call("cherrypy")),
@@ -127,7 +133,7 @@ SERVERS = (
         "waitress",
         _module("waitress", "--listen", LISTEN, APP),
         body=WAITRESS_BODY,
-        closes=frozenset({"not modified"}),
+        closes=frozenset({"304"}),
     ),
     Server(
         "Pyramid pserve",
@@ -135,7 +141,7 @@ SERVERS = (
         _module("pyramid.scripts.pserve", "$folder/app.ini"),
         files={"app.ini": PSERVE_INI},
         body=WAITRESS_BODY,
-        closes=frozenset({"not modified"}),
+        closes=frozenset({"304"}),
     ),
     Server("gunicorn sync", "gunicorn", _gunicorn("sync"), closes=ALWAYS),
     Server("gunicorn gthread", "gunicorn", _gunicorn("gthread")),
@@ -162,12 +168,18 @@ SERVERS = (
         _gunicorn("gevent"),
         options=WRAPPED,
     ),
-    Server("uWSGI http-socket", "uWSGI", _uwsgi("--http-socket"), closes=ALWAYS),
+    Server(
+        "uWSGI http-socket",
+        "uWSGI",
+        _uwsgi("--http-socket"),
+        closes=ALWAYS,
+        limits=frozenset({Limit.SHORT_HEADERS}),
+    ),
     Server(
         "uWSGI http11-socket",
         "uWSGI",
         _uwsgi("--http11-socket"),
-        limits=frozenset({Limit.CUT_LATE}),
+        limits=frozenset({Limit.CUT_LATE, Limit.SHORT_HEADERS}),
     ),
     Server(
         "uWSGI http-socket, file_wrapper=True",
@@ -176,6 +188,7 @@ SERVERS = (
         options=WRAPPED,
         body=UWSGI_BODY,
         closes=ALWAYS,
+        limits=frozenset({Limit.OVERRUNS, Limit.SHORT_HEADERS}),
     ),
     Server(
         "uWSGI http11-socket, file_wrapper=True",
@@ -183,6 +196,7 @@ SERVERS = (
         _uwsgi("--http11-socket"),
         options=WRAPPED,
         body=UWSGI_BODY,
+        limits=frozenset({Limit.OVERRUNS, Limit.SHORT_HEADERS}),
     ),
     Server("Werkzeug run_simple", "Werkzeug", _call("werkzeug"), closes=ALWAYS),
     Server(
@@ -202,7 +216,7 @@ SERVERS = (
         limits=frozenset({Limit.READS_ON, Limit.CUT_ADDS_TEXT}),
     ),
     Server("Bottle run", "bottle", _call("bottle"), closes=ALWAYS),
-    Server("web.py", "web.py", _call("web_py")),
+    Server("web.py", "web.py", _call("web_py"), limits=frozenset({Limit.TAKES_STATIC})),
     Server("gevent pywsgi", "gevent", _call("gevent")),
     Server("eventlet", "eventlet", _call("eventlet")),
     Server("bjoern", "bjoern", _call("bjoern")),

@@ -16,6 +16,8 @@ SPARSE = {
     "left.bin": 96 * MIB,  # whose client goes away
     "grown.bin": 64 * MIB,
     "cut.bin": 256 * MIB,
+    "log.bin": MIB,
+    "empty.bin": 0,
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import OLD
 from tests.servers.matrix.app import THE_APP
-from tests.servers.matrix.rows import KINDS, OURS
+from tests.servers.matrix.rows import KINDS, OURS, Limit
 from tests.servers.matrix.running import Running
 from tests.servers.matrix.site import LARGE, MIB, SMALL, SPARSE
 from tests.servers.matrix.wire import Wire
@@ -100,8 +100,8 @@ CHECKS: dict[str, Callable[[Wire], None]] = {
     "range": one_range,
     "tail": tail,
     "multipart": multipart,
-    "not modified": not_modified,
-    "unsatisfiable": unsatisfiable,
+    "304": not_modified,
+    "416": unsatisfiable,
     "redirect": redirect,
     "miss": miss,
 }
@@ -121,6 +121,34 @@ def test_the_end_of_a_huge_file_costs_neither_time_nor_memory(server: Running) -
         tail(wire)
     assert time.monotonic() - started < 5
     assert server.peak_memory() - memory < 32 * MIB
+
+
+def test_head_of_an_empty_file(server: Running) -> None:
+    with server.connect() as wire:
+        reply = wire.ask("/files/empty.bin", "HEAD")
+        assert reply.status == 200
+        assert ("content-length" not in reply.headers) == (Limit.HIDES_ZERO in server.row.limits)
+        assert wire.stays_open() == ("head" not in server.row.closes)
+
+
+def test_a_range_header_of_4_kb(server: Running) -> None:
+    starts = range(10**9, 10**9 + 200_000, 1000)
+    value = ",".join(f"{start}-{start + 5}" for start in starts)
+    with server.connect() as wire:
+        wire.send("/files/huge.bin", Range=f"bytes={value}")
+        if Limit.SHORT_HEADERS in server.row.limits:
+            assert wire.read_some() == b""
+        else:
+            reply = wire.head()
+            assert reply.status == 206
+            assert wire.read(reply.length).count(b"Content-Range: bytes ") == 200
+
+
+def test_a_path_that_is_not_ours_gets_to_the_app(server: Running) -> None:
+    with server.connect() as wire:
+        wire.send("/static/nothing")
+        status = wire.head().status
+    assert status == (404 if Limit.TAKES_STATIC in server.row.limits else 200)
 
 
 def test_body(server: Running) -> None:

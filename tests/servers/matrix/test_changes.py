@@ -10,7 +10,7 @@ import pytest
 from tests.servers.matrix.rows import Limit
 from tests.servers.matrix.running import Running, eventually
 from tests.servers.matrix.site import MIB, SPARSE
-from tests.servers.matrix.wire import Wire
+from tests.servers.matrix.wire import NoResponseError, Wire
 
 pytestmark = pytest.mark.servers
 
@@ -79,6 +79,18 @@ def test_a_file_that_grows_under_way_is_sent_at_its_first_length(server: Running
         body = wire.read(size)
         assert (len(body), body.count(0)) == (size, size)
         assert wire.stays_open() == ("whole" not in server.row.closes)
+
+
+def test_a_file_that_grows_before_it_is_sent(server: Running) -> None:
+    size = SPARSE["log.bin"]
+    with server.connect() as wire:
+        assert wire.ask("/files/log.bin?grow").body == bytes(size)
+        overruns = False
+        try:
+            assert wire.stays_open() == ("whole" not in server.row.closes)
+        except NoResponseError:
+            overruns = True
+    assert overruns == (Limit.OVERRUNS in server.row.limits)
 
 
 def ask_until_under_way(server: Running, wire: Wire, name: str) -> None:

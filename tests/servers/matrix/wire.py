@@ -14,6 +14,10 @@ PATIENCE = 20.0  # seconds; a busy machine is no failure
 MOST = 1024**2  # bytes read at a time
 
 
+class NoResponseError(AssertionError):
+    """Bytes where a response should begin, or after the last one."""
+
+
 @dataclass
 class Reply:
     """A response; names of headers are in lower case.
@@ -86,10 +90,12 @@ class Wire:
     def stays_open(self) -> bool:
         """Ask for the app: True where it answers here, False where the connection is closed.
 
-        Any byte that belongs to no response fails the test.
+        Raises:
+            NoResponseError: there are bytes that belong to no response.
         """
         if self._closing:
-            assert self._ended() == b"", "bytes after the end of the response"
+            if rest := self._ended():
+                raise NoResponseError(f"after the response: {rest[:200]!r}")
             return False
         try:
             self.send("/app")
@@ -110,7 +116,8 @@ class Wire:
 
     def _head(self, status_line: bytes) -> Reply:
         found = re.fullmatch(rb"HTTP/1\.([01]) (\d{3}) [^\r\n]*\r\n", status_line)
-        assert found is not None, f"no status line: {status_line[:200]!r}"
+        if found is None:
+            raise NoResponseError(f"no status line: {status_line[:200]!r}")
         headers: dict[str, str] = {}
         while line := self._file.readline().rstrip(b"\r\n"):
             name, _, value = line.decode("latin-1").partition(":")
