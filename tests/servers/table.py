@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.servers.matrix.apache_rows import ALL_SERVERS, WRAPPER_BODY
 from tests.servers.matrix.rows import (
     ALWAYS,
     GUNICORN_BODY,
     OURS,
-    SERVERS,
     UWSGI_BODY,
     WAITRESS_BODY,
     Limit,
@@ -23,6 +23,7 @@ _BODIES = {
     WAITRESS_BODY: "its file_wrapper",
     GUNICORN_BODY: "its file_wrapper",
     UWSGI_BODY: "its file_wrapper",
+    WRAPPER_BODY: "its file_wrapper",
 }
 _LETTERS = {limit: "abcdefghij"[place] for place, limit in enumerate(Limit)}
 
@@ -30,7 +31,7 @@ _LETTERS = {limit: "abcdefghij"[place] for place, limit in enumerate(Limit)}
 def lines() -> list[str]:
     """Give the table, and the list that its letters mean."""
     pins = _pins()
-    cells = [_cells(row, pins) for row in SERVERS]
+    cells = [_cells(row, pins) for row in ALL_SERVERS]
     widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
     rule = " ".join("=" * width for width in widths)
     rows = [

@@ -47,9 +47,10 @@ def serving(
         yield connection
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("lines", "calls"), [(SENDFILE, True), ((), False)], ids=["on", "off"])
-def test_embedded_files_go_out_by_sendfile_where_apache_is_told_to(
-    tmp_path: Path, site: Path, build: str, lines: tuple[str, ...], calls: bool
+def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
+    tmp_path: Path, site: Path, build: str, mode: str, lines: tuple[str, ...], calls: bool
 ) -> None:
     if shutil.which("strace") is None:
         pytest.skip("not installed: strace")
@@ -58,7 +59,7 @@ def test_embedded_files_go_out_by_sendfile_where_apache_is_told_to(
     age(site / "large.bin")
     trace = tmp_path / "trace"
     strace = ("strace", "-f", "-e", "trace=sendfile", "-o", str(trace))
-    with serving(tmp_path, site, build, "embedded", lines=lines, prefix=strace) as connection:
+    with serving(tmp_path, site, build, mode, lines=lines, prefix=strace) as connection:
         assert connection.ask("/static/large.bin").body == content
         # A range is ours to send.
         assert connection.ask("/static/large.bin", Range="bytes=500000-").body == content[500000:]

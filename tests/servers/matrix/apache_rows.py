@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.servers.apache import as_somebody
-from tests.servers.matrix.rows import OURS, WRAPPED, Limit, Server
+from tests.servers.matrix.rows import OURS, SERVERS, WRAPPED, Limit, Server
 from tests.servers.mod_wsgi import SENDFILE
 
 WRAPPER_BODY = "mod_wsgi.FileWrapper"
-_LATE = frozenset({Limit.CUT_LATE})
+_HEAD = frozenset({Limit.HIDES_ZERO})
+_LATE = _HEAD | {Limit.CUT_LATE}
 _USER = tuple(as_somebody())
 _SCRIPT = {"app.wsgi": "from tests.servers.matrix.wsgi import application\n"}
 _APACHE = "/usr/sbin/apache2"
@@ -20,12 +21,13 @@ def _row(build: str, mode: str, *lines: str) -> Server:
         f"{name}, file_wrapper=True" if lines else name,
         "mod_wsgi" if build == "pip" else "",
         ("$python", "-m", "tests.servers.mod_wsgi", build, mode, "$port", *lines),
+        version="" if build == "pip" else "4.9.4",
         needs=(_APACHE,) if build == "pip" else (_APACHE, "/usr/lib/apache2/modules/mod_wsgi.so"),
         files=_SCRIPT,
         options=WRAPPED if lines else {},
         body=WRAPPER_BODY if lines else OURS,
         # Apache's own sendfile to the client notices that the file has ended.
-        limits=frozenset() if lines and mode == "embedded" else _LATE,
+        limits=_HEAD if lines and mode == "embedded" else _LATE,
         user=_USER,
     )
 
@@ -60,3 +62,5 @@ APACHE_SERVERS = (
     _row("debian", "embedded", *SENDFILE),
     _row("debian", "daemon", *SENDFILE),
 )
+
+ALL_SERVERS = (*SERVERS, *APACHE_SERVERS)

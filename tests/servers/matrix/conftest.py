@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.matrix.apache_rows import APACHE_SERVERS
-from tests.servers.matrix.rows import SERVERS, Server
+from tests.servers.matrix.apache_rows import ALL_SERVERS
+from tests.servers.matrix.rows import Server
 from tests.servers.matrix.running import Running, running
 from tests.servers.matrix.site import make_site
 
 
-@pytest.fixture(scope="session", params=(*SERVERS, *APACHE_SERVERS), ids=str)
+@pytest.fixture(scope="session", params=ALL_SERVERS, ids=str)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
