@@ -30,8 +30,7 @@ _LETTERS = {limit: "abcdefghij"[place] for place, limit in enumerate(Limit)}
 
 def lines() -> list[str]:
     """Give the table, and the list that its letters mean."""
-    pins = _pins()
-    cells = [_cells(row, pins) for row in ALL_SERVERS]
+    cells = [_cells(row, pins()) for row in ALL_SERVERS]
     widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
     rule = " ".join("=" * width for width in widths)
     rows = [
@@ -42,9 +41,9 @@ def lines() -> list[str]:
     return [rule, rows[0], rule, *rows[1:], rule, "", *meanings]
 
 
-def _cells(row: Server, pins: dict[str, str]) -> tuple[str, ...]:
+def _cells(row: Server, versions: dict[str, str]) -> tuple[str, ...]:
     limits = ", ".join(letter for limit, letter in _LETTERS.items() if limit in row.limits)
-    version = row.version or pins[row.package]
+    version = row.version or versions[row.package]
     return row.name, version, _BODIES[row.body], _connection(row.closes), limits
 
 
@@ -54,7 +53,8 @@ def _connection(closes: frozenset[str]) -> str:
     return "closed each time" if closes == ALWAYS else f"kept, closed after {' and '.join(closes)}"
 
 
-def _pins() -> dict[str, str]:
+def pins() -> dict[str, str]:
+    """Give the versions that the extra ``servers`` pins."""
     extra = _PYPROJECT.read_text().split("\nservers = [")[1].split("]")[0]
     return dict(re.findall(r'"([\w.-]+)==([^"]+)"', extra))
 

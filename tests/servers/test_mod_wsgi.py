@@ -12,8 +12,10 @@ import pytest
 
 from benchmarks.servers.processes import free_port
 from tests.conftest import age
+from tests.servers.matrix.apache_rows import ALL_SERVERS
 from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
 from tests.servers.starting import listening
+from tests.servers.table import pins
 from tests.serving import Connection
 
 pytestmark = pytest.mark.servers
@@ -74,3 +76,11 @@ def test_an_app_mounted_below_a_path(tmp_path: Path, site: Path, build: str, mod
         moved = connection.ask("/mounted/static/sub?q")
         assert (moved.status, moved.headers["Location"]) == (301, "/mounted/static/sub/?q")
         assert connection.ask("/mounted/static/sub/").body == b"<p>index</p>"
+
+
+def test_version_of_the_module(tmp_path: Path, site: Path, build: str) -> None:
+    name = "mod_wsgi embedded" if build == "pip" else "Debian's mod_wsgi embedded"
+    row = next(row for row in ALL_SERVERS if row.name == name)
+    with serving(tmp_path, site, build, "embedded") as connection:
+        software = connection.ask("/static/hello.txt").headers["Server"]
+    assert f" mod_wsgi/{row.version or pins()['mod_wsgi']} " in software

@@ -7,8 +7,6 @@ from tests.servers.matrix.rows import OURS, SERVERS, WRAPPED, Limit, Server
 from tests.servers.mod_wsgi import SENDFILE
 
 WRAPPER_BODY = "mod_wsgi.FileWrapper"
-_HEAD = frozenset({Limit.HIDES_ZERO})
-_LATE = _HEAD | {Limit.CUT_LATE}
 _USER = tuple(as_somebody())
 _SCRIPT = {"app.wsgi": "from tests.servers.matrix.wsgi import application\n"}
 _APACHE = "/usr/sbin/apache2"
@@ -26,8 +24,7 @@ def _row(build: str, mode: str, *lines: str) -> Server:
         files=_SCRIPT,
         options=WRAPPED if lines else {},
         body=WRAPPER_BODY if lines else OURS,
-        # Apache's own sendfile to the client notices that the file has ended.
-        limits=_HEAD if lines and mode == "embedded" else _LATE,
+        limits=_limits(bool(lines), mode),
         user=_USER,
     )
 
@@ -45,9 +42,18 @@ def _express(*words: str) -> Server:
         files=_SCRIPT,
         options=WRAPPED if words else {},
         body=WRAPPER_BODY if words else OURS,
-        limits=_LATE,
+        limits=_limits(bool(words), "daemon"),
         user=_USER,
     )
+
+
+def _limits(sendfile: bool, mode: str) -> frozenset[Limit]:
+    limits = {Limit.HIDES_ZERO}
+    if sendfile:
+        limits.add(Limit.UNWATCHED)
+    if not sendfile or mode == "daemon":  # Apache's own sendfile notices that the file has ended
+        limits.add(Limit.CUT_LATE)
+    return frozenset(limits)
 
 
 APACHE_SERVERS = (

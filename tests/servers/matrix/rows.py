@@ -27,6 +27,7 @@ class Limit(Enum):
     CUT_LATE = "a file cut while it is sent: the client waits for the keep-alive timeout"
     CUT_WAITS = "a file cut while it is sent: the client waits until it gives up"
     CUT_ADDS_TEXT = "a file cut while it is sent: a text is added, then it closes"
+    UNWATCHED = "a file rewritten in place while it is sent is not noticed (sendfile)"
     OVERRUNS = "a file that grows just before it is sent: sent past its Content-Length"
     SHORT_HEADERS = "more than 4 KB of request headers: closed without an answer (``buffer-size``)"
     HIDES_ZERO = "drops ``Content-Length: 0`` from an answer to HEAD"
@@ -153,6 +154,7 @@ SERVERS = (
         options=WRAPPED,
         body=GUNICORN_BODY,
         closes=ALWAYS,
+        limits=frozenset({Limit.UNWATCHED}),
     ),
     Server(
         "gunicorn gthread, file_wrapper=True",
@@ -160,7 +162,7 @@ SERVERS = (
         _gunicorn("gthread"),
         options=WRAPPED,
         body=GUNICORN_BODY,
-        limits=frozenset({Limit.CUT_LATE}),
+        limits=frozenset({Limit.CUT_LATE, Limit.UNWATCHED}),
     ),
     Server(
         "gunicorn gevent, file_wrapper=True",
@@ -188,7 +190,7 @@ SERVERS = (
         options=WRAPPED,
         body=UWSGI_BODY,
         closes=ALWAYS,
-        limits=frozenset({Limit.OVERRUNS, Limit.SHORT_HEADERS}),
+        limits=frozenset({Limit.UNWATCHED, Limit.OVERRUNS, Limit.SHORT_HEADERS}),
     ),
     Server(
         "uWSGI http11-socket, file_wrapper=True",
@@ -196,7 +198,7 @@ SERVERS = (
         _uwsgi("--http11-socket"),
         options=WRAPPED,
         body=UWSGI_BODY,
-        limits=frozenset({Limit.OVERRUNS, Limit.SHORT_HEADERS}),
+        limits=frozenset({Limit.UNWATCHED, Limit.OVERRUNS, Limit.SHORT_HEADERS}),
     ),
     Server("Werkzeug run_simple", "Werkzeug", _call("werkzeug"), closes=ALWAYS),
     Server(

@@ -16,6 +16,7 @@ SPARSE = {
     "left.bin": 96 * MIB,  # whose client goes away
     "grown.bin": 64 * MIB,
     "cut.bin": 256 * MIB,
+    "rewritten.bin": 128 * MIB,
     "log.bin": MIB,
     "empty.bin": 0,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.servers.matrix.wire import NoResponseError, Wire
 pytestmark = pytest.mark.servers
 
 CUT = {Limit.CUT_LATE, Limit.CUT_WAITS, Limit.CUT_ADDS_TEXT}
-AT_ONCE, NEVER = 1.5, 6.0  # seconds; keep-alive timeouts are 2 s and 4 s
+AT_ONCE, PAUSE, NEVER = 1.5, 3.0, 6.0  # seconds; keep-alive timeouts are 2 s and 4 s
 
 
 def test_a_client_that_goes_away_leaves_no_file_open(server: Running) -> None:
@@ -67,6 +68,23 @@ def test_a_file_cut_under_way_is_seen_to_be_broken(server: Running) -> None:
     assert eventually(lambda: server.open_files("cut.bin") == 0)
     with server.connect() as wire:
         assert wire.ask("/files/cut.bin").body == bytes(1000)
+
+
+def test_a_file_rewritten_under_way_is_never_sent_as_a_mixture(server: Running) -> None:
+    size = SPARSE["rewritten.bin"]
+    with server.connect() as wire:
+        ask_until_under_way(server, wire, "rewritten.bin")
+        with (server.site / "rewritten.bin").open("r+b") as file:
+            file.seek(size - MIB)
+            file.write(b"n" * MIB)
+        body = b""
+        wire.set_timeout(PAUSE)
+        with suppress(TimeoutError):
+            assert wire.head().length == size
+            body = wire.read(size)
+    complete = len(body) == size
+    assert complete == (Limit.UNWATCHED in server.row.limits)
+    assert eventually(lambda: server.open_files("rewritten.bin") == 0)
 
 
 def test_a_file_that_grows_under_way_is_sent_at_its_first_length(server: Running) -> None:
