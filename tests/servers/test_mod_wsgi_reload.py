@@ -119,16 +119,23 @@ def test_a_changed_view_is_served_by_mod_wsgi_express(
         assert_live(project, port)
 
 
-def test_a_changed_view_is_served_after_a_touch_in_daemon_mode(
-    tmp_path: Path, project: Path, build: str
-) -> None:
+@contextmanager
+def configured(tmp_path: Path, project: Path, lines: str, build: str) -> Iterator[int]:
+    """Run Apache with lines of the README's."""
     port = free_port(())
     folder = tmp_path / "server"
     folder.mkdir()
-    lines = BLOCKS[1].replace("/srv/project", str(project))
     lines = lines.replace("python-path=", f"python-path={search_path()}:")
+    lines = lines.replace("/srv/project", str(project))
     lines = f"{load_lines(build)}\nWSGISocketPrefix {folder}/socket\n{lines}"
     with listening(apache_command(folder, port, (), lines), folder, port):
+        yield port
+
+
+def test_a_changed_view_is_served_after_a_touch_in_daemon_mode(
+    tmp_path: Path, project: Path, build: str
+) -> None:
+    with configured(tmp_path, project, BLOCKS[1], build) as port:
         assert ask(port, "/") == (200, b"first")
         with visited(port) as visitor:
             change_view(project)
@@ -136,6 +143,24 @@ def test_a_changed_view_is_served_after_a_touch_in_daemon_mode(
             assert_reloads(port, project / "mysite" / "wsgi.py")
         assert_undisturbed(visitor)
         assert_live(project, port)
+
+
+def test_embedded_only_the_script_is_loaded_anew(tmp_path: Path, project: Path, build: str) -> None:
+    lines = re.sub(r"WSGIDaemonProcess.*\nWSGIProcessGroup.*\n", "", BLOCKS[1])
+    lines += f"WSGIPythonPath {search_path()}:{project}\n"
+    wsgi = project / "mysite" / "wsgi.py"
+    wsgi.write_text(
+        wsgi.read_text()
+        .replace('"static", ', f'"{project}/static", ')
+        .replace('"media", ', f'"{project}/media", ')
+    )  # there is no home=
+    with configured(tmp_path, project, lines, build) as port:
+        assert ask(port, "/") == (200, b"first")
+        change_view(project)
+        (project / "static" / "added.txt").write_text("added")
+        wsgi.write_text(wsgi.read_text().replace('prefix="/static/"', 'prefix="/anew/"'))
+        assert ask(port, "/anew/added.txt") == (200, b"added")
+        assert ask(port, "/") == (200, b"first")
 
 
 def assert_reloads(port: int, changed: Path) -> None:
