@@ -17,8 +17,7 @@ from urllib.parse import quote
 
 from benchmarks.servers.processes import free_port
 from tests.servers.apache import apache_command, apache_lacks
-from tests.servers.starting import find_program, listening
-from tests.servers.test_cheroot import running
+from tests.servers.starting import find_program, listening, running
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

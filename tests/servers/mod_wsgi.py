@@ -68,12 +68,19 @@ def app_lines(folder: Path, script: Path, mode: str, mount: str = "/") -> str:
 
 
 def mod_wsgi_command(
-    folder: Path, port: int, build: str, mode: str, lines: tuple[str, ...] = (), mount: str = "/"
+    folder: Path,
+    port: int,
+    build: str,
+    mode: str,
+    lines: tuple[str, ...] = (),
+    *,
+    mount: str = "/",
+    modules: tuple[str, ...] = (),
 ) -> list[str]:
     """Give the command that runs Apache with the folder's ``app.wsgi``."""
     script = folder / "app.wsgi"
     lines = (load_lines(build), app_lines(folder, script, mode, mount), *lines)
-    return apache_command(folder, port, (), "\n".join(lines))
+    return apache_command(folder, port, modules, "\n".join(lines))
 
 
 if __name__ == "__main__":

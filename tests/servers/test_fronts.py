@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import age
-from tests.servers.fronts import FRONTS, NGINX, Front, behind
+from tests.servers.fronts import NGINX, Front, behind
 from tests.serving import Connection
 
 pytestmark = pytest.mark.servers
@@ -31,14 +31,6 @@ HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Access-Control-Allow-Origin", "*"),
 ]
-
-
-@pytest.fixture(params=FRONTS, ids=str)
-def front(request: pytest.FixtureRequest) -> Front:
-    chosen: Front = request.param
-    if lacking := chosen.lacks():
-        pytest.skip(f"not installed: {lacking}")
-    return chosen
 
 
 class HandsOver:

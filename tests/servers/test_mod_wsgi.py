@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.servers.processes import free_port
 from tests.conftest import age
+from tests.servers.apache import apache_lacks
 from tests.servers.matrix.apache_rows import ALL_SERVERS
 from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
 from tests.servers.starting import listening
@@ -28,6 +29,14 @@ from wsgistatic import StaticFiles
 application = StaticFiles(None, "SITE", prefix="/static/", file_wrapper=True)
 """
 
+HANDS_OVER = """
+def application(environ, start_response):
+    name = environ["PATH_INFO"].removeprefix("/")
+    headers = [("X-Sendfile", "SITE/" + name), ("Content-Length", "0"), ("ETag", '"ours"')]
+    start_response("200 OK", headers)
+    return [b""]
+"""
+
 
 @contextmanager
 def serving(
@@ -38,13 +47,15 @@ def serving(
     *,
     lines: tuple[str, ...] = (),
     mount: str = "/",
+    modules: tuple[str, ...] = (),
+    app: str = APP,
     prefix: tuple[str, ...] = (),
 ) -> Iterator[Connection]:
     folder = tmp_path / "server"
     folder.mkdir()
-    (folder / "app.wsgi").write_text(APP.replace("SITE", str(site)))
+    (folder / "app.wsgi").write_text(app.replace("SITE", str(site)))
     port = free_port(())
-    command = mod_wsgi_command(folder, port, build, mode, lines, mount)
+    command = mod_wsgi_command(folder, port, build, mode, lines, mount=mount, modules=modules)
     with listening([*prefix, *command], folder, port), Connection(port) as connection:
         yield connection
 
@@ -76,6 +87,28 @@ def test_an_app_mounted_below_a_path(tmp_path: Path, site: Path, build: str, mod
         moved = connection.ask("/mounted/static/sub?q")
         assert (moved.status, moved.headers["Location"]) == (301, "/mounted/static/sub/?q")
         assert connection.ask("/mounted/static/sub/").body == b"<p>index</p>"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_apache_takes_a_file_over_from_its_own_app(
+    tmp_path: Path, site: Path, build: str, mode: str
+) -> None:
+    if lacking := apache_lacks("xsendfile"):
+        pytest.skip(f"not installed: {lacking}")
+    (site / "50% é.bin").write_bytes(b"0123456789")
+    with serving(
+        tmp_path,
+        site,
+        build,
+        mode,
+        app=HANDS_OVER,
+        modules=("xsendfile",),
+        lines=("XSendFile On", f"XSendFilePath {site}"),
+    ) as connection:
+        whole = connection.ask("/50%25%20%C3%A9.bin")
+        assert (whole.status, whole.body, whole.headers["ETag"]) == (200, b"0123456789", '"ours"')
+        part = connection.ask("/50%25%20%C3%A9.bin", Range="bytes=2-4")
+        assert (part.status, part.body) == (206, b"234")
 
 
 def test_version_of_the_module(tmp_path: Path, site: Path, build: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -109,8 +108,7 @@ def test_a_changed_view_is_served_by_mod_wsgi_express(
     assert program == "mod_wsgi-express"
     command = [*as_somebody(), express(), *words, "--port", str(port),
                "--server-root", str(tmp_path / "server"), "--python-path", str(HOME)]  # fmt: skip
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    with listening(command, project, port, environment):
+    with listening(command, project, port):
         assert ask(port, "/") == (200, b"first")
         with visited(port) as visitor:
             change_view(project)
