@@ -72,16 +72,22 @@ class Running:
 
     def open_files(self, name: str) -> int:
         """Count the descriptors that any other process has on a file of the site."""
+        return len(self.positions(name))
+
+    def positions(self, name: str) -> list[int]:
+        """Give where in a file of the site all descriptors of other processes stand."""
         wanted = str(self.site / name)
-        count = 0
+        positions = []
         for folder in Path("/proc").glob("[0-9]*/fd"):
             if folder.parent.name == str(os.getpid()):
                 continue
             with suppress(OSError):
                 for link in folder.iterdir():
                     with suppress(OSError):  # closed since it was listed
-                        count += os.readlink(link) == wanted
-        return count
+                        if os.readlink(link) == wanted:
+                            about = (folder.parent / "fdinfo" / link.name).read_text()
+                            positions.append(int(about.split()[1]))
+        return positions
 
     def body_type(self, query: str) -> str:
         """Give the type of the body that answered the request with this query."""
