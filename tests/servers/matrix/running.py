@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from benchmarks.servers.processes import free_port, kill_sessions, session
 from tests.servers.matrix import look
@@ -62,17 +63,25 @@ class Running:
     def bytes_read(self) -> int:
         """Give how much its processes have read by system calls, sendfile included."""
         if self.row.user:
-            return self._look("bytes_read", *map(str, self.pids()))
+            total: int = self._look("bytes_read", *map(str, self.pids()))
+            return total
         return look.bytes_read(self.pids())
 
     def open_files(self, name: str) -> int:
-        """Count the descriptors that processes have on a file of the site; this one has none."""
-        path = str(self.site / name)
-        return self._look("open_files", path) if self.row.user else look.open_files(path)
+        """Count the descriptors that processes have on a file of the site."""
+        return len(self.positions(name))
 
-    def _look(self, *words: str) -> int:
+    def positions(self, name: str) -> list[int]:
+        """Give where in a file of the site the descriptors of all processes stand."""
+        path = str(self.site / name)
+        if self.row.user:
+            found: list[int] = self._look("positions", path)
+            return found
+        return look.positions(path)
+
+    def _look(self, *words: str) -> Any:
         command = [*self.row.user, sys.executable, "-S", look.__file__, *words]
-        return int(subprocess.check_output(command))
+        return json.loads(subprocess.check_output(command))
 
     def body_type(self, query: str) -> str:
         """Give the type of the body that answered the request with this query."""
