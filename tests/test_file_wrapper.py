@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -48,7 +49,7 @@ def file(site: Path) -> Iterator[FileIO]:
 
 
 def wrap(environ: dict[str, Any], option: bool | None, file: FileIO, start: int) -> Any:
-    return wrap_file(environ, option, file, (start, 1000), 1000, 512)
+    return wrap_file(environ, option, file, (start, 1000), os.stat(file.name), 512)
 
 
 @pytest.mark.parametrize("start", [0, 900])
@@ -84,10 +85,11 @@ def test_the_standard_librarys_own_is_not_used(file: FileIO) -> None:
 def test_the_real_one_of_waitress(file: FileIO) -> None:
     buffers = pytest.importorskip("waitress.buffers")
     environ = {"wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer}
-    wrapped: Any = wrap_file(environ, None, file, (5, 15), 1000, 4)
+    opened = os.fstat(file.fileno())
+    wrapped: Any = wrap_file(environ, None, file, (5, 15), opened, 4)
     assert wrapped.prepare(10) == 10
     assert wrapped.get(100, skip=True) == b"5678901234"
-    again: Any = wrap_file(environ, None, file, (5, 15), 1000, 4)
+    again: Any = wrap_file(environ, None, file, (5, 15), opened, 4)
     assert b"".join(again) == b"5678901234"  # a middleware that reads the body
     again.close()
     assert file.closed

@@ -264,14 +264,10 @@ class Responder:
         watch = Watch(file, status, doubtful=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, watch, path)
-        wrapped = wrap_file(
-            environ,
-            self._options.file_wrapper,
-            file,
-            plan.ranges[0],
-            representation.size,
-            block_size,
-        )
+        wrapped = None
+        if representation.settled:  # else only our own iterator can tell the next version
+            option = self._options.file_wrapper
+            wrapped = wrap_file(environ, option, file, plan.ranges[0], status, block_size)
         return wrapped or BlockIterator(file, *plan.ranges[0], block_size, watch, path)
 
 

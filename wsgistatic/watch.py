@@ -23,6 +23,22 @@ class FileChangedError(OSError):
     """The file is no longer the version whose headers were sent."""
 
 
+def raise_if_changed(file: FileIO, opened: os.stat_result) -> None:
+    """Raise where an open file was truncated, or rewritten without growing.
+
+    Arguments:
+        file: the open file.
+        opened: its status when the headers were made.
+
+    Raises:
+        FileChangedError: it is no longer that version.
+    """
+    now = os.fstat(file.fileno())
+    same = (now.st_mtime_ns, now.st_size) == (opened.st_mtime_ns, opened.st_size)
+    if not same and now.st_size <= opened.st_size:
+        raise _changed()
+
+
 class Watch:
     """Watches one open file through one response; moves its position.
 
