@@ -170,7 +170,8 @@ def test_the_next_request_is_right(
     result = call(app, "/hello.txt", method, **extra)
     cold = call(StaticFiles(None, site, cache_size=0), "/hello.txt", method, **extra)
     assert result.status in (status, 206)
-    assert (result.status, result.headers.get("ETag")) == (cold.status, cold.headers.get("ETag"))
+    tag, cold_tag = (answer.headers.get("ETag", "").removeprefix("W/") for answer in (result, cold))
+    assert (result.status, tag) == (cold.status, cold_tag)  # weak until the clock has ticked
     if body is not None and method == "GET" and "-1," not in extra.get("HTTP_RANGE", ""):
         assert result.body == body
 
