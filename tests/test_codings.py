@@ -43,8 +43,14 @@ def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: 
     again = call(app, path, **extra)  # from the catalog
     assert again.status == once.status
     if "boundary" not in again.headers.get("Content-Type", ""):
-        assert (again.headers, again.body) == (once.headers, once.body)
+        assert again.body == once.body
+        assert without_weakness(again.headers) == without_weakness(once.headers)
     return again
+
+
+def without_weakness(headers: dict[str, str]) -> dict[str, str]:
+    """The tag of a fresh file is weak until the clock has ticked."""
+    return {**headers, "ETag": headers.get("ETag", "").removeprefix("W/")}
 
 
 @pytest.mark.parametrize(

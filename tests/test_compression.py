@@ -66,6 +66,8 @@ def test_text_is_compressed(texts: Path) -> None:
     assert result.headers["Vary"] == "Accept-Encoding"
     assert result.headers["ETag"] == f'W/"{OLD * 10**9:x}-{len(TEXT):x}-gzip"'
     assert "Accept-Ranges" not in result.headers
+    app = app_of(texts)
+    assert ask(app, "gzip, x").body == ask(app, "gzip, y").body == result.body
     own = ask(app_of(texts), "")
     assert own.body == TEXT
     assert own.headers["Vary"] == "Accept-Encoding"
