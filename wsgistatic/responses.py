@@ -45,7 +45,9 @@ def conditional_answer(environ: WSGIEnvironment, representation: Representation)
 
 def whole_answer(environ: WSGIEnvironment, representation: Representation) -> Answer:
     """Give the answer to HEAD: that to GET without a Range, without a body (9.3.2)."""
-    headers = [*representation.full_headers, *_digest(environ, representation)]
+    headers = list(representation.full_headers)
+    if representation.digest is not None:
+        headers += _digest(environ, representation.digest)
     return Answer("200 OK", headers, [b""])
 
 
@@ -57,8 +59,8 @@ def ranged_answer(
 ) -> Answer:
     """Give the answer to GET: 200, 206 or 416, as planned."""
     headers = _headers(plan, representation)
-    if plan.status != 416:
-        headers += _digest(environ, representation)
+    if representation.digest is not None and plan.status != 416:
+        headers += _digest(environ, representation.digest)
     return Answer(_STATUS[plan.status], headers, body)
 
 
@@ -80,8 +82,7 @@ def _headers(plan: RangePlan, representation: Representation) -> Headers:
     ]
 
 
-def _digest(environ: WSGIEnvironment, representation: Representation) -> Headers:
+def _digest(environ: WSGIEnvironment, sha256: bytes) -> Headers:
     # RFC 9530 3: of the whole selected representation, in a 206 as well.
-    if representation.digest is None or not wants_sha256(header(environ, "HTTP_WANT_REPR_DIGEST")):
-        return []
-    return [("Repr-Digest", repr_digest(representation.digest))]
+    wanted = wants_sha256(header(environ, "HTTP_WANT_REPR_DIGEST"))
+    return [("Repr-Digest", repr_digest(sha256))] if wanted else []
