@@ -33,6 +33,12 @@ FACES = (
 )
 # fmt: on
 ORDER = (*PROTOCOL, *FILES, *WSGI, *FACES)
+# A face with rooms of its own, which nothing else may enter.
+DJANGO = (
+    *("storage", "conf", "checks", "manifest", "finders", "media", "wsgi", "__init__", "apps"),
+    *("management/__init__", "management/commands/__init__"),
+    *("management/commands/runcherrypy", "management/commands/runcheroot"),
+)
 # No I/O and no clock below the files floor; os only for fsencode and fsdecode.
 PROTOCOL_MAY_IMPORT = {
     "__future__", "calendar", "collections", "itertools", "datetime", "email", "html",
@@ -68,6 +74,21 @@ def test_imports_go_downwards() -> None:
             if "wsgistatic." in name
         }
         assert ours <= set(ORDER[:place]), module
+
+
+def test_django_is_a_face() -> None:
+    folder = PACKAGE / "django"
+    modules = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")}
+    assert modules == set(DJANGO)
+    for place, module in enumerate(DJANGO):
+        for name in imports_of(f"django/{module}"):
+            package, _, ours = name.partition(".")
+            if name == "wsgistatic.django":  # "from wsgistatic.django import conf"
+                assert place > DJANGO.index("conf"), module
+            elif ours.startswith("django."):
+                assert ours.partition(".")[2].replace(".", "/") in DJANGO[:place], module
+            elif package == "wsgistatic":
+                assert ours.replace(".", "/") in ORDER, module
 
 
 def test_protocol_code_does_no_io() -> None:

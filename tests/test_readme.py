@@ -33,6 +33,11 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
         ("/media/upload.txt", "", 200, "upload"),
         ("/", "", 200, "the app"),
     ],
+    "django_nested": [
+        ("/static/hello.txt", "bytes=1-2", 206, "el"),
+        ("/media/upload.txt", "", 200, "upload"),
+        ("/", "", 200, "the app"),
+    ],
     "flask": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "pyramid": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "bottle": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
@@ -66,7 +71,12 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
 }
 
 # What an example needs that has another name.
-NEEDED = {"webpy": "web", "pastedeploy": "paste.deploy", "view": "bottle"}
+NEEDED = {
+    "django_nested": "django",
+    "webpy": "web",
+    "pastedeploy": "paste.deploy",
+    "view": "bottle",
+}
 OPTIONAL = {"django", "flask", "pyramid", "bottle", "cherrypy", "falcon", *NEEDED}
 
 LOAD_INI = """
@@ -99,8 +109,9 @@ def project(tmp_path: Path) -> Path:
         ("theme/hello.txt", "theme"),
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
-        ("mysite/settings.py", "SECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
-         "ALLOWED_HOSTS = ['*']\n"),
+        ("mysite/settings.py", "from pathlib import Path\nBASE_DIR = Path.cwd()\n"
+         "INSTALLED_APPS = []\nSECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
+         "ALLOWED_HOSTS = ['*']\n" + EXAMPLES["settings"]),
         ("mysite/app.py", "from webob import Response\n"
          "def main(global_conf, **settings):\n    return Response('the app')\n"),
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
@@ -112,7 +123,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_every_example_is_asked_something() -> None:
-    assert EXAMPLES.keys() == ASKED.keys()
+    assert EXAMPLES.keys() == ASKED.keys() | {"settings"}
 
 
 @pytest.mark.parametrize("name", ASKED)

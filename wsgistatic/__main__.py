@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from io import TextIOWrapper
-from threading import Lock, Thread
-from typing import Any, NoReturn, cast
+from threading import Lock
+from typing import Any, cast
 
 from wsgistatic.access import AccessLog
 from wsgistatic.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.commands.compress import main as compress
 from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE, StaticFiles
 from wsgistatic.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.servers import SERVERS, BoundServer, default_server
+from wsgistatic.servers import SERVERS, BoundServer, default_server, run, shown_host, why_not_bound
 from wsgistatic.sidecars import SUFFIXES
 
 _CLEAN, _FAILED = 0, 1
-_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
 _line_lock = Lock()
-_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 # By their first argument; a folder of such a name is served as ./NAME.
@@ -60,23 +55,9 @@ def _serve_folder(arguments: Sequence[str]) -> int:
     except ImportError:
         return _fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:  # UnicodeError: a host that no name can be
-        return _fail(_why_not_bound(error, host, port))
+        return _fail(why_not_bound(error, host, port))
     _announce(server, host, directory, prefix)
-    return _serve(server)
-
-
-def _serve(server: BoundServer) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
-    with suppress(KeyboardInterrupt):
-        server.serve()
-    # cheroot waits for its threads, and so for the slowest client.
-    stopping = Thread(target=server.stop, daemon=True)
-    stopping.start()
-    stopping.join(_PATIENCE)
-    with suppress(BrokenPipeError):
-        _write_line("Stopped.")
-    if stopping.is_alive():
-        os._exit(_CLEAN)
+    run(server, _write_line)
     return _CLEAN
 
 
@@ -86,14 +67,9 @@ def _write_line(line: str) -> None:
         sys.stdout.flush()
 
 
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
-    shown = "localhost" if host in _EVERY_ADDRESS else f"[{host}]" if ":" in host else host
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    url = f"http://{shown}:{server.port}{path}"
+    url = f"http://{shown_host(host)}:{server.port}{path}"
     print(f"Serving {os.path.abspath(directory)} at {url} with {server.name}. Ctrl-C stops.")
     if server.name == "wsgiref":
         print(
@@ -101,12 +77,6 @@ def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> No
             "pip install cheroot"
         )
     sys.stdout.flush()
-
-
-def _why_not_bound(error: OSError | ValueError, host: str, port: int) -> str:
-    if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
-        return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
-    return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
 
 
 def _fail(message: str) -> int:
