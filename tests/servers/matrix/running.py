@@ -78,21 +78,28 @@ class Running:
         """Give where in a file of the site all descriptors of other processes stand."""
         wanted = str(self.site / name)
         positions = []
-        for folder in Path("/proc").glob("[0-9]*/fd"):
-            if folder.parent.name == str(os.getpid()):
-                continue
-            with suppress(OSError):
-                for link in folder.iterdir():
-                    with suppress(OSError):  # closed since it was listed
-                        if os.readlink(link) == wanted:
-                            about = (folder.parent / "fdinfo" / link.name).read_text()
-                            positions.append(int(about.split()[1]))
+        for link in _descriptors_of_others():
+            with suppress(OSError):  # closed since it was listed
+                if os.readlink(link) == wanted:
+                    about = (link.parents[1] / "fdinfo" / link.name).read_text()
+                    positions.append(int(about.split()[1]))
         return positions
 
     def body_type(self, query: str) -> str:
         """Give the type of the body that answered the request with this query."""
-        types = dict(line.split(" ", 1) for line in self.record.read_text().splitlines())
-        return types[query]
+        # A server may answer a HEAD as soon as start_response is called.
+        assert eventually(lambda: query in self._types())
+        return self._types()[query]
+
+    def _types(self) -> dict[str, str]:
+        return dict(line.split(" ", 1) for line in self.record.read_text().splitlines())
+
+
+def _descriptors_of_others() -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name != str(os.getpid()):
+            with suppress(OSError):  # it has ended
+                yield from (process / "fd").iterdir()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
