@@ -78,11 +78,15 @@ class Running:
         """Give where in a file of the site all descriptors of other processes stand."""
         wanted = str(self.site / name)
         positions = []
-        for link in _descriptors_of_others():
-            with suppress(OSError):  # closed since it was listed
-                if os.readlink(link) == wanted:
-                    about = (link.parents[1] / "fdinfo" / link.name).read_text()
-                    positions.append(int(about.split()[1]))
+        for folder in Path("/proc").glob("[0-9]*/fd"):
+            if folder.parent.name == str(os.getpid()):
+                continue
+            with suppress(OSError):
+                for link in folder.iterdir():
+                    with suppress(OSError):  # closed since it was listed
+                        if os.readlink(link) == wanted:
+                            about = (folder.parent / "fdinfo" / link.name).read_text()
+                            positions.append(int(about.split()[1]))
         return positions
 
     def body_type(self, query: str) -> str:
@@ -93,13 +97,6 @@ class Running:
 
     def _types(self) -> dict[str, str]:
         return dict(line.split(" ", 1) for line in self.record.read_text().splitlines())
-
-
-def _descriptors_of_others() -> Iterator[Path]:
-    for process in Path("/proc").glob("[0-9]*"):
-        if process.name != str(os.getpid()):
-            with suppress(OSError):  # it has ended
-                yield from (process / "fd").iterdir()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
