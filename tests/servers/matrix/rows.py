@@ -36,7 +36,7 @@ class Limit(Enum):
 
 # The answers of the battery, see test_answers.py.
 KINDS = (
-    *("whole", "small", "head", "range", "tail", "multipart"),
+    *("whole", "small", "head", "range", "long range", "tail", "multipart"),
     *("304", "416", "redirect", "miss"),
 )
 ALWAYS = frozenset(KINDS)

@@ -85,8 +85,12 @@ class Running:
 
     def body_type(self, query: str) -> str:
         """Give the type of the body that answered the request with this query."""
-        types = dict(line.split(" ", 1) for line in self.record.read_text().splitlines())
-        return types[query]
+        # A server may answer a HEAD as soon as start_response is called.
+        assert eventually(lambda: query in self._types())
+        return self._types()[query]
+
+    def _types(self) -> dict[str, str]:
+        return dict(line.split(" ", 1) for line in self.record.read_text().splitlines())
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

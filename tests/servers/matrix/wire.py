@@ -20,16 +20,11 @@ class NoResponseError(AssertionError):
 
 @dataclass
 class Reply:
-    """A response; names of headers are in lower case.
-
-    Attributes:
-        closing: the server said, or HTTP/1.0 means, that the connection ends with it.
-    """
+    """A response; names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
-    closing: bool
 
     @property
     def length(self) -> int:
@@ -47,7 +42,6 @@ class Wire:
     def __init__(self, port: int, timeout: float = PATIENCE) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._file = self._socket.makefile("rb")
-        self._closing = False
 
     def __enter__(self) -> Wire:
         return self
@@ -87,44 +81,39 @@ class Wire:
     def set_timeout(self, seconds: float) -> None:
         self._socket.settimeout(seconds)
 
-    def stays_open(self) -> bool:
-        """Ask for the app: True where it answers here, False where the connection is closed.
+    def expect_next(self, closed: bool) -> None:
+        """Go on after a whole response: see the end of the connection, or ask for the app on it.
+
+        Arguments:
+            closed: which of the two.
 
         Raises:
-            NoResponseError: there are bytes that belong to no response.
+            NoResponseError: there are bytes that belong to no response, or none where some should.
+            TimeoutError: it is not closed.
         """
-        if self._closing:
-            if rest := self._ended():
+        if closed:
+            # Nothing is sent: a server that has closed would answer with a reset.
+            if rest := self.read_to_end():
                 raise NoResponseError(f"after the response: {rest[:200]!r}")
-            return False
-        try:
-            self.send("/app")
-            line = self._file.readline()
-        except (ConnectionResetError, BrokenPipeError):
-            return False
-        if not line:
-            return False
-        reply = self._reply(line, "GET")
+            return
+        reply = self.ask("/app")
         assert (reply.status, reply.body) == (200, THE_APP)
-        return True
 
-    def _ended(self) -> bytes:
+    def read_to_end(self) -> bytes:
         try:
             return self._file.read()
         except ConnectionResetError:
             return b""
 
     def _head(self, status_line: bytes) -> Reply:
-        found = re.fullmatch(rb"HTTP/1\.([01]) (\d{3}) [^\r\n]*\r\n", status_line)
+        found = re.fullmatch(rb"HTTP/1\.[01] (\d{3}) [^\r\n]*\r\n", status_line)
         if found is None:
             raise NoResponseError(f"no status line: {status_line[:200]!r}")
         headers: dict[str, str] = {}
         while line := self._file.readline().rstrip(b"\r\n"):
             name, _, value = line.decode("latin-1").partition(":")
             assert headers.setdefault(name.lower(), value.strip()) == value.strip(), line
-        closing = found[1] == b"0" or headers.get("connection", "").lower() == "close"
-        self._closing = closing
-        return Reply(int(found[2]), headers, b"", closing)
+        return Reply(int(found[1]), headers, b"")
 
     def _reply(self, status_line: bytes, method: str) -> Reply:
         reply = self._head(status_line)
