@@ -64,6 +64,12 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     ],
     "caching": [("/static/hello.txt", "", 200, "hello")],
     "compressed": [("/static/hello.txt", "", 200, "hello")],
+    "compress": [("/static/hello.txt", "", 200, "hello")],
+    "release": [
+        ("/static/hello.txt", "", 200, "hello"),
+        ("/static/nope", "", 404, ""),
+        ("/", "", 200, "the app"),
+    ],
     "uploads": [("/media/upload.txt", "bytes=0-1", 206, "up")],
     "isolated": [("/static/hello.txt", "", 200, "hello")],
     "origins": [("/static/hello.txt", "bytes=0-1", 206, "he")],
@@ -113,7 +119,11 @@ def project(tmp_path: Path) -> Path:
          "INSTALLED_APPS = []\nSECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
          "ALLOWED_HOSTS = ['*']\n" + EXAMPLES["settings"]),
         ("mysite/app.py", "from webob import Response\n"
-         "def main(global_conf, **settings):\n    return Response('the app')\n"),
+         "def main(global_conf, **settings):\n    return Response('the app')\n"
+         "def application(environ, start_response):\n"
+         "    found = environ['PATH_INFO'] == '/'\n"
+         "    answer = Response('the app') if found else Response(status=404)\n"
+         "    return answer(environ, start_response)\n"),
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
          "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
     ):  # fmt: skip
