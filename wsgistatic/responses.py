@@ -36,17 +36,19 @@ def conditional_answer(environ: WSGIEnvironment, representation: Representation)
     verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
     if verdict == 304:
         # An iterator without a length, or wsgiref adds Content-Length: 0.
-        return Answer("304 Not Modified", list(representation.not_modified_headers), iter((b"",)))
+        nothing = iter((b"",))
+        headers = list(representation.not_modified_headers)
+        return Answer("304 Not Modified", headers, nothing, *_source(representation))
     if verdict == 412:
         headers = [*EMPTY, *representation.refusal_headers]
-        return Answer("412 Precondition Failed", headers, [b""])
+        return Answer("412 Precondition Failed", headers, [b""], *_source(representation))
     return None
 
 
 def whole_answer(environ: WSGIEnvironment, representation: Representation) -> Answer:
     """Give the answer to HEAD: that to GET without a Range, without a body (9.3.2)."""
     headers = [*representation.full_headers, *_digest(environ, representation)]
-    return Answer("200 OK", headers, [b""])
+    return Answer("200 OK", headers, [b""], *_source(representation))
 
 
 def ranged_answer(
@@ -59,7 +61,12 @@ def ranged_answer(
     headers = _headers(plan, representation)
     if plan.status != 416:
         headers += _digest(environ, representation)
-    return Answer(_STATUS[plan.status], headers, body)
+    ranges = plan.ranges if plan.status == 206 else ()
+    return Answer(_STATUS[plan.status], headers, body, *_source(representation), ranges)
+
+
+def _source(representation: Representation) -> tuple[str, str | None]:
+    return representation.path, representation.coding
 
 
 def _headers(plan: RangePlan, representation: Representation) -> Headers:
