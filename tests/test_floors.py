@@ -16,19 +16,20 @@ PROTOCOL = (
     "accept", "entry", "listing_page",
 )
 FILES = (
-    "faults", "watch", "version", "beneath", "directory", "range_file", "body",
+    "faults", "watch", "version", "beneath", "directory", "reasons", "range_file", "body",
     "representation", "custom_headers", "immutable", "policy", "scan",
     "sidecars", "selection", "content_digest", "describer", "catalog", "keeper",
     "compressors", "compression",
 )
 WSGI = (
-    "checks", "options", "file_wrapper", "answers", "responses", "offload", "responder",
-    "listing", "site", "finder", "middleware", "fileapp",
+    "events", "checks", "options", "file_wrapper", "answers", "responses", "offload", "responder",
+    "listing", "site", "finder", "observer", "middleware", "fileapp",
 )
 FACES = (
     "presets",
     "compressible", "drafts", "file_versions", "originals", "compress",
     "commands/__init__", "commands/progress", "commands/report", "commands/compress",
+    "commands/options", "commands/explanation", "commands/explain",
     "paste", "access", "servers", "__main__", "__init__",
 )
 # fmt: on

@@ -120,7 +120,7 @@ def test_options_reach_the_middleware(
 
     known = set(inspect.signature(StaticFiles).parameters) | set(FileOptions.__slots__)
     assert defaults.keys() | {"cache_control"} == known - {
-        "app", "directory", "prefix", "check_dir", "no_store_misses", "options"
+        "app", "directory", "prefix", "check_dir", "no_store_misses", "on_answer", "options"
     }  # fmt: skip
 
 

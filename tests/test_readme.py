@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -13,8 +15,9 @@ from pathlib import Path
 import pytest
 
 import wsgistatic
-from tests.conftest import DEFAULTS
+from tests.conftest import DEFAULTS, OLD
 from wsgistatic import StaticFiles
+from wsgistatic.__main__ import main
 from wsgistatic.options import FileOptions
 
 README = (Path(__file__).parent.parent / "README.rst").read_text()
@@ -70,6 +73,7 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
         ("/static/nope", "", 404, ""),
         ("/", "", 200, "the app"),
     ],
+    "observe": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "uploads": [("/media/upload.txt", "bytes=0-1", 206, "up")],
     "isolated": [("/static/hello.txt", "", 200, "hello")],
     "origins": [("/static/hello.txt", "bytes=0-1", 206, "he")],
@@ -183,3 +187,17 @@ def test_the_lines_for_views_are_those_that_are_tested() -> None:
     lines = re.findall(r"``(return .*?)``", section)
     assert len(lines) == 2
     assert all(line in tested for line in lines)
+
+
+def test_the_explanation(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, size, modified in (("app.js", 5000, OLD), ("app.js.gz", 2000, OLD),
+                                 ("app.js.br", 1000, OLD - 1)):  # fmt: skip
+        (project / "static" / name).write_bytes(bytes(size))
+        os.utime(project / "static" / name, (modified, modified))
+    block = README[README.index("    $ python -m wsgistatic explain") :].split("\nIn a running")[0]
+    command, *lines = textwrap.dedent(block).splitlines()
+    monkeypatch.chdir(project)
+    assert main(shlex.split(command)[4:]) == 0
+    assert capsys.readouterr().out.replace(str(project), "/srv/mysite").splitlines() == lines

@@ -41,6 +41,8 @@ class Finder:
 
     Attributes:
         answer: gives the answer to a request below the prefix, None for a miss.
+        directory: what is served.
+        prefix, alone: as given.
         responder: meets requests with files.
 
     Raises:
@@ -61,13 +63,13 @@ class Finder:
         if offload is not None and not offload.keeps_codings:
             file_options = {**file_options, "encodings": ()}
         checked = FileOptions(**file_options)
-        self._alone = alone
-        self._prefix = prefix
+        self.alone = alone
+        self.prefix = prefix
         self._skipped = len(prefix)
         self._index = options.index
         self._dotfiles = options.dotfiles
         self._catalog = catalog
-        self._directory = Directory(root, options.symlinks)
+        self.directory = Directory(root, options.symlinks)
         # Where names mean what they say, a path can be looked at before it is taken apart.
         self._root = None if os.name == "nt" else root
         self._policy = checked.policy()
@@ -86,7 +88,7 @@ class Finder:
         if not options.listing:
             return None
         return Listing(
-            self._directory, self._policy, self._prefix, self._index, dotfiles=self._dotfiles
+            self.directory, self._policy, self.prefix, self._index, dotfiles=self._dotfiles
         )
 
     def _make_site(self, options: DirectoryOptions, file_options: FileOptions) -> Site | None:
@@ -94,15 +96,15 @@ class Finder:
         if not options.clean_urls and fallback is None and not_found is None:
             return None
         return Site(
-            self._directory,
+            self.directory,
             self.responder,
             self._catalog,
             self._policy,
             file_options.find_media_types(),
-            self._prefix,
+            self.prefix,
             index=self._index,
             dotfiles=self._dotfiles,
-            alone=self._alone,
+            alone=self.alone,
             fallback=None if fallback is None else check_inner_path("fallback", fallback),
             not_found=None if not_found is None else check_inner_path("not_found", not_found),
             clean_urls=options.clean_urls,
@@ -110,8 +112,12 @@ class Finder:
 
     def not_found(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer 404, as a WSGI app where none is wrapped."""
+        return send(self.missing(environ), environ, start_response)
+
+    def missing(self, environ: WSGIEnvironment) -> Answer:
+        """Make the answer to a miss where no app is wrapped."""
         answer = self._site and self._site.not_found(environ)
-        return send(answer or error_answer(404, self._policy), environ, start_response)
+        return answer or error_answer(404, self._policy)
 
     def _answer_site(
         self, site: Site, environ: WSGIEnvironment, path_info: str, entry: Entry | None
@@ -122,7 +128,7 @@ class Finder:
     def _find(self, environ: WSGIEnvironment, path_info: str, entry: Entry | None) -> Answer | None:
         method = environ.get("REQUEST_METHOD")
         served = method == "GET" or method == "HEAD"  # noqa: PLR1714 - half the time of "in"
-        if not served and not self._alone:
+        if not served and not self.alone:
             return None
         if entry is not None and served:
             answer = self.responder.answer_from(environ, entry)
@@ -159,12 +165,12 @@ class Finder:
         return answer
 
     def _serve_file(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
-        url = url_path(self._prefix, path)
+        url = url_path(self.prefix, path)
         try:
             if not path.is_directory:
-                resource = self._directory.resource(path.segments)
+                resource = self.directory.resource(path.segments)
             elif self._index is not None:
-                resource = self._directory.resource((*path.segments, self._index))
+                resource = self.directory.resource((*path.segments, self._index))
             else:
                 return None
             return self.responder.respond(
@@ -177,7 +183,7 @@ class Finder:
         """Send ``/dir`` to ``/dir/`` where an index is there, or relative links would break."""
         if self._index is None:
             return None
-        index = self._directory.resource((*path.segments, self._index))
+        index = self.directory.resource((*path.segments, self._index))
         try:
             index.stat()
             fields = self._policy.for_file(index.path, url + "/", "text/html")

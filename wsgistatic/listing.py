@@ -106,14 +106,15 @@ class Listing:
                 media_type, pieces = _HTML, html_page(root, segments, scan.entries())
             blocks = _blocks(pieces)
             fields = [("Content-Type", media_type), *self._fields]
+            label = self._label(segments)
             if environ.get("REQUEST_METHOD") == "HEAD":
                 # Some servers answer a HEAD without a length with one of their own, or a body.
-                return _whole(sum(map(len, blocks)), fields, b"")
+                return _whole(sum(map(len, blocks)), fields, b"", label)
             if is_long:
                 unfinished.pop_all()
-                return Answer("200 OK", fields, _Stream(blocks, scan, self._label(segments)))
+                return Answer("200 OK", fields, _Stream(blocks, scan, label), label)
             page = b"".join(blocks)
-            return _whole(len(page), fields, page)
+            return _whole(len(page), fields, page, label)
 
     def _label(self, segments: tuple[str, ...]) -> str:
         return os.path.join(self._directory.path, *segments)
@@ -145,8 +146,8 @@ class _Stream:
         self._scan.close()
 
 
-def _whole(size: int, fields: Headers, body: bytes) -> Answer:
-    return Answer("200 OK", [("Content-Length", str(size)), *fields], [body])
+def _whole(size: int, fields: Headers, body: bytes, label: str) -> Answer:
+    return Answer("200 OK", [("Content-Length", str(size)), *fields], [body], label)
 
 
 def _wants_json(accept: str | None) -> bool:

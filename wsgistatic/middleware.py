@@ -7,15 +7,17 @@ Strategy: what the catalog has ready is answered here, in the fewest steps; all 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from wsgistatic.answers import no_store_if_missing, send
 from wsgistatic.beneath import Symlinks
-from wsgistatic.catalog import UNKNOWN, Catalog
+from wsgistatic.catalog import UNKNOWN, Catalog, Entry, Key
 from wsgistatic.checks import check_path
+from wsgistatic.events import OnAnswer
 from wsgistatic.finder import Finder
+from wsgistatic.observer import Observer
 from wsgistatic.options import DirectoryOptions, FileOptionValues
 from wsgistatic.paths import parse_prefix
 from wsgistatic.version import signature
@@ -60,6 +62,7 @@ class StaticFiles:
         compress: compress text in memory when it is first asked for.
         offload: header and path by which the front server is told to send a file.
         no_store_misses: give the wrapped app's 404 below the prefix ``Cache-Control: no-store``.
+        on_answer: called with an ``AnswerEvent`` for each answer and each miss below the prefix.
         options: those of ``FileOptions``, which the README tells about.
 
     Raises:
@@ -86,6 +89,7 @@ class StaticFiles:
         compress: bool = False,
         offload: tuple[str, str] | None = None,
         no_store_misses: bool = False,
+        on_answer: OnAnswer | None = None,
         **options: Unpack[FileOptionValues],
     ) -> None:
         if app is not None and not callable(app):
@@ -107,6 +111,7 @@ class StaticFiles:
             compress=compress,
             offload=offload,
             no_store_misses=no_store_misses,
+            on_answer=on_answer,
         )
         root = check_path("directory", directory)
         if check_dir and not os.path.isdir(root):
@@ -118,11 +123,17 @@ class StaticFiles:
         self._below = self._prefix + "/"  # /static-notes.txt is not below /static
         self._catalog = Catalog(cache_size, cache_file_size, stat_ttl)
         self._trusts = stat_ttl > 0
-        self._entries, self._is_current = self._catalog.entries, self._catalog.is_current
+        self._entries: Mapping[Key, Entry] = self._catalog.entries
+        self._is_current = self._catalog.is_current
         self._finder = Finder(
             root, self._prefix, options_of_directory, options, self._catalog, alone=app is None
         )
         self._answer = self._finder.answer
+        if on_answer is not None:
+            self._entries = {}  # nothing is answered here, and all is seen
+            self._answer = Observer(
+                on_answer, self._finder, options_of_directory, self._catalog
+            ).answer
         self._inner: WSGIApplication = self._finder.not_found if app is None else app
         self._missed = no_store_if_missing(self._inner) if no_store_misses else self._inner
 

@@ -77,4 +77,5 @@ class Offload:
         if self._is_quoted:
             value = quote_path(value)
         fields = [field for field in representation.full_headers if field[0] not in _FRONT_SAYS]
-        return Answer("200 OK", [(self._header, value), ("Content-Length", "0"), *fields], [b""])
+        headers = [(self._header, value), ("Content-Length", "0"), *fields]
+        return Answer("200 OK", headers, [b""], representation.path, representation.coding)

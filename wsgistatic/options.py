@@ -19,6 +19,7 @@ from wsgistatic.checks import (
 )
 from wsgistatic.custom_headers import CustomHeaders
 from wsgistatic.describer import Describer, EtagMode
+from wsgistatic.events import OnAnswer
 from wsgistatic.immutable import Immutable
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import CacheControl, HeaderPolicy
@@ -103,6 +104,7 @@ class DirectoryOptions:
     compress: bool
     offload: tuple[str, str] | None
     no_store_misses: bool
+    on_answer: OnAnswer | None
 
     def __post_init__(self) -> None:
         check_choice("symlinks", self.symlinks, ("inside", "follow", "deny"))
@@ -115,6 +117,8 @@ class DirectoryOptions:
         check_integer("cache_file_size", self.cache_file_size, 0)
         if self.compress and self.cache_size == 0:
             raise ValueError("compress must be False where cache_size is 0, not True")
+        if self.on_answer is not None and not callable(self.on_answer):
+            raise TypeError(f"on_answer must be a callable or None, not {self.on_answer!r}")
         for option in ("fallback", "not_found"):
             if getattr(self, option) is not None:
                 check_inner_path(option, getattr(self, option))

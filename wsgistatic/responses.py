@@ -34,12 +34,15 @@ def conditional_answer(environ: WSGIEnvironment, representation: Representation)
         header(environ, "HTTP_IF_MODIFIED_SINCE"),
     )
     verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
+    path, coding = representation.path, representation.coding
     if verdict == 304:
         # An iterator without a length, or wsgiref adds Content-Length: 0.
-        return Answer("304 Not Modified", list(representation.not_modified_headers), iter((b"",)))
+        nothing = iter((b"",))
+        headers = list(representation.not_modified_headers)
+        return Answer("304 Not Modified", headers, nothing, path, coding)
     if verdict == 412:
         headers = [*EMPTY, *representation.refusal_headers]
-        return Answer("412 Precondition Failed", headers, [b""])
+        return Answer("412 Precondition Failed", headers, [b""], path, coding)
     return None
 
 
@@ -48,7 +51,7 @@ def whole_answer(environ: WSGIEnvironment, representation: Representation) -> An
     headers = list(representation.full_headers)
     if representation.digest is not None:
         headers += _digest(environ, representation.digest)
-    return Answer("200 OK", headers, [b""])
+    return Answer("200 OK", headers, [b""], representation.path, representation.coding)
 
 
 def ranged_answer(
@@ -61,7 +64,14 @@ def ranged_answer(
     headers = _headers(plan, representation)
     if representation.digest is not None and plan.status != 416:
         headers += _digest(environ, representation.digest)
-    return Answer(_STATUS[plan.status], headers, body)
+    return Answer(
+        _STATUS[plan.status],
+        headers,
+        body,
+        representation.path,
+        representation.coding,
+        plan.ranges if plan.status == 206 else (),
+    )
 
 
 def _headers(plan: RangePlan, representation: Representation) -> Headers:

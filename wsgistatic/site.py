@@ -158,7 +158,8 @@ class Site:
             return None
         # A file that is missing on one machine of a fleet may just have come to another.
         headers = [field for field in answer.headers if field[0].lower() not in _OF_A_FILE]
-        return Answer("404 Not Found", [*headers, ("Cache-Control", "no-store")], answer.body)
+        headers.append(("Cache-Control", "no-store"))
+        return answer._replace(status="404 Not Found", headers=headers)
 
     def _page(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         if not self._clean_urls or path.is_directory or not path.segments:
