@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.calling import environ_of, start
+from wsgistatic import StaticFiles
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.range_file import RangeFile
 
@@ -93,3 +96,14 @@ def test_the_real_one_of_waitress(file: FileIO) -> None:
     assert b"".join(again) == b"5678901234"  # a middleware that reads the body
     again.close()
     assert file.closed
+
+
+def test_a_file_that_was_hashed_is_wrapped_at_its_start(site: Path) -> None:
+    """Wrappers send from where the file stands, and a tag by content reads it to its end."""
+    time.sleep(0.03)  # a file that is younger gets our own iterator
+    environ = environ_of("/digits.bin", **GTHREAD)
+    app = StaticFiles(None, site, etag="content", file_wrapper=True, cache_size=0)
+    wrapped: Any = start(app, environ).iterable
+    assert isinstance(wrapped[0], FileIO)
+    with wrapped[0] as file:
+        assert file.tell() == 0
