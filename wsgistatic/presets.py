@@ -28,8 +28,9 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[Headers, str, st
 
     Every file but a PDF gets a Content-Security-Policy that turns off what an HTML, SVG or XML
     file could do in the name of the site; browsers apply it to documents only, so images, sound
-    and film are shown as ever. (In a sandbox browsers show no PDF; its scripts reach no site.) Leave ``nosniff`` on, and turn ``encodings`` off: beside one upload
-    may lie another that looks like its sidecar.
+    and film are shown as ever. (In a sandbox browsers show no PDF; its scripts reach no site.)
+    Leave ``nosniff`` on, and turn ``encodings`` off: beside one upload may lie another that looks
+    like its sidecar.
 
     Arguments:
         attachment: download instead of showing.
