@@ -159,7 +159,8 @@ def fleet(edge: Edge, folder: Path, *options: str) -> Iterator[Fleet]:
         folder: for all files.
         options: of the machines' command line, beside ``--etag content``.
     """
-    machines, ports = [], []
+    machines: list[Machine] = []
+    ports: list[int] = []
     with ExitStack() as stack:
         for name in ("one", "two"):
             directory, own = folder / name, folder / f"{name}-server"

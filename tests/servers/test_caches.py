@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import age
-from tests.servers.caches import VARNISH, Edge, Fleet, edge_before, fleet
+from tests.servers.caches import Edge, Fleet, edge_before, fleet
 from tests.servers.starting import running
 from tests.serving import Connection, Response
 from wsgistatic import StaticFiles
@@ -259,7 +259,7 @@ def test_codings_are_kept_apart(edge: Edge, tmp_path: Path) -> None:
     with fleet(edge, tmp_path, *LONG_LIVED) as both:
         for coding, suffix in (("", ""), ("gzip", ".gz"), ("br", ".br"), ("zstd", ".zst")):
             both.deploy(f"app.js{suffix}", contents[coding])
-        tags = {}
+        tags: dict[str, str] = {}
         for coding in ("gzip", "", "br", "zstd", "", "br", "gzip", "zstd"):
             fields = {"Accept_Encoding": coding} if coding else {}
             answer = ask(both.port, "/app.js", **fields)
