@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wsgistatic.policy import HeaderPolicy
+from wsgistatic.policy import HeaderPolicy, never_reused
 
 
 def test_a_constant() -> None:
@@ -61,3 +61,18 @@ def test_values_of_wrong_types() -> None:
         HeaderPolicy(5, True, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nosniff must be True or False, not 1"):
         HeaderPolicy(None, 1, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "instead"),
+    [
+        ("public, max-age=60", "no-cache"),
+        ("public, max-age=31536000, immutable", "no-cache"),
+        ("Private, max-age=60", "private, no-cache"),
+        ("private, no-store", "private, no-store"),
+    ],
+)
+def test_no_cache_answers_by_itself(value: str, instead: str) -> None:
+    fields = [("X-Other", "max-age=1"), ("cache-control", value)]
+    assert never_reused(fields) == [("X-Other", "max-age=1"), ("cache-control", instead)]
+    assert never_reused([("X-Other", "a")]) == [("X-Other", "a")]

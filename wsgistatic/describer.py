@@ -10,7 +10,7 @@ from typing import Literal
 from wsgistatic.content_digest import ContentDigests, content_etag
 from wsgistatic.directory import OpenFile, Resource
 from wsgistatic.media_types import MediaTypes
-from wsgistatic.policy import HeaderPolicy
+from wsgistatic.policy import HeaderPolicy, never_reused
 from wsgistatic.representation import (
     Representation,
     coded_etag,
@@ -64,11 +64,14 @@ class Describer:
             tag = coded_etag(tag, selected.coding)
         content_type = self._media_types.content_type(os.path.basename(original.path))
         content_type, policy = self._policy.for_file(original.path, url, content_type)
+        validators = make_validators(status, tag, now_ns)
+        if validators.etag != tag:  # a weak one, for as long as the clock shows the last change
+            policy = never_reused(policy)
         return describe(
             path=source.path,
             size=status.st_size,
             content_type=content_type,
-            validators=make_validators(status, tag, now_ns),
+            validators=validators,
             policy=policy,
             settled=settled,
             coding=selected.coding,

@@ -106,6 +106,25 @@ class HeaderPolicy:
         return FileFields(types[-1] if types else content_type, others)
 
 
+def never_reused(fields: Headers) -> Headers:
+    """Let caches ask again each time: for a version that cannot be told from the next yet.
+
+    nginx and Varnish then store nothing. Kept for as long as the options say, a cut-out of this
+    version would meet those of later ones under a tag that no later one has.
+    """
+    return [
+        (name, _unless_stricter(value) if name.lower() == "cache-control" else value)
+        for name, value in fields
+    ]
+
+
+def _unless_stricter(cache_control: str) -> str:
+    directives = cache_control.lower()
+    if "no-store" in directives:
+        return cache_control
+    return "private, no-cache" if "private" in directives else "no-cache"
+
+
 def _ask(function: Callable[[str, str], str | None], path: str, url: str) -> str | None:
     try:
         value = function(path, url)

@@ -6,6 +6,7 @@ The caching servers run with the README's configurations.
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import socket
 import time
@@ -246,6 +247,26 @@ def test_a_resumed_download_is_of_one_version(edge: Edge, tmp_path: Path) -> Non
             return answer.status == 200 and is_whole(answer)
 
         eventually(starts_again)
+
+
+def test_what_may_change_unseen_is_not_kept(edge: Edge, tmp_path: Path) -> None:
+    # For two seconds after a modification that is known by the second; else for 20 ms.
+    versions = Versions()
+    with fleet(edge, tmp_path, *LONG_LIVED) as both:
+        both.deploy("big.bin", OLD)
+        versions.learn(both, OLD)
+        time.sleep(1 - time.time() % 1)
+        now = int(time.time())
+        for machine in both.machines:
+            os.utime(machine.directory / "big.bin", (now, now))
+        fresh = ask(both.port, "/big.bin", Range="bytes=0-9")
+        assert (fresh.body, fresh.headers["ETag"][:2]) == (OLD[:10], "W/")
+        assert fresh.headers["Cache-Control"] == "no-cache"
+        time.sleep(max(0.0, now + 2.1 - time.time()))
+        # A slice that was kept with its weak tag would not go with the others, ever.
+        settled = ask(both.port, "/big.bin")
+        versions.check(settled)
+        assert is_whole(settled)
 
 
 def test_codings_are_kept_apart(edge: Edge, tmp_path: Path) -> None:
