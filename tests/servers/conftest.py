@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.servers.caches import EDGES, Edge
 from tests.servers.fronts import FRONTS, Front
 from tests.servers.mod_wsgi import BUILDS, mod_wsgi_lacks
 
@@ -21,6 +22,15 @@ def build(request: pytest.FixtureRequest) -> str:
 def front(request: pytest.FixtureRequest) -> Front:
     """Each kind of front server in turn."""
     chosen: Front = request.param
+    if lacking := chosen.lacks():
+        pytest.skip(f"not installed: {lacking}")
+    return chosen
+
+
+@pytest.fixture(params=EDGES, ids=str)
+def edge(request: pytest.FixtureRequest) -> Edge:
+    """Each kind of caching server in turn."""
+    chosen: Edge = request.param
     if lacking := chosen.lacks():
         pytest.skip(f"not installed: {lacking}")
     return chosen

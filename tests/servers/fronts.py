@@ -6,7 +6,6 @@ it). ``behind`` puts one before an app, which runs in this process on a server o
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from urllib.parse import quote
 
 from benchmarks.servers.processes import free_port
 from tests.servers.apache import apache_command, apache_lacks
+from tests.servers.nginx import nginx_command
+from tests.servers.readme import configuration
 from tests.servers.starting import find_program, listening, running
 
 if TYPE_CHECKING:
@@ -24,61 +25,12 @@ if TYPE_CHECKING:
 
 INTERNAL = "/internal/"
 
-# nginx forgets the app's headers when it takes over, all but Content-Type, Cache-Control,
-# Expires, Content-Disposition, Set-Cookie and Accept-Ranges, and has an ETag of its own. Taken
-# from the app's answer, ours are there in time for its If-Range.
-NGINX_INTERNAL = """\
-location /internal/ {
-    internal;
-    alias DIRECTORY/;
-    etag off;
-    add_header ETag $upstream_http_etag;
-    add_header Last-Modified $upstream_http_last_modified;
-    add_header Content-Encoding $upstream_http_content_encoding;
-    add_header Vary $upstream_http_vary;
-    add_header X-Content-Type-Options $upstream_http_x_content_type_options;
-    add_header Access-Control-Allow-Origin $upstream_http_access_control_allow_origin;
-    add_header Access-Control-Expose-Headers $upstream_http_access_control_expose_headers;
-}
-"""
-
-_NGINX = """
-daemon off;
-master_process off;
-{user}
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    {temporary}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://127.0.0.1:{app_port};
-            proxy_set_header Host $http_host;
-        }}
-        {internal}
-    }}
-}}
-"""
-
-_APACHE = """\
-ProxyPass / http://127.0.0.1:{app_port}/ nocanon
-XSendFile On
-XSendFilePath {directory}
-"""
-
 _LIGHTTPD = """\
 server.document-root = "{folder}"
 server.bind = "127.0.0.1"
 server.port = {port}
 server.errorlog = "/dev/stderr"
-server.modules = ("mod_proxy")
-proxy.server = ("/" => ((
-    "host" => "127.0.0.1", "port" => {app_port},
-    "x-sendfile" => "enable", "x-sendfile-docroot" => ("{directory}"),
-)))
+{lines}
 """
 
 
@@ -112,36 +64,26 @@ class Front:
 
 
 def _nginx(folder: Path, directory: Path, port: int, app_port: int) -> list[str]:
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    config = folder / "nginx.conf"
-    config.write_text(
-        _NGINX.format(
-            user=f"user {getpass.getuser()};" if os.geteuid() == 0 else "",
-            folder=folder,
-            temporary="\n    ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds),
-            port=port,
-            app_port=app_port,
-            internal=NGINX_INTERNAL.replace("DIRECTORY", str(directory)),
-        )
-    )
-    return [_find("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(config)]
+    replaced = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "/srv/static": str(directory),
+        "127.0.0.1:8000": f"127.0.0.1:{app_port}",
+    }
+    return nginx_command(folder, configuration("/etc/nginx/conf.d/offload.conf", replaced))
 
 
 def _apache(folder: Path, directory: Path, port: int, app_port: int) -> list[str]:
-    lines = _APACHE.format(app_port=app_port, directory=directory)
+    replaced = {"/srv/static": str(directory), "127.0.0.1:8000": f"127.0.0.1:{app_port}"}
+    lines = configuration("/etc/apache2/sites-enabled/offload.conf", replaced)
     return apache_command(folder, port, ("proxy", "proxy_http", "xsendfile"), lines)
 
 
 def _lighttpd(folder: Path, directory: Path, port: int, app_port: int) -> list[str]:
+    replaced = {"/srv/static": str(directory), '"port" => 8000': f'"port" => {app_port}'}
+    lines = configuration("/etc/lighttpd/conf-enabled/10-offload.conf", replaced)
     config = folder / "lighttpd.conf"
-    config.write_text(
-        _LIGHTTPD.format(folder=folder, directory=directory, port=port, app_port=app_port)
-    )
-    return [_find("lighttpd"), "-D", "-f", str(config)]
-
-
-def _find(program: str) -> str:
-    return find_program(program) or program
+    config.write_text(_LIGHTTPD.format(folder=folder, port=port, lines=lines))
+    return [find_program("lighttpd") or "lighttpd", "-D", "-f", str(config)]
 
 
 def _lacks(program: str) -> Callable[[], str]:
