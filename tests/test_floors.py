@@ -19,10 +19,11 @@ FILES = (
     "representation", "custom_headers", "immutable", "policy",
     "sidecars", "selection", "content_digest", "describer", "catalog", "keeper",
     "compressors", "compression",
+    "shared_file", "sources", "zip_members", "traversables",
 )
 WSGI = (
     "options", "file_wrapper", "answers", "responses", "offload", "responder",
-    "middleware", "fileapp",
+    "source_responder", "middleware", "downloads", "find_source", "fileapp",
 )
 FACES = (
     "presets",

@@ -34,6 +34,9 @@ from wsgistatic.paths import (
     url_path,
 )
 from wsgistatic.responder import Responder
+from wsgistatic.source_responder import AnyResponder
+from wsgistatic.sources import Traversable
+from wsgistatic.traversables import AnyDirectory, is_traversable, traversable_directory
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -60,7 +63,7 @@ class StaticFiles:
 
     Arguments:
         app: the WSGI app to wrap; None makes a complete app that answers 404 and 405 itself.
-        directory: path of the directory.
+        directory: path of the directory, or one that ``importlib.resources`` gave.
         prefix: URL path, decoded; slashes at its ends do not matter.
         index: name of the file served for a directory; None for none.
         symlinks: ``"inside"`` (links may not lead out of the directory), ``"follow"``, ``"deny"``.
@@ -80,7 +83,7 @@ class StaticFiles:
     def __init__(
         self,
         app: WSGIApplication | None,
-        directory: str | os.PathLike[str],
+        directory: str | os.PathLike[str] | Traversable,
         prefix: str = "/",
         *,
         index: str | None = "index.html",
@@ -107,10 +110,14 @@ class StaticFiles:
         check_bool("compress", compress)
         if compress and cache_size == 0:
             raise ValueError("compress must be False where cache_size is 0, not True")
-        root = check_path("directory", directory)
-        if check_dir and not os.path.isdir(root):
+        if is_traversable(directory):
+            root, exists = "", directory.is_dir()  # no root that can be asked for names
+        else:
+            root = check_path("directory", directory)
+            exists = os.path.isdir(root)
+        if check_dir and not exists:
             raise ValueError(
-                f"directory must be an existing directory, not {root!r} "
+                f"directory must be an existing directory, not {root or directory!r} "
                 "(check_dir=False allows it to appear later)"
             )
         handing = None if offload is None else Offload(offload, root)
@@ -124,16 +131,19 @@ class StaticFiles:
         self._skipped = len(self._prefix)
         self._index = index
         self._dotfiles = dotfiles
-        self._directory = Directory(root, symlinks)
+        self._directory: AnyDirectory = (
+            Directory(root, symlinks) if root else traversable_directory(directory, symlinks)
+        )
         # Where names mean what they say, a path can be looked at before it is taken apart.
         self._root = None if os.name == "nt" else root
         self._policy = file_options.policy()
         self._catalog = Catalog(cache_size, cache_file_size, stat_ttl)
         self._entries, self._is_current = self._catalog.entries, self._catalog.is_current
-        self._responder = Responder(file_options, self._policy, self._catalog)
+        make_responder = Responder if root else AnyResponder
+        self._responder: Responder = make_responder(file_options, self._policy, self._catalog)
         if compress:
             self._responder.compress_text()
-        if handing is not None:
+        if handing is not None and root:
             self._responder.hand_off(handing)
 
     def __call__(  # noqa: PLR0912 - unfolded: a call more costs 0.1 us
@@ -230,7 +240,10 @@ class StaticFiles:
             else:
                 return None
             return self._responder.respond(
-                environ, resource, url, header(environ, "PATH_INFO") or ""
+                environ,
+                resource,  # type: ignore[arg-type] # where not all are files it takes others too
+                url,
+                header(environ, "PATH_INFO") or "",
             )
         except IsADirectoryError:
             return None if path.is_directory else self._redirect(environ, path, url)
