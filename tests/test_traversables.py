@@ -204,6 +204,27 @@ def test_a_fresh_archive_has_a_weak_tag_and_is_not_kept(tmp_path: Path) -> None:
         assert call(app, "/hello.txt", HTTP_RANGE="bytes=0-0").status == 206
 
 
+@pytest.mark.live
+def test_if_range_by_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
+    now_ns = time.time_ns() - time.time_ns() % 1000 - 1  # whole seconds would be a coarse clock's
+    os.utime(path, ns=(now_ns, now_ns))
+    time.sleep(0.03)
+    with zipfile.ZipFile(path) as opened:
+        app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"))
+        for _ in range(2):
+            fields = call(app, "/hello.txt").headers
+            for field, status in (("ETag", 206), ("Last-Modified", 200)):
+                request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": fields[field]}
+                assert call(app, "/hello.txt", **request).status == status
+
+
+def test_a_member_that_is_shorter_than_the_archive_says(static: zipfile.Path) -> None:
+    static.root.getinfo("pkg/static/hello.txt").file_size += 5
+    for cache_size in (1_000_000, 0):
+        assert call(StaticFiles(None, static, cache_size=cache_size), "/hello.txt").status == 500
+
+
 def test_an_archive_in_memory(archive: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as opened:
         app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"))
@@ -345,11 +366,9 @@ def test_wrong_directories(static: zipfile.Path) -> None:
         with pytest.raises(ValueError, match=r"directory must be an existing .*zip"):
             StaticFiles(None, missing)
     assert call(StaticFiles(None, static / "nope", check_dir=False), "/x").status == 404
-    with (
-        zipfile.ZipFile(archive) as opened,
-        pytest.raises(TypeError, match="directory must be a path"),
-    ):
-        StaticFiles(None, opened)  # type: ignore[arg-type]
+    for wrong in (static.root, 5, b"static"):
+        with pytest.raises(TypeError, match="directory must be a path"):
+            StaticFiles(None, wrong)  # type: ignore[arg-type]
 
 
 def test_compression_leaves_members_as_they_are(static: zipfile.Path) -> None:
