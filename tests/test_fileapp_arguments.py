@@ -73,6 +73,23 @@ def test_wrong_options(options: dict[str, Any], error: type[Exception], message:
         FileApp(b"x", **options)
 
 
+class Wrapper:
+    """As temporary files, uploads and Django's file fields are."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+
+def test_file_objects_in_wrappers(site: Path) -> None:
+    tag = call(FileApp(site / "hello.txt"), "/").headers["ETag"]
+    with (site / "hello.txt").open("rb") as file:
+        for source in (Wrapper(file), Wrapper(Wrapper(file))):
+            answer = call(FileApp(source), "/")  # type: ignore[arg-type]
+            assert (answer.body, answer.headers["ETag"]) == (b"hello world\n", tag)
+        with pytest.raises(TypeError, match=r"source must be .*Wrapper"):
+            FileApp(Wrapper("hello.txt"))  # type: ignore[arg-type]
+
+
 def test_a_download_name() -> None:
     app = FileApp(io.BytesIO(CONTENT), download_name='r\u00e9port "x".pdf')
     for request in ({}, {"HTTP_RANGE": "bytes=0-3"}):

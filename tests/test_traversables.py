@@ -22,7 +22,7 @@ import pytest
 from tests.calling import call, call_bare, environ_of
 from tests.conftest import age
 from tests.source_kinds import Node, zip_of
-from wsgistatic import StaticFiles
+from wsgistatic import StaticFiles, catalog
 
 BIG = bytes(range(256)) * 2000
 MEMBERS = {
@@ -331,6 +331,19 @@ def test_a_package_in_several_places_is_live(namespace: Any, tmp_path: Path) -> 
     (tmp_path / "one" / "wsgistatic_space" / "only1.txt").write_text("changed")
     assert call(app, "/only1.txt").body == b"changed"
     assert call(app, "/only1.txt", HTTP_RANGE="bytes=0-1").body == b"ch"
+
+
+@pytest.mark.live
+def test_a_file_that_appears_in_an_earlier_place_is_seen(
+    namespace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "_INTERVAL", 0.0)  # a second else
+    time.sleep(0.03)
+    app = StaticFiles(None, namespace)
+    for _ in range(2):
+        assert call(app, "/only1.txt").body == b"only1.txt of one"
+    (tmp_path / "two" / "wsgistatic_space" / "only1.txt").write_text("two")
+    assert call(app, "/only1.txt").body == b"two"
 
 
 @pytest.mark.usefixtures("ordinary_user")

@@ -20,6 +20,8 @@ _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
 )
 
+_WRAPPERS = 2  # around a file object, at most
+
 
 def find_source(source: object) -> Resource | Source:
     """Give what serves a source.
@@ -33,7 +35,8 @@ def find_source(source: object) -> Resource | Source:
     """
     if isinstance(source, (str, os.PathLike)):
         return single_file(check_path("source", source))
-    source = _unwrap(source)
+    if not isinstance(source, io.IOBase):
+        source = _unwrap(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return MemorySource(bytes(source))
     if is_traversable(source):
@@ -57,9 +60,10 @@ def _file_object(file: Any) -> Resource | Source:
 
 
 def _unwrap(source: object) -> object:
-    """Give the file object inside a temporary file, an upload or another wrapper of one."""
-    while not isinstance(source, io.IOBase) and isinstance(
-        inner := getattr(source, "file", None), io.IOBase
-    ):
-        source = inner
+    """Give the file object inside a temporary file, an upload, or Django's file of a field."""
+    inner = source
+    for _ in range(_WRAPPERS):
+        inner = getattr(inner, "file", None)
+        if isinstance(inner, io.IOBase):
+            return inner
     return source

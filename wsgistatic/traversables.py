@@ -11,7 +11,7 @@ import os
 import zipfile
 from typing import Any, TypeGuard
 
-from wsgistatic.beneath import Symlinks
+from wsgistatic.beneath import Symlinks, missing
 from wsgistatic.directory import Directory, Resource
 from wsgistatic.sources import Source, Traversable, TraversableSource
 from wsgistatic.zip_members import Archive, ZipMember
@@ -55,16 +55,28 @@ class Layers:
 
     def resource(self, segments: tuple[str, ...]) -> Resource | Source:
         """Name a file in the first directory that has it."""
-        for directory in self._directories[:-1]:
+        for directory in self._directories:
             resource = directory.resource(segments)
-            try:
-                resource.stat()
-            except _ABSENT:
-                continue
-            except OSError:
-                pass  # it is there, if not for us
-            return resource
-        return self._directories[-1].resource(segments)
+            if self._has(resource):
+                break
+        if isinstance(resource, Resource) and directory is not self._directories[0]:
+            return resource._replace(recheck=lambda: self._look_again(segments, resource))
+        return resource
+
+    def _has(self, resource: Resource | Source) -> bool:
+        try:
+            resource.stat()
+        except _ABSENT:
+            return False
+        except OSError:
+            pass  # it is there, if not for us
+        return True
+
+    def _look_again(self, segments: tuple[str, ...], seen: Resource) -> os.stat_result:
+        """Give the status of a file unless an earlier directory has one by now."""
+        if self.resource(segments).path != seen.path:
+            raise missing()
+        return seen.stat()
 
 
 AnyDirectory = Directory | ZipDirectory | LoaderDirectory | Layers
