@@ -113,7 +113,24 @@ def webob_app(view: View) -> WSGIApplication:
     return wrapped
 
 
-APPS = [plain_app, flask_app, bottle_app, falcon_app, django_app, webob_app]
+def cherrypy_app(view: View) -> WSGIApplication:
+    cherrypy = pytest.importorskip("cherrypy")
+    cherrypy.config.update({"environment": "embedded"})
+
+    class Root:
+        @cherrypy.expose  # type: ignore[untyped-decorator]
+        @cherrypy.config(**{"response.stream": True, "tools.encode.on": False})  # type: ignore[untyped-decorator]
+        def index(self) -> Any:
+            response = cherrypy.response
+            response.status, headers, body = view(cherrypy.request.wsgi_environ)
+            response.headers.clear()
+            response.headers.update(headers)
+            return body
+
+    return cherrypy.Application(Root(), None)  # type: ignore[no-any-return]
+
+
+APPS = [cherrypy_app, plain_app, flask_app, bottle_app, falcon_app, django_app, webob_app]
 each_app = pytest.mark.parametrize("make", APPS)
 
 
