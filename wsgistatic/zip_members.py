@@ -78,8 +78,7 @@ class ZipMember(Source):
         """Open the member."""
         info, archive = self._info(), self._archive
         status, descriptor = archive.status(), archive.descriptor()
-        is_plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & _ENCRYPTED
-        if is_plain and descriptor is not None and status is not None:
+        if _is_plain(info) and descriptor is not None and status is not None:
             start = guarded(lambda: _start(descriptor, info))
             file = SharedFile(os.dup(descriptor), start)
             watch = Watch(file, status, doubtful=False)
@@ -157,6 +156,15 @@ class MemberReader:
             with _OPENING:
                 self._file.close()
             self._file = None
+
+
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    """Tell whether the archive holds the member's bytes as they are."""
+    return (
+        info.compress_type == zipfile.ZIP_STORED
+        and info.compress_size == info.file_size
+        and not info.flag_bits & _ENCRYPTED
+    )
 
 
 def _start(descriptor: int, info: zipfile.ZipInfo) -> int:
