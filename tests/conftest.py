@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,11 @@ def site(tmp_path: Path) -> Path:
 def age(path: Path) -> None:
     """Make a file's modification long past, so that its validators are strong."""
     os.utime(path, (OLD, OLD))
+
+
+def settle() -> None:
+    """Wait until what was just written can be told from the next version."""
+    time.sleep(0.03)
 
 
 @pytest.fixture

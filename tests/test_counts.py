@@ -107,6 +107,14 @@ def test_ranges_of_a_known_file(
     assert counted.status == 206
 
 
+@pytest.mark.parametrize("etag", ["stat", "content"])
+def test_a_new_file_is_opened_once(warm_site: Path, counted: Counted, etag: Any) -> None:
+    app = StaticFiles(None, warm_site, etag=etag, encodings=())
+    opened = counted.of(app, "/hello.txt")["open"]
+    assert opened == 2  # the directory, and the file in it
+    assert counted.status == 200
+
+
 def test_a_miss(warm_site: Path, counted: Counted) -> None:
     app = warmed(warm_site)
     assert counted.of(app, "/static/nope.txt") == {"stat": 1}

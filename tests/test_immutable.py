@@ -34,12 +34,12 @@ def test_hashed_names() -> None:
     assert not rule("/static/hashed/app.css")
 
 
-@pytest.mark.parametrize("value", [r"^/static/v\d+/", re.compile(r"^/STATIC/V\d+/", re.I)])
+@pytest.mark.parametrize("value", [r"c/v\d+/", re.compile(r"C/V\d+/", re.I)])
 def test_a_regular_expression_is_searched_on_the_url(value: str | re.Pattern[str]) -> None:
     rule = immutable_rule(value)
     assert rule("/static/v2/app.css")
     assert not rule("/static/app.css")
-    assert not rule("/old/static/v2/app.css")
+    assert not rule("/static/v2")
 
 
 def test_a_callable_says_something_true_or_not() -> None:

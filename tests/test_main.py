@@ -75,6 +75,7 @@ def test_options_reach_the_middleware(
     monkeypatch.setattr(command, "StaticFiles", record)
     command.main([str(site)])
     assert made.pop("cache_control") == "no-cache"
+    assert made["listing"] is True
     defaults = dict(made)
     command.main(
         [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
@@ -82,7 +83,8 @@ def test_options_reach_the_middleware(
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
          "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
          "--cache-file-size", "8", "--encodings", "br,gzip",
-         "--headers", "X-A=b=c", "--compress", "--immutable", "hashed",
+         "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
+         "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
          "--offload", "X-Accel-Redirect:/i/"]
     )  # fmt: skip
     assert made == {
@@ -96,6 +98,10 @@ def test_options_reach_the_middleware(
         "etag": "content",
         "symlinks": "deny",
         "dotfiles": True,
+        "listing": False,
+        "fallback": "index.html",
+        "not_found": "404.html",
+        "clean_urls": True,
         "block_size": 5,
         "max_ranges": 6,
         "file_wrapper": True,
@@ -114,7 +120,7 @@ def test_options_reach_the_middleware(
 
     known = set(inspect.signature(StaticFiles).parameters) | set(FileOptions.__slots__)
     assert defaults.keys() | {"cache_control"} == known - {
-        "app", "directory", "prefix", "check_dir", "options"
+        "app", "directory", "prefix", "check_dir", "no_store_misses", "on_answer", "options"
     }  # fmt: skip
 
 
@@ -186,7 +192,7 @@ def test_the_default_server(found: object, name: str, monkeypatch: pytest.Monkey
 
 def test_the_signal_of_a_service_manager_stops_too() -> None:
     with pytest.raises(KeyboardInterrupt):
-        command._interrupt(15, None)
+        servers._interrupt(15, None)
 
 
 @leaves_a_socket
@@ -213,7 +219,7 @@ def test_a_server_that_does_not_end(
 
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
-    monkeypatch.setattr(command, "_PATIENCE", 0.01)
+    monkeypatch.setattr(servers, "_PATIENCE", 0.01)
     monkeypatch.setattr("os._exit", ended.append)
     command.main([str(site), "--server", "cheroot"])
     never.set()

@@ -301,3 +301,9 @@ def test_the_global_table_is_left_alone() -> None:
         assert mimetypes.guess_type("a.foo") == (None, None)
     """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_that_are_known() -> None:
+    types = MediaTypes({".mine": "text/x-mine", "CNAME": "text/plain"})
+    assert all(types.knows(name) for name in ("a.js", "a.MINE", "cname", "a.tar.gz"))
+    assert not any(types.knows(name) for name in ("", "about", "john.doe", "v1.2", ".js x"))

@@ -340,3 +340,34 @@ def test_log_lines_cannot_be_forged(
     assert call(files(public_directory), f"/{name}").status == 403
     assert caplog.records
     assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("status", "kept"),
+    [("404 Not Found", False), ("410 Gone", False), ("200 OK", True), ("403 Forbidden", True)],
+)
+def test_no_cache_keeps_a_miss(site: Path, status: str, kept: bool) -> None:
+    def inner(environ: Any, start_response: Any) -> list[bytes]:
+        write = start_response(
+            status,
+            [
+                ("Content-Type", "text/plain"),
+                ("Content-Length", "2"),
+                ("cache-control", "public"),
+                ("Expires", "Tue, 14 Nov 2023 22:13:20 GMT"),
+            ],
+        )
+        assert callable(write)
+        return [b"no"]
+
+    app = StaticFiles(inner, site, prefix="/static", no_store_misses=True)
+    result = call(app, "/static/nope")
+    assert (result.status, result.body) == (int(status[:3]), b"no")
+    assert ("Cache-Control" in result.headers) is not kept
+    assert ("Expires" in result.headers) is kept
+    elsewhere = call(app, "/nope")
+    assert elsewhere.headers["cache-control"] == "public"
+    plain = call(StaticFiles(inner, site, prefix="/static"), "/static/nope")
+    assert plain.headers["cache-control"] == "public"
+    if not kept:
+        assert result.headers["Cache-Control"] == "no-store"

@@ -31,7 +31,9 @@ def test_the_file_is_named_and_described(site: Path, open_descriptors: None) -> 
         result = ask(site, "/static/sub/page.html", **extra)
         assert (result.status, result.body) == (200, b"")
         assert result.headers.pop("X-Accel-Redirect") == "/internal/sub/page.html"
-        assert result.headers == {**plain.headers, "Content-Length": "0"}
+        expected = {**plain.headers, "Content-Length": "0"}
+        del expected["Accept-Ranges"]
+        assert result.headers == expected
 
 
 @pytest.mark.parametrize(

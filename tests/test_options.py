@@ -51,11 +51,19 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
     ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
+    ({"clean_urls": None}, TypeError, "clean_urls must be True or False, not None"),
+    ({"fallback": 5}, TypeError, "fallback must be a path beneath .* or None, not 5"),
+    ({"fallback": "/index.html"}, ValueError, "fallback must be a path .* not '/index.html'"),
+    ({"not_found": "../404.html"}, ValueError, "not_found must be a path .* not '../404.html'"),
+    ({"not_found": ""}, ValueError, "not_found must be a path beneath .* not ''"),
+    ({"not_found": "a\0b"}, ValueError, "not_found must be a path beneath"),
     ({"stat_ttl": "1"}, TypeError, "stat_ttl must be a number of seconds, not '1'"),
     ({"stat_ttl": -1}, ValueError, "stat_ttl must be at least 0 and finite, not -1"),
     ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
     ({"cache_size": -1}, ValueError, "cache_size must be at least 0, not -1"),
     ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
+    ({"no_store_misses": 1}, TypeError, "no_store_misses must be True or False, not 1"),
     ({"compress": 1}, TypeError, "compress must be True or False, not 1"),
     ({"compress": True, "cache_size": 0}, ValueError, "compress must be False where cache_size"),
     ({"offload": "X-Sendfile"}, TypeError, "offload must be a pair .* not 'X-Sendfile'"),
@@ -64,6 +72,7 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
     ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
     ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
+    ({"on_answer": "print"}, TypeError, "on_answer must be a callable or None, not 'print'"),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]
 
@@ -125,6 +134,11 @@ def test_type_checkers_know_the_options() -> None:
 
 def _annotations() -> dict[str, Any]:
     return FileOptionValues.__annotations__
+
+
+def test_not_found_is_for_a_complete_app(site: Path) -> None:
+    with pytest.raises(ValueError, match="not_found must be None where there is an app, not '4'"):
+        StaticFiles(lambda environ, start_response: [], site, not_found="4")
 
 
 def test_app_must_be_callable(site: Path) -> None:

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from wsgistatic.paths import (
     SplitPath,
+    is_served_name,
     parse_prefix,
+    path_name,
+    quote_name,
     split_path,
     url_path,
 )
@@ -263,3 +266,26 @@ def test_any_path_on_windows(text: str) -> None:
         assert not set(name) & set('\\/:*?"<>|') and min(name) >= " "  # noqa: PT018
         assert name == name.rstrip(". ")
         assert name.upper().partition(".")[0].rstrip(" ") not in DEVICES
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+@given(ANY_TEXT, st.booleans(), st.booleans())
+def test_a_name_is_served_just_where_its_path_is(text: str, dotfiles: bool, windows: bool) -> None:
+    name = "".join(text.encode("utf-8", "replace").decode().split("/")).replace("\0", "")
+    path = split_path(f"/{latin(name)}", dotfiles=dotfiles, windows=windows)
+    served = is_served_name(name, dotfiles=dotfiles, windows=windows)
+    assert served is (path is not None and not path.is_directory)
+
+
+@given(st.binary())
+def test_a_quoted_name_is_the_bytes(raw: bytes) -> None:
+    quoted = quote_name(os.fsdecode(raw))
+    assert unquote_to_bytes(quoted) == raw
+    assert not set(quoted) & set("/;?#\\ ")
+
+
+def test_a_path_to_read() -> None:
+    assert path_name(latin("/\xfc/") + "\xff") == "/\xfc/\udcff"
+    assert path_name("/\u20ac") == "/\u20ac"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.test_paths import PATH
-from wsgistatic.paths import SplitPath, directory_location, quote_path, url_path
+from wsgistatic.paths import SplitPath, directory_location, file_location, quote_path, url_path
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,9 @@ def test_url_path(prefix: str, names: tuple[str, ...], is_directory: bool, url: 
 def test_quote_path(path: str, quoted: str) -> None:
     """3.3: pchar and slashes stay, all else is percent-encoded."""
     assert quote_path(path) == quoted
+
+
+@given(PATH, PATH, PATH)
+def test_a_file_is_where_its_directory_would_be(script: str, path_info: str, query: str) -> None:
+    path, mark, rest = directory_location(script, path_info, query).partition("?")
+    assert file_location(script, path_info, query) == (path.rstrip("/") or "/") + mark + rest

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def test_the_servers_file_wrapper_gets_no_shared_descriptor(
     monkeypatch.setattr(FileWrapper, "__module__", module)
     with source_of("open", tmp_path, CONTENT) as file:
         file.seek(100)
+        time.sleep(0.03)  # until the clock has ticked since the file's last change
         app = FileApp(file, file_wrapper=True)
         answer = call_bare(app, environ_of("/", "GET", **{"wsgi.file_wrapper": FileWrapper}))
         assert answer.body == CONTENT

@@ -22,7 +22,7 @@ import pytest
 from tests.calling import call, call_bare, environ_of
 from tests.conftest import age
 from tests.source_kinds import Node, zip_of
-from wsgistatic import StaticFiles, catalog
+from wsgistatic import AnswerEvent, StaticFiles, catalog
 
 BIG = bytes(range(256)) * 2000
 MEMBERS = {
@@ -382,6 +382,63 @@ def test_wrong_directories(static: zipfile.Path) -> None:
     for wrong in (static.root, 5, b"static"):
         with pytest.raises(TypeError, match="directory must be a path"):
             StaticFiles(None, wrong)  # type: ignore[arg-type]
+
+
+def test_what_a_site_wants_of_misses(static: zipfile.Path) -> None:
+    app = StaticFiles(
+        None,
+        static,
+        fallback="sub/index.html",
+        not_found="hello.txt",
+        clean_urls=True,
+        listing=True,
+    )
+    for _ in range(2):
+        assert call(app, "/some/page", HTTP_ACCEPT="text/html").body == b"<p>index</p>"
+        missing = call(app, "/nope")
+        assert (missing.status, missing.body) == (404, b"hello world\n")
+        assert call(app, "/sub/index").body == b"<p>index</p>"
+        assert call(app, "/sub/index.html").headers["Location"] == "/sub/"
+        assert call(app, "/").status == 404  # no listing
+
+
+class Late(Node):
+    """A file that is there when it is asked for a second time."""
+
+    def __init__(self, name: str, content: bytes | dict[str, Any] | None) -> None:
+        super().__init__(name, content)
+        self.asked = 0
+
+    def is_file(self) -> bool:
+        self.asked += 1
+        return self.asked > 1
+
+    def joinpath(self, child: str) -> Node:
+        assert isinstance(self._content, dict)
+        found: Node = self._content[child]
+        return found
+
+
+def test_what_on_answer_is_told(static: zipfile.Path) -> None:
+    told: list[AnswerEvent] = []
+    app = StaticFiles(inner, static, on_answer=told.append)
+    for path in ("/hello.txt", "/nope", "/", "/hello.txt/x", "/sub/x/"):
+        call_bare(app, environ_of(path))
+    app = StaticFiles(inner, static, index=None, on_answer=told.append)
+    for path in ("/sub", "/hello.txt/"):
+        call_bare(app, environ_of(path))
+    late = Late("static", {"late.txt": Late("late.txt", b"late")})
+    call_bare(StaticFiles(inner, late, on_answer=told.append), environ_of("/late.txt"))
+    assert [event.status for event in told] == [200, *[None] * 7]
+    assert [event.refused for event in told[1:]] == [
+        "not there",
+        "a directory without an index",
+        "not there",
+        "not there",
+        "a directory without an index",
+        "a slash after the name of what is no directory",
+        "something that has passed",
+    ]
 
 
 def test_compression_leaves_members_as_they_are(static: zipfile.Path) -> None:

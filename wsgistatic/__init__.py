@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wsgistatic.body import BlockIterator, MultipartIterator
+    from wsgistatic.events import AnswerEvent
     from wsgistatic.fileapp import FileApp, serve_file
     from wsgistatic.middleware import StaticFiles
     from wsgistatic.multipart import Multipart
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CROSS_ORIGIN_ISOLATION",
+    "AnswerEvent",
     "BlockIterator",
     "FileApp",
     "Multipart",
@@ -43,6 +45,7 @@ __all__ = [
 # Loaded at first use: who wants the range helpers gets neither the middleware nor WebOb.
 _HOMES = {
     "CROSS_ORIGIN_ISOLATION": "presets",
+    "AnswerEvent": "events",
     "BlockIterator": "body",
     "FileApp": "fileapp",
     "Multipart": "multipart",

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webob.exc import status_map
 
 from wsgistatic.faults import Outcome, outcome_of
 from wsgistatic.policy import HeaderPolicy
+from wsgistatic.ranges import ByteRange
 from wsgistatic.representation import Headers
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger("wsgistatic")
 
 _RETRY_AFTER = "2"  # seconds
+_CACHING = ("cache-control", "expires")
 _PREFLIGHT_AGE = "86400"  # seconds; browsers cap it lower
 # Request fields that mean something here; simple requests may have no Range but one "bytes=N-M".
 _ALLOWED = (
@@ -29,11 +31,20 @@ EMPTY = [("Content-Length", "0"), _PLAIN]  # PEP 3333 checkers want a type for e
 
 
 class Answer(NamedTuple):
-    """What goes to ``start_response``, and the body."""
+    """What goes to ``start_response``, and the body; and what it was made of, for ``on_answer``.
+
+    Attributes:
+        path: of the file whose bytes or fields are sent, or that was refused.
+        coding: content coding of the selected representation.
+        ranges: of a 206.
+    """
 
     status: str
     headers: Headers
     body: Iterable[bytes]
+    path: str | None = None
+    coding: str | None = None
+    ranges: tuple[ByteRange, ...] = ()
 
 
 def header(environ: WSGIEnvironment, name: str) -> str | None:
@@ -56,6 +67,27 @@ def send(
     if isinstance(answer.body, list) and environ.get("REQUEST_METHOD") == "HEAD":
         return [b""]
     return answer.body
+
+
+def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
+    """Wrap an app so that no cache keeps its 404 and 410.
+
+    While machines of a fleet change over to a new release one by one, a file is here and not
+    yet there: a cache that kept the miss would go on missing.
+    """
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(
+            status: str, headers: list[tuple[str, str]], *exc_info: Any
+        ) -> Callable[[bytes], object]:
+            if status[:3] in ("404", "410"):
+                headers = [field for field in headers if field[0].lower() not in _CACHING]
+                headers.append(("Cache-Control", "no-store"))
+            return start_response(status, headers, *exc_info)
+
+        return app(environ, start)
+
+    return wrapped
 
 
 def error_answer(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> Answer:
@@ -87,10 +119,12 @@ def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:
         return None
     logger.error("%a: %s", path, error.strerror or error)
     if outcome is Outcome.FORBIDDEN:
-        return error_answer(403, policy)
-    if outcome is Outcome.BUSY:
-        return error_answer(503, policy, ("Retry-After", _RETRY_AFTER))
-    return error_answer(500, policy)
+        answer = error_answer(403, policy)
+    elif outcome is Outcome.BUSY:
+        answer = error_answer(503, policy, ("Retry-After", _RETRY_AFTER))
+    else:
+        answer = error_answer(500, policy)
+    return answer._replace(path=path)
 
 
 def redirect(location: str, headers: Headers) -> Answer:

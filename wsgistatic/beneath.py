@@ -81,16 +81,23 @@ class DescriptorWalker:
         directory = os.open(root, _DIRECTORY_FLAGS)
         try:
             for name in names[:-1]:
-                parent, directory = directory, _open_directory(name, directory)
+                parent, directory = directory, open_directory(name, directory, _DIRECTORY_FLAGS)
                 os.close(parent)
             return action(names[-1] if names else ".", directory)
         finally:
             os.close(directory)
 
 
-def _open_directory(name: str, parent: int) -> int:
+def open_directory(name: str, parent: int | None, flags: int) -> int:
+    """Open a directory without following a link; LinkMetError where its name is one.
+
+    Arguments:
+        name: relative to the parent.
+        parent: descriptor of a directory; None: the name is a path.
+        flags: of ``os.open``, beside O_NOFOLLOW.
+    """
     try:
-        return os.open(name, _DIRECTORY_FLAGS | _NO_FOLLOW, dir_fd=parent)
+        return os.open(name, flags | _NO_FOLLOW, dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):  # a link, or a file
             reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
@@ -139,7 +146,7 @@ class FollowingWalker:
         path = os.path.join(self._root, *segments)
         for _ in range(_TRIES):
             with suppress(LinkMetError):
-                return action(_real_path(path), None)
+                return action(real_path(path), None)
         raise missing()
 
 
@@ -152,7 +159,7 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
     """
     real_root = os.path.realpath(root, strict=True)
     try:
-        real = _real_path(os.path.join(real_root, *segments))
+        real = real_path(os.path.join(real_root, *segments))
     except PermissionError:
         # Whether it leads outside cannot be seen, and nobody shall learn what is there.
         raise missing() from None
@@ -164,7 +171,8 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
     return real_root, tuple(real[len(stem) :].split(os.sep))
 
 
-def _real_path(path: str) -> str:
+def real_path(path: str) -> str:
+    """Resolve all links of a path; an OSError where that leads to nothing."""
     try:
         return os.path.realpath(path, strict=True)
     except RecursionError:  # a chain of a thousand links, before Python 3.13

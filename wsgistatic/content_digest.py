@@ -35,7 +35,7 @@ class ContentDigests:
         Arguments:
             status: of the version.
             settled: no later version can share its signature.
-            open_file: gives the open file, whose position is moved.
+            open_file: gives the open file, which is left at its start.
 
         Returns:
             The digest, or None where the file changed before it could be hashed.
@@ -76,4 +76,5 @@ def hash_content(file: BinaryIO, size: int) -> bytes:
     while size > 0 and (block := file.read(min(size, _HASH_BLOCK))):
         digest.update(block)
         size -= len(block)
+    file.seek(0)  # wrappers, and who reads it whole, begin where it stands
     return digest.digest()

@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from wsgistatic.beneath import (
@@ -22,6 +22,7 @@ from wsgistatic.beneath import (
     Symlinks,
     Walker,
     missing,
+    open_directory,
     reject_link,
 )
 from wsgistatic.version import FILE_FLAGS
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
+_HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
+_SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class OpenFile(NamedTuple):
@@ -51,16 +54,64 @@ class OpenFile(NamedTuple):
         self.file.close()
 
 
+class OpenDirectory:
+    """A directory that is open to be listed, whatever its name may lead to by now.
+
+    Iterating gives its entries once, in no order, with ``.`` and ``..`` left out. Close it.
+
+    Arguments:
+        where: its descriptor, which is owned from here on; a path where there are none.
+    """
+
+    def __init__(self, where: int | str) -> None:
+        self._where = where
+        try:
+            self._entries = os.scandir(where)
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]:
+        """Give the entries that were not given yet."""
+        return self._entries
+
+    def stat(self, name: str) -> os.stat_result:
+        """Give the status of a regular file in it that can be read; errors as ``Directory.stat``.
+
+        Raises:
+            LinkMetError: it is a symbolic link.
+        """
+        if isinstance(self._where, int):
+            return _stat_readable(name, self._where)
+        return _stat_readable(os.path.join(self._where, name), None)
+
+    def close(self) -> None:
+        """Close it; as often as you like."""
+        where, self._where = self._where, ""
+        if isinstance(where, int):
+            os.close(where)
+        if hasattr(self, "_entries"):
+            self._entries.close()
+
+    def __del__(self) -> None:
+        # Where a server drops a body without closing it.
+        self.close()
+
+
 class Directory:
     """Safe access to the regular files beneath a root.
 
     Arguments:
         path: the root; it may be a link itself, and is looked up anew at each call.
         symlinks: ``"inside"``, ``"follow"`` or ``"deny"``.
+
+    Attributes:
+        path, symlinks: as given.
     """
 
     def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
         self.path = path
+        self.symlinks = symlinks
         self._walker = _walker(path, symlinks)
         self._walks = symlinks != "follow"
 
@@ -76,6 +127,23 @@ class Directory:
     def open(self, segments: tuple[str, ...]) -> OpenFile:
         """Open a regular file for reading, without buffer; errors as ``stat``."""
         return self._walker.visit(segments, _open_regular)
+
+    def open_directory(self, segments: tuple[str, ...]) -> OpenDirectory:
+        """Open a directory to be listed.
+
+        Raises:
+            NotADirectoryError: it is something else.
+            OSError: it is not there, or not for us (see ``faults.outcome_of``).
+        """
+        return self._walker.visit(segments, _open_to_scan)
+
+    def stat_directory(self, segments: tuple[str, ...]) -> os.stat_result:
+        """Give the status of a directory; errors as ``open_directory``."""
+        return self._walker.visit(segments, _stat_directory)
+
+    def stat_listable(self, segments: tuple[str, ...]) -> os.stat_result:
+        """Give the status of a directory that can be listed; errors as ``open_directory``."""
+        return self._walker.visit(segments, _stat_listable)
 
     def resource(self, segments: tuple[str, ...]) -> Resource:
         """Name a file beneath this directory, whether or not it is there."""
@@ -128,10 +196,35 @@ def _walker(path: str, symlinks: Symlinks) -> Walker:
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
     status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     _require_regular(status)
-    if not os.access(name, os.R_OK, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
+    _require_access(name, os.R_OK, dir_fd)
+    return status
+
+
+def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
+    if not os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
         os.stat(name, dir_fd=dir_fd, follow_symlinks=False)  # it may just have gone
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:
+    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    reject_link(status)
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     return status
+
+
+def _stat_listable(name: str, dir_fd: int | None) -> os.stat_result:
+    status = _stat_directory(name, dir_fd)
+    _require_access(name, os.R_OK | os.X_OK, dir_fd)
+    return status
+
+
+def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
+    _stat_listable(name, dir_fd)  # what may be read but not searched would look empty
+    if not _HAS_DESCRIPTOR_SCAN:
+        return OpenDirectory(name)
+    return OpenDirectory(open_directory(name, dir_fd, _SCAN_FLAGS))
 
 
 def _open_regular(name: str, dir_fd: int | None) -> OpenFile:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 from wsgiref.headers import Headers as HeaderMapping
 
+from wsgistatic.checks import check_choice
 from wsgistatic.content_disposition import content_disposition
 from wsgistatic.custom_headers import CustomHeaders
-from wsgistatic.options import check_choice
 
 Disposition = Literal["attachment", "inline"]
 

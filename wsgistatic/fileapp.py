@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgistatic.answers import Answer, error_answer, header, preflight, send
 from wsgistatic.body import BlockIterator, MultipartIterator
@@ -19,12 +19,21 @@ from wsgistatic.find_source import AnySource, find_source
 from wsgistatic.options import FileOptions, FileOptionValues
 from wsgistatic.paths import quote_path
 from wsgistatic.preconditions import Validators
+from wsgistatic.representation import Headers
 from wsgistatic.source_responder import AnyResponder
 from wsgistatic.sources import ResourceSource, Source
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from typing_extensions import Unpack
+
+
+class Served(NamedTuple):
+    """What a view returns: the status line, the header fields, and the body, to be closed."""
+
+    status: str
+    headers: Headers
+    body: Iterable[bytes]
 
 
 class FileApp:
@@ -112,7 +121,7 @@ def serve_file(
     disposition: Disposition = "attachment",
     validators: Validators | None = None,
     **options: Unpack[FileOptionValues],
-) -> Answer:
+) -> Served:
     """Answer a request with a file or other source, from a view.
 
     ``status, headers, body = serve_file(environ, source, download_name="report.pdf")``
@@ -140,16 +149,16 @@ def serve_file(
     )
     close = getattr(source, "close", None)
     if close is None or isinstance(source, io.BytesIO):
-        return app.answer(environ)
+        return Served(*app.answer(environ)[:3])
     try:
-        answer = app.answer(environ)
+        status, headers, body = app.answer(environ)[:3]
     except BaseException:
         close()
         raise
-    if isinstance(answer.body, (BlockIterator, MultipartIterator)):
-        return answer._replace(body=_ClosingBody(answer.body, close))
+    if isinstance(body, (BlockIterator, MultipartIterator)):
+        return Served(status, headers, _ClosingBody(body, close))
     close()
-    return answer
+    return Served(status, headers, body)
 
 
 class _ClosingBody:

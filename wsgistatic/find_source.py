@@ -6,8 +6,8 @@ import io
 import os
 from typing import Any
 
+from wsgistatic.checks import check_path
 from wsgistatic.directory import Resource, single_file
-from wsgistatic.options import check_path
 from wsgistatic.shared_file import open_file_resource
 from wsgistatic.sources import MemorySource, ObjectSource, Seekable, Source, Traversable
 from wsgistatic.traversables import is_traversable, traversable_source

@@ -224,11 +224,17 @@ class MediaTypes:
 
     def content_type(self, name: str) -> str:
         """Give the value of Content-Type for a file name (without directories)."""
+        return self._with_charset(self._find(name) or UNKNOWN)
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a file name (without directories) has a media type of its own."""
+        return self._find(name) is not None
+
+    def _find(self, name: str) -> str | None:
         name = name.lower()
-        media_type = _look_up(name, self._overrides, self._overrides) or _look_up(
+        return _look_up(name, self._overrides, self._overrides) or _look_up(
             name, _BY_NAME, _BY_EXTENSION
         )
-        return self._with_charset(media_type or UNKNOWN)
 
     def _with_charset(self, media_type: str) -> str:
         if media_type.startswith("text/") and "charset=" not in media_type.lower():

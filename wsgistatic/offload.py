@@ -24,6 +24,7 @@ _ALLOWED = (
     'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '
     "the path that the front server knows the directory by, or None"
 )
+_FRONT_SAYS = ("Accept-Ranges", "Content-Length")  # nginx would send ours besides its own
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -75,8 +76,6 @@ class Offload:
         value = os.fsencode(self._prefix + relative).decode("latin-1")
         if self._is_quoted:
             value = quote_path(value)
-        fields = [
-            ("Content-Length", "0") if name == "Content-Length" else (name, content)
-            for name, content in representation.full_headers
-        ]
-        return Answer("200 OK", [(self._header, value), *fields], [b""])
+        fields = [field for field in representation.full_headers if field[0] not in _FRONT_SAYS]
+        headers = [(self._header, value), ("Content-Length", "0"), *fields]
+        return Answer("200 OK", headers, [b""], representation.path, representation.coding)

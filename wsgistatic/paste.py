@@ -146,6 +146,10 @@ CONVERTERS: dict[str, Converter] = {
     "index": _text_or_none,
     "symlinks": _text,
     "dotfiles": _one_of(_BOOLS),
+    "listing": _one_of(_BOOLS),
+    "fallback": _text_or_none,
+    "not_found": _text_or_none,
+    "clean_urls": _one_of(_BOOLS),
     "check_dir": _one_of(_BOOLS),
     "stat_ttl": _seconds,
     "cache_size": _size,
@@ -162,6 +166,7 @@ CONVERTERS: dict[str, Converter] = {
     "encodings": _words,
     "compress": _one_of(_BOOLS),
     "headers": _headers,
+    "no_store_misses": _one_of(_BOOLS),
     "immutable": _text_or_none,
     "offload": _words_or_none,
 }

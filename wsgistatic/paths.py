@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 # RFC 3986 3.3: pchar without percent-encoding; quote() adds ALPHA / DIGIT / "_.-~" itself.
 _PCHAR = "/:@!$&'()*+,;="
+_LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 # The query stays as it came: all of visible ASCII but "#", which would begin a fragment.
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
@@ -82,13 +83,18 @@ def split_path(path: str, *, dotfiles: bool = False, windows: bool = False) -> S
     if is_directory:
         segments.pop()
     for segment in segments:
-        if segment in ("", ".", ".."):
-            return None
-        if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
-            return None
-        if windows and _means_something_on_windows(segment):
+        if not is_served_name(segment, dotfiles=dotfiles, windows=windows):
             return None
     return SplitPath(tuple(segments), is_directory)
+
+
+def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = False) -> bool:
+    """Tell whether a URL may have this segment; arguments as ``split_path``."""
+    if segment in ("", ".", ".."):
+        return False
+    if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
+        return False
+    return not (windows and _means_something_on_windows(segment))
 
 
 def _means_something_on_windows(segment: str) -> bool:
@@ -102,13 +108,22 @@ def _means_something_on_windows(segment: str) -> bool:
 
 
 def directory_location(script_name: str, path_info: str, query: str) -> str:
-    """Build the Location of a directory: an absolute path that ends in one slash, query kept.
+    """Build the Location of a directory: as ``file_location``, but ending in one slash."""
+    return _location(script_name + path_info, "/", query)
+
+
+def file_location(script_name: str, path_info: str, query: str) -> str:
+    """Build the Location of a file: an absolute path, query kept.
 
     It can never name another host (RFC 3986 4.2: a reference that begins with two slashes does;
     browsers take a backslash for a slash): leading slashes become one, the rest is quoted.
     """
-    path = quote_path(script_name + path_info)
-    location = "/" + path.strip("/") + "/" if path.strip("/") else "/"
+    return _location(script_name + path_info, "", query)
+
+
+def _location(path: str, end: str, query: str) -> str:
+    stripped = quote_path(path).strip("/")
+    location = f"/{stripped}{end}" if stripped else "/"
     if query:
         location += "?" + quote(_wire_bytes(query), safe=_QUERY)
     return location
@@ -125,6 +140,19 @@ def url_path(prefix: str, path: SplitPath) -> str:
 def quote_path(path: str) -> str:
     """Percent-encode a path of PEP 3333 text."""
     return quote(_wire_bytes(path), safe=_PCHAR)
+
+
+def quote_name(name: str) -> str:
+    """Percent-encode a file name (as ``os.fsdecode`` gives it) as a segment of a link.
+
+    ";" is encoded too: clients that know of parameters (RFC 2396) lose it at a segment's end.
+    """
+    return quote(os.fsencode(name), safe=_LINK)
+
+
+def path_name(path: str) -> str:
+    """Give a path of PEP 3333 text as text to read; bytes that are no UTF-8 are surrogates."""
+    return _wire_bytes(path).decode("utf-8", "surrogateescape")
 
 
 def _wire_bytes(text: str) -> bytes:

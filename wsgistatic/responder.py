@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from wsgistatic.answers import Answer, header, refusal
@@ -102,12 +103,12 @@ class Responder:
             return None
         if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
             return None  # by now it may be
-        if not self._catalog.has_same_sidecars(entry):
+        if monotonic() >= entry.seen_until and not self._catalog.has_same_sidecars(entry):
             return None
         answer = conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
             answer = whole_answer(environ, representation)
-        if answer is None:
+        if answer is None and self._offload is not None:
             answer = self._handed_off(environ, representation)
         if answer is not None:
             return answer if self._catalog.is_current(entry) else None
@@ -264,14 +265,10 @@ class Responder:
         watch = Watch(file, status, doubtful=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, watch, path)
-        wrapped = wrap_file(
-            environ,
-            self._options.file_wrapper,
-            file,
-            plan.ranges[0],
-            representation.size,
-            block_size,
-        )
+        wrapped = None
+        if representation.settled:  # else only our own iterator can tell the next version
+            option = self._options.file_wrapper
+            wrapped = wrap_file(environ, option, file, plan.ranges[0], status, block_size)
         return wrapped or BlockIterator(file, *plan.ranges[0], block_size, watch, path)
 
 

@@ -6,18 +6,25 @@ promised), then serves until it is stopped.
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NoReturn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
+DEFAULT_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
+_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,13 @@ class BoundServer:
     stop: Callable[[], None]
 
 
-def bind_cheroot(app: WSGIApplication, host: str, port: int) -> BoundServer:
+def bind_cheroot(
+    app: WSGIApplication, host: str, port: int, threads: int = DEFAULT_THREADS
+) -> BoundServer:
     """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads."""
     from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
 
-    server = Server((host or "0.0.0.0", port), app, numthreads=_THREADS)  # noqa: S104
+    server = Server((host or "0.0.0.0", port), app, numthreads=threads)  # noqa: S104
     server.prepare()
     address: Any = server.bind_addr
     return BoundServer("cheroot", address[1], server.serve, server.stop)
@@ -80,3 +89,41 @@ SERVERS = {"cheroot": bind_cheroot, "wsgiref": bind_wsgiref}
 def default_server() -> str:
     """Name the better server that is installed."""
     return "cheroot" if find_spec("cheroot") else "wsgiref"
+
+
+def run(server: BoundServer, say: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then stop; to be called in the main thread.
+
+    Arguments:
+        server: the server.
+        say: writes a line.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    with suppress(KeyboardInterrupt):
+        server.serve()
+    # cheroot waits for its threads, and so for the slowest client.
+    stopping = Thread(target=server.stop, daemon=True)
+    stopping.start()
+    stopping.join(_PATIENCE)
+    with suppress(BrokenPipeError):
+        say("Stopped.")
+    if stopping.is_alive():
+        os._exit(0)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def why_not_bound(error: OSError | ValueError, host: str, port: int) -> str:
+    """Say why a server could not be bound; ValueError is a host that no name can be."""
+    if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
+        return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
+    return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
+
+
+def shown_host(host: str) -> str:
+    """Give the host as it is written in a URL to click on."""
+    if host in _EVERY_ADDRESS:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

@@ -11,13 +11,13 @@ import pytest
 from tests.calling import call, environ_of, start
 from tests.source_kinds import Blob
 from wsgistatic import Validators, serve_file
-from wsgistatic.answers import Answer
+from wsgistatic.fileapp import Served
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 CONTENT = bytes(range(256)) * 40
-View = Callable[[Any], Answer]
+View = Callable[[Any], Served]
 
 
 def plain_app(view: View) -> WSGIApplication:
@@ -138,7 +138,7 @@ each_app = pytest.mark.parametrize("make", APPS)
 def test_every_answer(make: Callable[[View], WSGIApplication]) -> None:
     blobs: list[Blob] = []
 
-    def view(environ: Any) -> Answer:
+    def view(environ: Any) -> Served:
         blobs.append(Blob(CONTENT))
         version = Validators('"v1"')
         return serve_file(environ, blobs[-1], validators=version, download_name="a.bin")

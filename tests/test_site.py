@@ -1,0 +1,326 @@
+"""``fallback``, ``not_found`` and ``clean_urls``: what a site wants of misses."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import call, call_bare, environ_of
+from tests.conftest import age
+from wsgistatic import StaticFiles
+
+BROWSER = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    root = tmp_path / "pages"
+    (root / "blog").mkdir(parents=True)
+    (root / "both").mkdir()
+    for name in ("index.html", "404.html", "about.html", "blog/first.html", "both.html",
+                 "both/index.html", "v1.2.html", "twice", "twice.html", "app.js"):  # fmt: skip
+        (root / name).write_text(f"<p>{name}</p>")
+        age(root / name)
+    time.sleep(0.03)  # until the clock has ticked, nothing is remembered
+    return root
+
+
+def wrapped(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("299 Mine", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return [b""]
+
+
+# ---- fallback ----------------------------------------------------------------------------------
+
+
+def spa(root: Path, app: Any = None, **options: Any) -> StaticFiles:
+    return StaticFiles(app, root, **{"fallback": "index.html", **options})
+
+
+@pytest.mark.parametrize("path", ["/user/7", "/user/john.doe", "/release/v1.2", "/user/", "/blog"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_navigation_that_misses_gets_the_fallback(pages: Path, path: str, method: str) -> None:
+    app = spa(pages)
+    for _ in range(2):  # looked up, and remembered
+        result = call(app, path, method, **BROWSER)
+        assert result.status == 200
+        assert result.body == (b"" if method == "HEAD" else b"<p>index.html</p>")
+        assert result.headers["Vary"] == "Accept, Sec-Fetch-Mode"
+        assert result.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "ETag" in result.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "extra"),
+    [
+        ("/app.123.js", "GET", BROWSER),
+        ("/img/logo.svg", "GET", BROWSER),
+        ("/old.html", "GET", BROWSER),
+        ("/user/7", "GET", {}),
+        ("/user/7", "GET", {"HTTP_ACCEPT": "*/*"}),
+        ("/user/7", "GET", {"HTTP_ACCEPT": "text/*"}),
+        ("/user/7", "GET", {"HTTP_ACCEPT": "application/json"}),
+        ("/user/7", "GET", {"HTTP_ACCEPT": "text/html;q=0"}),
+        ("/user/7", "GET", {**BROWSER, "HTTP_SEC_FETCH_MODE": "cors"}),
+        ("/user/7", "POST", BROWSER),
+        ("/.git/config", "GET", BROWSER),
+        ("/a//b", "GET", BROWSER),
+        ("/../x", "GET", BROWSER),
+    ],
+)
+def test_other_misses_stay_misses(
+    pages: Path, path: str, method: str, extra: dict[str, str]
+) -> None:
+    assert call(spa(pages), path, method, **extra).status == 404
+    assert call(spa(pages, wrapped), path, method, **extra).status == 299
+
+
+def test_a_navigation_tells_by_its_mode(pages: Path) -> None:
+    mode = {"HTTP_ACCEPT": "*/*", "HTTP_SEC_FETCH_MODE": "navigate"}
+    assert call(spa(pages), "/user/7", **mode).status == 200
+
+
+def test_navigations_below_the_prefix_do_not_reach_the_wrapped_app(pages: Path) -> None:
+    app = spa(pages, wrapped, prefix="/app/")
+    assert call(app, "/app/user/7", **BROWSER).status == 200
+    assert call(app, "/app/api", HTTP_ACCEPT="application/json").status == 299
+    assert call(app, "/user/7", **BROWSER).status == 299
+
+
+def test_files_come_before_the_fallback(pages: Path) -> None:
+    app = spa(pages)
+    assert call(app, "/blog/first.html", **BROWSER).body == b"<p>blog/first.html</p>"
+    assert call(app, "/both", **BROWSER).status == 301
+    listed = call(spa(pages, listing=True), "/blog/", **BROWSER)
+    assert b"first.html" in listed.body
+
+
+def test_the_fallback_has_validators_and_a_policy_of_its_own(pages: Path) -> None:
+    app = spa(pages, cache_control=lambda path, url: f'x="{url}"')
+    result = call(app, "/user/7", **BROWSER)
+    assert result.headers["Cache-Control"] == 'x="/index.html"'
+    again = call(app, "/user/8", **BROWSER, HTTP_IF_NONE_MATCH=result.headers["ETag"])
+    assert again.status == 304
+    assert again.headers["Vary"] == "Accept, Sec-Fetch-Mode"
+
+
+@pytest.mark.live
+def test_the_fallback_is_live(pages: Path) -> None:
+    app = spa(pages, fallback="blog/first.html")
+    assert call(app, "/user/7", **BROWSER).body == b"<p>blog/first.html</p>"
+    (pages / "blog" / "first.html").write_text("<p>changed</p>")
+    assert call(app, "/user/7", **BROWSER).body == b"<p>changed</p>"
+    (pages / "user").mkdir()
+    (pages / "user" / "7").write_text("seven")
+    assert call(app, "/user/7", **BROWSER).body == b"seven"
+    (pages / "blog" / "first.html").unlink()
+    assert call(app, "/user/8", **BROWSER).status == 404
+    (pages / "blog" / "first.html").mkdir()
+    assert call(app, "/user/8", **BROWSER).status == 404
+
+
+def test_vary_that_is_there_already_is_kept(pages: Path) -> None:
+    app = spa(pages, headers={"Vary": "Cookie"})
+    result = call(app, "/user/7", **BROWSER)
+    assert result.headers["Vary"] == "Cookie, Accept, Sec-Fetch-Mode"
+    assert call(app, "/app.js").headers["Vary"] == "Cookie"
+
+
+@pytest.mark.parametrize("cache_size", [0, 1_000_000])
+def test_pages_have_codings_too(pages: Path, cache_size: int) -> None:
+    for name in ("index.html", "about.html"):
+        (pages / f"{name}.gz").write_bytes(b"coded")
+        age(pages / f"{name}.gz")
+    app = StaticFiles(None, pages, fallback="index.html", clean_urls=True, cache_size=cache_size)
+    for path in ("/user/7", "/about"):
+        plain = call(app, path, **BROWSER)
+        for _ in range(2):
+            coded = call(app, path, **BROWSER, HTTP_ACCEPT_ENCODING="gzip")
+            assert (coded.body, coded.headers["Content-Encoding"]) == (b"coded", "gzip")
+            assert call(app, path, **BROWSER).body == plain.body != b"coded"
+        assert "Accept-Encoding" in plain.headers["Vary"]
+
+
+# ---- not_found ---------------------------------------------------------------------------------
+
+
+def test_the_404_page_is_sent_whole(pages: Path) -> None:
+    app = StaticFiles(None, pages, prefix="/s", not_found="404.html", allow_origin="*")
+    fields = {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_NONE_MATCH": "*", "HTTP_IF_MATCH": '"x"',
+              "HTTP_IF_MODIFIED_SINCE": "Sat, 21 Nov 2026 00:00:00 GMT"}  # fmt: skip
+    for path in ("/s/nope", "/s/a/b/", "/elsewhere", "/s/.git/config"):
+        for method in ("GET", "HEAD", "POST"):
+            result = call(app, path, method, **fields)
+            assert result.status == 404
+            assert result.body == (b"" if method == "HEAD" else b"<p>404.html</p>")
+            assert result.headers == {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Length": "15",
+                "X-Content-Type-Options": "nosniff",
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Expose-Headers": result.headers["Access-Control-Expose-Headers"],
+                "Cache-Control": "no-store",
+            }
+    assert call(app, "/s/404.html", HTTP_RANGE="bytes=0-1").status == 206
+
+
+def test_the_404_page_is_not_left_to_the_front_server(pages: Path) -> None:
+    offload = ("X-Accel-Redirect", "/internal/")
+    app = spa(pages, not_found="404.html", offload=offload)
+    assert call(app, "/user/7", **BROWSER).headers["X-Accel-Redirect"] == "/internal/index.html"
+    result = call(app, "/nope.js")
+    assert (result.status, result.body) == (404, b"<p>404.html</p>")
+    assert "X-Accel-Redirect" not in result.headers
+
+
+@pytest.mark.live
+def test_a_404_page_that_is_not_there(pages: Path) -> None:
+    app = StaticFiles(None, pages, not_found="404.html")
+    assert call(app, "/nope").body == b"<p>404.html</p>"
+    (pages / "404.html").unlink()
+    result = call(app, "/nope")
+    assert result.status == 404
+    assert result.body.startswith(b"404 Not Found")
+    (pages / "404.html").mkdir()
+    assert call(app, "/nope").status == 404
+
+
+def test_fallback_and_404_page_together(pages: Path) -> None:
+    app = spa(pages, not_found="404.html")
+    assert call(app, "/user/7", **BROWSER).body == b"<p>index.html</p>"
+    assert call(app, "/logo.svg", **BROWSER).body == b"<p>404.html</p>"
+
+
+# ---- clean URLs --------------------------------------------------------------------------------
+
+
+def clean(root: Path, app: Any = None, **options: Any) -> StaticFiles:
+    return StaticFiles(app, root, **{"clean_urls": True, **options})
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/about", "about.html"),
+        ("/blog/first", "blog/first.html"),
+        ("/v1.2", "v1.2.html"),
+        ("/twice", "twice"),
+        ("/twice.html", "twice.html"),
+        ("/both/", "both/index.html"),
+        ("/both.html", "both.html"),
+        ("/", "index.html"),
+        ("/app.js", "app.js"),
+    ],
+)
+def test_clean_urls(pages: Path, path: str, name: str) -> None:
+    app = clean(pages)
+    for _ in range(2):  # looked up, and remembered
+        result = call(app, path)
+        assert (result.status, result.body) == (200, f"<p>{name}</p>".encode())
+    assert call(app, path, "HEAD").status == 200
+    assert call(app, path, HTTP_RANGE="bytes=0-2").body == b"<p>"
+    assert call(app, path, HTTP_IF_NONE_MATCH=result.headers["ETag"]).status == 304
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/about.html", "/app/about"),
+        ("/about.html?a=b", "/app/about?a=b"),
+        ("/blog/first.html", "/app/blog/first"),
+        ("/v1.2.html", "/app/v1.2"),
+        ("/index.html", "/app/"),
+        ("/both/index.html?q", "/app/both/?q"),
+        ("/both", "/app/both/"),
+    ],
+)
+def test_one_file_has_one_url(pages: Path, path: str, location: str) -> None:
+    app = clean(pages, cache_control="max-age=1")
+    for method in ("GET", "HEAD"):
+        for _ in range(2):
+            result = call(app, path, method, SCRIPT_NAME="/app")
+            assert result.status == 301
+            assert result.headers["Location"] == location
+            assert result.headers["Cache-Control"] == "max-age=1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/about.html/", "/blog", "/a//b"],
+)
+def test_clean_urls_that_are_misses(pages: Path, path: str) -> None:
+    assert call(clean(pages), path).status == 404
+    assert call(clean(pages, wrapped), path).status == 299
+
+
+def test_a_page_that_is_not_there_by_a_name_of_its_own_script(pages: Path) -> None:
+    # Not ASCII: nothing tells beforehand that it is not there.
+    assert call(clean(pages), "/ünï.html".encode().decode("latin-1")).status == 404
+
+
+def test_names_that_have_no_shorter_url(pages: Path) -> None:
+    for name in ("a.html.html", "...html", ".html"):
+        (pages / name).write_text(name)
+    app = clean(pages, dotfiles=True)
+    for name in ("a.html.html", "...html", ".html"):
+        assert call(app, f"/{name}").body == name.encode()
+
+
+def test_an_index_by_another_name(pages: Path) -> None:
+    app = clean(pages, index=None)
+    assert call(app, "/index.html").headers["Location"] == "/index"
+    assert call(app, "/index").body == b"<p>index.html</p>"
+    (pages / "ünï.html").write_text("start")
+    quoted = "/ünï.html".encode().decode("latin-1")
+    assert call(clean(pages, index="ünï.html"), quoted).headers["Location"] == "/"
+
+
+@pytest.mark.live
+def test_clean_urls_are_live(pages: Path) -> None:
+    app = clean(pages)
+    assert call(app, "/about").body == b"<p>about.html</p>"
+    (pages / "about").write_text("the file itself")
+    assert call(app, "/about").body == b"the file itself"
+    assert call(app, "/about.html").status == 200
+    (pages / "about").unlink()
+    (pages / "about.html").write_text("<p>changed</p>")
+    assert call(app, "/about").body == b"<p>changed</p>"
+    (pages / "about.html").unlink()
+    assert call(app, "/about").status == 404
+
+
+def test_other_methods_on_clean_urls(pages: Path) -> None:
+    result = call(clean(pages), "/about", "POST")
+    assert (result.status, result.headers["Allow"]) == (405, "GET, HEAD")
+    assert call(clean(pages), "/nope", "POST").status == 404
+    assert call(clean(pages, wrapped), "/about", "POST").status == 299
+
+
+def test_the_root_without_a_path(pages: Path) -> None:
+    app = clean(pages, fallback="index.html")
+    assert call_bare(app, environ_of("", **BROWSER)).body == b"<p>index.html</p>"
+    assert call_bare(app, environ_of("")).status == 404
+
+
+def test_clean_urls_before_the_fallback(pages: Path) -> None:
+    app = clean(pages, fallback="index.html")
+    assert call(app, "/about", **BROWSER).body == b"<p>about.html</p>"
+    assert call(app, "/contact", **BROWSER).body == b"<p>index.html</p>"
+
+
+@pytest.mark.catalog
+def test_what_is_remembered_has_a_name_that_nobody_can_ask_for(pages: Path) -> None:
+    app = clean(pages, fallback="index.html", prefix="/s")
+    call(app, "/s/about")
+    call(app, "/s/user", **BROWSER)
+    keys = set(app._catalog.entries)
+    assert len(keys) == 2
+    for key in keys:
+        assert isinstance(key, str)
+        with pytest.raises(UnicodeEncodeError):
+            key.encode("latin-1")  # PEP 3333
+        with pytest.raises(UnicodeEncodeError):
+            key.encode("utf-8", "surrogateescape")  # servers that broke it
