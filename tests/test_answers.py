@@ -184,14 +184,14 @@ def test_a_file_that_grows_while_it_is_hashed_is_sent_without_a_tag(
 ) -> None:
     from wsgistatic import content_digest
 
-    real, path = content_digest._sha256, site / "digits.bin"
+    real, path = content_digest.hash_content, site / "digits.bin"
 
     def append_and_digest(*arguments: Any) -> bytes:
         with path.open("ab") as file:
             file.write(b"more")
         return real(*arguments)
 
-    monkeypatch.setattr(content_digest, "_sha256", append_and_digest)
+    monkeypatch.setattr(content_digest, "hash_content", append_and_digest)
     result = start(StaticFiles(None, site, etag="content"), environ_of("/digits.bin"))
     assert result.status == 200
     assert "ETag" not in result.headers

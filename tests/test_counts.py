@@ -97,7 +97,7 @@ def test_what_is_ready_costs_one_stat(
 def test_ranges_of_a_known_file(
     warm_site: Path, counted: Counted, value: str, reads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgistatic.version._read_at", os.pread)
+    monkeypatch.setattr("wsgistatic.version.read_at", os.pread)
     app = warmed(warm_site)
     assert counted.of(app, "/static/large.bin", HTTP_RANGE=value) == {
         "open": 1,

@@ -20,10 +20,12 @@ FILES = (
     "representation", "custom_headers", "immutable", "policy", "scan",
     "sidecars", "selection", "content_digest", "describer", "catalog", "keeper",
     "compressors", "compression",
+    "shared_file", "sources", "zip_members", "traversables",
 )
 WSGI = (
     "events", "checks", "options", "file_wrapper", "answers", "responses", "offload", "responder",
-    "listing", "site", "finder", "observer", "middleware", "fileapp",
+    "source_responder", "listing", "site", "finder", "observer", "middleware",
+    "downloads", "find_source", "fileapp",
 )
 FACES = (
     "presets",

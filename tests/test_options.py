@@ -99,7 +99,13 @@ def test_file_app(
 def test_paths(path: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="directory must be a path"):
         StaticFiles(None, path)
-    with pytest.raises(error, match="path must be a path"):
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [(5, TypeError), ("", ValueError), ("a\0b", ValueError)]
+)
+def test_source_paths(path: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="source must be a path"):
         FileApp(path)
 
 

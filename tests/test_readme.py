@@ -10,13 +10,14 @@ import shlex
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import wsgistatic
 from tests.conftest import DEFAULTS, OLD
-from wsgistatic import StaticFiles
+from wsgistatic import FileApp, StaticFiles, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.options import FileOptions
 
@@ -57,6 +58,8 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
     "view": [("/report", "bytes=-2", 206, "lo"), ("/report", "", 200, "hello")],
+    "sources": [("/any", "bytes=0-3", 206, "name"), ("/any", "", 200, "hello.txt;5")],
+    "package": [("/static/hello.txt", "bytes=-2", 206, "ed"), ("/static/x", "", 404, "")],
     "listing": [("/static/", "", 200, "./hello.txt"), ("/static", "", 301, "")],
     "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
     "site": [
@@ -133,6 +136,9 @@ def project(tmp_path: Path) -> Path:
     ):  # fmt: skip
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
+    with zipfile.ZipFile(tmp_path / "packages.zip", "w") as packages:
+        packages.writestr("mypackage/__init__.py", "")
+        packages.writestr("mypackage/static/hello.txt", "zipped")
     return tmp_path
 
 
@@ -160,7 +166,7 @@ def test_example(project: Path, name: str) -> None:
 
 
 def test_option_table() -> None:
-    table = README[README.index("``StaticFiles``           default") :]
+    table = README[README.index("``StaticFiles``           default") :].split("\n\n", 1)[0]
     rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
     parameters = inspect.signature(StaticFiles).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items()} | DEFAULTS
@@ -172,6 +178,17 @@ def test_option_table() -> None:
     for name, value in rows.items():
         if value:
             assert value.replace('"', "'") == repr(defaults[name]), name
+
+
+def test_option_table_of_sources() -> None:
+    table = README[README.index("sources have besides      default") :].split("\n\n", 1)[0]
+    rows = dict(re.findall(r"^``(\w+)`` +``(.*?)``", table, re.M))
+    for function in (FileApp, serve_file):
+        parameters = inspect.signature(function).parameters.values()
+        defaults = {
+            each.name: repr(each.default) for each in parameters if each.default != each.empty
+        }
+        assert {name: value.replace('"', "'") for name, value in rows.items()} == defaults
 
 
 def test_helpers_are_public() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wsgistatic.body import BlockIterator, MultipartIterator
     from wsgistatic.events import AnswerEvent
-    from wsgistatic.fileapp import FileApp
+    from wsgistatic.fileapp import FileApp, serve_file
     from wsgistatic.middleware import StaticFiles
     from wsgistatic.multipart import Multipart
     from wsgistatic.plan import RangePlan, plan_ranges
@@ -37,6 +37,7 @@ __all__ = [
     "get_ranges",
     "merge_ranges",
     "plan_ranges",
+    "serve_file",
     "unsatisfied_range",
     "untrusted_uploads",
 ]
@@ -58,6 +59,7 @@ _HOMES = {
     "get_ranges": "ranges",
     "merge_ranges": "ranges",
     "plan_ranges": "plan",
+    "serve_file": "fileapp",
     "unsatisfied_range": "ranges",
     "untrusted_uploads": "presets",
 }

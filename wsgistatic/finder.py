@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from wsgistatic.answers import Answer, error_answer, header, preflight, redirect, refusal, send
 from wsgistatic.catalog import Catalog, Entry
@@ -21,6 +21,9 @@ from wsgistatic.options import DirectoryOptions, FileOptions, FileOptionValues
 from wsgistatic.paths import SplitPath, directory_location, split_path, url_path
 from wsgistatic.responder import Responder
 from wsgistatic.site import Site
+from wsgistatic.source_responder import AnyResponder
+from wsgistatic.sources import Traversable
+from wsgistatic.traversables import traversable_directory
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,7 +35,7 @@ class Finder:
     """Finds what is below a prefix, and answers for it.
 
     Arguments:
-        root: absolute path of the directory.
+        root: absolute path of the directory, or one of a package.
         prefix: as ``parse_prefix`` gave it.
         options: checked.
         file_options: those of ``FileOptions``, unchecked.
@@ -51,7 +54,7 @@ class Finder:
 
     def __init__(
         self,
-        root: str,
+        root: str | Traversable,
         prefix: str,
         options: DirectoryOptions,
         file_options: FileOptionValues,
@@ -59,7 +62,8 @@ class Finder:
         *,
         alone: bool,
     ) -> None:
-        offload = None if options.offload is None else Offload(options.offload, root)
+        path = root if isinstance(root, str) else ""
+        offload = None if options.offload is None else Offload(options.offload, path)
         if offload is not None and not offload.keeps_codings:
             file_options = {**file_options, "encodings": ()}
         checked = FileOptions(**file_options)
@@ -69,16 +73,22 @@ class Finder:
         self._index = options.index
         self._dotfiles = options.dotfiles
         self._catalog = catalog
-        self.directory = Directory(root, options.symlinks)
+        self.directory = (
+            Directory(root, options.symlinks)
+            if isinstance(root, str)
+            # Asked for resources only, and giving other sources too, which its responder takes.
+            else cast(Directory, traversable_directory(root, options.symlinks))
+        )
         # Where names mean what they say, a path can be looked at before it is taken apart.
-        self._root = None if os.name == "nt" else root
+        self._root = None if os.name == "nt" else path
         self._policy = checked.policy()
-        self.responder = Responder(checked, self._policy, catalog)
+        make_responder = Responder if path else AnyResponder
+        self.responder: Responder = make_responder(checked, self._policy, catalog)
         if options.compress:
             self.responder.compress_text()
-        if offload is not None:
+        if offload is not None and path:
             self.responder.hand_off(offload)
-        self._listing = self._make_listing(options)
+        self._listing = self._make_listing(options) if path else None
         self._site = self._make_site(options, checked)
         self.answer: Callable[[WSGIEnvironment, str, Entry | None], Answer | None] = (
             self._find if self._site is None else partial(self._answer_site, self._site)

@@ -20,6 +20,8 @@ from wsgistatic.finder import Finder
 from wsgistatic.observer import Observer
 from wsgistatic.options import DirectoryOptions, FileOptionValues
 from wsgistatic.paths import parse_prefix
+from wsgistatic.sources import Traversable
+from wsgistatic.traversables import is_traversable
 from wsgistatic.version import signature
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class StaticFiles:
 
     Arguments:
         app: the WSGI app to wrap; None makes a complete app that answers 404 and 405 itself.
-        directory: path of the directory.
+        directory: path of the directory, or one that ``importlib.resources`` gave.
         prefix: URL path, decoded; slashes at its ends do not matter.
         index: name of the file served for a directory; None for none.
         symlinks: ``"inside"`` (links may not lead out of the directory), ``"follow"``, ``"deny"``.
@@ -72,7 +74,7 @@ class StaticFiles:
     def __init__(
         self,
         app: WSGIApplication | None,
-        directory: str | os.PathLike[str],
+        directory: str | os.PathLike[str] | Traversable,
         prefix: str = "/",
         *,
         index: str | None = "index.html",
@@ -113,8 +115,13 @@ class StaticFiles:
             no_store_misses=no_store_misses,
             on_answer=on_answer,
         )
-        root = check_path("directory", directory)
-        if check_dir and not os.path.isdir(root):
+        root: str | Traversable
+        if is_traversable(directory):
+            root, exists = directory, directory.is_dir()
+        else:
+            root = check_path("directory", directory)
+            exists = os.path.isdir(root)
+        if check_dir and not exists:
             raise ValueError(
                 f"directory must be an existing directory, not {root!r} "
                 "(check_dir=False allows it to appear later)"

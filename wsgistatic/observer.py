@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from wsgistatic.answers import Answer, header
 from wsgistatic.catalog import Catalog, Entry
+from wsgistatic.directory import Directory, Resource
 from wsgistatic.events import AnswerEvent, OnAnswer
 from wsgistatic.finder import Finder
 from wsgistatic.options import DirectoryOptions
-from wsgistatic.paths import split_path
+from wsgistatic.paths import SplitPath, split_path
 from wsgistatic.reasons import Reason, why_missed, why_no_path
 
 if TYPE_CHECKING:
@@ -102,7 +103,19 @@ class Observer:
         path = split_path(rest, dotfiles=dotfiles, windows=os.name == "nt")
         if path is None:
             return why_no_path(rest, dotfiles=dotfiles)
+        if not isinstance(self._finder.directory, Directory):
+            return _why_not_in_package(self._finder.directory.resource(path.segments), path)
         return why_missed(self._finder.directory, path, self._options.index) or Reason.PASSED
+
+
+def _why_not_in_package(resource: Resource, path: SplitPath) -> Reason:
+    try:
+        resource.stat()
+    except IsADirectoryError:
+        return Reason.NO_INDEX
+    except OSError:
+        return Reason.NOT_THERE
+    return Reason.NOT_A_DIRECTORY if path.is_directory else Reason.PASSED
 
 
 def _content_length(answer: Answer) -> int | None:

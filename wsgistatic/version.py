@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from threading import Lock
 
 from wsgistatic.ranges import ByteRange
 
@@ -41,7 +42,7 @@ def read_version(path: str, expected: Signature, ranges: Sequence[ByteRange]) ->
     try:
         contents = []
         for start, stop in ranges:
-            content = _read_at(descriptor, stop - start, start)
+            content = read_at(descriptor, stop - start, start)
             if len(content) != stop - start:
                 return None
             contents.append(content)
@@ -54,12 +55,16 @@ def read_version(path: str, expected: Signature, ranges: Sequence[ByteRange]) ->
         os.close(descriptor)
 
 
+_SEEKING = Lock()  # duplicated descriptors share one position
+
+
 def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    return os.read(descriptor, size)
+    with _SEEKING:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
 
 
-_read_at = getattr(os, "pread", _seek_and_read)  # Windows has no pread
+read_at = getattr(os, "pread", _seek_and_read)  # Windows has no pread
 
 
 def open_version(path: str, expected: Signature) -> io.FileIO | None:
