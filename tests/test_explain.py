@@ -264,3 +264,20 @@ def test_usage_errors(
 def test_a_missing_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nowhere", "/"]) == 1
     assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--no-listing"], ["--index", "none"], ["--symlinks", "follow"],
+     ["--clean-urls", "--fallback", "about.html", "--not-found", "page.txt"]],
+)  # fmt: skip
+def test_whatever_is_asked_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    os.mkfifo(folder / "pipe")
+    for first in ("app.js", "app.js.gz", "sub", "about", "about.html", "pipe", "outside", ".x", ""):
+        for path in (f"/{first}", f"/{first}/", f"/{first}/index.html"):
+            for method in ("GET", "HEAD", "POST"):
+                told = Told(capsys, folder, path, "--method", method, *options)
+                assert told.status == (told.answer()[0] > "4")
+                assert told.finding("prefix") == "below /"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import os
 from collections.abc import Callable
@@ -226,3 +227,58 @@ def test_it_is_told_before_the_body_is_read(site: Path) -> None:
     result = start(app, environ_of("/digits.bin"))
     assert [event.bytes_planned for event in events] == [1000]
     result.iterable.close()  # type: ignore[attr-defined]
+
+
+def test_without_it_nothing_is_in_the_way(site: Path) -> None:
+    app = StaticFiles(None, site)
+    assert app._entries is app._catalog.entries
+    assert app._answer == app._finder.answer
+
+
+REQUESTS: list[tuple[str, str, dict[str, str]]] = [
+    ("/hello.txt", "GET", {}),
+    ("/hello.txt", "HEAD", {}),
+    ("/hello.txt", "POST", {}),
+    ("/hello.txt", "GET", {"HTTP_IF_NONE_MATCH": "*"}),
+    ("/hello.txt", "GET", {"HTTP_IF_MODIFIED_SINCE": DATE}),
+    ("/hello.txt", "GET", {"HTTP_ACCEPT_ENCODING": "gzip"}),
+    ("/digits.bin", "GET", {"HTTP_RANGE": "bytes=5-"}),
+    ("/empty.bin", "GET", {}),
+    ("/sub", "GET", {}),
+    ("/sub/", "GET", {}),
+    ("/none", "GET", {}),
+    ("/..", "GET", {}),
+]
+
+
+@pytest.mark.parametrize("app", [None, inner])
+def test_answers_are_the_same_with_it(site: Path, app: Any) -> None:
+    (site / "hello.txt.gz").write_bytes(b"zipped")
+    age(site / "hello.txt.gz")
+    settle()
+    apps = [StaticFiles(app, site), StaticFiles(app, site, on_answer=lambda event: None)]
+    for path, method, fields in 2 * REQUESTS:
+        one, other = (call_bare(each, environ_of(path, method, **fields)) for each in apps)
+        assert (one.status, one.headers, one.body) == (other.status, other.headers, other.body)
+
+
+NAMES = ("hello.txt", "sub", "index.html", "page", "to-sub", "to-outside", "loop", "pipe", "none",
+         ".hidden", "..", "")  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{}, {"symlinks": "deny"}, {"symlinks": "follow"},
+                                     {"index": None, "dotfiles": True}, {"listing": True},
+                                     {"clean_urls": True, "fallback": "hello.txt"}])  # fmt: skip
+def test_every_miss_has_its_reason(site: Path, options: dict[str, Any]) -> None:
+    (site / "to-sub").symlink_to("sub")
+    (site / "to-outside").symlink_to("..")
+    (site / "loop").symlink_to("loop")
+    os.mkfifo(site / "pipe")
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, site, **options, on_answer=events.append)
+    for first, second in itertools.product(NAMES, NAMES):
+        for path in (f"/{first}", f"/{first}/{second}", f"/{first}/{second}/"):
+            call_bare(app, environ_of(path))
+    for event in events:
+        assert (event.refused is None) == (event.status in (200, 301)), event
+        assert event.refused != "something that has passed", event
