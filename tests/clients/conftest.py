@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.clients.programs import find
 from tests.conftest import age
 
 SIZE = 3_000_000
@@ -19,3 +22,39 @@ def content(site: Path) -> bytes:
     (site / "big.bin").write_bytes(content)
     age(site / "big.bin")
     return content
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium by playwright; each page of a new context has a cache of its own."""
+    chromium = find("chromium")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                  "--disable-background-networking", "--disable-component-update",
+                  "--disable-sync"],
+        )  # fmt: skip
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page in a context of its own; an error in it fails the test."""
+    errors: list[str] = []
+    page = browser.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="session")
+def pdfjs() -> Path:
+    """The folder of npm's pdfjs-dist."""
+    folder = Path(__file__).parent / "node_modules" / "pdfjs-dist"
+    if not folder.exists():
+        pytest.skip("pdfjs-dist is not installed in tests/clients")
+    return folder

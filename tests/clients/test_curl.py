@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import re
 from email import message_from_bytes
-from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -65,19 +63,12 @@ def test_several_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
         (answer,) = server.exchanges
     assert (answer.status, answer.length) == (206, target.stat().st_size)
     head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
-    parts = message_from_bytes(head + target.read_bytes()).get_payload()
-    assert isinstance(parts, list)
-    assert [(part["Content-Range"], _body(part)) for part in parts if isinstance(part, Message)] == [
+    parts = message_from_bytes(head + target.read_bytes()).walk()
+    assert [(part["Content-Range"], part.get_payload(decode=True)) for part in parts][1:] == [
         (f"bytes 0-99/{SIZE}", content[:100]),
         (f"bytes {SIZE - 50}-{SIZE - 1}/{SIZE}", content[-50:]),
         (f"bytes 1000-1999/{SIZE}", content[1000:2000]),
-    ]  # fmt: skip
-
-
-def _body(part: Message) -> bytes:
-    body = part.get_payload(decode=True)
-    assert isinstance(body, bytes)
-    return body
+    ]
 
 
 def test_the_head_tells_that_there_are_ranges(site: Path, content: bytes) -> None:
@@ -116,7 +107,7 @@ def test_compressed_is_asked_for_and_a_gz_file_stays_one(site: Path, tmp_path: P
         curl("--compressed", "-o", archive, server.url + "text.txt.gz")
         first, second = server.exchanges
     assert first.headers["Content-Encoding"] == "gzip"
-    assert re.search("gzip", first.fields["accept-encoding"])
+    assert "gzip" in first.fields["accept-encoding"]
     assert "Content-Encoding" not in second.headers
     assert page.read_bytes() == text
     assert archive.read_bytes() == packed.read_bytes()
