@@ -24,6 +24,14 @@ def content(site: Path) -> bytes:
     return content
 
 
+def throttle(page: Any, rate: float) -> None:
+    """Give Chromium a network of so many bytes per second; -1 for the real one."""
+    page.context.new_cdp_session(page).send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": rate, "uploadThroughput": -1},
+    )
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium by playwright; each page of a new context has a cache of its own."""

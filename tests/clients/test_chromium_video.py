@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.clients.conftest import throttle
 from tests.clients.programs import run
 from tests.conftest import age
 from tests.serving import served
 
 pytestmark = pytest.mark.clients
 
-SECONDS = 60
+SECONDS = 30
 PAGE = "<!doctype html><title>video</title><video src=film.webm muted preload=metadata></video>"
 SEEK = """
 async (to) => {
@@ -35,10 +36,10 @@ async (to) => {
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """A minute of noise, too large for a browser to load whole before it seeks."""
+    """Noise, too large for a browser to load whole before it seeks."""
     path = tmp_path / "film.webm"
     run("ffmpeg", "-loglevel", "error", "-f", "lavfi",
-        "-i", f"nullsrc=s=320x240:r=5:d={SECONDS},geq=random(1)*255:128:128", "-c:v", "libvpx",
+        "-i", f"color=gray:s=320x240:r=5:d={SECONDS},noise=alls=100:allf=t", "-c:v", "libvpx",
         "-deadline", "realtime", "-cpu-used", "8", "-b:v", "8M", "-minrate", "8M", "-g", "5",
         "-y", path)  # fmt: skip
     assert path.stat().st_size > 5_000_000
@@ -49,12 +50,9 @@ def film(tmp_path: Path) -> Path:
 
 def test_a_video_seeks(film: Path, page: Any) -> None:
     with served(film.parent) as server:
-        # A network of 1 MB/s: on loopback the film is there before anybody can seek.
-        page.context.new_cdp_session(page).send(
-            "Network.emulateNetworkConditions",
-            {"offline": False, "latency": 5, "downloadThroughput": 1e6, "uploadThroughput": 1e6},
-        )
-        page.goto(server.url)
+        throttle(page, 1e6)  # on loopback the film is there before anybody can seek
+        # Not after what it plays by itself was loaded: it would then wait for all up to there.
+        page.goto(server.url, wait_until="domcontentloaded")
         duration, position, ready = page.evaluate(SEEK, SECONDS - 5)
         page.close()
         _, log = server.stop()
@@ -62,4 +60,6 @@ def test_a_video_seeks(film: Path, page: Any) -> None:
     assert position == SECONDS - 5
     assert ready >= 2  # HAVE_CURRENT_DATA: a picture is there
     starts = [int(start) for start in re.findall(r"GET /film.webm 206 \d+ bytes=(\d+)-", log)]
-    assert max(starts) > film.stat().st_size / 2, log
+    size = film.stat().st_size
+    # The last few KB are the index; the seek's own request is for what is at that time.
+    assert any(0.7 * size < start < 0.98 * size for start in starts), log

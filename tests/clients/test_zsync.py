@@ -23,7 +23,6 @@ def test_a_new_version_is_made_of_the_old_one(site: Path, tmp_path: Path, conten
     with recorded(site) as server:
         run("zsync", "-q", "-i", seed, "-o", target, server.url + "big.bin.zsync")
         assert server.asked("/big.bin.zsync") == [("GET", 200, "")]
-        print(server.asked("/big.bin"))
         # It hangs unless CRLF comes before the first boundary.
         (ranges,) = server.of("/big.bin")
         assert (ranges.status, ranges.is_multipart) == (206, True)
