@@ -63,6 +63,9 @@ def _is_installed(contender: Contender) -> bool:
 
 def _wsgistatic(directories: list[str], options: Options) -> Any:
     app: Any = None if "not_found" in options else inner_app
+    if "package" in options:
+        folder = import_module("importlib.resources").files(options["package"]) / "static"
+        return import_module("wsgistatic").StaticFiles(app, folder, PREFIX)
     for directory in reversed(directories):
         app = import_module("wsgistatic").StaticFiles(app, directory, PREFIX, **options)
     return app
@@ -125,6 +128,7 @@ _ALL = (
             "frozen": {"stat_ttl": 3600.0},
             "content": {"etag": "content"},
             "offload": {"offload": ("X-Accel-Redirect", "/internal/")},
+            "package": {"package": "zipped_assets"},
         },
         compress=("-m", "wsgistatic", "compress"),
     ),
