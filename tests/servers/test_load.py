@@ -88,12 +88,11 @@ def test_many_connections(
             asyncio.run(load.run(connections, _ROUND))
             wait_for_rest(pids, before)
             sizes.append(resident(pids))
-            print(sizes[-1] >> 20, flush=True)
         assert session(pids[0]) == pids  # nobody was restarted
     with capsys.disabled():
         print(
-            f"\n{connections} connections, {rounds} times {_ROUND:.0f} s: {len(load.seconds)} quick "
-            f"answers (median {percentile(load.seconds, 50):.3f} s, p99 "
+            f"\n{connections} connections, {rounds} times {_ROUND:.0f} s: "
+            f"{len(load.seconds)} quick answers (median {percentile(load.seconds, 50):.3f} s, p99 "
             f"{percentile(load.seconds, 99):.3f} s), {load.slow_bodies} slow ones to the end, "
             f"{load.given_up} given up, {site.replacements} replacements; "
             f"MiB after each round: {', '.join(f'{size / 2**20:.0f}' for size in sizes)}"
