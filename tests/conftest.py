@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run all with the memory cache on, off (without the tests of it), or with a stat "
         "trusted for an hour (without those that need a change to be seen at once)",
     )
+    parser.addoption(
+        "--load-seconds",
+        type=float,
+        default=20.0,
+        help="how long tests/servers/test_load.py puts a server under load",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

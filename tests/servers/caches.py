@@ -11,7 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tests.conftest import OLD
 from tests.servers.nginx import nginx_command
 from tests.servers.readme import command_options, configuration
 from tests.servers.starting import find_program, listening
+from tests.serving import Connection, Response
 
 _DAY = 86_400  # seconds
 
@@ -133,6 +134,59 @@ class Fleet:
     def answered(self, path: str) -> Counter[str]:
         """Count what both machines answered for a path, by status and Range."""
         return sum((machine.answered(path) for machine in self.machines), Counter())
+
+
+def ask(port: int, target: str, **fields: str) -> Response:
+    """Ask on a connection of its own; a body may come short."""
+    with Connection(port) as connection:
+        connection.send(target, **fields)
+        response = connection.head()
+        if response.status != 304:
+            response.body = read(connection, int(response.headers["Content-Length"]))
+        return response
+
+
+def read(connection: Connection, size: int) -> bytes:
+    """Read a body, or what comes of it before the connection ends."""
+    body = bytearray()
+    with suppress(ConnectionResetError):
+        while len(body) < size and (block := connection.file.read1(size - len(body))):
+            body += block
+    return bytes(body)
+
+
+def is_whole(response: Response) -> bool:
+    """Tell whether the body has come to its end."""
+    return len(response.body) == int(response.headers["Content-Length"])
+
+
+class Versions:
+    """Knows what each ETag of ``/big.bin`` stands for."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+
+    def learn(self, fleet: Fleet, content: bytes) -> str:
+        """Give the tag under which all machines serve a content there."""
+        tags = set()
+        for machine in fleet.machines:
+            answer = ask(machine.port, "/big.bin")
+            assert answer.body == content
+            tags.add(answer.headers["ETag"])
+        (tag,) = tags
+        self._contents[tag] = content
+        return tag
+
+    def check(self, response: Response) -> None:
+        """See that each byte is of the version that the ETag names."""
+        assert response.status in (200, 206)
+        first = 0
+        if response.status == 206:
+            unit, _, positions = response.headers["Content-Range"].partition(" ")
+            assert unit == "bytes"
+            first = int(positions.partition("-")[0])
+        content = self._contents[response.headers["ETag"]]
+        assert response.body == content[first : first + len(response.body)]
 
 
 @contextmanager

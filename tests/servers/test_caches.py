@@ -11,16 +11,24 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import age
-from tests.servers.caches import NGINX, Edge, Fleet, edge_before, fleet
+from tests.servers.caches import (
+    NGINX,
+    Edge,
+    Versions,
+    ask,
+    edge_before,
+    fleet,
+    is_whole,
+    read,
+)
 from tests.servers.starting import running
-from tests.serving import Connection, Response
+from tests.serving import Connection
 from wsgistatic import StaticFiles
 
 pytestmark = pytest.mark.servers
@@ -33,63 +41,11 @@ LONG_LIVED = ("--cache-control", "public, max-age=3600")
 _PATIENCE = 40.0  # seconds; Varnish serves what has expired for ten more
 
 
-def ask(port: int, target: str, **fields: str) -> Response:
-    """Ask on a connection of its own; a body may come short."""
-    with Connection(port) as connection:
-        connection.send(target, **fields)
-        response = connection.head()
-        if response.status != 304:
-            response.body = read(connection, int(response.headers["Content-Length"]))
-        return response
-
-
-def read(connection: Connection, size: int) -> bytes:
-    """Read a body, or what comes of it before the connection ends."""
-    body = bytearray()
-    with suppress(ConnectionResetError):
-        while len(body) < size and (block := connection.file.read1(size - len(body))):
-            body += block
-    return bytes(body)
-
-
-def is_whole(response: Response) -> bool:
-    return len(response.body) == int(response.headers["Content-Length"])
-
-
 def eventually(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-class Versions:
-    """Knows what each ETag stands for."""
-
-    def __init__(self) -> None:
-        self._contents: dict[str, bytes] = {}
-
-    def learn(self, fleet: Fleet, content: bytes) -> str:
-        """Give the tag under which all machines serve a content as ``/big.bin``."""
-        tags = set()
-        for machine in fleet.machines:
-            answer = ask(machine.port, "/big.bin")
-            assert answer.body == content
-            tags.add(answer.headers["ETag"])
-        (tag,) = tags
-        self._contents[tag] = content
-        return tag
-
-    def check(self, response: Response) -> None:
-        """See that each byte is of the version that the ETag names."""
-        assert response.status in (200, 206)
-        first = 0
-        if response.status == 206:
-            unit, _, positions = response.headers["Content-Range"].partition(" ")
-            assert unit == "bytes"
-            first = int(positions.partition("-")[0])
-        content = self._contents[response.headers["ETag"]]
-        assert response.body == content[first : first + len(response.body)]
 
 
 def random_ranges(count: int) -> Iterator[tuple[int, int]]:
