@@ -67,6 +67,8 @@ def test_many_connections(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for package in ("gunicorn", "gevent"):
+        pytest.importorskip(package)
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")  # what is freed is given back
     directory, port = tmp_path / "files", free_port(())
     directory.mkdir()
