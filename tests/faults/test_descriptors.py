@@ -22,12 +22,11 @@ def free_descriptors(count: int) -> Iterator[None]:
     """Leave so many descriptors to this process."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as filled:
-        lowest = os.dup(0)
-        filled.callback(os.close, lowest)
-        while (highest := os.dup(0)) != max(map(int, os.listdir("/proc/self/fd"))):
-            filled.callback(os.close, highest)  # gaps below others do not count
-        os.close(highest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + count, limits[1]))
+        highest = max(map(int, os.listdir("/proc/self/fd")))
+        while (free := os.dup(0)) <= highest:
+            filled.callback(os.close, free)  # gaps below others do not count
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + count, limits[1]))
         try:
             yield
         finally:
