@@ -75,7 +75,9 @@ def replace(path: Path) -> None:
     path.with_suffix(".new").replace(path)
 
 
-def change_before_read(monkeypatch: pytest.MonkeyPatch, number: int, change: Change) -> None:
+def change_before_read(
+    monkeypatch: pytest.MonkeyPatch, number: int, change: Change
+) -> list[Change]:
     """Change the file that is read just before its so-manyth block is read, once."""
     pending = [change]
 
@@ -93,11 +95,19 @@ def change_before_read(monkeypatch: pytest.MonkeyPatch, number: int, change: Cha
                 pending.pop()(Path(os.readlink(f"/proc/self/fd/{self.fileno()}")))
 
     monkeypatch.setattr(io, "FileIO", File)
+    return pending
 
 
 @pytest.mark.parametrize("change", [truncate, rewrite, append, replace])
-@pytest.mark.parametrize("number", [0, COUNT // 2, COUNT - 1], ids=["first", "middle", "last"])
-@pytest.mark.parametrize("serve", [run_cheroot, run_waitress])
+@pytest.mark.parametrize(
+    ("serve", "number"),
+    [
+        (run_cheroot, 0),
+        (run_cheroot, COUNT // 2),
+        (run_cheroot, COUNT - 1),
+        (run_waitress, 0),  # its one read takes all that the socket does
+    ],
+)
 def test_it_comes_whole_or_visibly_broken(
     tmp_path: Path, serve: Any, number: int, change: Change, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -106,7 +116,7 @@ def test_it_comes_whole_or_visibly_broken(
     age(path)
     settle()
     app = StaticFiles(None, tmp_path, block_size=BLOCK)
-    change_before_read(monkeypatch, number, change)
+    pending = change_before_read(monkeypatch, number, change)
     with serve(app) as port:
         client = HTTPConnection("127.0.0.1", port, timeout=20)
         try:
@@ -120,6 +130,7 @@ def test_it_comes_whole_or_visibly_broken(
             assert response.status == 200
             assert body in versions
         client.close()
+        assert pending == []
         settle()
         client.request("GET", "/file.bin")
         assert client.getresponse().read() == path.read_bytes()
