@@ -20,7 +20,7 @@ from wsgistatic.directory import OpenFile
 from wsgistatic.representation import Headers, Representation
 from wsgistatic.sidecars import Seen
 from wsgistatic.version import signature
-from wsgistatic.watch import FileChangedError
+from wsgistatic.watch import FileChangedError, read_fully
 
 # What an entry weighs besides its content: headers, names, numbers (measured: 2.9 KB).
 _ENTRY_SIZE = 3000
@@ -258,7 +258,7 @@ def read_content(opened: OpenFile) -> bytes:
             replaced; the entry is not good then, but what was read is.)
     """
     file, status = opened
-    content = file.read(status.st_size + 1)
+    content = read_fully(file, status.st_size)
     now = os.fstat(file.fileno())
     unchanged = (now.st_mtime_ns, now.st_size) == (status.st_mtime_ns, status.st_size)
     if not unchanged or len(content) != status.st_size:

@@ -20,6 +20,7 @@ from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.compression import Compression
 from wsgistatic.directory import OpenFile, Resource
+from wsgistatic.faults import is_absence
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.keeper import Keeper
 from wsgistatic.offload import Offload
@@ -276,7 +277,9 @@ def _open_sidecar(selected: Selected) -> OpenFile:
     """Open the coding that was selected, which may have gone or changed since."""
     try:
         opened = selected.source.open()
-    except OSError:
+    except OSError as error:
+        if not is_absence(error):
+            raise
         raise FileChangedError("the sidecar cannot be opened any more") from None
     if not is_fresh(opened.status, selected.original_status):
         opened.file.close()

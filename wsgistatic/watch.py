@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import Iterable
 from io import FileIO
+from typing import BinaryIO
 
 # One byte in so many goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 of the
 # read, where a checksum of all bytes takes 60. A prime, so as not to hit upon fields of records.
@@ -23,6 +24,17 @@ _PATIENCE = 0.05  # seconds
 
 class FileChangedError(OSError):
     """The file is no longer the version whose headers were sent."""
+
+
+def read_fully(file: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, or up to the end of the file; one raw read may give fewer."""
+    block = file.read(size)
+    if len(block) == size:
+        return block
+    pieces = [block]
+    while pieces[-1] and (size := size - len(pieces[-1])):
+        pieces.append(file.read(size))
+    return b"".join(pieces)
 
 
 def raise_if_changed(file: FileIO, opened: os.stat_result) -> None:
@@ -102,7 +114,7 @@ class Watch:
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
-        return self._file.read(size)
+        return read_fully(self._file, size)
 
 
 def _look(file: FileIO, opened: os.stat_result) -> os.stat_result:
