@@ -34,7 +34,7 @@ class Disk:
         for name in _CALLS:
             monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
         monkeypatch.setattr(os, "scandir", self._counted_scan(os.scandir))
-        monkeypatch.setattr(version, "_read_at", self._pread)
+        monkeypatch.setattr(version, "read_at", self._pread)
         monkeypatch.setattr(io, "FileIO", self._file_class())
 
     def count(self) -> None:

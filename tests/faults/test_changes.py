@@ -24,6 +24,9 @@ from waitress.server import create_server
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 BLOCK = 100_000
 COUNT = 40
 CONTENT = b"0123456789" * (BLOCK * COUNT // 10)

@@ -14,6 +14,9 @@ from tests.calling import Result
 from tests.conftest import OLD
 from tests.faults.kinds import KINDS, same
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 BACK = [3600.0, 10 * 365 * 86_400.0]  # seconds
 
 

@@ -14,6 +14,9 @@ import pytest
 from tests.faults.kinds import KINDS, assert_refused, same
 from tests.serving import Connection, served
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 MOST = 4  # descriptors at a time: directory and its parent; the file and these for its sidecar
 
 

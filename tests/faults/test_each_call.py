@@ -19,6 +19,9 @@ from tests.faults.disk import Disk
 from tests.faults.kinds import KINDS, TEXT, Kind, assert_refused, look_at_once, same
 from wsgistatic import StaticFiles
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 STATUSES = {errno.EIO: 500, errno.ENFILE: 503, errno.ESTALE: 503}
 
 

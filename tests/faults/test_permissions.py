@@ -12,6 +12,9 @@ import pytest
 
 from tests.faults.kinds import KINDS, TEXT, assert_refused, look_at_once, make_site, same
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 # What a path is about, where it is not the file of that name.
 BEHIND = {"link.bin": "deep/er/large.bin", "indexed": "indexed/index.html"}
 

@@ -17,6 +17,9 @@ from tests.faults.disk import Disk
 from tests.faults.kinds import BLOCK, BYTES, KINDS, OPTIONS, Kind, assert_refused, same
 from wsgistatic import StaticFiles
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 
 @pytest.mark.parametrize("most", [1, 7, BLOCK - 1])
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])

@@ -14,6 +14,9 @@ from tests.conftest import age, settle
 from tests.serving import Connection, served
 from wsgistatic import StaticFiles
 
+# What is refused now is asked again now, and what is compressed has to be kept.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 TIB = 1 << 40
 SIZES = {"one": 1, "over-4-gib": (4 << 30) + 1, "tib": TIB}
 
