@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=3_000,
         help="requests while a name is swapped, for each kind of name, over all sets of options",
+    )
+    parser.addoption(
+        "--load-seconds",
+        type=float,
+        default=20.0,
+        help="how long tests/servers/test_load.py puts a server under load",
     )
 
 
@@ -98,6 +105,11 @@ def site(tmp_path: Path) -> Path:
 def age(path: Path) -> None:
     """Make a file's modification long past, so that its validators are strong."""
     os.utime(path, (OLD, OLD))
+
+
+def settle() -> None:
+    """Wait until what was just written can be told from the next version."""
+    time.sleep(0.03)
 
 
 @pytest.fixture

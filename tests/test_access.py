@@ -38,7 +38,7 @@ def test_lines(site: Path, environ: dict[str, Any], line: str) -> None:
 
 def test_what_was_sent_is_counted_on_an_abort(site: Path, open_descriptors: None) -> None:
     lines: list[str] = []
-    app = AccessLog(StaticFiles(None, site, block_size=10), lines.append)
+    app = AccessLog(StaticFiles(None, site, block_size=10, cache_size=0), lines.append)
     body: Any = start(app, environ_of("/digits.bin")).iterable
     next(iter(body))
     body.close()

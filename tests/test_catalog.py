@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of, start
-from tests.conftest import OLD
+from tests.conftest import OLD, settle
 from wsgistatic import StaticFiles
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.directory import Directory
@@ -24,11 +24,6 @@ from wsgistatic.watch import FileChangedError
 
 SECOND = 1_000_000_000
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
-
-
-def settle() -> None:
-    """Wait until what was just written can be told from the next version."""
-    time.sleep(0.03)
 
 
 def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> Entry:
@@ -175,7 +170,8 @@ def test_the_next_request_is_right(
     result = call(app, "/hello.txt", method, **extra)
     cold = call(StaticFiles(None, site, cache_size=0), "/hello.txt", method, **extra)
     assert result.status in (status, 206)
-    assert (result.status, result.headers.get("ETag")) == (cold.status, cold.headers.get("ETag"))
+    tag, cold_tag = (answer.headers.get("ETag", "").removeprefix("W/") for answer in (result, cold))
+    assert (result.status, tag) == (cold.status, cold_tag)  # weak until the clock has ticked
     if body is not None and method == "GET" and "-1," not in extra.get("HTTP_RANGE", ""):
         assert result.body == body
 

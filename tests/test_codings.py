@@ -43,8 +43,14 @@ def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: 
     again = call(app, path, **extra)  # from the catalog
     assert again.status == once.status
     if "boundary" not in again.headers.get("Content-Type", ""):
-        assert (again.headers, again.body) == (once.headers, once.body)
+        assert again.body == once.body
+        assert without_weakness(again.headers) == without_weakness(once.headers)
     return again
+
+
+def without_weakness(headers: dict[str, str]) -> dict[str, str]:
+    """The tag of a fresh file is weak until the clock has ticked."""
+    return {**headers, "ETag": headers.get("ETag", "").removeprefix("W/")}
 
 
 @pytest.mark.parametrize(
@@ -212,6 +218,7 @@ def test_a_file_rewritten_in_the_second_of_its_sidecar(coded: Path) -> None:
     (coded / "app.js").write_bytes(b"new")
     os.utime(coded / "app.js.gz", ns=(now // 10**9 * 10**9,) * 2)
     os.utime(coded / "app.js", ns=(now // 10**9 * 10**9 + 999_999_999,) * 2)
+    time.sleep(0.03)
     if (coded / "app.js.gz").stat().st_ctime_ns < (coded / "app.js").stat().st_mtime_ns:
         assert ask(StaticFiles(None, coded, encodings=("gzip",)), "gzip").body == b"new"
 
@@ -278,7 +285,7 @@ def test_a_sidecar_that_goes_between_look_and_open(
     ]
     for hinder in hindrances:
         app = StaticFiles(None, coded, encodings=("gzip",))
-        selector = app._responder._selector
+        selector = app._finder.responder._selector
 
         def select(
             *arguments: Any,

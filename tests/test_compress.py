@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import age
-from wsgistatic import StaticFiles, drafts
+from wsgistatic import StaticFiles, drafts, file_versions
 from wsgistatic.compress import Action, Compressor, Result, compress_directory
 from wsgistatic.compressors import BY_NAME
 from wsgistatic.directory import single_file
@@ -124,8 +124,34 @@ def test_a_new_time_alone_costs_no_compression(path: Path, monkeypatch: pytest.M
     assert actions(Compressor().compress_file(path)) == [KEPT] * 3
 
 
+@pytest.mark.parametrize("coding", EXTENSIONS)
+def test_looking_into_a_sidecar_takes_little_memory(
+    path: Path, coding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+    compressor = Compressor([coding], levels={coding: 1})
+    assert actions(compressor.compress_file(path)) == [CREATED]
+    os.utime(path)
+    largest = 0
+    digest_of = file_versions.digest_of
+
+    def watched(blocks: Iterator[bytes]) -> bytes:
+        def watch() -> Iterator[bytes]:
+            nonlocal largest
+            for block in blocks:
+                largest = max(largest, len(block))
+                yield block
+
+        return digest_of(watch())
+
+    monkeypatch.setattr("wsgistatic.compress.digest_of", watched)
+    assert actions(compressor.compress_file(path)) == [REDATED]
+    assert 0 < largest < 40_000_000
+
+
 def test_a_newer_sidecar_of_another_tool_is_kept_if_it_is_right(path: Path) -> None:
-    beside(path).write_bytes(gzip.compress(TEXT, 6))
+    beside(path).write_bytes(gzip.compress(TEXT, 6, mtime=0))
     before = signature(beside(path).stat())
     assert actions(Compressor(["gzip"]).compress_file(path)) == [KEPT]
     assert signature(beside(path).stat()) == before
@@ -134,10 +160,10 @@ def test_a_newer_sidecar_of_another_tool_is_kept_if_it_is_right(path: Path) -> N
 @pytest.mark.parametrize(
     "wrong",
     [
-        gzip.compress(b"another"),
-        gzip.compress(TEXT)[:-9],
-        gzip.compress(TEXT) + b"more",
-        gzip.compress(TEXT[:-1]),
+        gzip.compress(b"another", mtime=0),
+        gzip.compress(TEXT, mtime=0)[:-9],
+        gzip.compress(TEXT, mtime=0) + b"more",
+        gzip.compress(TEXT[:-1], mtime=0),
         b"",
         b"no gzip",
     ],
@@ -327,8 +353,6 @@ def test_a_sidecar_is_not_finished_before_the_next_change_would_show(path: Path)
 def test_the_clock_of_another_machine_does_not_hold_it_up_for_ever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wsgistatic import file_versions
-
     monkeypatch.setattr(file_versions, "is_version_settled", lambda status, now: False)
     monkeypatch.setattr(file_versions, "_LONGEST_TICK", 0.02)
     assert actions(Compressor(["gzip"]).compress_file(path)) == [CREATED]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -21,6 +22,7 @@ import pytest
 from tests.conftest import age
 from wsgistatic import drafts
 from wsgistatic.__main__ import main
+from wsgistatic.commands.compress import _parser
 from wsgistatic.compressors import BY_NAME
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
@@ -350,3 +352,20 @@ def test_the_bar_counts_every_byte(
     captured = capsys.readouterr()
     assert "Compressing: 100%" in captured.err
     assert "created (" not in captured.out
+
+
+def test_the_readme_has_every_option_and_default() -> None:
+    readme = (Path(__file__).parent.parent / "README.rst").read_text()
+    section = readme[
+        readme.index("Compressing ahead of time") : readme.index("From a build script")
+    ]
+    rows = dict(re.findall(r"^``(--[a-z-]+)[^`\n]*(?:``)? +(?:``([\d.]+)``)?", section, re.M))
+    known = {
+        action.option_strings[0]: action.default
+        for action in _parser()._actions
+        if action.option_strings and action.dest != "help"
+    }
+    assert rows.keys() == known.keys()
+    for option, value in rows.items():
+        assert value in ("", str(known[option]))
+    assert [rows["--min-size"], rows["--min-saving"]] == ["256", "5.0"]

@@ -66,6 +66,8 @@ def test_text_is_compressed(texts: Path) -> None:
     assert result.headers["Vary"] == "Accept-Encoding"
     assert result.headers["ETag"] == f'W/"{OLD * 10**9:x}-{len(TEXT):x}-gzip"'
     assert "Accept-Ranges" not in result.headers
+    app = app_of(texts)
+    assert ask(app, "gzip, x").body == ask(app, "gzip, y").body == result.body
     own = ask(app_of(texts), "")
     assert own.body == TEXT
     assert own.headers["Vary"] == "Accept-Encoding"
@@ -148,8 +150,8 @@ def test_what_does_not_shrink_is_tried_once(texts: Path, monkeypatch: pytest.Mon
         age(texts / name)
         time.sleep(0.03)
         ask(app, path=f"/{name}")
-    assert app._responder._compression is not None
-    assert len(app._responder._compression._stubborn) == 1
+    assert app._finder.responder._compression is not None
+    assert len(app._finder.responder._compression._stubborn) == 1
 
 
 def test_first_requests_at_once_compress_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,8 +165,8 @@ def test_first_requests_at_once_compress_once(texts: Path, monkeypatch: pytest.M
         return real(opened)
 
     monkeypatch.setattr("wsgistatic.compression.read_content", read)
-    assert app._responder._compression is not None
-    under_way = app._responder._compression._once
+    assert app._finder.responder._compression is not None
+    under_way = app._finder.responder._compression._once
     waiting = 0
     real_result = Future.result
 

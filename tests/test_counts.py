@@ -97,7 +97,7 @@ def test_what_is_ready_costs_one_stat(
 def test_ranges_of_a_known_file(
     warm_site: Path, counted: Counted, value: str, reads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgistatic.version._read_at", os.pread)
+    monkeypatch.setattr("wsgistatic.version.read_at", os.pread)
     app = warmed(warm_site)
     assert counted.of(app, "/static/large.bin", HTTP_RANGE=value) == {
         "open": 1,
@@ -105,6 +105,14 @@ def test_ranges_of_a_known_file(
         "fstat": 1,
     }
     assert counted.status == 206
+
+
+@pytest.mark.parametrize("etag", ["stat", "content"])
+def test_a_new_file_is_opened_once(warm_site: Path, counted: Counted, etag: Any) -> None:
+    app = StaticFiles(None, warm_site, etag=etag, encodings=())
+    opened = counted.of(app, "/hello.txt")["open"]
+    assert opened == 2  # the directory, and the file in it
+    assert counted.status == 200
 
 
 def test_a_miss(warm_site: Path, counted: Counted) -> None:

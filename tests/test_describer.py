@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wsgistatic.describer import Describer
+from wsgistatic.describer import Describer, EtagMode
 from wsgistatic.directory import Directory, OpenFile, Resource
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.policy import HeaderPolicy
@@ -62,3 +62,20 @@ def test_fresh_files_are_not_settled(site: Path) -> None:
         assert not made.settled
         assert made.validators.etag is not None
         assert made.validators.etag.startswith("W/")
+
+
+def test_no_cache_keeps_parts_of_what_the_next_version_may_look_like(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Directory(str(site)).resource(("hello.txt",))
+    policy = HeaderPolicy("max-age=60", False, None, immutable=r"\.txt$")
+    etags: tuple[EtagMode, ...] = ("stat", "content")
+    for etag in etags:
+        for age, cache_control in ((1, "no-cache"), (3, "public, max-age=31536000, immutable")):
+            now = file.stat().st_mtime_ns + age * 1_000_000_000
+            monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+            made = Describer(MediaTypes(), policy, etag).describe(own(file), "/a.txt")
+            assert dict(made.partial_headers)["Cache-Control"] == cache_control
+            for headers in (made.full_headers, made.not_modified_headers):
+                assert "immutable" in dict(headers)["Cache-Control"]
+                assert dict(headers)["ETag"].startswith("W/") is (age == 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.calling import environ_of, start
+from wsgistatic import StaticFiles
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.range_file import RangeFile
 
@@ -48,7 +52,7 @@ def file(site: Path) -> Iterator[FileIO]:
 
 
 def wrap(environ: dict[str, Any], option: bool | None, file: FileIO, start: int) -> Any:
-    return wrap_file(environ, option, file, (start, 1000), 1000, 512)
+    return wrap_file(environ, option, file, (start, 1000), os.stat(file.name), 512)
 
 
 @pytest.mark.parametrize("start", [0, 900])
@@ -84,10 +88,22 @@ def test_the_standard_librarys_own_is_not_used(file: FileIO) -> None:
 def test_the_real_one_of_waitress(file: FileIO) -> None:
     buffers = pytest.importorskip("waitress.buffers")
     environ = {"wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer}
-    wrapped: Any = wrap_file(environ, None, file, (5, 15), 1000, 4)
+    opened = os.fstat(file.fileno())
+    wrapped: Any = wrap_file(environ, None, file, (5, 15), opened, 4)
     assert wrapped.prepare(10) == 10
     assert wrapped.get(100, skip=True) == b"5678901234"
-    again: Any = wrap_file(environ, None, file, (5, 15), 1000, 4)
+    again: Any = wrap_file(environ, None, file, (5, 15), opened, 4)
     assert b"".join(again) == b"5678901234"  # a middleware that reads the body
     again.close()
     assert file.closed
+
+
+def test_a_file_that_was_hashed_is_wrapped_at_its_start(site: Path) -> None:
+    """Wrappers send from where the file stands, and a tag by content reads it to its end."""
+    time.sleep(0.03)  # a file that is younger gets our own iterator
+    environ = environ_of("/digits.bin", **GTHREAD)
+    app = StaticFiles(None, site, etag="content", file_wrapper=True, cache_size=0)
+    wrapped: Any = start(app, environ).iterable
+    assert isinstance(wrapped[0], FileIO)
+    with wrapped[0] as file:
+        assert file.tell() == 0

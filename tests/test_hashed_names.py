@@ -103,6 +103,9 @@ HASHED: dict[str, list[str]] = {
         "/static/media/logo.6ce24c58023cc2f8fd88fe9d219db6c6.svg",  # CRA 4
         "/app-9b0e8f0a1d2c3b4a5f6e7d8c9b0a1f2e3d4c5b6a7f8e9d0c1b2a3f4e5d6c7b8a.js",  # Sprockets
         "/assets/index-DiwrgTda.js",  # Vite
+        "/main.56770a64be1a1132502b276c4132a76bb94d9e1b.js",  # rollup-plugin-hash
+        "/main.8f7e3c2b.bundle.js",  # webpack with names of its own
+        "/main-8f7e3c2b1a9d.js",  # webpack with [contenthash:12]
         "/vendor.8f7e3c2b1a.min.js",  # webpack with [contenthash:10]
     ],
 }
@@ -151,8 +154,9 @@ PLAIN: dict[str, list[str]] = {
         "/cafe2024.js",
     ],
     "ids": [
-        "/avatar-550e8400-e29b-41d4-a716-44665544000a.png",
-        "/550e8400-e29b-41d4-a716-44665544000a.js",
+        "/avatar-550e8400-e29b-41d4-a716-44a65c4400f0.png",
+        "/sku-A1B8XQ9Z.jpg",
+        "/550e8400-e29b-41d4-a716-44a65c4400f0.js",
         "/avatar-9b0e8f0a1d2c4b4aaf6e7d8c9b0a1f2e.png",
         "/9b0e8f0a1d2c3b4a5f6e7d8c9b0a1f2e.jpg",
         "/user-507f1f77bcf86cd799439011.jpg",
@@ -228,6 +232,7 @@ PLAIN: dict[str, list[str]] = {
         "/app.55E7CBB9BA48.css",
         "/app.123456789012.css",
         "/.55e7cbb9ba48.css",
+        "/.55e7cbb9ba48",
         "/55e7cbb9ba48.css",
         "/app-tM9S3x5.js",
         "/app-tM9S3x5cc.js",
@@ -313,4 +318,4 @@ def test_any_length_is_safe(part: str) -> None:
     began = time.process_time()
     for url in (text, f"/app-{text}.js", f"/{text}.js", f"/app.{text}.css.map", f"/_nuxt/{text}"):
         is_hashed(url)
-    assert time.process_time() - began < 1  # measured: 0.01
+    assert time.process_time() - began < 1  # measured: 0.001

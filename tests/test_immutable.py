@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from webob import Request
 
+from tests.conftest import age
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.immutable import IMMUTABLE_CACHE_CONTROL, immutable_rule
 from wsgistatic.policy import HeaderPolicy
@@ -34,12 +35,12 @@ def test_hashed_names() -> None:
     assert not rule("/static/hashed/app.css")
 
 
-@pytest.mark.parametrize("value", [r"^/static/v\d+/", re.compile(r"^/STATIC/V\d+/", re.I)])
+@pytest.mark.parametrize("value", [r"c/v\d+/", re.compile(r"C/V\d+/", re.I)])
 def test_a_regular_expression_is_searched_on_the_url(value: str | re.Pattern[str]) -> None:
     rule = immutable_rule(value)
     assert rule("/static/v2/app.css")
     assert not rule("/static/app.css")
-    assert not rule("/old/static/v2/app.css")
+    assert not rule("/static/v2")
 
 
 def test_a_callable_says_something_true_or_not() -> None:
@@ -90,8 +91,9 @@ def test_it_goes_before_cache_control(other: Any) -> None:
 
 
 def test_what_clients_get(site: Path) -> None:
-    (site / HASHED).write_text("body {}")
-    (site / "sub" / HASHED).write_text("body {}")
+    for folder in (site, site / "sub"):
+        (folder / HASHED).write_text("body {}")
+        age(folder / HASHED)
     app = StaticFiles(None, site, "/static", immutable="hashed", cache_control="no-cache")
     for path in (f"/static/{HASHED}", f"/static/sub/{HASHED}"):
         assert cache_control(app, path) == IMMUTABLE_CACHE_CONTROL

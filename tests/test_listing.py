@@ -64,6 +64,16 @@ def test_a_page(site: Path, open_descriptors: None) -> None:
     assert str(site).encode() not in result.body
 
 
+def test_headers_of_the_user_win(site: Path) -> None:
+    mine = {"content-security-policy": "default-src *", "Vary": "Cookie", "X-A": "b"}
+    headers = call(files(site, headers=mine), "/").headers
+    assert headers["content-security-policy"] == "default-src *"
+    assert "Content-Security-Policy" not in headers
+    assert headers["Vary"] == "Cookie, Accept"
+    assert headers["X-A"] == "b"
+    assert headers["Cache-Control"] == "no-cache"
+
+
 def test_an_index_comes_first(site: Path) -> None:
     assert call(files(site), "/sub/").body == b"<p>index</p>"
     result = call(files(site, index=None), "/sub/")

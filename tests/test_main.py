@@ -120,7 +120,7 @@ def test_options_reach_the_middleware(
 
     known = set(inspect.signature(StaticFiles).parameters) | set(FileOptions.__slots__)
     assert defaults.keys() | {"cache_control"} == known - {
-        "app", "directory", "prefix", "check_dir", "no_store_misses", "options"
+        "app", "directory", "prefix", "check_dir", "no_store_misses", "on_answer", "options"
     }  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_the_default_server(found: object, name: str, monkeypatch: pytest.Monkey
 
 def test_the_signal_of_a_service_manager_stops_too() -> None:
     with pytest.raises(KeyboardInterrupt):
-        command._interrupt(15, None)
+        servers._interrupt(15, None)
 
 
 @leaves_a_socket
@@ -219,7 +219,7 @@ def test_a_server_that_does_not_end(
 
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
-    monkeypatch.setattr(command, "_PATIENCE", 0.01)
+    monkeypatch.setattr(servers, "_PATIENCE", 0.01)
     monkeypatch.setattr("os._exit", ended.append)
     command.main([str(site), "--server", "cheroot"])
     never.set()

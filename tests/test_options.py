@@ -72,6 +72,7 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
     ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
     ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
+    ({"on_answer": "print"}, TypeError, "on_answer must be a callable or None, not 'print'"),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]
 
@@ -98,7 +99,13 @@ def test_file_app(
 def test_paths(path: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="directory must be a path"):
         StaticFiles(None, path)
-    with pytest.raises(error, match="path must be a path"):
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [(5, TypeError), ("", ValueError), ("a\0b", ValueError)]
+)
+def test_source_paths(path: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="source must be a path"):
         FileApp(path)
 
 

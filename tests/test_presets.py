@@ -33,6 +33,12 @@ def test_uploads_cannot_act_in_the_name_of_the_site(site: Path) -> None:
         assert "Content-Disposition" not in result.headers
 
 
+def test_a_pdf_is_shown(site: Path) -> None:
+    (site / "report.pdf").write_bytes(b"%PDF-")
+    app = StaticFiles(None, site, headers=untrusted_uploads())
+    assert "Content-Security-Policy" not in call(app, "/report.pdf").headers
+
+
 def test_uploads_as_downloads(site: Path) -> None:
     (site / "r\u00e9sum\u00e9.html").write_text("x")
     age(site / "r\u00e9sum\u00e9.html")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import wsgistatic
-from tests.conftest import DEFAULTS
-from wsgistatic import StaticFiles
+from tests.conftest import DEFAULTS, OLD
+from wsgistatic import FileApp, StaticFiles, serve_file
+from wsgistatic.__main__ import main
 from wsgistatic.options import FileOptions
 
 README = (Path(__file__).parent.parent / "README.rst").read_text()
@@ -29,6 +33,11 @@ EXAMPLES = {
 ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "plain": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "django": [
+        ("/static/hello.txt", "bytes=1-2", 206, "el"),
+        ("/media/upload.txt", "", 200, "upload"),
+        ("/", "", 200, "the app"),
+    ],
+    "django_nested": [
         ("/static/hello.txt", "bytes=1-2", 206, "el"),
         ("/media/upload.txt", "", 200, "upload"),
         ("/", "", 200, "the app"),
@@ -49,6 +58,8 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
     "view": [("/report", "bytes=-2", 206, "lo"), ("/report", "", 200, "hello")],
+    "sources": [("/any", "bytes=0-3", 206, "name"), ("/any", "", 200, "hello.txt;5")],
+    "package": [("/static/hello.txt", "bytes=-2", 206, "ed"), ("/static/x", "", 404, "")],
     "listing": [("/static/", "", 200, "./hello.txt"), ("/static", "", 301, "")],
     "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
     "site": [
@@ -58,6 +69,14 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
         ("/nope", "", 404, "Nothing here"),
     ],
     "caching": [("/static/hello.txt", "", 200, "hello")],
+    "compressed": [("/static/hello.txt", "", 200, "hello")],
+    "compress": [("/static/hello.txt", "", 200, "hello")],
+    "release": [
+        ("/static/hello.txt", "", 200, "hello"),
+        ("/static/nope", "", 404, ""),
+        ("/", "", 200, "the app"),
+    ],
+    "observe": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "uploads": [("/media/upload.txt", "bytes=0-1", 206, "up")],
     "isolated": [("/static/hello.txt", "", 200, "hello")],
     "origins": [("/static/hello.txt", "bytes=0-1", 206, "he")],
@@ -65,7 +84,12 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
 }
 
 # What an example needs that has another name.
-NEEDED = {"webpy": "web", "pastedeploy": "paste.deploy", "view": "bottle"}
+NEEDED = {
+    "django_nested": "django",
+    "webpy": "web",
+    "pastedeploy": "paste.deploy",
+    "view": "bottle",
+}
 OPTIONAL = {"django", "flask", "pyramid", "bottle", "cherrypy", "falcon", *NEEDED}
 
 LOAD_INI = """
@@ -98,20 +122,28 @@ def project(tmp_path: Path) -> Path:
         ("theme/hello.txt", "theme"),
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
-        ("mysite/settings.py", "SECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
-         "ALLOWED_HOSTS = ['*']\n"),
+        ("mysite/settings.py", "from pathlib import Path\nBASE_DIR = Path.cwd()\n"
+         "INSTALLED_APPS = []\nSECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
+         "ALLOWED_HOSTS = ['*']\n" + EXAMPLES["settings"]),
         ("mysite/app.py", "from webob import Response\n"
-         "def main(global_conf, **settings):\n    return Response('the app')\n"),
+         "def main(global_conf, **settings):\n    return Response('the app')\n"
+         "def application(environ, start_response):\n"
+         "    found = environ['PATH_INFO'] == '/'\n"
+         "    answer = Response('the app') if found else Response(status=404)\n"
+         "    return answer(environ, start_response)\n"),
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
          "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
     ):  # fmt: skip
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
+    with zipfile.ZipFile(tmp_path / "packages.zip", "w") as packages:
+        packages.writestr("mypackage/__init__.py", "")
+        packages.writestr("mypackage/static/hello.txt", "zipped")
     return tmp_path
 
 
 def test_every_example_is_asked_something() -> None:
-    assert EXAMPLES.keys() == ASKED.keys()
+    assert EXAMPLES.keys() == ASKED.keys() | {"settings"}
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -134,7 +166,7 @@ def test_example(project: Path, name: str) -> None:
 
 
 def test_option_table() -> None:
-    table = README[README.index("``StaticFiles``           default") :]
+    table = README[README.index("``StaticFiles``           default") :].split("\n\n", 1)[0]
     rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
     parameters = inspect.signature(StaticFiles).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items()} | DEFAULTS
@@ -146,6 +178,17 @@ def test_option_table() -> None:
     for name, value in rows.items():
         if value:
             assert value.replace('"', "'") == repr(defaults[name]), name
+
+
+def test_option_table_of_sources() -> None:
+    table = README[README.index("sources have besides      default") :].split("\n\n", 1)[0]
+    rows = dict(re.findall(r"^``(\w+)`` +``(.*?)``", table, re.M))
+    for function in (FileApp, serve_file):
+        parameters = inspect.signature(function).parameters.values()
+        defaults = {
+            each.name: repr(each.default) for each in parameters if each.default != each.empty
+        }
+        assert {name: value.replace('"', "'") for name, value in rows.items()} == defaults
 
 
 def test_helpers_are_public() -> None:
@@ -161,3 +204,17 @@ def test_the_lines_for_views_are_those_that_are_tested() -> None:
     lines = re.findall(r"``(return .*?)``", section)
     assert len(lines) == 2
     assert all(line in tested for line in lines)
+
+
+def test_the_explanation(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, size, modified in (("app.js", 5000, OLD), ("app.js.gz", 2000, OLD),
+                                 ("app.js.br", 1000, OLD - 1)):  # fmt: skip
+        (project / "static" / name).write_bytes(bytes(size))
+        os.utime(project / "static" / name, (modified, modified))
+    block = README[README.index("    $ python -m wsgistatic explain") :].split("\nIn a running")[0]
+    command, *lines = textwrap.dedent(block).splitlines()
+    monkeypatch.chdir(project)
+    assert main(shlex.split(command)[4:]) == 0
+    assert capsys.readouterr().out.replace(str(project), "/srv/mysite").splitlines() == lines

@@ -14,6 +14,7 @@ from wsgistatic.representation import (
     is_settled,
     make_validators,
     modified_ns,
+    never_reused,
     stat_etag,
 )
 
@@ -104,3 +105,18 @@ def test_not_modified_has_the_date_where_there_is_no_tag() -> None:
     assert made.not_modified_headers == [("Last-Modified", "Thu, 01 Jan 1970 00:00:10 GMT")]
     nothing = describe("/p", 5, "a/b", Validators(), [], True)
     assert nothing.not_modified_headers == []
+
+
+@pytest.mark.parametrize(
+    ("value", "instead"),
+    [
+        ("public, max-age=60", "no-cache"),
+        ("public, max-age=31536000, immutable", "no-cache"),
+        ("Private, max-age=60", "private, no-cache"),
+        ("private, no-store", "private, no-store"),
+    ],
+)
+def test_no_cache_answers_by_itself(value: str, instead: str) -> None:
+    fields = [("X-Other", "max-age=1"), ("cache-control", value)]
+    assert never_reused(fields) == [("X-Other", "max-age=1"), ("cache-control", instead)]
+    assert never_reused([("X-Other", "a")]) == [("X-Other", "a")]

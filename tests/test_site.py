@@ -167,6 +167,15 @@ def test_the_404_page_is_sent_whole(pages: Path) -> None:
     assert call(app, "/s/404.html", HTTP_RANGE="bytes=0-1").status == 206
 
 
+def test_the_404_page_is_not_left_to_the_front_server(pages: Path) -> None:
+    offload = ("X-Accel-Redirect", "/internal/")
+    app = spa(pages, not_found="404.html", offload=offload)
+    assert call(app, "/user/7", **BROWSER).headers["X-Accel-Redirect"] == "/internal/index.html"
+    result = call(app, "/nope.js")
+    assert (result.status, result.body) == (404, b"<p>404.html</p>")
+    assert "X-Accel-Redirect" not in result.headers
+
+
 @pytest.mark.live
 def test_a_404_page_that_is_not_there(pages: Path) -> None:
     app = StaticFiles(None, pages, not_found="404.html")

@@ -64,7 +64,7 @@ def test_fewer_bytes_than_were_foretold(site: Path, open_descriptors: None) -> N
 
 
 def test_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(version, "_read_at", version._seek_and_read)
+    monkeypatch.setattr(version, "read_at", version._seek_and_read)
     path = site / "digits.bin"
     assert read_version(str(path), signature(path.stat()), [(5, 8), (1, 2)]) == [b"567", b"1"]
 

@@ -114,6 +114,17 @@ def test_whole_when_grown_or_replaced(path: Path, change: Change, after: int) ->
     assert b"".join(sent) == OLD_CONTENT
 
 
+def test_an_append_whose_mtime_shows_before_its_size(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = body_of(path)
+    sent = [next(body)]
+    os.utime(path)
+    monkeypatch.setattr("wsgistatic.watch.time.sleep", lambda seconds: append(path))
+    sent.extend(body)
+    assert b"".join(sent) == OLD_CONTENT
+
+
 def test_a_change_that_the_clock_does_not_show(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Same size and same mtime: what a rewrite within one tick of the kernel's clock looks like.
     watch_everything = body_of(path, doubtful=True)

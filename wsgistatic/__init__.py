@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wsgistatic.body import BlockIterator, MultipartIterator
-    from wsgistatic.fileapp import FileApp
+    from wsgistatic.events import AnswerEvent
+    from wsgistatic.fileapp import FileApp, serve_file
     from wsgistatic.middleware import StaticFiles
     from wsgistatic.multipart import Multipart
     from wsgistatic.plan import RangePlan, plan_ranges
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CROSS_ORIGIN_ISOLATION",
+    "AnswerEvent",
     "BlockIterator",
     "FileApp",
     "Multipart",
@@ -35,6 +37,7 @@ __all__ = [
     "get_ranges",
     "merge_ranges",
     "plan_ranges",
+    "serve_file",
     "unsatisfied_range",
     "untrusted_uploads",
 ]
@@ -42,6 +45,7 @@ __all__ = [
 # Loaded at first use: who wants the range helpers gets neither the middleware nor WebOb.
 _HOMES = {
     "CROSS_ORIGIN_ISOLATION": "presets",
+    "AnswerEvent": "events",
     "BlockIterator": "body",
     "FileApp": "fileapp",
     "Multipart": "multipart",
@@ -55,6 +59,7 @@ _HOMES = {
     "get_ranges": "ranges",
     "merge_ranges": "ranges",
     "plan_ranges": "plan",
+    "serve_file": "fileapp",
     "unsatisfied_range": "ranges",
     "untrusted_uploads": "presets",
 }

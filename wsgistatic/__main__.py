@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from io import TextIOWrapper
-from threading import Lock, Thread
-from typing import Any, NoReturn, cast
+from threading import Lock
+from typing import cast
 
 from wsgistatic.access import AccessLog
-from wsgistatic.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.commands.compress import main as compress
-from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE, StaticFiles
-from wsgistatic.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.servers import SERVERS, BoundServer, default_server
-from wsgistatic.sidecars import SUFFIXES
+from wsgistatic.commands.explain import main as explain
+from wsgistatic.commands.options import add_serving_options
+from wsgistatic.middleware import StaticFiles
+from wsgistatic.servers import SERVERS, BoundServer, default_server, run, shown_host, why_not_bound
 
 _CLEAN, _FAILED = 0, 1
-_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
 _line_lock = Lock()
-_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 # By their first argument; a folder of such a name is served as ./NAME.
-_COMMANDS = {"compress": compress}
+_COMMANDS = {"compress": compress, "explain": explain}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,23 +54,9 @@ def _serve_folder(arguments: Sequence[str]) -> int:
     except ImportError:
         return _fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:  # UnicodeError: a host that no name can be
-        return _fail(_why_not_bound(error, host, port))
+        return _fail(why_not_bound(error, host, port))
     _announce(server, host, directory, prefix)
-    return _serve(server)
-
-
-def _serve(server: BoundServer) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
-    with suppress(KeyboardInterrupt):
-        server.serve()
-    # cheroot waits for its threads, and so for the slowest client.
-    stopping = Thread(target=server.stop, daemon=True)
-    stopping.start()
-    stopping.join(_PATIENCE)
-    with suppress(BrokenPipeError):
-        _write_line("Stopped.")
-    if stopping.is_alive():
-        os._exit(_CLEAN)
+    run(server, _write_line)
     return _CLEAN
 
 
@@ -86,14 +66,9 @@ def _write_line(line: str) -> None:
         sys.stdout.flush()
 
 
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
-    shown = "localhost" if host in _EVERY_ADDRESS else f"[{host}]" if ":" in host else host
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    url = f"http://{shown}:{server.port}{path}"
+    url = f"http://{shown_host(host)}:{server.port}{path}"
     print(f"Serving {os.path.abspath(directory)} at {url} with {server.name}. Ctrl-C stops.")
     if server.name == "wsgiref":
         print(
@@ -101,12 +76,6 @@ def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> No
             "pip install cheroot"
         )
     sys.stdout.flush()
-
-
-def _why_not_bound(error: OSError | ValueError, host: str, port: int) -> str:
-    if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
-        return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
-    return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
 
 
 def _fail(message: str) -> int:
@@ -118,8 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m wsgistatic",
         description="Serve a folder over HTTP, with ranges, validators and preconditions.",
-        epilog="Another command: 'python -m wsgistatic compress DIR' writes compressed copies of "
-        "files beside them (--help has its options). A folder called compress is ./compress.",
+        epilog="Other commands: 'python -m wsgistatic compress DIR' writes compressed copies of "
+        "files beside them, 'python -m wsgistatic explain DIR URL' tells what a request gets, and "
+        "why (--help has their options). A folder called compress or explain is ./compress.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -127,118 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for every one")
     add("--port", type=_port, default=8000, help="port to listen on; 0 for any free one")
     add("--server", choices=sorted(SERVERS), default=default_server(), help="who serves")
-    add("--prefix", default="/", help="URL path of the folder")
-    add("--index", type=_text_or_none, default="index.html", help="file for a directory, or none")
-    add("--cache-control", type=_text_or_none, default="no-cache", help="its value, or none")
-    add(
-        "--immutable",
-        type=_text_or_none,
-        default=None,
-        metavar="RULE",
-        help="what never changes: hashed, or a regular expression on URL paths",
-    )
-    add("--allow-origin", default=None, metavar="ORIGIN", help="Access-Control-Allow-Origin")
-    add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
-    add(
-        "--media-types",
-        action=_Pairs,
-        default={},
-        metavar="NAME=TYPE",
-        help="media type of an extension or a file name; may be repeated",
-    )
-    add("--charset", type=_text_or_none, default="utf-8", help="charset of text types, or none")
-    add("--etag", type=_text_or_none, default="stat", help="stat, content or none")
-    add("--symlinks", choices=("inside", "follow", "deny"), default="inside", help="policy")
-    add("--dotfiles", action=argparse.BooleanOptionalAction, default=False, help="serve dotfiles")
-    add(
-        "--listing",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="show what is in a folder without an index",
-    )
-    add("--fallback", type=_text_or_none, metavar="FILE", help="sent to navigations that miss")
-    add("--not-found", type=_text_or_none, metavar="FILE", help="sent with status 404")
-    add(
-        "--clean-urls",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="/page is page.html",
-    )
-    add("--stat-ttl", type=float, default=0.0, help="seconds for which a stat is trusted")
-    add("--cache-size", type=int, default=DEFAULT_CACHE_SIZE, help="bytes of memory; 0 for none")
-    add(
-        "--cache-file-size",
-        type=int,
-        default=DEFAULT_CACHE_FILE_SIZE,
-        help="bytes of the largest file kept in memory",
-    )
-    add("--block-size", type=int, default=DEFAULT_BLOCK_SIZE, help="bytes read at a time")
-    add("--max-ranges", type=int, default=DEFAULT_MAX_RANGES, help="more ranges are ignored")
-    add(
-        "--file-wrapper",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="use the server's wsgi.file_wrapper",
-    )
-    add(
-        "--compress",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="compress text in memory",
-    )
-    add(
-        "--offload",
-        type=lambda text: tuple(text.split(":", 1)),
-        default=None,
-        metavar="HEADER:PATH",
-        help="let the front server send the files",
-    )
-    add(
-        "--headers",
-        action=_Pairs,
-        default={},
-        metavar="NAME=VALUE",
-        help="a header field for all answers; may be repeated",
-    )
-    add(
-        "--encodings",
-        type=_names,
-        default=tuple(SUFFIXES),
-        metavar="CODING,...",
-        help="content codings whose sidecars are looked for, or none",
-    )
+    add_serving_options(parser)
     return parser
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return () if text.lower() == "none" else tuple(text.split(","))
-
-
-class _Pairs(argparse.Action):
-    """Collects NAME=VALUE pairs in a dict."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        name, equals, value = values.partition("=")
-        if not equals:
-            parser.error(f"{option_string} takes {self.metavar}, not {values!r}")
-        known = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, {**known, name: value})
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
         raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text!r}")
     return int(text)
-
-
-def _text_or_none(text: str) -> str | None:
-    return None if text.lower() == "none" else text
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Accept (RFC 9110 12.5.1): how much a client wants a media type, and by which words.
+"""Accept (RFC 9110 12.5.1): how much a client wants a media type, and by which words; Vary.
 
 Strategy: tolerant. What cannot be read is passed over, since the header is a wish; parameters
 other than ``q`` are passed over too: ``application/json;charset=utf-8`` wants JSON. (WebOb's
@@ -56,6 +56,13 @@ def names_type(accept: str | None, media_type: str) -> bool:
     """Tell whether a client asks for a media type by its name, not by a wildcard."""
     preference = preference_for(accept, media_type)
     return preference.precision == 2 and preference.quality > 0
+
+
+def vary_by(fields: list[tuple[str, str]], names: str) -> list[tuple[str, str]]:
+    """Give header fields with request fields added to Vary (12.5.5)."""
+    already = [value for name, value in fields if name.lower() == "vary"]
+    others = [field for field in fields if field[0].lower() != "vary"]
+    return [*others, ("Vary", ", ".join([*already, names]))]
 
 
 def _quality(parameters: list[str]) -> float | None:

@@ -10,6 +10,7 @@ from webob.exc import status_map
 
 from wsgistatic.faults import Outcome, outcome_of
 from wsgistatic.policy import HeaderPolicy
+from wsgistatic.ranges import ByteRange
 from wsgistatic.representation import Headers
 
 if TYPE_CHECKING:
@@ -30,11 +31,20 @@ EMPTY = [("Content-Length", "0"), _PLAIN]  # PEP 3333 checkers want a type for e
 
 
 class Answer(NamedTuple):
-    """What goes to ``start_response``, and the body."""
+    """What goes to ``start_response``, and the body; and what it was made of, for ``on_answer``.
+
+    Attributes:
+        path: of the file whose bytes or fields are sent, or that was refused.
+        coding: content coding of the selected representation.
+        ranges: of a 206.
+    """
 
     status: str
     headers: Headers
     body: Iterable[bytes]
+    path: str | None = None
+    coding: str | None = None
+    ranges: tuple[ByteRange, ...] = ()
 
 
 def header(environ: WSGIEnvironment, name: str) -> str | None:
@@ -109,10 +119,12 @@ def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:
         return None
     logger.error("%a: %s", path, error.strerror or error)
     if outcome is Outcome.FORBIDDEN:
-        return error_answer(403, policy)
-    if outcome is Outcome.BUSY:
-        return error_answer(503, policy, ("Retry-After", _RETRY_AFTER))
-    return error_answer(500, policy)
+        answer = error_answer(403, policy)
+    elif outcome is Outcome.BUSY:
+        answer = error_answer(503, policy, ("Retry-After", _RETRY_AFTER))
+    else:
+        answer = error_answer(500, policy)
+    return answer._replace(path=path)
 
 
 def redirect(location: str, headers: Headers) -> Answer:

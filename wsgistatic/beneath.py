@@ -146,7 +146,7 @@ class FollowingWalker:
         path = os.path.join(self._root, *segments)
         for _ in range(_TRIES):
             with suppress(LinkMetError):
-                return action(_real_path(path), None)
+                return action(real_path(path), None)
         raise missing()
 
 
@@ -159,7 +159,7 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
     """
     real_root = os.path.realpath(root, strict=True)
     try:
-        real = _real_path(os.path.join(real_root, *segments))
+        real = real_path(os.path.join(real_root, *segments))
     except PermissionError:
         # Whether it leads outside cannot be seen, and nobody shall learn what is there.
         raise missing() from None
@@ -171,7 +171,8 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
     return real_root, tuple(real[len(stem) :].split(os.sep))
 
 
-def _real_path(path: str) -> str:
+def real_path(path: str) -> str:
+    """Resolve all links of a path; an OSError where that leads to nothing."""
     try:
         return os.path.realpath(path, strict=True)
     except RecursionError:  # a chain of a thousand links, before Python 3.13

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from wsgistatic.multipart import Multipart
 from wsgistatic.ranges import ByteRange
-from wsgistatic.watch import FileChangedError, Watch
+from wsgistatic.watch import FileChangedError, Watch, read_fully
 
 _Step = tuple[bytes, int, int]  # what comes before a block; its offset and size
 
@@ -87,24 +87,14 @@ class _FileBody:
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
-        block = self._file.read(size)
+        block = read_fully(self._file, size)
         if len(block) < size:
-            block = self._read_on(block, size)
+            raise FileChangedError("the file ended before its length")
         self._unread -= size
         if self._watch is not None:
             note = self._watch.note if self._unread else self._watch.note_last
             note(offset, block, self._read_before(offset))
         return block
-
-    def _read_on(self, block: bytes, size: int) -> bytes:
-        """Go on after a raw read that gave less than it was asked for, as it may."""
-        pieces = [block]
-        while pieces[-1]:
-            size -= len(pieces[-1])
-            if not size:
-                return b"".join(pieces)
-            pieces.append(self._file.read(size))
-        raise FileChangedError("the file ended before its length")
 
     def _read_before(self, last: int) -> Iterator[tuple[int, int]]:
         """Give offset and size of each block before the one at an offset."""

@@ -20,7 +20,7 @@ from wsgistatic.directory import OpenFile
 from wsgistatic.representation import Headers, Representation
 from wsgistatic.sidecars import Seen
 from wsgistatic.version import signature
-from wsgistatic.watch import FileChangedError
+from wsgistatic.watch import FileChangedError, read_fully
 
 # What an entry weighs besides its content: headers, names, numbers (measured: 2.9 KB).
 _ENTRY_SIZE = 3000
@@ -150,13 +150,9 @@ class Catalog:
             status = os.stat(entry.path)
         except OSError:
             return False
-        return (
-            status.st_mtime_ns,  # signature(), without the call: 0.1 of 3.2 us
-            status.st_size,
-            status.st_ino,
-            status.st_ctime_ns,
-            status.st_dev,
-        ) == entry.signature and (entry.shown_by_stat or self.is_in_place(entry))
+        return signature(status) == entry.signature and (
+            entry.shown_by_stat or self.is_in_place(entry)
+        )
 
     def _is_trusted_or_current(self, entry: Entry) -> bool:
         now = monotonic()
@@ -187,16 +183,13 @@ class Catalog:
         return in_place
 
     def has_same_sidecars(self, entry: Entry) -> bool:
-        """Tell whether no sidecar came, went or changed, by a look a second.
+        """Tell whether no sidecar came, went or changed; to be asked after ``seen_until``.
 
         What is sent is right in between as well: a coding that is sent is stat'ed each time.
         """
-        now = monotonic()
-        if now < entry.seen_until:
-            return True
         if entry.look() != entry.seen:
             return False
-        entry.seen_until = now + max(_INTERVAL, self._stat_ttl)
+        entry.seen_until = monotonic() + max(_INTERVAL, self._stat_ttl)
         return True
 
     def keep_choice(self, key: Key, original: Entry, accept_encoding: str | None) -> Entry:
@@ -265,7 +258,7 @@ def read_content(opened: OpenFile) -> bytes:
             replaced; the entry is not good then, but what was read is.)
     """
     file, status = opened
-    content = file.read(status.st_size + 1)
+    content = read_fully(file, status.st_size)
     now = os.fstat(file.fileno())
     unchanged = (now.st_mtime_ns, now.st_size) == (status.st_mtime_ns, status.st_size)
     if not unchanged or len(content) != status.st_size:

@@ -20,11 +20,11 @@ from enum import Enum
 from threading import Event
 from typing import NamedTuple
 
+from wsgistatic.checks import check_integer, check_path
 from wsgistatic.compressors import BY_NAME, CODINGS, Coding, available_codings
 from wsgistatic.directory import Resource, single_file
 from wsgistatic.drafts import Disk, Editor, Rehearsal
 from wsgistatic.file_versions import FileChangedError, FileVersion, digest_of
-from wsgistatic.options import check_integer, check_path
 from wsgistatic.originals import find_originals
 from wsgistatic.sidecars import is_fresh
 from wsgistatic.version import FILE_FLAGS
@@ -34,7 +34,8 @@ from wsgistatic.version import FILE_FLAGS
 DEFAULT_MIN_SIZE = 256  # bytes
 DEFAULT_MIN_SAVING = 5.0  # percent
 _TRIES = 3
-_PIECE = 16 * 1024  # bytes of a sidecar decompressed at a time
+_DECODED = 1024 * 1024  # bytes that a piece of a sidecar shall make, about
+_PIECE = range(16, 16 * 1024)  # bytes of it, at least and at most
 
 
 class Action(Enum):
@@ -247,9 +248,12 @@ def _holds(version: FileVersion, coding: Coding, path: str, existing: os.stat_re
         and existing.st_ctime_ns >= version.status.st_ctime_ns
     ):
         return True
+    # Libraries give all that a piece makes at once: 455 bytes of Brotli may be 300 MB of zeros.
+    piece = existing.st_size * _DECODED // version.size
+    piece = min(max(piece, _PIECE.start), _PIECE.stop)
     try:
         with open(os.open(path, FILE_FLAGS), "rb", buffering=0) as file:
-            content = coding.decode(iter(lambda: file.read(_PIECE), b""))
+            content = coding.decode(iter(lambda: file.read(piece), b""))
             return digest_of(content) == version.digest()
     except (OSError, ValueError):
         return False

@@ -10,8 +10,8 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from io import FileIO
 from threading import Lock
+from typing import BinaryIO
 
 from wsgistatic.directory import OpenFile
 from wsgistatic.version import Signature, signature
@@ -35,7 +35,7 @@ class ContentDigests:
         Arguments:
             status: of the version.
             settled: no later version can share its signature.
-            open_file: gives the open file, whose position is moved.
+            open_file: gives the open file, which is left at its start.
 
         Returns:
             The digest, or None where the file changed before it could be hashed.
@@ -50,7 +50,7 @@ class ContentDigests:
                 self._digests.move_to_end(key)
                 return known
         file, opened_status = open_file()
-        digest = _sha256(file, status.st_size)
+        digest = hash_content(file, status.st_size)
         if not key == signature(opened_status) == signature(os.fstat(file.fileno())):
             return None
         if settled:
@@ -69,10 +69,12 @@ def content_etag(digest: bytes) -> str:
     return f'"{digest[:16].hex()}"'
 
 
-def _sha256(file: FileIO, size: int) -> bytes:
+def hash_content(file: BinaryIO, size: int) -> bytes:
+    """Give the SHA-256 digest of the first ``size`` bytes of a file, or of those it has."""
     digest = hashlib.sha256()
     file.seek(0)
     while size > 0 and (block := file.read(min(size, _HASH_BLOCK))):
         digest.update(block)
         size -= len(block)
+    file.seek(0)  # wrappers, and who reads it whole, begin where it stands
     return digest.digest()

@@ -104,10 +104,14 @@ class Directory:
     Arguments:
         path: the root; it may be a link itself, and is looked up anew at each call.
         symlinks: ``"inside"``, ``"follow"`` or ``"deny"``.
+
+    Attributes:
+        path, symlinks: as given.
     """
 
     def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
         self.path = path
+        self.symlinks = symlinks
         self._walker = _walker(path, symlinks)
         self._walks = symlinks != "follow"
 

@@ -41,3 +41,8 @@ _OUTCOMES = {
 def outcome_of(error: OSError) -> Outcome:
     """Classify an error of the file system; one that nobody foresaw is a fault."""
     return _OUTCOMES.get(error.errno or 0, Outcome.FAULT)
+
+
+def is_absence(error: OSError) -> bool:
+    """Tell whether a file is as good as not there: no such name, or not for us."""
+    return outcome_of(error) in (Outcome.MISS, Outcome.FORBIDDEN)

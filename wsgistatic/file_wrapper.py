@@ -8,6 +8,7 @@ list, and right too where a middleware around us iterates the wrapper.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from io import FileIO
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ def wrap_file(
     option: bool | None,
     file: FileIO,
     byte_range: ByteRange,
-    size: int,
+    opened: os.stat_result,
     block_size: int,
 ) -> Iterable[bytes] | None:
     """Give the server's wrapper around one range of a file, where that may be used.
@@ -38,7 +39,7 @@ def wrap_file(
             time, but a file truncated under way is noticed later); False never.
         file: unbuffered, at its start.
         byte_range: what is sent.
-        size: bytes of the whole file.
+        opened: status of the file when the headers were made.
         block_size: bytes.
     """
     wrapper: FileWrapper | None = environ.get("wsgi.file_wrapper")
@@ -46,8 +47,8 @@ def wrap_file(
         return None
     if getattr(wrapper, "__module__", None) == "waitress.buffers":
         # Bounded: a middleware around us may iterate the wrapper, and that reads to the end.
-        return wrapper(RangeFile(file, *byte_range), block_size)
-    if option and byte_range == (0, size) and _sends_files(wrapper, environ):
+        return wrapper(RangeFile(file, *byte_range, opened), block_size)
+    if option and byte_range == (0, opened.st_size) and _sends_files(wrapper, environ):
         return wrapper(file, block_size)
     return None
 

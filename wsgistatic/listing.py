@@ -18,7 +18,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from wsgistatic.accept import preference_for
+from wsgistatic.accept import preference_for, vary_by
 from wsgistatic.answers import Answer, header, redirect, refusal
 from wsgistatic.directory import Directory
 from wsgistatic.listing_page import STYLE, html_page, json_array
@@ -39,7 +39,6 @@ _STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 _CACHING = ("Cache-Control", "no-cache")
 _FIELDS = [
     _CACHING,
-    ("Vary", "Accept"),
     (
         "Content-Security-Policy",
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
@@ -72,6 +71,9 @@ class Listing:
         self._policy = policy
         self._prefix = prefix
         self._index = index
+        set_by_user = {name.lower() for name, _ in policy.common}
+        ours = [field for field in _FIELDS if field[0].lower() not in set_by_user]
+        self._fields = vary_by([*ours, *policy.common], "Accept")
         self._is_served_name = partial(is_served_name, dotfiles=dotfiles, windows=os.name == "nt")
 
     def answer(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
@@ -103,15 +105,16 @@ class Listing:
                 root = path_name((header(environ, "SCRIPT_NAME") or "") + self._prefix)
                 media_type, pieces = _HTML, html_page(root, segments, scan.entries())
             blocks = _blocks(pieces)
-            fields = [("Content-Type", media_type), *_FIELDS, *self._policy.common]
+            fields = [("Content-Type", media_type), *self._fields]
+            label = self._label(segments)
             if environ.get("REQUEST_METHOD") == "HEAD":
                 # Some servers answer a HEAD without a length with one of their own, or a body.
-                return _whole(sum(map(len, blocks)), fields, b"")
+                return _whole(sum(map(len, blocks)), fields, b"", label)
             if is_long:
                 unfinished.pop_all()
-                return Answer("200 OK", fields, _Stream(blocks, scan, self._label(segments)))
+                return Answer("200 OK", fields, _Stream(blocks, scan, label), label)
             page = b"".join(blocks)
-            return _whole(len(page), fields, page)
+            return _whole(len(page), fields, page, label)
 
     def _label(self, segments: tuple[str, ...]) -> str:
         return os.path.join(self._directory.path, *segments)
@@ -143,8 +146,8 @@ class _Stream:
         self._scan.close()
 
 
-def _whole(size: int, fields: Headers, body: bytes) -> Answer:
-    return Answer("200 OK", [("Content-Length", str(size)), *fields], [body])
+def _whole(size: int, fields: Headers, body: bytes, label: str) -> Answer:
+    return Answer("200 OK", [("Content-Length", str(size)), *fields], [body], label)
 
 
 def _wants_json(accept: str | None) -> bool:

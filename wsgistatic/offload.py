@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgistatic.answers import Answer
 from wsgistatic.paths import quote_path
@@ -18,12 +18,37 @@ from wsgistatic.representation import Representation
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# Header: is its value percent-encoded?
-_HEADERS = {"x-accel-redirect": True, "x-lighttpd-send-file": True, "x-sendfile": False}
+
+class _Front(NamedTuple):
+    """How a front server takes a file over.
+
+    Attributes:
+        header: the field that names the file.
+        is_quoted: the field's value is percent-encoded.
+        drops: fields of ours that it would send besides its own.
+        keeps_codings: it passes Content-Encoding on.
+    """
+
+    header: str
+    is_quoted: bool
+    drops: tuple[str, ...]
+    keeps_codings: bool
+
+
+_NGINX = _Front("X-Accel-Redirect", True, ("Accept-Ranges", "Content-Length"), True)
+# It obeys X-LIGHTTPD-send-file, the option's name for it, from FastCGI only.
+_LIGHTTPD = _Front("X-Sendfile", True, ("Content-Length",), True)
+_APACHE = _Front("X-Sendfile", False, ("Content-Length",), False)
+_FRONTS = {
+    "x-accel-redirect": _NGINX,
+    "x-lighttpd-send-file": _LIGHTTPD,
+    "x-sendfile": _APACHE,
+}
 _ALLOWED = (
     'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '
     "the path that the front server knows the directory by, or None"
 )
+_FRONT_SAYS = ("Content-Length",)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -46,16 +71,15 @@ class Offload:
             raise TypeError(f"offload must be {_ALLOWED}, not {option!r}")
         if (
             len(option) != 2
-            or option[0].lower() not in _HEADERS
+            or option[0].lower() not in _FRONTS
             or not option[1].startswith("/")
             or _CONTROL.search(option[1])
         ):
             raise ValueError(f"offload must be {_ALLOWED}, not {option!r}")
-        self._header: str = option[0]
+        self._front = _FRONTS[option[0].lower()]
         self._prefix = option[1].rstrip("/") + "/"
         self._skipped = len(root.rstrip(os.sep)) + 1
-        self._is_quoted = _HEADERS[self._header.lower()]
-        self.keeps_codings = self._is_quoted
+        self.keeps_codings = self._front.keeps_codings
 
     def takes(self, environ: WSGIEnvironment, path: str) -> bool:
         """Tell whether the front server is to send a file.
@@ -66,17 +90,17 @@ class Offload:
             environ.get("REQUEST_METHOD") == "GET"
             and "HTTP_IF_MATCH" not in environ
             and "HTTP_IF_UNMODIFIED_SINCE" not in environ
-            and (self._is_quoted or _CONTROL.search(path) is None)
+            and (self._front.is_quoted or _CONTROL.search(path) is None)
         )
 
     def answer(self, representation: Representation) -> Answer:
         """Make the answer that names the file, with all its fields and without its bytes."""
         relative = representation.path[self._skipped :].replace(os.sep, "/")
         value = os.fsencode(self._prefix + relative).decode("latin-1")
-        if self._is_quoted:
+        if self._front.is_quoted:
             value = quote_path(value)
         fields = [
-            ("Content-Length", "0") if name == "Content-Length" else (name, content)
-            for name, content in representation.full_headers
+            field for field in representation.full_headers if field[0] not in self._front.drops
         ]
-        return Answer("200 OK", [(self._header, value), *fields], [b""])
+        headers = [(self._front.header, value), ("Content-Length", "0"), *fields]
+        return Answer("200 OK", headers, [b""], representation.path, representation.coding)

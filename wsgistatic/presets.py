@@ -26,10 +26,11 @@ _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbo
 def untrusted_uploads(*, attachment: bool = False) -> Callable[[Headers, str, str], None]:
     """Give a ``headers`` function for a directory of uploads.
 
-    Every file gets a Content-Security-Policy that turns off what an HTML, SVG, XML or PDF file
-    could do in the name of the site; browsers apply it to documents only, so images, sound and
-    film are shown as ever. Leave ``nosniff`` on, and turn ``encodings`` off: beside one upload
-    may lie another that looks like its sidecar.
+    Every file but a PDF gets a Content-Security-Policy that turns off what an HTML, SVG or XML
+    file could do in the name of the site; browsers apply it to documents only, so images, sound
+    and film are shown as ever. (In a sandbox browsers show no PDF; its scripts reach no site.)
+    Leave ``nosniff`` on, and turn ``encodings`` off: beside one upload may lie another that looks
+    like its sidecar.
 
     Arguments:
         attachment: download instead of showing.
@@ -41,7 +42,8 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[Headers, str, st
         raise TypeError(f"attachment must be True or False, not {attachment!r}")
 
     def set_headers(headers: Headers, path: str, url: str) -> None:
-        headers["Content-Security-Policy"] = _SANDBOX
+        if headers["Content-Type"] != "application/pdf":
+            headers["Content-Security-Policy"] = _SANDBOX
         if attachment:
             headers["Content-Disposition"] = content_disposition(
                 "attachment", os.path.basename(path)

@@ -141,7 +141,9 @@ def describe(
     coded = [("Content-Encoding", coding)] if coding is not None else []
     ranges = [("Accept-Ranges", "bytes")] if has_ranges else []
     fields = vary(policy) if varies else policy
-    partial = [*ranges, *coded, *tag, *date, *fields]
+    described = [*ranges, *coded, *tag, *date]
+    is_fresh = etag is not None and etag.startswith("W/")
+    partial = [*described, *(never_reused(fields) if is_fresh else fields)]
     # A cache that stores a 412 or 416 under the URL would give it to everybody.
     uncached = [field for field in fields if field[0].lower() not in _ABOUT_CONTENT]
     return Representation(
@@ -155,13 +157,37 @@ def describe(
         digest=digest,
         has_ranges=has_ranges,
         policy=policy,
-        full_headers=[("Content-Type", content_type), ("Content-Length", str(size)), *partial],
+        full_headers=[
+            ("Content-Type", content_type),
+            ("Content-Length", str(size)),
+            *described,
+            *fields,
+        ],
         partial_headers=partial,
         # 15.4.5: no representation metadata but what the 304 needs; Last-Modified "might be
         # useful if the response does not have an ETag field".
         not_modified_headers=[*(tag or date), *fields],
         refusal_headers=[*ranges, *tag, *uncached],
     )
+
+
+def never_reused(fields: Headers) -> Headers:
+    """Let caches ask again each time: for parts of a version that the next may look like.
+
+    nginx and Varnish then store nothing. nginx's slice module kept such a part with its weak tag,
+    refused all others for it, and was told 304 at each revalidation: every download broke.
+    """
+    return [
+        (name, _unless_stricter(value) if name.lower() == "cache-control" else value)
+        for name, value in fields
+    ]
+
+
+def _unless_stricter(cache_control: str) -> str:
+    directives = cache_control.lower()
+    if "no-store" in directives:
+        return cache_control
+    return "private, no-cache" if "private" in directives else "no-cache"
 
 
 def compressed(own: Representation, coding: str, content: bytes) -> Representation:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from wsgistatic.answers import Answer, header, refusal
@@ -19,6 +20,7 @@ from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.compression import Compression
 from wsgistatic.directory import OpenFile, Resource
+from wsgistatic.faults import is_absence
 from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.keeper import Keeper
 from wsgistatic.offload import Offload
@@ -102,12 +104,12 @@ class Responder:
             return None
         if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
             return None  # by now it may be
-        if not self._catalog.has_same_sidecars(entry):
+        if monotonic() >= entry.seen_until and not self._catalog.has_same_sidecars(entry):
             return None
         answer = conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":
             answer = whole_answer(environ, representation)
-        if answer is None:
+        if answer is None and self._offload is not None:
             answer = self._handed_off(environ, representation)
         if answer is not None:
             return answer if self._catalog.is_current(entry) else None
@@ -264,14 +266,10 @@ class Responder:
         watch = Watch(file, status, doubtful=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, watch, path)
-        wrapped = wrap_file(
-            environ,
-            self._options.file_wrapper,
-            file,
-            plan.ranges[0],
-            representation.size,
-            block_size,
-        )
+        wrapped = None
+        if representation.settled:  # else only our own iterator can tell the next version
+            option = self._options.file_wrapper
+            wrapped = wrap_file(environ, option, file, plan.ranges[0], status, block_size)
         return wrapped or BlockIterator(file, *plan.ranges[0], block_size, watch, path)
 
 
@@ -279,7 +277,9 @@ def _open_sidecar(selected: Selected) -> OpenFile:
     """Open the coding that was selected, which may have gone or changed since."""
     try:
         opened = selected.source.open()
-    except OSError:
+    except OSError as error:
+        if not is_absence(error):
+            raise
         raise FileChangedError("the sidecar cannot be opened any more") from None
     if not is_fresh(opened.status, selected.original_status):
         opened.file.close()

@@ -34,19 +34,24 @@ def conditional_answer(environ: WSGIEnvironment, representation: Representation)
         header(environ, "HTTP_IF_MODIFIED_SINCE"),
     )
     verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
+    path, coding = representation.path, representation.coding
     if verdict == 304:
         # An iterator without a length, or wsgiref adds Content-Length: 0.
-        return Answer("304 Not Modified", list(representation.not_modified_headers), iter((b"",)))
+        nothing = iter((b"",))
+        headers = list(representation.not_modified_headers)
+        return Answer("304 Not Modified", headers, nothing, path, coding)
     if verdict == 412:
         headers = [*EMPTY, *representation.refusal_headers]
-        return Answer("412 Precondition Failed", headers, [b""])
+        return Answer("412 Precondition Failed", headers, [b""], path, coding)
     return None
 
 
 def whole_answer(environ: WSGIEnvironment, representation: Representation) -> Answer:
     """Give the answer to HEAD: that to GET without a Range, without a body (9.3.2)."""
-    headers = [*representation.full_headers, *_digest(environ, representation)]
-    return Answer("200 OK", headers, [b""])
+    headers = list(representation.full_headers)
+    if representation.digest is not None:
+        headers += _digest(environ, representation.digest)
+    return Answer("200 OK", headers, [b""], representation.path, representation.coding)
 
 
 def ranged_answer(
@@ -57,9 +62,16 @@ def ranged_answer(
 ) -> Answer:
     """Give the answer to GET: 200, 206 or 416, as planned."""
     headers = _headers(plan, representation)
-    if plan.status != 416:
-        headers += _digest(environ, representation)
-    return Answer(_STATUS[plan.status], headers, body)
+    if representation.digest is not None and plan.status != 416:
+        headers += _digest(environ, representation.digest)
+    return Answer(
+        _STATUS[plan.status],
+        headers,
+        body,
+        representation.path,
+        representation.coding,
+        plan.ranges if plan.status == 206 else (),
+    )
 
 
 def _headers(plan: RangePlan, representation: Representation) -> Headers:
@@ -80,8 +92,7 @@ def _headers(plan: RangePlan, representation: Representation) -> Headers:
     ]
 
 
-def _digest(environ: WSGIEnvironment, representation: Representation) -> Headers:
+def _digest(environ: WSGIEnvironment, sha256: bytes) -> Headers:
     # RFC 9530 3: of the whole selected representation, in a 206 as well.
-    if representation.digest is None or not wants_sha256(header(environ, "HTTP_WANT_REPR_DIGEST")):
-        return []
-    return [("Repr-Digest", repr_digest(representation.digest))]
+    wanted = wants_sha256(header(environ, "HTTP_WANT_REPR_DIGEST"))
+    return [("Repr-Digest", repr_digest(sha256))] if wanted else []

@@ -57,6 +57,9 @@ class Selector:
             resource: the file.
             status: of the version.
             accept_encoding: value of Accept-Encoding, or None.
+
+        Raises:
+            OSError: as ``Sidecars.find``.
         """
         seen = self.look(resource.path)
         sidecars = self._sidecars.find(resource, status, seen)

@@ -6,12 +6,18 @@ promised), then serves until it is stopped.
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NoReturn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 if TYPE_CHECKING:
@@ -20,7 +26,9 @@ if TYPE_CHECKING:
 # Bytes of a request's head, and of a body that nobody reads: cheroot's own limit is none, and it
 # holds both in memory. wsgiref takes as much in one line.
 _LARGEST = 64 * 1024
-_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
+DEFAULT_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
+_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,25 @@ class BoundServer:
     stop: Callable[[], None]
 
 
-def bind_cheroot(app: WSGIApplication, host: str, port: int) -> BoundServer:
-    """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads."""
+def bind_cheroot(
+    app: WSGIApplication,
+    host: str,
+    port: int,
+    threads: int = DEFAULT_THREADS,
+    largest_body: int = 0,
+) -> BoundServer:
+    """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads.
+
+    Arguments:
+        app: the app to serve.
+        host, port: where to listen.
+        threads: how many requests are answered at once.
+        largest_body: bytes of a request's content, more is refused; 0 for any.
+    """
     from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
 
-    server = Server((host or "0.0.0.0", port), app, numthreads=_THREADS)  # noqa: S104
-    server.max_request_header_size = server.max_request_body_size = _LARGEST
+    server = Server((host or "0.0.0.0", port), app, numthreads=threads)  # noqa: S104
+    server.max_request_header_size, server.max_request_body_size = _LARGEST, largest_body
     server.prepare()
     address: Any = server.bind_addr
     return BoundServer("cheroot", address[1], server.serve, server.stop)
@@ -78,9 +99,51 @@ class _QuietHandler(WSGIRequestHandler):
         """Leave the access line to the app's."""
 
 
-SERVERS = {"cheroot": bind_cheroot, "wsgiref": bind_wsgiref}
+# A folder's server has no use for what requests carry.
+SERVERS: dict[str, Callable[[WSGIApplication, str, int], BoundServer]] = {
+    "cheroot": partial(bind_cheroot, largest_body=_LARGEST),
+    "wsgiref": bind_wsgiref,
+}
 
 
 def default_server() -> str:
     """Name the better server that is installed."""
     return "cheroot" if find_spec("cheroot") else "wsgiref"
+
+
+def run(server: BoundServer, say: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then stop; to be called in the main thread.
+
+    Arguments:
+        server: the server.
+        say: writes a line.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    with suppress(KeyboardInterrupt):
+        server.serve()
+    # cheroot waits for its threads, and so for the slowest client.
+    stopping = Thread(target=server.stop, daemon=True)
+    stopping.start()
+    stopping.join(_PATIENCE)
+    with suppress(BrokenPipeError):
+        say("Stopped.")
+    if stopping.is_alive():
+        os._exit(0)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def why_not_bound(error: OSError | ValueError, host: str, port: int) -> str:
+    """Say why a server could not be bound; ValueError is a host that no name can be."""
+    if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
+        return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
+    return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
+
+
+def shown_host(host: str) -> str:
+    """Give the host as it is written in a URL to click on."""
+    if host in _EVERY_ADDRESS:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wsgistatic.directory import Resource
+from wsgistatic.faults import is_absence
 from wsgistatic.representation import modified_ns
 from wsgistatic.version import Signature, signature
 
@@ -51,6 +52,9 @@ class Sidecars:
             resource: the file.
             status: of the version.
             seen: by ``look``, just now.
+
+        Raises:
+            OSError: one cannot be looked at, though it may be there.
         """
         if not any(seen):
             return []
@@ -61,7 +65,9 @@ class Sidecars:
             sidecar = resource.sidecar(suffix)
             try:
                 sidecar_status = sidecar.stat()
-            except OSError:
+            except OSError as error:
+                if not is_absence(error):
+                    raise  # what is chosen now is remembered: nothing shall be for a shortage
                 continue  # no regular file, or not for us
             if is_fresh(sidecar_status, status):
                 found.append(Sidecar(coding, sidecar, sidecar_status))

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from wsgistatic.accept import names_type
+from wsgistatic.accept import names_type, vary_by
 from wsgistatic.answers import Answer, error_answer, header, redirect
 from wsgistatic.catalog import Catalog
 from wsgistatic.directory import Directory
@@ -24,7 +24,6 @@ from wsgistatic.paths import (
     url_path,
 )
 from wsgistatic.policy import HeaderPolicy
-from wsgistatic.representation import Headers
 from wsgistatic.responder import Responder
 
 if TYPE_CHECKING:
@@ -151,12 +150,16 @@ class Site:
         if self._not_found is None:
             return None
         plain = {name: value for name, value in environ.items() if name not in _CONDITIONS}
+        if plain.get("REQUEST_METHOD") == "GET":
+            # A front server is not asked to send it: its status would be 200.
+            plain["REQUEST_METHOD"] = "POST"
         answer = self._send(plain, self._not_found, url_path(self._prefix, _file(self._not_found)))
         if answer is None or answer.status != "200 OK":
             return None
         # A file that is missing on one machine of a fleet may just have come to another.
         headers = [field for field in answer.headers if field[0].lower() not in _OF_A_FILE]
-        return Answer("404 Not Found", [*headers, ("Cache-Control", "no-store")], answer.body)
+        headers.append(("Cache-Control", "no-store"))
+        return answer._replace(status="404 Not Found", headers=headers)
 
     def _page(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         if not self._clean_urls or path.is_directory or not path.segments:
@@ -173,7 +176,7 @@ class Site:
             return None  # HTML in place of a script or a picture helps nobody
         url = url_path(self._prefix, _file(self._fallback))
         answer = self._send(environ, self._fallback, url)
-        return answer and answer._replace(headers=_varied(answer.headers))
+        return answer and answer._replace(headers=vary_by(answer.headers, _NAVIGATION_FIELDS))
 
     def _send(self, environ: WSGIEnvironment, segments: tuple[str, ...], url: str) -> Answer | None:
         key = _NO_PATH_INFO.join(("", url, *segments))
@@ -203,10 +206,3 @@ def _is_navigation(environ: WSGIEnvironment) -> bool:
     if mode is not None:
         return mode == "navigate"
     return names_type(header(environ, "HTTP_ACCEPT"), "text/html")
-
-
-def _varied(headers: Headers) -> Headers:
-    """Add to Vary what tells navigations."""
-    already = [value for name, value in headers if name.lower() == "vary"]
-    others = [field for field in headers if field[0].lower() != "vary"]
-    return [*others, ("Vary", ", ".join([*already, _NAVIGATION_FIELDS]))]

@@ -10,17 +10,47 @@ such a change is first seen and before the last block goes out.
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from collections.abc import Iterable
 from io import FileIO
+from typing import BinaryIO
 
 # One byte in so many goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 of the
 # read, where a checksum of all bytes takes 60. A prime, so as not to hit upon fields of records.
 _STRIDE = 509
+_PATIENCE = 0.05  # seconds
 
 
 class FileChangedError(OSError):
     """The file is no longer the version whose headers were sent."""
+
+
+def read_fully(file: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, or up to the end of the file; one raw read may give fewer."""
+    block = file.read(size)
+    if len(block) == size:
+        return block
+    pieces = [block]
+    while pieces[-1] and (size := size - len(pieces[-1])):
+        pieces.append(file.read(size))
+    return b"".join(pieces)
+
+
+def raise_if_changed(file: FileIO, opened: os.stat_result) -> None:
+    """Raise where an open file was truncated, or rewritten without growing.
+
+    Arguments:
+        file: the open file.
+        opened: its status when the headers were made.
+
+    Raises:
+        FileChangedError: it is no longer that version.
+    """
+    now = _look(file, opened)
+    same = (now.st_mtime_ns, now.st_size) == (opened.st_mtime_ns, opened.st_size)
+    if not same and now.st_size <= opened.st_size:
+        raise _changed()
 
 
 class Watch:
@@ -64,7 +94,7 @@ class Watch:
             self._check_sent(sent)
 
     def _check(self, offset: int, block: bytes) -> None:
-        opened, now = self._opened, os.fstat(self._file.fileno())
+        opened, now = self._opened, _look(self._file, self._opened)
         if (now.st_mtime_ns, now.st_size) != (opened.st_mtime_ns, opened.st_size):
             # With nothing sent there is nothing to compare growth with: look at the file anew.
             if now.st_size <= opened.st_size or not self._started:
@@ -84,7 +114,22 @@ class Watch:
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
-        return self._file.read(size)
+        return read_fully(self._file, size)
+
+
+def _look(file: FileIO, opened: os.stat_result) -> os.stat_result:
+    """Look at a file; where it may be growing just now, until it has grown.
+
+    Linux sets the mtime of an append before the size: a few microseconds, on a busy machine
+    milliseconds. So a rewrite of the same length is known only after ``_PATIENCE``.
+    """
+    now = os.fstat(file.fileno())
+    if now.st_mtime_ns != opened.st_mtime_ns:
+        end = time.monotonic() + _PATIENCE
+        while now.st_size == opened.st_size and time.monotonic() < end:
+            time.sleep(_PATIENCE / 50)
+            now = os.fstat(file.fileno())
+    return now
 
 
 def _changed() -> FileChangedError:

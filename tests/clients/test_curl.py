@@ -2,68 +2,112 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import gzip
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
+from tests.clients.conftest import SIZE
+from tests.clients.programs import run
+from tests.clients.recording import recorded
 from tests.conftest import age
 from tests.serving import served
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+pytestmark = pytest.mark.clients
+
+HALF = 1_234_567
 
 
 def curl(*arguments: str | Path) -> str:
-    command = ["curl", "--silent", "--show-error", "--max-time", "30", *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture
-def content(site: Path) -> bytes:
-    content = os.urandom(3_000_000)
-    (site / "big.bin").write_bytes(content)
-    age(site / "big.bin")
-    return content
+    return run("curl", "--silent", "--show-error", "--max-time", "30", *arguments)
 
 
 def test_resume(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
-    target.write_bytes(content[:1_234_567])
+    target.write_bytes(content[:HALF])
     with served(site) as server:
-        written = "%{http_code} %{size_download}"
-        output = curl("-C", "-", "-o", target, "-w", written, server.url + "big.bin")
+        curl("-C", "-", "-o", target, server.url + "big.bin")
+        _, log = server.stop()
     assert target.read_bytes() == content
-    assert output == f"206 {3_000_000 - 1_234_567}"
+    assert f"GET /big.bin 206 {SIZE - HALF} bytes={HALF}-\n" in log
 
 
 def test_resume_of_a_whole_file(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
     target.write_bytes(content)
-    with served(site) as server:
+    with recorded(site) as server:
         curl("-C", "-", "-o", target, server.url + "big.bin")
+        assert server.asked("/big.bin") == [("GET", 416, f"{SIZE}-")]
+        # By this it knows that the file is whole.
+        assert server.exchanges[0].headers["Content-Range"] == f"bytes */{SIZE}"
     assert target.read_bytes() == content
 
 
-def test_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("0-99", slice(0, 100)), ("-50", slice(-50, None)), ("2999999-", slice(-1, None))],
+)
+def test_range(site: Path, tmp_path: Path, content: bytes, value: str, expected: slice) -> None:
     target = tmp_path / "part"
-    with served(site) as server:
-        for value, expected in (("0-99", content[:100]), ("-50", content[-50:])):
-            curl("-r", value, "-o", target, server.url + "big.bin")
-            assert target.read_bytes() == expected
+    with recorded(site) as server:
+        curl("-r", value, "-o", target, server.url + "big.bin")
+        assert server.asked("/big.bin") == [("GET", 206, value)]
+    assert target.read_bytes() == content[expected]
+
+
+def test_several_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
+    target = tmp_path / "parts"
+    with recorded(site) as server:
+        curl("-r", "0-99,-50,1000-1999", "-o", target, server.url + "big.bin")
+        (answer,) = server.exchanges
+    assert (answer.status, answer.length) == (206, target.stat().st_size)
+    head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+    parts = message_from_bytes(head + target.read_bytes()).walk()
+    assert [(part["Content-Range"], part.get_payload(decode=True)) for part in parts][1:] == [
+        (f"bytes 0-99/{SIZE}", content[:100]),
+        (f"bytes {SIZE - 50}-{SIZE - 1}/{SIZE}", content[-50:]),
+        (f"bytes 1000-1999/{SIZE}", content[1000:2000]),
+    ]
+
+
+def test_the_head_tells_that_there_are_ranges(site: Path, content: bytes) -> None:
+    with recorded(site) as server:
         head = curl("-I", server.url + "big.bin")
-        assert "Content-Length: 3000000" in head
-        assert "Accept-Ranges: bytes" in head
+    assert f"Content-Length: {SIZE}" in head
+    assert "Accept-Ranges: bytes" in head
 
 
 def test_etag_files_and_time_conditions(site: Path, tmp_path: Path, content: bytes) -> None:
-    tag, target = tmp_path / "tag", tmp_path / "download"
-    with served(site) as server:
+    tag, target, other = tmp_path / "tag", tmp_path / "download", tmp_path / "other"
+    with recorded(site) as server:
         url = server.url + "big.bin"
         curl("--etag-save", tag, "-R", "-o", target, url)
         assert target.read_bytes() == content
-        again = curl("--etag-compare", tag, "-o", tmp_path / "x", "-w", "%{http_code}", url)
-        assert again == "304"
-        unmodified = curl("-z", target, "-o", tmp_path / "y", "-w", "%{http_code}", url)
-        assert unmodified == "304"
+        assert tag.read_text().strip() == server.exchanges[0].headers["ETag"]
+        curl("--etag-compare", tag, "-o", other, url)
+        curl("-z", target, "-o", other, url)
+        (site / "big.bin").write_bytes(content[::-1])
+        curl("--etag-compare", tag, "--etag-save", tag, "-o", target, url)
+        curl("--etag-compare", tag, "-o", other, url)
+        assert [exchange.status for exchange in server.exchanges] == [200, 304, 304, 200, 304]
+    assert target.read_bytes() == content[::-1]
+    assert not other.exists() or other.read_bytes() == b""
+
+
+def test_compressed_is_asked_for_and_a_gz_file_stays_one(site: Path, tmp_path: Path) -> None:
+    text, packed = b"hello world\n" * 1000, site / "text.txt.gz"
+    (site / "text.txt").write_bytes(text)
+    packed.write_bytes(gzip.compress(text))
+    age(site / "text.txt")
+    age(packed)
+    page, archive = tmp_path / "page", tmp_path / "archive"
+    with recorded(site) as server:
+        curl("--compressed", "-o", page, server.url + "text.txt")
+        curl("--compressed", "-o", archive, server.url + "text.txt.gz")
+        first, second = server.exchanges
+    assert first.headers["Content-Encoding"] == "gzip"
+    assert "gzip" in first.fields["accept-encoding"]
+    assert "Content-Encoding" not in second.headers
+    assert page.read_bytes() == text
+    assert archive.read_bytes() == packed.read_bytes()

@@ -83,7 +83,8 @@ def test_any_path_info(root: Path, path: object, options: dict[str, Any]) -> Non
 CLIMBS = (
     "/../secret", "/sub/../../secret", "/sub/../hello.txt", "/./hello.txt", "/.", "/..", "/../",
     "/../site/hello.txt", "/outdir/secret", "/outdir/../secret", "/link",
-    "/sub/../../site-secret/secret", "/..//secret", "/sub/./index.html", "/sub/../", "/.git/../../secret",
+    "/sub/../../site-secret/secret", "/..//secret", "/sub/./index.html", "/sub/../",
+    "/.git/../../secret",
 )  # fmt: skip
 
 

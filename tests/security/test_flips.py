@@ -26,6 +26,9 @@ from tests.conftest import age
 from tests.security.ids import replays
 from wsgistatic import StaticFiles
 
+# Each set of options says itself what its cache is: once is enough.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 INSIDE = b"i" * 300_000  # more than is kept in memory
 OUTSIDE = b"X" * 300_000
 SMALL = 3_000

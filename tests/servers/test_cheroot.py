@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-from cheroot.wsgi import PathInfoDispatcher, Server
+from cheroot.wsgi import PathInfoDispatcher
 
+from tests.servers.starting import running
 from tests.serving import Connection
 from wsgistatic import FileApp, StaticFiles
-
-
-@contextmanager
-def running(app: Any) -> Iterator[int]:
-    server = Server(("127.0.0.1", 0), app, numthreads=4)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        address: Any = server.bind_addr
-        yield address[1]
-    finally:
-        server.stop()
-        thread.join()
 
 
 def inner(environ: Any, start_response: Any) -> list[bytes]:

@@ -1,0 +1,1 @@
+"""What content codings save in bytes, and what they cost in time."""

@@ -1,0 +1,103 @@
+"""pip: an index that is a folder, and metadata out of the middle of a wheel by ranges."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.clients.conftest import SIZE
+from tests.clients.programs import PATIENCE
+from tests.clients.recording import Recorder, recorded
+from tests.conftest import age
+
+pytestmark = pytest.mark.clients
+
+WHEEL = "/simple/{0}/{0}-1.0-py3-none-any.whl"
+
+
+def make_wheel(folder: Path, name: str, content: bytes, *requires: str) -> Path:
+    """Build a wheel of version 1.0 that installs one file ``NAME.bin``."""
+    folder.mkdir(parents=True)
+    wheel, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    metadata += "".join(f"Requires-Dist: {each}\n" for each in requires)
+    files = {
+        f"{name}.bin": content,
+        f"{info}/METADATA": metadata.encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = f"{info}/RECORD,,\n"
+    for path, data in files.items():
+        digest = urlsafe_b64encode(sha256(data).digest()).decode().rstrip("=")
+        record += f"{path},sha256={digest},{len(data)}\n"
+    with ZipFile(wheel, "w") as archive:
+        for path, data in (files | {f"{info}/RECORD": record.encode()}).items():
+            archive.writestr(path, data)
+    age(wheel)
+    return wheel
+
+
+def pip(*arguments: str | Path) -> str:
+    """Run pip without the settings of user and machine."""
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PIP_CONFIG_FILE": os.devnull}
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--no-cache-dir", "--disable-pip-version-check",
+         *map(str, arguments)],
+        env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def index(tmp_path: Path, content: bytes) -> Path:
+    """Two projects: one has the page that PEP 503 wants, of the other the listing is enough."""
+    index = tmp_path / "index"
+    app = make_wheel(index / "app", "app", content, "library")
+    (index / "app" / "index.html").write_text(f'<!doctype html><a href="{app.name}">{app.name}</a>')
+    make_wheel(index / "library", "library", content[::-1])
+    return index
+
+
+def install(server: Recorder, target: Path, *options: str) -> None:
+    pip("install", "--target", target, "--index-url", server.url + "simple/", *options, "app")
+
+
+def test_install_from_folders(index: Path, tmp_path: Path, content: bytes) -> None:
+    target = tmp_path / "target"
+    with recorded(index, prefix="/simple/", listing=True) as server:
+        install(server, target)
+    assert [(each.method, each.path, each.status) for each in server.exchanges] == [
+        ("GET", "/simple/app/", 200),
+        ("GET", WHEEL.format("app"), 200),
+        ("GET", "/simple/library/", 200),
+        ("GET", WHEEL.format("library"), 200),
+    ]
+    # The listing has a JSON form, but not the one that pip asks for.
+    assert "json" in server.exchanges[2].fields["accept"]
+    assert server.exchanges[2].headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (target / "app.bin").read_bytes() == content
+    assert (target / "library.bin").read_bytes() == content[::-1]
+
+
+def test_metadata_by_ranges(index: Path, tmp_path: Path, content: bytes) -> None:
+    target = tmp_path / "target"
+    with recorded(index, prefix="/simple/", listing=True) as server:
+        install(server, target, "--use-feature=fast-deps")
+    for name in ("app", "library"):
+        head, *parts, whole = server.of(WHEEL.format(name))
+        # It asks for ranges if the answer to HEAD has Accept-Ranges, else for all, twice.
+        assert (head.method, head.status, head.headers["Accept-Ranges"]) == ("HEAD", 200, "bytes")
+        assert {(part.method, part.status) for part in parts} == {("GET", 206)}
+        assert 0 < sum(part.length for part in parts) < 30_000
+        assert (whole.method, whole.status, whole.range) == ("GET", 200, "")
+        assert whole.length > SIZE
+    assert (target / "app.bin").read_bytes() == content
+    assert (target / "library.bin").read_bytes() == content[::-1]

@@ -1,0 +1,143 @@
+"""``manage.py check`` says what is wrong, and ``wrap`` raises it."""
+
+from __future__ import annotations
+
+import re
+from ast import literal_eval
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.calling import call
+from tests.django.conftest import Configure
+from tests.django.test_wrap import inner
+from tests.test_readme import README
+from wsgistatic.django import wrap
+from wsgistatic.django.conf import _OWN, _UPLOADS
+
+
+def said() -> list[str]:
+    return [
+        f"{message.id} {message.msg} {message.hint}" for message in run_checks(tags=["wsgistatic"])
+    ]
+
+
+def test_nothing_where_all_is_right(roots: Path, configure: Configure) -> None:
+    for value in ({}, {"stat_ttl": 1.0}, {"media": True}, {"media": {"attachment": True}}):
+        configure(WSGISTATIC=value)
+        assert said() == []
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"WSGISTATIC": ["stat_ttl"]}, "E001 WSGISTATIC must be a dict, not ['stat_ttl']."),
+    ({"WSGISTATIC": {"stat_tll": 1}},
+     "E002 WSGISTATIC has the unknown option 'stat_tll'. Did you mean 'stat_ttl'?"),
+    ({"WSGISTATIC": {"wibble": 1, 5: 2}},
+     "E002 WSGISTATIC has the unknown option 'wibble', 5. The options are "),
+    ({"WSGISTATIC": {"media": {"finders": True}}},
+     "E002 WSGISTATIC['media'] has the unknown option 'finders'."),
+    ({"WSGISTATIC": {"directory": "x"}}, "E002 WSGISTATIC has the unknown option 'directory'."),
+    ({"WSGISTATIC": {"stat_ttl": -1}},
+     "E003 WSGISTATIC: stat_ttl must be at least 0 and finite, not -1."),
+    ({"WSGISTATIC": {"index": 5}}, "E003 WSGISTATIC: index must be a file name or None, not 5."),
+    ({"WSGISTATIC": {"cache_control": "a\nb"}}, "E003 WSGISTATIC: cache_control must be "),
+    ({"WSGISTATIC": {"finders": 1}}, "E003 WSGISTATIC: finders must be True or False, not 1."),
+    ({"WSGISTATIC": {"prefix": 5}}, "E003 WSGISTATIC: prefix must be a str such as '/static/'"),
+    ({"WSGISTATIC": {"media": 5}},
+     "E003 WSGISTATIC['media'] must be True, False or a dict of options, not 5."),
+    ({"WSGISTATIC": {"media": {"etag": "md5"}}},
+     "E003 WSGISTATIC['media']: etag must be one of 'stat', 'content', None, not 'md5'."),
+    ({"WSGISTATIC": {"media": {"attachment": "yes"}}},
+     "E003 WSGISTATIC['media']: attachment must be True or False, not 'yes'."),
+    ({"STATIC_URL": None}, 'E004 STATIC_URL is not set. Such as STATIC_URL = "/static/".'),
+    ({"STATIC_URL": "https://cdn.example/static/"},
+     "E005 STATIC_URL is 'https://cdn.example/static/', on a host of its own; files can be served "
+     "at a path only. Where that host fetches them from here, WSGISTATIC needs the path that it "
+     'asks for: {"prefix": "/static/"}.'),
+    ({"STATIC_URL": "//cdn.example"}, 'E005 STATIC_URL is \'//cdn.example\''),
+    ({"STATIC_URL": "//["}, "E003 WSGISTATIC: Invalid IPv6 URL."),
+    ({"STATIC_URL": "/static/?v=1"}, "E003 WSGISTATIC: prefix must be a URL path"),
+    ({"STATIC_ROOT": None}, "W001 STATIC_ROOT is not set. collectstatic needs it too."),
+    ({"STATIC_ROOT": 5}, "E003 WSGISTATIC: STATIC_ROOT must be a path, not 5."),
+    ({"STATIC_ROOT": "/nowhere"},
+     "W002 STATIC_ROOT is '/nowhere', which is no directory. Run collectstatic."),
+    ({"WSGISTATIC": {"media": True}, "MEDIA_URL": ""}, "E004 MEDIA_URL is not set."),
+    ({"WSGISTATIC": {"media": True}, "MEDIA_ROOT": ""}, "E006 MEDIA_ROOT is not set."),
+    ({"WSGISTATIC": {"media": True}, "MEDIA_URL": "https://media.example/"},
+     "E005 MEDIA_URL is 'https://media.example/', on a host of its own; files can be served at a "
+     "path only. Where that host fetches them from here, WSGISTATIC['media'] needs the path that "
+     'it asks for: {"prefix": "/"}.'),
+    ({"WSGISTATIC": {"media": True}, "MEDIA_URL": "/static"},
+     "E007 MEDIA_URL and STATIC_URL are the same."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG)
+def test_what_is_wrong(
+    roots: Path, configure: Configure, wrong: dict[str, Any], message: str
+) -> None:
+    configure(**wrong)
+    assert len(said()) == 1
+    assert said()[0].startswith(f"wsgistatic.{message}")
+    with pytest.raises(ImproperlyConfigured) as raised:
+        wrap(inner)
+    assert said()[0] == f"wsgistatic.{message[:4]} {raised.value}"
+
+
+@pytest.mark.parametrize(("static", "media"), [("x", "x"), ("x", "x/media"), ("x/static", "x")])
+def test_uploads_that_could_be_static_files(
+    roots: Path, configure: Configure, static: str, media: str
+) -> None:
+    for path in (roots / static, roots / media):
+        path.mkdir(parents=True, exist_ok=True)
+    (roots / "link").symlink_to(roots / media)
+    for place in (media, "link"):
+        configure(STATIC_ROOT=roots / static, MEDIA_ROOT=roots / place, WSGISTATIC={"media": True})
+        assert said() == [
+            "wsgistatic.E008 One of MEDIA_ROOT and STATIC_ROOT is inside the other. An upload "
+            "could be had as a static file: give each a directory of its own."
+        ]
+
+
+def test_the_readme_has_every_key() -> None:
+    tables = README[README.index("``WSGISTATIC``  ") :].split("every other key")
+    first, second = tables[0], tables[1].partition("``WSGISTATIC[")[2]
+    for text, kind in ((first, "STATIC"), (second, "MEDIA")):
+        assert re.findall(r"^``\"(\w+)\"``", text, re.M)[: len(_OWN[kind])] == [*_OWN[kind]]
+    more = re.findall(r"^``\"(\w+)\"`` +``(.*?)``", second, re.M)[1:]
+    assert {name: literal_eval(value) for name, value in more} == _UPLOADS
+
+
+def test_both_kinds_at_once(roots: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={"stat_ttl": -1, "media": {"stat_ttl": -2}})
+    assert [line.split()[0] for line in said()] == ["wsgistatic.E003"] * 2
+
+
+def test_what_only_media_would_want(roots: Path, configure: Configure) -> None:
+    configure(MEDIA_URL="", MEDIA_ROOT="")
+    assert said() == []
+
+
+def test_no_static_root_where_the_finders_are_asked(roots: Path, configure: Configure) -> None:
+    configure(STATIC_ROOT=None, DEBUG=True)
+    assert said() == []
+    configure(DEBUG=False, WSGISTATIC={"finders": True, "media": True})
+    assert said() == []
+
+
+def test_a_static_root_that_may_appear_later(roots: Path, configure: Configure) -> None:
+    configure(STATIC_ROOT=roots / "later", WSGISTATIC={"check_dir": False})
+    assert said() == []
+    app = wrap(inner)
+    assert call(app, "/static/app.css").body == b"the app"
+    (roots / "root").rename(roots / "later")
+    assert call(app, "/static/app.css").body == b"body {}"
+
+
+def test_a_host_that_fetches_from_here(roots: Path, configure: Configure) -> None:
+    configure(STATIC_URL="https://cdn.example/static/", WSGISTATIC={"prefix": "/origin/"})
+    assert said() == []
+    assert call(wrap(inner), "/origin/app.css").body == b"body {}"

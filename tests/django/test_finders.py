@@ -1,0 +1,212 @@
+"""With DEBUG the finders are asked at each request, and answer as STATIC_ROOT would."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.finders import BaseFinder
+from django.core.exceptions import SuspiciousFileOperation
+
+from tests.calling import call, call_bare, environ_of
+from tests.conftest import age
+from tests.django.conftest import Configure, write
+from tests.django.test_wrap import inner
+from wsgistatic.django import wrap
+
+
+@pytest.fixture
+def sources(tmp_path: Path, configure: Configure) -> Path:
+    for name, content in (
+        ("first/app.css", "first"),
+        ("second/app.css", "second"),
+        ("second/only.css", "only"),
+        ("second/docs/index.html", "<p>docs</p>"),
+        ("first/docs/notes.txt", "notes"),
+        ("node_modules/lib/lib.js", "lib()"),
+        ("node_modules/lib/index.html", "<p>lib</p>"),
+        ("first/.hidden", "hidden"),
+        ("secret.txt", "canary"),
+        ("root/collected.css", "collected"),
+    ):
+        write(tmp_path / name, content)
+    configure(
+        DEBUG=True,
+        STATIC_ROOT=tmp_path / "root",
+        STATICFILES_DIRS=[
+            tmp_path / "first", tmp_path / "second", ("vendor", tmp_path / "node_modules"),
+        ],
+    )  # fmt: skip
+    return tmp_path
+
+
+def test_precedence_is_that_of_the_finders(sources: Path) -> None:
+    app = wrap(inner)
+    assert call(app, "/static/app.css").body == b"first"
+    assert call(app, "/static/only.css").body == b"only"
+    assert call(app, "/static/vendor/lib/lib.js").body == b"lib()"
+    assert call(app, "/static/lib/lib.js").body == b"the app"
+    assert b"--primary" in call(app, "/static/admin/css/base.css").body
+    write(sources / "first/admin/css/base.css", "mine")
+    assert call(app, "/static/admin/css/base.css").body == b"mine"
+    assert call(app, "/static/collected.css").body == b"the app"
+
+
+def test_a_change_is_seen_at_once(sources: Path) -> None:
+    app = wrap(inner)
+    assert call(app, "/static/only.css").body == b"only"
+    write(sources / "first/only.css", "now first")
+    assert call(app, "/static/only.css").body == b"now first"
+    (sources / "first/only.css").unlink()
+    write(sources / "second/only.css", "only, but new")
+    assert call(app, "/static/only.css").body == b"only, but new"
+    (sources / "second/only.css").unlink()
+    assert call(app, "/static/only.css").body == b"the app"
+
+
+def test_ranges_validators_and_no_cache(sources: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={"cache_control": "public", "stat_ttl": 9.0, "allow_origin": "*"})
+    app = wrap(inner)
+    whole = call(app, "/static/app.css")
+    assert whole.headers["Cache-Control"] == "no-cache"
+    assert whole.headers["Access-Control-Allow-Origin"] == "*"
+    assert whole.headers["Content-Type"] == "text/css; charset=utf-8"
+    ranged = call(app, "/static/app.css", HTTP_RANGE="bytes=1-2")
+    assert (ranged.status, ranged.body) == (206, b"ir")
+    assert call(app, "/static/app.css", HTTP_RANGE="bytes=99-").status == 416
+    assert call(app, "/static/app.css", HTTP_IF_NONE_MATCH=whole.headers["ETag"]).status == 304
+    assert call(app, "/static/app.css", HTTP_IF_MATCH='"x"').status == 412
+    head = call(app, "/static/app.css", "HEAD")
+    assert (head.body, head.headers["Content-Length"]) == (b"", "5")
+
+
+def test_indexes(sources: Path, configure: Configure) -> None:
+    app = wrap(inner)
+    assert call(app, "/static/docs/").body == b"<p>docs</p>"
+    moved = call(app, "/static/docs?a=b", SCRIPT_NAME="/site")
+    assert (moved.status, moved.headers["Location"]) == (301, "/site/static/docs/?a=b")
+    assert moved.headers["Cache-Control"] == "no-cache"
+    assert call(app, "/static/vendor/lib/").body == b"<p>lib</p>"
+    assert call(app, "/static/vendor/lib").headers["Location"] == "/static/vendor/lib/"
+    assert call(app, "/static/vendor/").body == b"the app"
+    assert call(app, "/static/").body == b"the app"
+    write(sources / "second/index.html", "home")
+    assert call(app, "/static/").body == b"home"
+    assert call(app, "/static").headers["Location"] == "/static/"
+    configure(WSGISTATIC={"index": None})
+    app = wrap(inner)
+    assert call(app, "/static/docs/").body == b"the app"
+    assert call(app, "/static/docs").body == b"the app"
+
+
+def test_a_mount_point_without_its_slash(sources: Path, configure: Configure) -> None:
+    configure(STATIC_URL="/", WSGISTATIC={"prefix": "/"})
+    write(sources / "first/index.html", "home")
+    app = wrap(inner)
+    assert call(app, "/").body == b"home"
+    assert call_bare(app, environ_of("")).body == b"the app"
+    assert call(app, "", SCRIPT_NAME="/site").headers["Location"] == "/site/"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../secret.txt", "/static/x/../../secret.txt", "/static//secret.txt",
+        "/static/app.css/", "/static/./app.css", "/static/app.css\0", "/static/.hidden",
+        "/static/..", "/static-app.css", "/staticapp.css", "/static/docs", "/app.css",
+        "/static/\u20ac", "/static/" + "x" * 300, "/static/%2e%2e/secret.txt",
+    ],
+)  # fmt: skip
+def test_tricks_never_get_to_the_finders_or_find_nothing(
+    sources: Path, configure: Configure, path: str
+) -> None:
+    (sources / "second/docs/index.html").unlink()
+    assert call_bare(wrap(inner), environ_of(path)).body == b"the app"
+
+
+def test_methods_are_the_apps(sources: Path) -> None:
+    assert call(wrap(inner), "/static/app.css", "POST").body == b"the app"
+
+
+def test_hidden_files_if_wanted(sources: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={"dotfiles": True})
+    assert call(wrap(inner), "/static/.hidden").body == b"hidden"
+
+
+def test_links_are_followed_as_collectstatic_does(sources: Path) -> None:
+    (sources / "first/linked").symlink_to(sources / "node_modules")
+    assert call(wrap(inner), "/static/linked/lib/lib.js").body == b"lib()"
+
+
+def test_what_is_no_file_is_nothing(sources: Path) -> None:
+    os.mkfifo(sources / "first/pipe")
+    (sources / "first/dangling").symlink_to(sources / "nowhere")
+    app = wrap(inner)
+    assert call(app, "/static/pipe").body == b"the app"
+    assert call(app, "/static/dangling").body == b"the app"
+
+
+class StrayingFinder(BaseFinder):
+    """Finds what no storage of its own holds."""
+
+    found: Any = None
+
+    def find(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@pytest.mark.parametrize("found", ["outside", "..", "error", []])
+def test_a_finder_is_believed_only_inside_its_directories(
+    sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, found: Any
+) -> None:
+    configure(
+        STATICFILES_FINDERS=[
+            "tests.django.test_finders.StrayingFinder",
+            "django.contrib.staticfiles.finders.FileSystemFinder",
+            "django.contrib.staticfiles.finders.DefaultStorageFinder",
+        ],
+        MEDIA_ROOT=sources / "uploads",
+    )
+    answers = {
+        "outside": str(sources / "secret.txt"),
+        "..": str(sources / "first/../secret.txt"),
+        "error": SuspiciousFileOperation("no"),
+    }
+    monkeypatch.setattr(StrayingFinder, "found", found if found == [] else answers[found])
+    expected = b"first" if found == [] else b"the app"
+    assert call(wrap(inner), "/static/app.css").body == expected
+
+
+def test_a_finder_of_the_default_storage(sources: Path, configure: Configure) -> None:
+    configure(
+        STATICFILES_FINDERS=["django.contrib.staticfiles.finders.DefaultStorageFinder"],
+        MEDIA_ROOT=sources / "second",
+    )
+    assert call(wrap(inner), "/static/only.css").body == b"only"
+
+
+def test_production_by_the_finders_keeps_the_cache_control(
+    sources: Path, configure: Configure
+) -> None:
+    configure(DEBUG=False, WSGISTATIC={"finders": True})
+    headers = call(wrap(inner), "/static/app.css").headers
+    assert headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_a_file_without_permission(
+    public_directory: Path, configure: Configure, ordinary_user: None
+) -> None:
+    path = public_directory / "closed.css"
+    os.seteuid(0) if os.getuid() == 0 else None
+    path.write_text("closed")
+    age(path)
+    path.chmod(0)
+    os.seteuid(65534) if os.getuid() == 0 else None
+    configure(DEBUG=True, STATICFILES_DIRS=[public_directory])
+    result = call(wrap(inner), "/static/closed.css")
+    assert result.status == 403
+    assert str(path).encode() not in result.body

@@ -1,0 +1,166 @@
+"""A real project, by its manage.py: check, collectstatic, Django's own server and ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.django.project import Project
+from tests.serving import Connection
+
+CSS = b"body { background: url(paper.png) }\n"
+STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+
+
+def get(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    request = urllib.request.Request(
+        url, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=20) as response:
+        return response.status, dict(response.headers), response.read()
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return True
+        except OSError:
+            pass  # between two servers
+        time.sleep(0.2)
+    return False
+
+
+def test_check_says_what_is_wrong(project: Project) -> None:
+    project.set('DEBUG = False; STATIC_ROOT = None; WSGISTATIC = {"media": {"atachment": True}}')
+    done = project.manage("check")
+    assert done.returncode == 1
+    assert "(wsgistatic.W001) STATIC_ROOT is not set." in done.stderr
+    assert "(wsgistatic.E002) WSGISTATIC['media'] has the unknown option 'atach" in done.stderr
+    assert "HINT: Did you mean 'attachment'?" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--nostatic"]])
+def test_djangos_own_server(project: Project, arguments: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with project.running("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
+        url = server.url
+        assert eventually(lambda: get(url + "static/shop/app.css")[2] == CSS)
+        assert get(url + "static/vendor/lib.js")[2] == b"lib()\n"
+        assert b"--primary" in get(url + "static/admin/css/base.css")[2]
+        assert get(url)[2] == b"first /static/shop/app.css\n"
+        if arguments:
+            status, headers, body = get(url + "static/shop/app.css", Range="bytes=0-3")
+            assert (status, body, headers["Cache-Control"]) == (206, b"body", "no-cache")
+
+
+def test_collected_and_hashed(project: Project) -> None:
+    project.set(f'STORAGES = {{"staticfiles": {{"BACKEND": "{STORAGE}"}}}}')
+    project.set("DEBUG = False")
+    done = project.manage("collectstatic", "--noinput")
+    assert done.returncode == 0, done.stderr
+    names = json.loads((project.directory / "collected/staticfiles.json").read_text())["paths"]
+    with project.running("runcherrypy", "0") as server, Connection(server.port) as connection:
+        hashed = connection.ask("/static/" + names["shop/app.css"])
+        assert names["shop/paper.png"].rpartition("/")[2].encode() in hashed.body
+        assert hashed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        plain = connection.ask("/static/shop/app.css")
+        assert plain.headers["Cache-Control"] == "public, max-age=60"
+        assert connection.ask("/").body.decode().split()[1] == "/static/" + names["shop/app.css"]
+        assert connection.ask("/static/" + names["admin/css/base.css"]).status == 200
+
+
+def test_runcherrypy_serves_everything(project: Project) -> None:
+    with (
+        project.running("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
+        Connection(server.port) as connection,
+    ):
+        assert "System check identified no issues" in server.announced
+        assert "unapplied migration(s)" in server.announced
+        assert connection.ask("/").body == b"first /static/shop/app.css\n"
+        assert b"--primary" in connection.ask("/static/admin/css/base.css").body
+        assert b"admin/css/base.css" in get(server.url + "admin/login/")[2]
+        assert connection.ask("/static/vendor/lib.js").body == b"lib()\n"
+        ranged = connection.ask("/static/shop/app.css", Range="bytes=-3")
+        assert (ranged.status, ranged.body) == (206, b" }\n")
+        upload = connection.ask("/media/upload.svg")
+        assert (upload.status, upload.headers["Content-Type"]) == (200, "image/svg+xml")
+        assert "sandbox" in upload.headers["Content-Security-Policy"]
+        server.read_until("GET /static/shop/app.css 206 3 bytes=-3\n")
+
+
+def test_two_slow_requests_at_a_time(project: Project) -> None:
+    # Each waits for the other: one after the other they would both fail.
+    with (
+        project.running("runcheroot", "--noreload", "0") as server,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        answers = threads.map(get, [server.url + "meet/"] * 2)
+        assert [answer[2] for answer in answers] == [b"met", b"met"]
+
+
+@pytest.mark.parametrize(
+    ("reload", "number"),
+    [
+        ("--noreload", signal.SIGINT),
+        ("--noreload", signal.SIGTERM),
+        ("--reload", signal.SIGTERM),
+    ],
+)
+def test_a_clean_stop(project: Project, reload: str, number: signal.Signals) -> None:
+    with project.running("runcherrypy", reload, "0") as server:
+        assert get(server.url)[0] == 200
+        server.process.send_signal(number)
+        output, _ = server.process.communicate(timeout=20)
+        assert server.process.returncode == 0
+        assert output.endswith("Stopped.\n")
+        assert "Traceback" not in output
+        with pytest.raises(OSError, match=r"refused|reset"):
+            socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+
+
+def test_control_c_in_a_terminal(project: Project) -> None:
+    with project.running("runcherrypy", "--reload", "0") as server:
+        assert get(server.url)[0] == 200
+        os.killpg(server.process.pid, signal.SIGINT)
+        output, _ = server.process.communicate(timeout=20)
+        assert server.process.returncode == 0
+        assert output.endswith("Stopped.\n")
+        assert output.count("Stopped.") == 1
+        assert "Traceback" not in output
+
+
+def test_a_change_of_a_view_is_served(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    views = project.directory / "shop/views.py"
+    text = views.read_text()
+    with project.running("runcherrypy", str(port)) as server:  # DEBUG: it reloads
+        assert get(server.url)[2].startswith(b"first")
+
+        def changed() -> bool:
+            # Written again and again: the reloader's first look may come after the first time.
+            views.write_text(text.replace('"first"', '"second"'))
+            return get(server.url)[2].startswith(b"second")
+
+        assert eventually(changed)
+
+
+def test_a_taken_port(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = project.manage("runcherrypy", "--reload", str(port))
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    assert "Traceback" not in done.stderr

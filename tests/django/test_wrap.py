@@ -1,0 +1,155 @@
+"""``wrap``: what the settings say is what is served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.urls import get_script_prefix, set_script_prefix
+
+from tests.calling import call, call_bare, environ_of
+from tests.django.conftest import Configure, write
+from wsgistatic.django import wrap
+from wsgistatic.django.wsgi import wrap_all
+
+
+def inner(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "7")])
+    return [b"the app"] if environ["REQUEST_METHOD"] != "HEAD" else [b""]
+
+
+def test_static_files_and_everything_else(roots: Path) -> None:
+    app = wrap(inner)
+    result = call(app, "/static/app.css")
+    assert (result.status, result.body) == (200, b"body {}")
+    assert result.headers["Cache-Control"] == "public, max-age=60"
+    assert call(app, "/static/app.css", HTTP_RANGE="bytes=0-3").body == b"body"
+    assert call(app, "/static/docs/").body == b"<p>docs</p>"
+    assert call(app, "/static/docs").headers["Location"] == "/static/docs/"
+    for path in ("/", "/static/nope.css", "/static/../settings.py", "/media/photo.jpg"):
+        assert call(app, path).body == b"the app"
+    assert call(app, "/static/app.css", "POST").body == b"the app"
+
+
+def test_options_are_those_of_static_files(roots: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={"index": None, "allow_origin": "*", "cache_control": "no-store"})
+    app = wrap(inner)
+    assert call(app, "/static/docs/").body == b"the app"
+    headers = call(app, "/static/app.css").headers
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("media", [True, {}, {"nosniff": True}])
+def test_media_when_asked(roots: Path, configure: Configure, media: Any) -> None:
+    configure(WSGISTATIC={"media": media})
+    assert call(wrap(inner), "/media/photo.jpg").body == b"photo"
+    assert call(wrap(inner), "/static/app.css").body == b"body {}"
+
+
+def test_media_of_options_of_their_own(roots: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={"stat_ttl": 5.0, "media": {"cache_control": "private", "prefix": "/up"}})
+    app = wrap(inner)
+    assert call(app, "/up/photo.jpg").headers["Cache-Control"] == "private"
+    assert call(app, "/media/photo.jpg").body == b"the app"
+
+
+@pytest.mark.parametrize(
+    ("static_url", "media_url"),
+    [("/static/", "/static/media/"), ("/media/static/", "/media/"), ("/", "/media/")],
+)
+def test_one_prefix_inside_the_other(
+    roots: Path, configure: Configure, static_url: str, media_url: str
+) -> None:
+    write(roots / "root/media/page.html", "not uploaded")
+    write(roots / "media/static/app.css", "uploaded")
+    configure(STATIC_URL=static_url, MEDIA_URL=media_url, WSGISTATIC={"media": True})
+    app = wrap(inner)
+    assert call(app, media_url + "page.html").body == b"<script>alert(1)</script>"
+    assert call(app, static_url + "app.css").body == b"body {}"
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("static/", "/static/app.css"),  # relative to the script name
+        ("/app/static/", "/static/app.css"),
+        ("/app-static/", "/app-static/app.css"),
+        ("/st%C3%A4t/", "/st\xc3\xa4t/app.css"),
+    ],
+)
+def test_prefixes(roots: Path, configure: Configure, url: str, path: str) -> None:
+    configure(STATIC_URL=url, FORCE_SCRIPT_NAME="/app")
+    assert call(wrap(inner), path, SCRIPT_NAME="/app").body == b"body {}"
+
+
+@pytest.fixture
+def script_name() -> Iterator[None]:
+    before = get_script_prefix()
+    yield
+    set_script_prefix(before)
+
+
+MANIFEST = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+
+
+def test_a_relative_url_is_left_to_the_first_request(
+    roots: Path, configure: Configure, script_name: None
+) -> None:
+    configure(
+        STATIC_URL="static/", MEDIA_URL="media/", WSGISTATIC={"media": True},
+        STORAGES={**settings.STORAGES, "staticfiles": {"BACKEND": MANIFEST}},
+    )  # fmt: skip
+    app = wrap(inner)
+    assert call(app, "/static/app.css").status == 200
+    set_script_prefix("/app/")  # as the handler does
+    assert settings.STATIC_URL == "/app/static/"
+    assert settings.MEDIA_URL == "/app/media/"
+
+
+OFFLOAD = {"offload": ("X-Accel-Redirect", "/internal/")}
+
+
+def test_debug_asks_the_browser_to_ask_and_no_other_server(
+    roots: Path, configure: Configure
+) -> None:
+    configure(
+        DEBUG=True,
+        WSGISTATIC={
+            **OFFLOAD, "finders": False, "cache_control": "public", "immutable": "app.css",
+            "media": {**OFFLOAD, "immutable": "photo.jpg"},
+        },
+    )  # fmt: skip
+    app = wrap(inner)
+    for path, body in (("/static/app.css", b"body {}"), ("/media/photo.jpg", b"photo")):
+        result = call(app, path)
+        assert (result.headers["Cache-Control"], result.body) == ("no-cache", body)
+
+
+def test_offload_without_debug(roots: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={**OFFLOAD, "media": OFFLOAD})
+    app, own = wrap(inner), wrap_all(inner)
+    for path, name in (("/static/app.css", "app.css"), ("/media/photo.jpg", "photo.jpg")):
+        assert call(app, path).headers["X-Accel-Redirect"] == f"/internal/{name}"
+        assert "X-Accel-Redirect" not in call(own, path).headers
+
+
+def test_many_threads(roots: Path) -> None:
+    app = wrap(inner)
+    bodies: list[bytes] = []
+
+    def ask() -> None:
+        for _ in range(50):
+            bodies.append(call_bare(app, environ_of("/static/app.css")).body)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(bodies) == {b"body {}"}
+    assert len(bodies) == 200

@@ -1,0 +1,35 @@
+"""The README's configurations, which the tests run with ports and folders of their own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+_README = (Path(__file__).parents[2] / "README.rst").read_text()
+_BLOCK = re.compile(r"^\.\. code-block:: \w+\n\n    # (/\S+)\n((?:    .*\n|\n)+)", re.M)
+_CONFIGURATIONS = {file: textwrap.dedent(lines) for file, lines in _BLOCK.findall(_README)}
+
+
+def configuration(file: str, replaced: Mapping[str, str]) -> str:
+    """Give the code block that begins with the name of a configuration file.
+
+    Arguments:
+        file: its absolute path in the README.
+        replaced: what a test must say otherwise, by what the README says.
+    """
+    text = _CONFIGURATIONS[file]
+    for theirs, ours in replaced.items():
+        assert theirs in text, f"{file} in the README has no {theirs!r}"
+        text = text.replace(theirs, ours)
+    return text
+
+
+def command_options(program: str) -> dict[str, str]:
+    """Give the options, each with a value, that the README starts a program with."""
+    line = re.search(rf"^    {program} (.*)$", _README, re.M)
+    assert line is not None, program
+    words = shlex.split(line[1])
+    return dict(zip(words[::2], words[1::2], strict=True))

@@ -1,0 +1,104 @@
+"""Two thousand connections while the files change; ``--load-seconds`` says for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers.processes import free_port, session
+from tests.servers.load import Load, Site, descriptors, percentile
+from tests.servers.starting import listening
+
+pytestmark = pytest.mark.servers
+
+_CONNECTIONS = 2000
+_SPARE = 200  # descriptors beside connections: modules, logs, files
+_ROUND = 10.0  # seconds under load, then everybody goes and the server is looked at
+_SETTLING = 30.0  # seconds in which it must have let go of everything
+_GROWTH = 24 * 2**20  # bytes, between the first round and the last
+
+_APP = """\
+from wsgistatic import StaticFiles
+
+application = StaticFiles(None, "files")
+"""
+
+
+def resident(pids: list[int]) -> int:
+    """Give the memory of processes, in bytes, what they share counted once."""
+    kilobytes = 0
+    for pid in pids:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        kilobytes += int(text.split("\nPss:")[1].split()[0])
+    return kilobytes * 1024
+
+
+def open_files(pids: list[int]) -> int:
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
+
+
+def wait_for_rest(pids: list[int], expected: int) -> None:
+    deadline = time.monotonic() + _SETTLING
+    while (count := open_files(pids)) > expected:
+        assert time.monotonic() < deadline, f"{count} descriptors, {expected} before"
+        time.sleep(0.1)
+
+
+def test_a_single_wrong_byte_is_seen(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    old = (tmp_path / "small.bin").read_bytes()
+    site.replace("small.bin")
+    new = (tmp_path / "small.bin").read_bytes()
+    assert site.check("small.bin", 0, old, len(old)) != site.check("small.bin", 0, new, len(new))
+    assert site.check("small.bin", 77, new[77:500], len(new)) == new[:32]
+    for body in (old[:1000] + new[1000:], new[:-1] + bytes([new[-1] ^ 1]), new[1:]):
+        with pytest.raises(AssertionError):
+            site.check("small.bin", 0, body, len(new))
+
+
+def test_many_connections(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for package in ("gunicorn", "gevent"):
+        pytest.importorskip(package)
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")  # what is freed is given back
+    directory, port = tmp_path / "files", free_port(())
+    directory.mkdir()
+    (tmp_path / "wsgi.py").write_text(_APP)
+    site = Site(directory)
+    command = [sys.executable, "-m", "gunicorn", "wsgi:application", "--pid", "pid"]
+    command += ["--worker-class", "gevent", "--worker-connections", str(2 * _CONNECTIONS)]
+    command += ["--bind", f"127.0.0.1:{port}", "--timeout", "120", "--keep-alive", "120"]
+    rounds = max(2, round(request.config.getoption("--load-seconds") / _ROUND))
+    load = Load(port, site)
+    sizes = []
+    with descriptors(2 * _CONNECTIONS + _SPARE) as allowed, listening(command, tmp_path, port):
+        connections = min(_CONNECTIONS, (allowed - _SPARE) // 2)
+        pids = session(int((tmp_path / "pid").read_text()))
+        asyncio.run(load.run(10, 1.0))
+        time.sleep(1)
+        before = open_files(pids)
+        for _ in range(rounds):
+            asyncio.run(load.run(connections, _ROUND))
+            wait_for_rest(pids, before)
+            sizes.append(resident(pids))
+        assert session(pids[0]) == pids  # nobody was restarted
+    with capsys.disabled():
+        print(
+            f"\n{connections} connections, {rounds} times {_ROUND:.0f} s: "
+            f"{len(load.seconds)} quick answers (median {percentile(load.seconds, 50):.3f} s, p99 "
+            f"{percentile(load.seconds, 99):.3f} s), {load.slow_bodies} slow ones to the end, "
+            f"{load.given_up} given up, {site.replacements} replacements; "
+            f"MiB after each round: {', '.join(f'{size / 2**20:.0f}' for size in sizes)}"
+        )
+    assert load.seconds
+    assert load.given_up
+    assert sizes[-1] - sizes[0] < _GROWTH

@@ -1,0 +1,41 @@
+"""The README's table of features: our own column, asked anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.features.bench import Feature
+from benchmarks.features.contenders import contenders
+from benchmarks.features.report import FEATURES, probe
+
+README = (Path(__file__).parent.parent / "README.rst").read_text()
+
+# The other modes of the memory cache change what the options are set to.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
+
+def _column() -> dict[str, str]:
+    """Give our verdicts of the README, by the titles of the rows."""
+    table = README[README.index("\nfeature  ") :]
+    rule = README[: README.index("\nfeature  ")].splitlines()[-1]
+    first, second = (found.span() for found in list(re.finditer("=+", rule))[:2])
+    rows = table.splitlines()[3:]
+    rows = rows[: rows.index(rule)]
+    return {row[slice(*first)].strip(): row[slice(*second)].strip() for row in rows}
+
+
+def test_every_feature_is_in_the_table() -> None:
+    assert list(_column()) == [feature.title for feature in FEATURES]
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [pytest.param(one, id=one.key) for one in FEATURES if not one.is_measured],
+)
+def test_our_cell(feature: Feature) -> None:
+    (ours,) = (one for one in contenders() if one.key == "wsgistatic")
+    cell = probe(feature, ours)
+    assert _column()[feature.title].partition(" ")[0] == cell.verdict, cell.reason

@@ -1,0 +1,284 @@
+"""The option ``on_answer``: one event for each answer and each miss below the prefix."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import call, call_bare, environ_of, start
+from tests.conftest import age, settle
+from wsgistatic import AnswerEvent, StaticFiles
+
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+OTHER_DATE = "Tue, 14 Nov 2023 22:13:19 GMT"
+
+Seen = Callable[..., AnswerEvent]
+
+
+@pytest.fixture
+def seen(site: Path) -> Seen:
+    """Ask an app that is alone or wraps another; give the one event."""
+
+    def ask(
+        path: str, method: str = "GET", *, options: dict[str, Any] | None = None, **fields: str
+    ) -> AnswerEvent:
+        events: list[AnswerEvent] = []
+        options = {"app": None, **(options or {})}
+        app = StaticFiles(options.pop("app"), site, "/s", **options, on_answer=events.append)
+        for _ in range(2):  # cold, then from the catalog
+            call_bare(app, environ_of(path, method, **fields))
+        assert len(events) == 2
+        assert events[0] == events[1]
+        return events[0]
+
+    return ask
+
+
+def inner(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b"inner"]
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "status", "planned", "ranges", "refused"),
+    [
+        ("GET", {}, 200, 1000, (), None),
+        ("HEAD", {}, 200, 0, (), None),
+        ("GET", {"HTTP_RANGE": "bytes=0-9"}, 206, 10, ((0, 10),), None),
+        ("HEAD", {"HTTP_RANGE": "bytes=0-9"}, 200, 0, (), None),
+        ("GET", {"HTTP_IF_MODIFIED_SINCE": DATE}, 304, 0, (), None),
+        ("GET", {"HTTP_IF_UNMODIFIED_SINCE": OTHER_DATE}, 412, 0, (),
+         "a precondition that does not hold"),
+        ("GET", {"HTTP_RANGE": "bytes=5000-"}, 416, 0, (), "a range beyond the end"),
+    ],
+)  # fmt: skip
+def test_answers_of_a_file(
+    site: Path,
+    seen: Seen,
+    method: str,
+    fields: dict[str, str],
+    status: int,
+    planned: int,
+    ranges: tuple[tuple[int, int], ...],
+    refused: str | None,
+) -> None:
+    path = str(site / "digits.bin")
+    event = seen("/s/digits.bin", method, **fields)
+    assert event == AnswerEvent(
+        "/s/digits.bin", method, status, planned, None, ranges, path, refused
+    )
+
+
+def test_several_ranges(seen: Seen) -> None:
+    event = seen("/s/digits.bin", HTTP_RANGE="bytes=0-9,100-109,105-119")
+    assert event.ranges == ((0, 10), (100, 120))
+    assert event.bytes_planned is not None
+    assert event.bytes_planned > 30
+
+
+@pytest.mark.parametrize("fields", [{}, {"HTTP_IF_MODIFIED_SINCE": DATE}])
+def test_a_coding_and_the_file_it_is_in(site: Path, seen: Seen, fields: dict[str, str]) -> None:
+    (site / "hello.txt.gz").write_bytes(b"zipped")
+    age(site / "hello.txt.gz")
+    event = seen("/s/hello.txt", HTTP_ACCEPT_ENCODING="gzip", **fields)
+    assert (event.coding, event.path) == ("gzip", str(site / "hello.txt.gz"))
+    assert seen("/s/hello.txt").coding is None
+
+
+@pytest.mark.catalog
+def test_a_coding_made_in_memory(site: Path, seen: Seen) -> None:
+    (site / "long.txt").write_bytes(b"text " * 1000)
+    age(site / "long.txt")
+    settle()
+    event = seen("/s/long.txt", options={"compress": True}, HTTP_ACCEPT_ENCODING="gzip")
+    assert (event.coding, event.path) == ("gzip", str(site / "long.txt"))
+
+
+def test_what_the_front_server_sends(site: Path, seen: Seen) -> None:
+    event = seen("/s/digits.bin", options={"offload": ("X-Accel-Redirect", "/i/")})
+    assert (event.status, event.bytes_planned) == (200, 0)
+    assert event.path == str(site / "digits.bin")
+
+
+def test_a_redirect(seen: Seen) -> None:
+    event = seen("/s/sub")
+    assert event == AnswerEvent("/s/sub", "GET", 301, 0, None, (), None, None)
+
+
+def test_a_directory_page(site: Path, seen: Seen) -> None:
+    event = seen("/s/bare/", options={"listing": True})
+    assert (event.status, event.path) == (200, f"{site}/bare")
+    assert event.bytes_planned
+
+
+def test_a_directory_page_whose_length_is_not_known(site: Path, seen: Seen) -> None:
+    for number in range(1001):
+        (site / "bare" / f"{number}").touch()
+    event = seen("/s/bare/", options={"listing": True})
+    assert (event.status, event.bytes_planned) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("/s/none", "not there"),
+        ("/s/.hidden", "a name that begins with a dot"),
+        ("/s/bare/", "a directory without an index"),
+        ("/s//", "not the canonical spelling of a path"),
+        ("/s/link", "a link that leads outside the directory"),
+        ("/s/pipe", "not a regular file"),
+    ],
+)
+def test_misses(site: Path, seen: Seen, path: str, refused: str) -> None:
+    (site / "link").symlink_to("../secret.txt")
+    os.mkfifo(site / "pipe")
+    event = seen(path, options={"app": inner})
+    assert event == AnswerEvent(path, "GET", None, None, None, (), None, refused)
+    alone = seen(path)
+    assert (alone.status, alone.refused) == (404, refused)
+
+
+def test_a_miss_by_its_method(seen: Seen) -> None:
+    assert seen("/s/hello.txt", "POST", options={"app": inner}) == AnswerEvent(
+        "/s/hello.txt", "POST", None, None, None, (), None, "a method other than GET and HEAD"
+    )
+    event = seen("/s/hello.txt", "POST")
+    assert (event.status, event.refused) == (405, "a method other than GET and HEAD")
+    event = seen("/s/none", "POST")
+    assert (event.status, event.refused) == (404, "not there")
+
+
+def test_an_empty_path(site: Path) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, site, index="hello.txt", on_answer=events.append)
+    for broken in ("", None):
+        call_bare(app, {**environ_of("/"), "PATH_INFO": broken})
+    assert [event.refused for event in events] == ["not the canonical spelling of a path"] * 2
+
+
+def test_the_page_of_a_miss(site: Path, seen: Seen) -> None:
+    event = seen("/s/none", options={"not_found": "hello.txt"})
+    assert event[2:4] == (404, 12)
+    assert (event.path, event.refused) == (str(site / "hello.txt"), "not there")
+
+
+def test_what_came_in_between(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, site, on_answer=events.append)
+    monkeypatch.setattr(app._finder, "answer", lambda *arguments: None)
+    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert events[0].refused == "something that has passed"
+
+
+@pytest.mark.usefixtures("ordinary_user")
+def test_no_permission(public_directory: Path) -> None:
+    private = public_directory / "private.txt"
+    private.touch(mode=0)
+    events: list[AnswerEvent] = []
+    call(StaticFiles(None, public_directory, on_answer=events.append), "/private.txt")
+    assert events[0].status == 403
+    assert (events[0].path, events[0].refused) == (str(private), "no permission to read it")
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.EMFILE, 503), (errno.EIO, 500)])
+def test_errors(site: Path, number: int, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
+
+    def fail(*arguments: Any, **keywords: Any) -> int:
+        raise OSError(number, "failed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "open", fail)
+        assert call_bare(app, environ_of("/hello.txt")).status == status
+    assert (events[0].status, events[0].refused) == (status, "an error that the log tells of")
+    assert events[0].path == str(site / "hello.txt")
+
+
+def test_nothing_is_told_of_what_is_not_below_the_prefix(site: Path) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(inner, site, "/s", on_answer=events.append)
+    call(app, "/other")
+    call(app, "/s-other")
+    assert events == []
+
+
+def test_a_function_that_fails_is_logged(site: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(event: AnswerEvent) -> None:
+        raise RuntimeError("no room for logs")
+
+    app = StaticFiles(None, site, on_answer=fail)
+    with caplog.at_level(logging.ERROR, "wsgistatic"):
+        assert call(app, "/hello.txt").body == b"hello world\n"
+    assert "the on_answer function failed" in caplog.text
+    assert "no room for logs" in caplog.text
+
+
+def test_it_is_told_before_the_body_is_read(site: Path) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
+    result = start(app, environ_of("/digits.bin"))
+    assert [event.bytes_planned for event in events] == [1000]
+    result.iterable.close()  # type: ignore[attr-defined]
+
+
+def test_without_it_nothing_is_in_the_way(site: Path) -> None:
+    app = StaticFiles(None, site)
+    assert app._entries is app._catalog.entries
+    assert app._answer == app._finder.answer
+
+
+REQUESTS: list[tuple[str, str, dict[str, str]]] = [
+    ("/hello.txt", "GET", {}),
+    ("/hello.txt", "HEAD", {}),
+    ("/hello.txt", "POST", {}),
+    ("/hello.txt", "GET", {"HTTP_IF_NONE_MATCH": "*"}),
+    ("/hello.txt", "GET", {"HTTP_IF_MODIFIED_SINCE": DATE}),
+    ("/hello.txt", "GET", {"HTTP_ACCEPT_ENCODING": "gzip"}),
+    ("/digits.bin", "GET", {"HTTP_RANGE": "bytes=5-"}),
+    ("/empty.bin", "GET", {}),
+    ("/sub", "GET", {}),
+    ("/sub/", "GET", {}),
+    ("/none", "GET", {}),
+    ("/..", "GET", {}),
+]
+
+
+@pytest.mark.parametrize("app", [None, inner])
+def test_answers_are_the_same_with_it(site: Path, app: Any) -> None:
+    (site / "hello.txt.gz").write_bytes(b"zipped")
+    age(site / "hello.txt.gz")
+    settle()
+    apps = [StaticFiles(app, site), StaticFiles(app, site, on_answer=lambda event: None)]
+    for path, method, fields in 2 * REQUESTS:
+        one, other = (call_bare(each, environ_of(path, method, **fields)) for each in apps)
+        assert (one.status, one.headers, one.body) == (other.status, other.headers, other.body)
+
+
+NAMES = ("hello.txt", "sub", "index.html", "page", "to-sub", "to-outside", "loop", "pipe", "none",
+         ".hidden", "..", "")  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{}, {"symlinks": "deny"}, {"symlinks": "follow"},
+                                     {"index": None, "dotfiles": True}, {"listing": True},
+                                     {"clean_urls": True, "fallback": "hello.txt"}])  # fmt: skip
+def test_every_miss_has_its_reason(site: Path, options: dict[str, Any]) -> None:
+    (site / "to-sub").symlink_to("sub")
+    (site / "to-outside").symlink_to("..")
+    (site / "loop").symlink_to("loop")
+    os.mkfifo(site / "pipe")
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, site, **options, on_answer=events.append)
+    for first, second in itertools.product(NAMES, NAMES):
+        for path in (f"/{first}", f"/{first}/{second}", f"/{first}/{second}/"):
+            call_bare(app, environ_of(path))
+    for event in events:
+        assert (event.refused is None) == (event.status in (200, 301)), event
+        assert event.refused != "something that has passed", event

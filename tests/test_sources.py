@@ -1,0 +1,275 @@
+"""Every kind of source gets the full answers: ranges, preconditions, closing."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.calling import call, call_bare, environ_of, start
+from tests.source_kinds import (
+    DATED,
+    KINDS,
+    NAMED,
+    SEQUENTIAL,
+    TAGGED,
+    source_of,
+)
+from wsgistatic import FileApp, Validators, serve_file
+
+CONTENT = bytes(range(256)) * 40
+SIZE = len(CONTENT)
+OPTIONS: dict[str, Any] = {"block_size": 1000}
+
+pytestmark = pytest.mark.usefixtures("open_descriptors")
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def parts_of(body: bytes, content_type: str) -> list[bytes]:
+    boundary = content_type.partition("boundary=")[2].encode()
+    parts = body.split(b"--" + boundary)[1:-1]
+    return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts]
+
+
+@each_kind
+def test_the_whole(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source, **OPTIONS)
+        for _ in range(2):
+            answer = call(app, "/any")
+            assert (answer.status, answer.body) == (200, CONTENT)
+            assert max(map(len, answer.blocks)) == 1000
+            assert answer.headers["Content-Length"] == str(SIZE)
+            assert answer.headers["Accept-Ranges"] == "bytes"
+            known = kind in NAMED
+            expected = "text/plain; charset=utf-8" if known else "application/octet-stream"
+            assert answer.headers["Content-Type"] == expected
+            assert "Content-Disposition" not in answer.headers
+
+
+@each_kind
+def test_a_head(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        answer = call(FileApp(source), "/", "HEAD", HTTP_RANGE="bytes=0-1")
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.headers["Content-Length"] == str(SIZE)
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("value", "start", "stop"),
+    [("0-0", 0, 1), ("995-2004", 995, 2005), ("10000-", 10000, SIZE), ("-7", SIZE - 7, SIZE)],
+)
+def test_one_range(kind: str, tmp_path: Path, value: str, start: int, stop: int) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        answer = call(FileApp(source, **OPTIONS), "/", HTTP_RANGE=f"bytes={value}")
+        assert (answer.status, answer.body) == (206, CONTENT[start:stop])
+        assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+
+
+@each_kind
+def test_several_ranges(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        answer = call(FileApp(source, **OPTIONS), "/", HTTP_RANGE="bytes=1-1500,3000-3009,-5")
+        assert answer.status == 206
+        assert parts_of(answer.body, answer.headers["Content-Type"]) == [
+            CONTENT[1:1501],
+            CONTENT[3000:3010],
+            CONTENT[-5:],
+        ]
+        assert answer.headers["Content-Length"] == str(len(answer.body))
+
+
+@each_kind
+def test_ranges_backwards(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        answer = call(FileApp(source), "/", HTTP_RANGE="bytes=3000-3009,0-9")
+        if kind in SEQUENTIAL:  # each would be decompressed from the start
+            assert (answer.status, answer.body) == (200, CONTENT)
+        else:
+            assert answer.status == 206
+            assert parts_of(answer.body, answer.headers["Content-Type"]) == [
+                CONTENT[3000:3010],
+                CONTENT[:10],
+            ]
+
+
+@each_kind
+def test_a_range_out_of_reach(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        answer = call(FileApp(source), "/", HTTP_RANGE=f"bytes={SIZE}-")
+        assert (answer.status, answer.body) == (416, b"")
+        assert answer.headers["Content-Range"] == f"bytes */{SIZE}"
+
+
+@each_kind
+def test_an_empty_source(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, b"") as source:
+        app = FileApp(source)
+        answer = call(app, "/")
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.headers["Content-Length"] == "0"
+        assert call(app, "/", HTTP_RANGE="bytes=0-").status == 416
+        assert call(app, "/", HTTP_RANGE="bytes=-5").status == 200
+
+
+@each_kind
+def test_tags(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source)
+        tag = call(app, "/").headers.get("ETag")
+        assert (tag is not None) == (kind in TAGGED)
+        if tag is None:
+            assert call(app, "/", HTTP_IF_MATCH='"x"').status == 412
+            assert call(app, "/", HTTP_IF_NONE_MATCH="*").status == 304
+            return
+        same = call(app, "/", HTTP_IF_NONE_MATCH=tag)
+        assert (same.status, same.body) == (304, b"")
+        assert "Content-Length" not in same.headers
+        assert call(app, "/", HTTP_IF_NONE_MATCH='"x"').status == 200
+        assert call(app, "/", HTTP_IF_MATCH='"x"').status == 412
+        if not tag.startswith("W/"):  # a temporary file is too new
+            assert call(app, "/", HTTP_IF_MATCH=tag).status == 200
+            part = call(app, "/", HTTP_RANGE="bytes=0-3", HTTP_IF_RANGE=tag)
+            assert (part.status, part.body) == (206, CONTENT[:4])
+        whole = call(app, "/", HTTP_RANGE="bytes=0-3", HTTP_IF_RANGE='"x"')
+        assert (whole.status, whole.body) == (200, CONTENT)
+
+
+@each_kind
+def test_dates(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source)
+        date = call(app, "/").headers.get("Last-Modified")
+        if kind not in DATED:
+            assert (date is None) == (kind != "temporary")
+            return
+        assert date == formatdate(DATED[kind], usegmt=True)
+        earlier = formatdate(DATED[kind] - 1, usegmt=True)
+        assert call(app, "/", HTTP_IF_MODIFIED_SINCE=date).status == 304
+        assert call(app, "/", HTTP_IF_MODIFIED_SINCE=earlier).status == 200
+        assert call(app, "/", HTTP_IF_UNMODIFIED_SINCE=earlier).status == 412
+        assert call(app, "/", HTTP_RANGE="bytes=0-0", HTTP_IF_RANGE=date).status == 206
+        assert call(app, "/", HTTP_RANGE="bytes=0-0", HTTP_IF_RANGE=earlier).status == 200
+
+
+@each_kind
+def test_validators_of_the_callers(kind: str, tmp_path: Path) -> None:
+    date = formatdate(86400, usegmt=True)
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source, validators=Validators('"v1"', 86400, True), etag=None)
+        answer = call(app, "/")
+        assert (answer.body, answer.headers["ETag"]) == (CONTENT, '"v1"')
+        assert answer.headers["Last-Modified"] == date
+        assert call(app, "/", HTTP_IF_NONE_MATCH='"v1"').status == 304
+        assert call(app, "/", HTTP_IF_MATCH='"v0"').status == 412
+        for value, status in (('"v1"', 206), (date, 206), ('"v0"', 200), ('W/"v1"', 200)):
+            answer = call(app, "/", HTTP_RANGE="bytes=-1", HTTP_IF_RANGE=value)
+            assert answer.status == status
+
+
+@each_kind
+def test_a_tag_by_content_and_its_digest(kind: str, tmp_path: Path) -> None:
+    digest = hashlib.sha256(CONTENT).digest()
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source, etag="content")
+        for _ in range(2):
+            answer = call(app, "/", HTTP_RANGE="bytes=5-9", HTTP_WANT_REPR_DIGEST="sha-256=1")
+            assert (answer.status, answer.body) == (206, CONTENT[5:10])
+            assert answer.headers["ETag"].removeprefix("W/") == f'"{digest[:16].hex()}"'
+            expected = f"sha-256=:{b64encode(digest).decode()}:"
+            assert answer.headers["Repr-Digest"] == expected
+
+
+@each_kind
+def test_no_tag(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        assert "ETag" not in call(FileApp(source, etag=None), "/").headers
+
+
+def test_a_tag_of_bytes_is_that_of_the_bytes() -> None:
+    tags = {call(FileApp(each), "/").headers["ETag"] for each in (b"a", bytearray(b"a"), b"b")}
+    assert len(tags) == 2
+
+
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    content=st.binary(max_size=3000),
+    block_size=st.integers(1, 700),
+    ranges=st.lists(st.tuples(st.integers(0, 3100), st.integers(0, 900)), min_size=1, max_size=5),
+)
+def test_what_arrives_is_what_is_there(
+    kind: str, content: bytes, block_size: int, ranges: list[tuple[int, int]]
+) -> None:
+    value = "bytes=" + ",".join(f"{first}-{first + more}" for first, more in ranges)
+    with tempfile.TemporaryDirectory() as folder, source_of(kind, Path(folder), content) as source:
+        app = FileApp(source, block_size=block_size)
+        answer = call_bare(app, environ_of("/", HTTP_RANGE=value))
+        asked = call(FileApp(content), "/", HTTP_RANGE=value)  # bytes: no order is refused
+        if answer.status == 200:
+            assert answer.body == content
+            assert asked.status == 200 or kind in SEQUENTIAL
+        elif answer.status == 416:
+            assert all(first >= len(content) for first, _ in ranges)
+        elif "Content-Range" in answer.headers:
+            first, last = map(int, answer.headers["Content-Range"][6:].split("/")[0].split("-"))
+            assert answer.body == content[first : last + 1]
+        else:
+            assert answer.body.count(b"Content-Range: ") >= 2
+            for part in answer.body.split(b"Content-Range: bytes ")[1:]:
+                first, last = map(int, part.split(b"/")[0].split(b"-"))
+                assert part.partition(b"\r\n\r\n")[2].startswith(content[first : last + 1])
+
+
+@each_kind
+def test_a_client_that_goes_away(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        body: Any = start(FileApp(source, **OPTIONS), environ_of("/")).iterable
+        assert next(iter(body)) == CONTENT[:1000]
+        body.close()
+        body.close()
+
+
+@each_kind
+def test_two_responses_at_a_time(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source, **OPTIONS)
+        bodies: list[Any] = [start(app, environ_of("/")).iterable for _ in range(2)]
+        blocks = list(zip(*bodies, strict=True))
+        for of_one in zip(*blocks, strict=True):
+            assert b"".join(of_one) == CONTENT
+
+
+@each_kind
+def test_many_threads(kind: str, tmp_path: Path) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        app = FileApp(source, **OPTIONS)
+
+        def ask(place: int) -> bool:
+            value = f"bytes={place}-{place + 2500}"
+            answer = call_bare(app, environ_of("/", HTTP_RANGE=value))
+            return answer.body == CONTENT[place : place + 2501]
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(ask, range(0, 6000, 37)))
+
+
+@each_kind
+def test_file_objects_are_left_open_by_file_app_and_closed_by_serve_file(
+    kind: str, tmp_path: Path
+) -> None:
+    with source_of(kind, tmp_path, CONTENT) as source:
+        assert call(FileApp(source), "/").body == CONTENT
+        assert not getattr(source, "closed", False)
+        answer = serve_file(environ_of("/"), source, **OPTIONS)
+        assert answer.status == "200 OK"
+        assert b"".join(answer.body) == CONTENT
+        assert getattr(source, "closed", True) == (kind != "BytesIO")
