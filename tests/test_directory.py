@@ -193,3 +193,23 @@ def test_a_file_that_vanishes_is_no_question_of_permission(
     monkeypatch.setattr(os, "access", remove_then_refuse)
     with pytest.raises(FileNotFoundError):
         Directory(str(site)).stat(("hello.txt",))
+
+
+@pytest.mark.parametrize("symlinks", ["inside", "follow"])
+def test_a_file_that_was_away_for_a_moment_is_not_refused(
+    site: Path, monkeypatch: pytest.MonkeyPatch, symlinks: Any
+) -> None:
+    """Two renames of a deploy: gone when access is asked for, back when it is looked at again."""
+    access, times = os.access, iter([True])
+
+    def move_and_ask(name: str, mode: int, **named: Any) -> bool:
+        away = next(times, False)
+        if away:
+            (site / "hello.txt").rename(site / "away")
+        answer = access(name, mode, **named)
+        if away:
+            (site / "away").rename(site / "hello.txt")
+        return answer
+
+    monkeypatch.setattr(os, "access", move_and_ask)
+    assert Directory(str(site), symlinks).stat(("hello.txt",)).st_size == 12

@@ -201,9 +201,11 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 
 
 def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
-    if not os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
-        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)  # it may just have gone
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    for _ in range(2):  # it may just have gone, and have come back
+        if os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
+            return
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:

@@ -34,6 +34,8 @@ OUTSIDE = b"X" * 300_000
 SMALL = 3_000
 SIZES = (SMALL, len(INSIDE))
 OPTIONS: tuple[dict[str, Any], ...] = ({}, {"cache_size": 0}, {"symlinks": "deny"})
+# While a name comes and goes: access is asked by name, twice; what moves all the time is busy.
+PASSING = ("403", "503")
 PATIENCE = 30.0  # seconds, until a swap is seen on a busy machine
 SETS = len(OPTIONS) * len(SIZES)
 
@@ -171,7 +173,7 @@ def test_a_name_that_is_swapped(
             environ = environ_of(path)
             environ.update(REQUESTS[number % len(REQUESTS)])
             check(call_bare(app, environ), size, statuses)
-    assert statuses.keys() <= {*wanted, "503"}
+    assert statuses.keys() <= {*wanted, *PASSING}
 
 
 @replays("CWE-367: links")
@@ -195,7 +197,7 @@ def test_a_sidecar_that_is_swapped(
             environ = environ_of("/page.txt", HTTP_ACCEPT_ENCODING="gzip")
             environ.update(REQUESTS[number % 5 // 4 * 3])  # every fifth is a HEAD
             check(call_bare(app, environ), SMALL, statuses)
-    assert statuses.keys() <= {*wanted, "503"}
+    assert statuses.keys() <= {*wanted, *PASSING}
 
 
 @replays("Bun PR 36156", "CWE-67", "CWE-367: links")
@@ -210,4 +212,4 @@ def test_a_file_that_is_swapped_with_a_pipe(tmp_path: Path, tries: int) -> None:
             result = call_bare(app, environ_of("/page.txt"))
             assert result.body == INSIDE[:SMALL] or result.status != 200
             statuses[str(result.status)] += 1
-    assert statuses.keys() <= {"200", "404", "503"}
+    assert statuses.keys() <= {"200", "404", *PASSING}
