@@ -44,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=20.0,
         help="how long tests/servers/test_load.py puts a server under load",
     )
+    parser.addoption(
+        "--tries",
+        type=int,
+        default=3_000,
+        help="requests while a name is swapped, for each kind of name, over all sets of options",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +73,12 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"
     return report  # type: ignore[return-value]
+
+
+@pytest.fixture
+def tries(request: pytest.FixtureRequest) -> int:
+    """How often a race is run."""
+    return int(request.config.getoption("--tries"))
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 
 @dataclass
@@ -36,6 +38,10 @@ class Served:
             assert line, lines
             lines += line
         return lines
+
+    def drain(self) -> None:
+        """Read and forget all output from now on: a server whose output nobody reads waits."""
+        Thread(target=lambda: deque(self.process.stdout or (), maxlen=0), daemon=True).start()
 
     def stop(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGINT)

@@ -25,6 +25,10 @@ _WINDOWS_RESERVED = re.compile(r'[\\:*?"<>|\x00-\x1f]')
 # A generated 8.3 alias: GIT~1 is another name of .git.
 _WINDOWS_SHORT_NAME = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9]+(?:\.[^.]{0,3})?")
 
+# Bytes of a path below the prefix: PATH_MAX of Linux. Only a link to a directory above (self -> .)
+# would make more of it lead anywhere, and to resolve that costs the square of its length.
+_LONGEST_PATH = 4096
+
 WELL_KNOWN = ".well-known"  # RFC 8615: public by definition
 
 
@@ -76,7 +80,7 @@ def split_path(path: str, *, dotfiles: bool = False, windows: bool = False) -> S
         text = raw.decode("utf-8") if windows else os.fsdecode(raw)
     except UnicodeError:
         return None  # characters above U+00FF, lone surrogates: no byte string of any request
-    if "\0" in text:
+    if "\0" in text or len(raw) > _LONGEST_PATH:
         return None
     segments = text.split("/")[1:]
     is_directory = text.endswith("/")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DEFAULT_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
 _PATIENCE = 2.0  # seconds for downloads under way, once interrupted
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+# Bytes of a request's head, and of a body that nobody reads: cheroot's own limit is none, and it
+# holds both in memory. wsgiref takes as much in one line.
+_LARGEST = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,25 @@ class BoundServer:
 
 
 def bind_cheroot(
-    app: WSGIApplication, host: str, port: int, threads: int = DEFAULT_THREADS
+    app: WSGIApplication,
+    host: str,
+    port: int,
+    threads: int = DEFAULT_THREADS,
+    largest_body: int = _LARGEST,
 ) -> BoundServer:
-    """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads."""
+    """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads.
+
+    Arguments:
+        app: what is served.
+        host, port: where to listen; port 0 finds a free one.
+        threads: in the pool.
+        largest_body: bytes of a request's body, which an app that takes uploads wants more of; 0
+            is no limit.
+    """
     from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
 
     server = Server((host or "0.0.0.0", port), app, numthreads=threads)  # noqa: S104
+    server.max_request_header_size, server.max_request_body_size = _LARGEST, largest_body
     server.prepare()
     address: Any = server.bind_addr
     return BoundServer("cheroot", address[1], server.serve, server.stop)

@@ -1,0 +1,1 @@
+"""Coverage-guided targets; they want the extra ``fuzz``."""

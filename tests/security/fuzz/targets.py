@@ -1,0 +1,168 @@
+"""What is fuzzed: each target takes bytes, and raises where something is wrong.
+
+Every one holds its function to an independent reading of the RFC (``tests.oracle``) or to what
+must be true of any outcome.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from tests.oracle import (
+    File,
+    ask_ranges,
+    call,
+    check_framing,
+    make_environ,
+    precondition,
+)
+from wsgistatic import StaticFiles
+from wsgistatic.accept import preference_for
+from wsgistatic.digests import wants_sha256
+from wsgistatic.negotiation import IDENTITY, acceptable_codings, select_coding
+from wsgistatic.paths import directory_location, split_path
+from wsgistatic.preconditions import Preconditions, Validators, evaluate_preconditions
+from wsgistatic.ranges import get_ranges, merge_ranges
+
+NOW = 1_800_000_000.0
+ETAG = '"17979cfe362a0000-3e8"'
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+TAGS = re.compile(rf"[ \t,]*(?:{_TAG}(?:[ \t]*,[ \t,]*|\Z))*")
+
+
+def ranges(data: bytes) -> None:
+    size = int.from_bytes(data[:2], "big") * (data[2:3] != b"\0")
+    header = data[2:].decode("latin-1")
+    for value in (header, "bytes=" + header):
+        found = get_ranges(value, size)
+        assert found == ask_ranges(value.strip(" \t"), size), (value, size)
+        if found:
+            merged = merge_ranges(found)
+            assert all(0 <= start < stop <= size for start, stop in merged)
+            assert sum(stop - start for start, stop in merged) <= size
+
+
+def preconditions(data: bytes) -> None:
+    fields = (data.decode("latin-1").split("\n") + [""] * 4)[:4]
+    names = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
+    given = {name: value.strip(" \t") for name, value in zip(names, fields, strict=True) if value}
+    values = Preconditions(*(given.get(name) for name in names))
+    for etag in (ETAG, f"W/{ETAG}"):
+        status = evaluate_preconditions(values, Validators(etag, 1_700_000_000, True), NOW)
+        assert status in (200, 304, 412)
+        # What a list means that is none is anybody's guess.
+        lists = [given.get(name, "*") for name in ("If-Match", "If-None-Match")]
+        if all(value == "*" or TAGS.fullmatch(value) for value in lists):
+            assert status == precondition(File(b"", 1_700_000_000, etag), given), given
+
+
+def codings(data: bytes) -> None:
+    field = data.decode("latin-1")
+    preferences = acceptable_codings(field)
+    available = [("zstd", 3), ("br", 2), ("gzip", 4), (IDENTITY, 9)]
+    chosen = select_coding(preferences, available)
+    assert chosen is not None
+    if chosen != IDENTITY:
+        # Nothing is sent that the field does not name, by itself or by a star.
+        assert preferences.quality(chosen) > 0
+        assert chosen in field.lower() or "*" in field
+    named = re.findall(rf"(?:^|,)[ \t]*{chosen}[ \t]*;[ \t]*[qQ]=0(?:\.0*)?[ \t]*(?=,|$)", field)
+    assert not named or chosen == IDENTITY
+
+
+def accept(data: bytes) -> None:
+    field = data.decode("latin-1")
+    preference = preference_for(field, "text/html")
+    assert 0 <= preference.quality <= 1
+    assert preference.precision < 2 or "text/html" in field.lower()
+
+
+def digests(data: bytes) -> None:
+    field = data.decode("latin-1")
+    assert wants_sha256(field) in (True, False)
+    if wants_sha256(field):
+        assert "sha-256=" in field
+
+
+def paths(data: bytes) -> None:
+    path = "/" + data.decode("latin-1")
+    for windows in (False, True):
+        for dotfiles in (False, True):
+            split = split_path(path, dotfiles=dotfiles, windows=windows)
+            if split is None:
+                continue
+            rest = "/".join(["", *split.segments, *[""] * split.is_directory])
+            raw = rest.encode("utf-8") if windows else os.fsencode(rest)
+            assert raw == path.encode("latin-1")
+            assert not {"", ".", ".."} & set(split.segments)
+            assert not any("\0" in name or "/" in name for name in split.segments)
+            assert not (windows and any(set(name) & set('\\:*?"<>|') for name in split.segments))
+            assert dotfiles or all(
+                name[0] != "." or name == ".well-known" for name in split.segments
+            )
+    location = directory_location("", path, "")
+    assert re.fullmatch(r"/|/[^/\\][!-~]*/", location), location
+    assert "\\" not in location
+
+
+def requests(data: bytes) -> None:
+    names = ("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since",
+             "If-Unmodified-Since", "Accept-Encoding", "Accept", "Want-Repr-Digest")  # fmt: skip
+    path, *values = data.decode("latin-1").split("\n")
+    method = ("GET", "HEAD", "POST")[len(data) % 3]
+    headers = {name: value for name, value in zip(names, values, strict=False) if value}
+    warm, cold, compressing = apps()
+    answers = [
+        call(app, make_environ("/" + path, method, headers))
+        for app in (warm, cold, warm, warm, compressing, compressing)
+    ]
+    for number, answer in enumerate(answers):
+        check_framing(answer, method)
+        assert b"canary" not in answer.body
+        assert answer.status in (200, 206, 301, 304, 404, 405, 412, 416)
+        same = answers[4 if number > 3 else 0]
+        assert answer.status == same.status
+        assert len(answer.body) == len(same.body)
+
+
+@cache
+def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
+    """One app that keeps what it can, one that keeps nothing, and one that compresses."""
+    top = Path(tempfile.mkdtemp())
+    root = top / "root"
+    (root / "d").mkdir(parents=True)
+    (top / "secret").write_bytes(b"canary")
+    (root / ".env").write_bytes(b"canary")
+    (root / "out").symlink_to("../secret")
+    for name in ("a", "b.txt", "b.txt.gz", "d/index.html", "d/x.js"):
+        (root / name).write_bytes(b"0123456789" * 100)
+        os.utime(root / name, (1_700_000_000, 1_700_000_000))
+    return (
+        StaticFiles(None, root, listing=True, clean_urls=True, etag="content"),
+        StaticFiles(None, root, listing=True, clean_urls=True, etag="content", cache_size=0),
+        StaticFiles(None, root, listing=True, clean_urls=True, compress=True, cache_size=10**7),
+    )
+
+
+TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
+    "ranges": (ranges, (b"\x03\xe80-499,-5, 7-", b"\x00\x00-1", b"\x03\xe89-1", b"\x03\xe8,,0-0")),
+    "preconditions": (
+        preconditions,
+        (b'"a", W/"b"\n\n*\n', b"\nSun, 06 Nov 1994 08:49:37 GMT\n\nSunday, 06-Nov-94 08:49:37 GMT",
+         ETAG.encode() + b"\n\nW/" + ETAG.encode() + b"\nSun Nov  6 08:49:37 1994"),
+    ),
+    "codings": (codings, (b"gzip;q=0.5, br, *;q=0", b"identity;q=0, x-gzip", b"zstd ; q=1.000")),
+    "accept": (accept, (b"text/html, */*;q=0.8", b"text/*;level=1;q=0.1")),
+    "digests": (digests, (b"sha-256=1, sha-512=3;a", b"sha-256=10", b"sha-256=0")),
+    "paths": (paths, (b"a/b", b"..", b"%2e/\\x", b"NUL.txt", b"GIT~1/", b".well-known/x")),
+    "requests": (
+        requests,
+        (b"a\nbytes=0-1", b"b.txt\n\n\n*\n*\n\n\ngzip", b"d", b"d/\n\n\n\n\n\n\n\ntext/html",
+         b"../secret", b"out", b"d/x.js\nbytes=0-0,5-\n\n\n\n\n\nbr\n\nsha-256=3"),
+    ),
+}  # fmt: skip

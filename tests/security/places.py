@@ -1,0 +1,36 @@
+"""What the replays are run in: a root, and around it what must never be seen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.conftest import age
+
+CANARY = b"canary-7f3a91"
+PAGE = b"<p>inside</p>\n"
+
+
+def make_places(top: Path) -> Path:
+    """Make a root with all that an attack may want to start from, and the canaries around it."""
+    root = top / "site"
+    for name in ("sub", "d\u00fcr", '"><script>', "bare", "bare/<img src=x onerror=x>", ".git"):
+        (root / name).mkdir(parents=True)
+    for name in ("hello.txt", "x.js", "sub/index.html", "d\u00fcr/index.html", "digits.bin"):
+        (root / name).write_bytes(b"0123456789" * 100 if name == "digits.bin" else PAGE)
+        age(root / name)
+    (root / '"><script>' / "index.html").write_bytes(PAGE)
+    (root / "bare" / "javascript:alert(1)").write_bytes(PAGE)
+    for hidden in (".env", ".git/config", "bare/.htpasswd"):
+        (root / hidden).write_bytes(CANARY)
+    for outside in ("secret", "secret.txt", "site.txt", "site-secret/secret", "deep/secret"):
+        (top / outside).parent.mkdir(exist_ok=True)
+        (top / outside).write_bytes(CANARY)
+        age(top / outside)
+    (root / "link").symlink_to("../site-secret/secret")
+    (root / "out.txt").symlink_to("../secret.txt")
+    (root / "outdir").symlink_to("..")
+    (root / "absolute").symlink_to(top / "secret")
+    (root / "zero").symlink_to("/dev/zero")
+    os.mkfifo(root / "pipe")
+    return root
