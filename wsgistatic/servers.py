@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
@@ -22,12 +23,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-DEFAULT_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
-_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
-_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 # Bytes of a request's head, and of a body that nobody reads: cheroot's own limit is none, and it
 # holds both in memory. wsgiref takes as much in one line.
 _LARGEST = 64 * 1024
+DEFAULT_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
+_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,15 @@ def bind_cheroot(
     host: str,
     port: int,
     threads: int = DEFAULT_THREADS,
-    largest_body: int = _LARGEST,
+    largest_body: int = 0,
 ) -> BoundServer:
     """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads.
 
     Arguments:
-        app: what is served.
-        host, port: where to listen; port 0 finds a free one.
-        threads: in the pool.
-        largest_body: bytes of a request's body, which an app that takes uploads wants more of; 0
-            is no limit.
+        app: the app to serve.
+        host, port: where to listen.
+        threads: how many requests are answered at once.
+        largest_body: bytes of a request's content, more is refused; 0 for any.
     """
     from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
 
@@ -99,7 +99,11 @@ class _QuietHandler(WSGIRequestHandler):
         """Leave the access line to the app's."""
 
 
-SERVERS = {"cheroot": bind_cheroot, "wsgiref": bind_wsgiref}
+# A folder's server has no use for what requests carry.
+SERVERS: dict[str, Callable[[WSGIApplication, str, int], BoundServer]] = {
+    "cheroot": partial(bind_cheroot, largest_body=_LARGEST),
+    "wsgiref": bind_wsgiref,
+}
 
 
 def default_server() -> str:

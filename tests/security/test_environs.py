@@ -80,6 +80,32 @@ def test_any_path_info(root: Path, path: object, options: dict[str, Any]) -> Non
             assert_harmless(call_bare(app, environ), root)
 
 
+CLIMBS = (
+    "/../secret", "/sub/../../secret", "/sub/../hello.txt", "/./hello.txt", "/.", "/..", "/../",
+    "/../site/hello.txt", "/outdir/secret", "/outdir/../secret", "/link",
+    "/sub/../../site-secret/secret", "/..//secret", "/sub/./index.html", "/sub/../",
+    "/.git/../../secret",
+)  # fmt: skip
+
+
+@replays("CVE-2009-2659", "CVE-2024-23334", "CVE-2021-43798", "CVE-2014-6394", "CVE-2025-69226")
+@pytest.mark.parametrize("path", CLIMBS)
+@pytest.mark.parametrize("symlinks", ["inside", "deny"])
+@pytest.mark.parametrize("cache_size", [0, 10**6])
+def test_dotfiles_are_no_way_out(root: Path, path: str, symlinks: Any, cache_size: int) -> None:
+    """The rule for hidden names hides the one for dot segments: here it is off."""
+    options: dict[str, Any] = {"listing": True, "symlinks": symlinks, "cache_size": cache_size}
+    app = StaticFiles(None, root, dotfiles=True, **options)
+    assert call_bare(app, environ_of("/.env")).body == CANARY
+    for method in ("GET", "HEAD", "POST"):
+        assert call_bare(app, environ_of(path, method)).status == 404
+    for climb in ("clean_urls", "fallback"):
+        more: dict[str, Any] = {climb: True if climb == "clean_urls" else "hello.txt"}
+        app = StaticFiles(None, root, dotfiles=True, **options, **more)
+        result = call_bare(app, environ_of(path, HTTP_ACCEPT="text/html"))
+        assert CANARY not in result.body
+
+
 VALUES: tuple[object, ...] = (
     None,
     0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,9 @@ from tests.calling import Result, call_bare, environ_of
 from tests.conftest import age
 from tests.security.ids import replays
 from wsgistatic import StaticFiles
+
+# Each set of options says itself what its cache is: once is enough.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
 INSIDE = b"i" * 300_000  # more than is kept in memory
 OUTSIDE = b"X" * 300_000
@@ -92,6 +96,22 @@ def make_site(tmp_path: Path, size: int) -> Path:
             age(place / name)
             age(place / f"{name}.gz")
     return site
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt what waits for ever."""
+
+    def give_up(*args: object) -> None:
+        raise TimeoutError("it waits for ever")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def rounds(least: int, statuses: Counter[str], *wanted: str) -> Iterator[int]:
@@ -185,7 +205,7 @@ def test_a_file_that_is_swapped_with_a_pipe(tmp_path: Path, tries: int) -> None:
     os.mkfifo(tmp_path / "outside" / "pipe")
     app = StaticFiles(None, site, encodings=(), cache_size=0)
     statuses: Counter[str] = Counter()
-    with swapping(site, "trade", "page.txt", "", "../outside/pipe"):
+    with swapping(site, "trade", "page.txt", "", "../outside/pipe"), time_limit(2 * PATIENCE):
         for _ in rounds(tries, statuses, "200", "404"):
             result = call_bare(app, environ_of("/page.txt"))
             assert result.body == INSIDE[:SMALL] or result.status != 200

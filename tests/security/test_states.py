@@ -34,6 +34,9 @@ from tests.oracle import (
 )
 from wsgistatic import StaticFiles
 
+# Each machine says itself what its cache is: once is enough.
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
 OLD = 1_700_000_000
 TTL = 0.05  # seconds
 LAG = 1.1  # seconds: a sidecar that came is seen by a look a second
@@ -284,9 +287,10 @@ class ChangingDirectory(RuleBasedStateMachine):
         explained = [r for r in allowed if self.explains(r, answer, name, method, headers)]
         assert explained, (answer, allowed)
         etag = answer.fields.get("etag")
-        if etag is not None and isinstance(explained[-1], File):
-            # A strong tag is of one version of one representation for ever.
-            assert self.tags.setdefault(etag, explained[-1].data) == explained[-1].data
+        for wanted in explained:
+            if isinstance(wanted, File) and wanted.etag == etag:
+                # A strong tag is of one version of one representation for ever.
+                assert self.tags.setdefault(etag, wanted.data) == wanted.data
 
     def explains(
         self, wanted: File | int, answer: Answer, name: str, method: str, headers: Headers
@@ -333,7 +337,7 @@ class Trusting(ChangingDirectory):
     lag: ClassVar[float] = LAG
 
 
-SETTINGS = settings(max_examples=50, stateful_step_count=40)
+SETTINGS = settings(max_examples=30, stateful_step_count=40)
 MACHINES = [Uncached, Cached, Trusting]
 
 

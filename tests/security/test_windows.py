@@ -58,7 +58,7 @@ def test_a_miss_by_its_name_asks_no_file_system(
 ) -> None:
     """CVE-2026-48818: the question alone sends a password hash to a host."""
     from tests.calling import call_bare, environ_of
-    from wsgistatic import finder, middleware, site
+    from wsgistatic import StaticFiles, finder, site
 
     asked: list[str] = []
 
@@ -69,7 +69,7 @@ def test_a_miss_by_its_name_asks_no_file_system(
 
         return noted
 
-    app = middleware.StaticFiles(None, tmp_path, listing=True, clean_urls=True)
+    app = StaticFiles(None, tmp_path, listing=True, clean_urls=True)
     app._finder._root = None  # what it is where os.name is "nt"
     split = split_path
     for module in (finder, site):
