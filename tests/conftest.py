@@ -39,16 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "trusted for an hour (without those that need a change to be seen at once)",
     )
     parser.addoption(
-        "--tries",
-        type=int,
-        default=3_000,
-        help="requests while a name is swapped, for each kind of name, over all sets of options",
-    )
-    parser.addoption(
         "--load-seconds",
         type=float,
         default=20.0,
         help="how long tests/servers/test_load.py puts a server under load",
+    )
+    parser.addoption(
+        "--tries",
+        type=int,
+        default=3_000,
+        help="requests while a name is swapped, for each kind of name, over all sets of options",
     )
 
 

@@ -30,6 +30,7 @@ from wsgistatic.version import FILE_FLAGS
 T = TypeVar("T")
 
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_LOOKS = 8  # before a name that comes and goes is taken for one without permission
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
 _SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -201,10 +202,11 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 
 
 def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
-    for _ in range(2):  # it may just have gone, and have come back
+    for _ in range(_LOOKS):
         if os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
             return
-        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        # It may have gone, have been away for a moment, or have become a link.
+        reject_link(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 

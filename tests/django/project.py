@@ -78,7 +78,8 @@ from django.contrib import admin
 from django.urls import path
 from shop import views
 urlpatterns = [
-    path("", views.home), path("meet/", views.meet), path("admin/", admin.site.urls),
+    path("", views.home), path("meet/", views.meet), path("upload/", views.upload),
+    path("admin/", admin.site.urls),
 ]
 """,
     "shop/__init__.py": "",
@@ -86,11 +87,16 @@ urlpatterns = [
 import threading
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 
 both = threading.Barrier(2)
 
 def home(request):
     return render(request, "shop/home.html", {"word": "first"})
+
+@csrf_exempt
+def upload(request):
+    return HttpResponse(str(len(request.body)))
 
 def meet(request):
     both.wait(timeout=15)

@@ -110,6 +110,13 @@ def test_two_slow_requests_at_a_time(project: Project) -> None:
         assert [answer[2] for answer in answers] == [b"met", b"met"]
 
 
+def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
+    with project.running("runcherrypy", "--noreload", "0") as server:
+        request = urllib.request.Request(server.url + "upload/", bytes(1_000_000), method="POST")
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.read() == b"1000000"
+
+
 @pytest.mark.parametrize(
     ("reload", "number"),
     [

@@ -25,7 +25,7 @@ def served(roots: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch) -
     """Put a server in place that ends at once; give what it was asked."""
     asked: dict[str, Any] = {}
 
-    def bind(app: Any, host: str, port: int, threads: int) -> BoundServer:
+    def bind(app: Any, host: str, port: int, threads: int, largest_body: int) -> BoundServer:
         asked.update(app=app, host=host, port=port, threads=threads)
         return BoundServer("cheroot", port or 4242, lambda: None, lambda: None)
 

@@ -119,7 +119,10 @@ class Command(BaseCommand):
         host = options["host"] or host or _DEFAULT_HOST
         port = options["port"] if options["port"] is not None else port
         try:
-            server = bind_cheroot(AccessLog(app, logger.info), host, port, options["threads"])
+            # Django has its own limits for bodies, and files that are uploaded go to the disk.
+            server = bind_cheroot(
+                AccessLog(app, logger.info), host, port, options["threads"], largest_body=0
+            )
         except (OSError, ValueError) as error:
             raise CommandError(why_not_bound(error, host, port)) from None
         self._say(
