@@ -51,7 +51,7 @@ def project(tmp_path: Path) -> Path:
     for name, text in (
         ("mysite/urls.py", URLS),
         ("mysite/views.py", VIEWS.replace("TEXT", "first")),
-        ("mysite/wsgi.py", EXAMPLES["django"]),
+        ("mysite/wsgi.py", EXAMPLES["django_nested"]),
         ("static/hello.txt", "hello"),
         ("media/upload.txt", "upload"),
     ):
