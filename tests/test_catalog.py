@@ -323,7 +323,8 @@ def test_a_directory_moved_out_with_a_link_in_its_place(
     (site / "sub").rename(site.parent / "private")
     (site / "sub").symlink_to("../private")
     later = time.monotonic() + 1.1
-    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: later)
+    for module in ("catalog", "middleware"):
+        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
     expected = 200 if symlinks == "follow" else 404
     for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_IF_NONE_MATCH": "*"}):
         assert call(app, "/sub/page.html", **extra).status in (expected, expected + 6, 304)
@@ -339,7 +340,8 @@ def test_the_walk_is_repeated_where_all_is_well(
     warm(app, "/sub/page.html")
     entry = app._entries["/sub/page.html"]
     later = time.monotonic() + 1.1
-    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: later)
+    for module in ("catalog", "middleware"):
+        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
     assert call(app, "/sub/page.html").status == 200
     assert call(app, "/sub/page.html", HTTP_RANGE="bytes=0-1").body == b"<p"
     assert app._entries["/sub/page.html"] is entry
@@ -352,7 +354,8 @@ def test_a_range_of_a_directory_moved_out(site: Path, monkeypatch: pytest.Monkey
     (site / "sub").rename(site.parent / "private")
     (site / "sub").symlink_to("../private")
     later = time.monotonic() + 1.1
-    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: later)
+    for module in ("catalog", "middleware"):
+        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
     assert call(app, "/sub/page.html", HTTP_RANGE="bytes=0-1").status == 404
 
 

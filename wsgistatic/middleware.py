@@ -187,11 +187,15 @@ class StaticFiles:
                 elif method == "GET" and entry.body and "HTTP_RANGE" not in environ:
                     ready, status, headers = entry.body.copy(), "200 OK", entry.full_headers
             if ready is not None:
-                if self._trusts or not entry.shown_by_stat:
+                if self._trusts:
                     current = monotonic() < entry.trusted_until or self._is_current(entry)
-                else:  # Catalog.is_current in line: 0.1 us less
+                else:  # Catalog.is_current in line: 0.2 us less
                     try:
-                        current = signature(os.stat(entry.path)) == entry.signature
+                        current = signature(os.stat(entry.path)) == entry.signature and (
+                            entry.shown_by_stat
+                            or (entry.original is None and monotonic() < entry.walked_until)
+                            or self._catalog.is_in_place(entry)
+                        )
                     except OSError:
                         current = False
                 if current:
