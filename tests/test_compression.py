@@ -215,6 +215,46 @@ def test_a_change_shows_at_the_next_request(texts: Path) -> None:
     assert gzip.decompress(ask(app).body) == TEXT * 2
 
 
+def test_a_file_replaced_after_the_look_of_a_head(
+    texts: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    """Its new bytes do not go under the tag of the old ones, nor does their length."""
+    app = app_of(texts)
+    selector = app._finder.responder._selector
+    real = selector.select
+
+    def select(*arguments: Any) -> Any:
+        selected = real(*arguments)
+        monkeypatch.setattr(selector, "select", real)
+        (texts / "next.js").write_bytes(TEXT * 3)
+        os.utime(texts / "next.js", (OLD + 9, OLD + 9))
+        time.sleep(0.03)
+        (texts / "next.js").rename(texts / "app.js")
+        time.sleep(0.03)
+        return selected
+
+    monkeypatch.setattr(selector, "select", select)
+    environ = environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip")
+    head = call_bare(app, environ)
+    assert head.headers["ETag"] == f'W/"{(OLD + 9) * 10**9:x}-{3 * len(TEXT):x}-gzip"'
+    assert head.headers == ask(app).headers
+
+
+@pytest.mark.catalog
+def test_ranges_of_what_is_never_compressed_are_as_cheap_as_without(
+    texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(texts)
+    for accepted in ("gzip", ""):
+        call_bare(app, environ_of("/photo.png", HTTP_RANGE="bytes=0-1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(app._finder.responder, "respond", None)  # from the catalog, or not
+            environ = environ_of(
+                "/photo.png", HTTP_RANGE="bytes=5-9", HTTP_ACCEPT_ENCODING=accepted
+            )
+            assert call_bare(app, environ).body == TEXT[5:10]
+
+
 def test_digests_are_of_what_is_sent(texts: Path) -> None:
     app = app_of(texts, etag="content")
     coded = ask(app, HTTP_WANT_REPR_DIGEST="sha-256=1")

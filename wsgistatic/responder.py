@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from time import monotonic
@@ -25,10 +24,10 @@ from wsgistatic.file_wrapper import wrap_file
 from wsgistatic.keeper import Keeper
 from wsgistatic.offload import Offload
 from wsgistatic.options import FileOptions
-from wsgistatic.plan import RangePlan, plan_ranges
+from wsgistatic.plan import RangePlan
 from wsgistatic.policy import HeaderPolicy
 from wsgistatic.representation import Representation
-from wsgistatic.responses import conditional_answer, ranged_answer, whole_answer
+from wsgistatic.responses import conditional_answer, plan_answer, ranged_answer, whole_answer
 from wsgistatic.selection import Selected, Selector
 from wsgistatic.sidecars import is_fresh
 from wsgistatic.version import open_version, read_version
@@ -113,7 +112,7 @@ class Responder:
             answer = self._handed_off(environ, representation)
         if answer is not None:
             return answer if self._catalog.is_current(entry) else None
-        plan = self._plan(environ, representation)
+        plan = plan_answer(environ, representation, self._options.max_ranges)
         body = self._body_from(environ, entry, plan)
         return None if body is None else ranged_answer(environ, plan, representation, body)
 
@@ -186,7 +185,7 @@ class Responder:
                 environ, key, selected, representation, lambda: opened
             ) or conditional_answer(environ, representation)
             if answer is None:
-                plan = self._plan(environ, representation)
+                plan = plan_answer(environ, representation, self._options.max_ranges)
                 content = self._content(plan, representation, opened)
                 self._keep(environ, key, url, selected, representation, opened.status, content)
                 if content is None and plan.content_length:
@@ -209,7 +208,8 @@ class Responder:
         status: os.stat_result,
         content: bytes | None = None,
     ) -> None:
-        if self._compression is not None and "HTTP_RANGE" in environ:
+        undecided = self._compression is not None and selected.varies and selected.coding is None
+        if undecided and "HTTP_RANGE" in environ:
             return  # without the Range it may be another coding that is selected
         accept_encoding = header(environ, "HTTP_ACCEPT_ENCODING")
         self._keeper.keep(key, url, accept_encoding, selected, representation, status, content)
@@ -240,17 +240,6 @@ class Responder:
         """Give the whole file where it is sent and kept."""
         kept = representation.settled and self._catalog.wants_content(representation.size)
         return read_content(opened) if kept and plan.status == 200 else None
-
-    def _plan(self, environ: WSGIEnvironment, representation: Representation) -> RangePlan:
-        return plan_ranges(
-            header(environ, "HTTP_RANGE"),
-            header(environ, "HTTP_IF_RANGE"),
-            representation.validators,
-            representation.size,
-            now=time.time(),
-            content_type=representation.content_type,
-            max_ranges=self._options.max_ranges,
-        )
 
     def _stream(
         self,

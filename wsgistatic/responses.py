@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wsgistatic.answers import EMPTY, Answer, header
 from wsgistatic.digests import repr_digest, wants_sha256
-from wsgistatic.plan import RangePlan
+from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.preconditions import Preconditions, evaluate_preconditions
 from wsgistatic.representation import Headers, Representation
 
@@ -52,6 +52,21 @@ def whole_answer(environ: WSGIEnvironment, representation: Representation) -> An
     if representation.digest is not None:
         headers += _digest(environ, representation.digest)
     return Answer("200 OK", headers, [b""], representation.path, representation.coding)
+
+
+def plan_answer(
+    environ: WSGIEnvironment, representation: Representation, max_ranges: int
+) -> RangePlan:
+    """Decide by Range and If-Range what of a representation a GET gets (14.2, 13.1.5)."""
+    return plan_ranges(
+        header(environ, "HTTP_RANGE"),
+        header(environ, "HTTP_IF_RANGE"),
+        representation.validators,
+        representation.size,
+        now=time.time(),
+        content_type=representation.content_type,
+        max_ranges=max_ranges,
+    )
 
 
 def ranged_answer(

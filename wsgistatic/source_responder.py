@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wsgistatic.answers import Answer, header, refusal
+from wsgistatic.answers import Answer, refusal
 from wsgistatic.body import BlockIterator, MultipartIterator
 from wsgistatic.catalog import Catalog, Entry
 from wsgistatic.content_digest import content_etag
 from wsgistatic.directory import Resource
 from wsgistatic.options import FileOptions
-from wsgistatic.plan import RangePlan, plan_ranges
 from wsgistatic.policy import HeaderPolicy
 from wsgistatic.preconditions import Validators
 from wsgistatic.representation import (
@@ -29,7 +28,7 @@ from wsgistatic.representation import (
     make_validators,
 )
 from wsgistatic.responder import Responder
-from wsgistatic.responses import conditional_answer, ranged_answer, whole_answer
+from wsgistatic.responses import conditional_answer, plan_answer, ranged_answer, whole_answer
 from wsgistatic.sources import OpenSource, Source
 from wsgistatic.version import signature
 from wsgistatic.watch import FileChangedError
@@ -163,11 +162,11 @@ class SourceResponder:
         opened: OpenSource,
         label: str,
     ) -> Answer:
-        plan = self._plan(environ, representation, header(environ, "HTTP_RANGE"))
+        plan = plan_answer(environ, representation, self._options.max_ranges)
         if opened.is_sequential and list(plan.ranges) != sorted(plan.ranges):
             # RFC 9110 14.2: "A server MAY ignore the Range header field": each step back would
             # cost as much as the whole.
-            plan = self._plan(environ, representation, None)
+            plan = plan_answer({}, representation, self._options.max_ranges)
         body: Iterable[bytes] = [b""]
         block_size, watch = self._options.block_size, opened.watch
         if plan.multipart is not None:
@@ -175,19 +174,6 @@ class SourceResponder:
         elif plan.content_length:
             body = BlockIterator(opened.file, *plan.ranges[0], block_size, watch, label)
         return ranged_answer(environ, plan, representation, body)
-
-    def _plan(
-        self, environ: WSGIEnvironment, representation: Representation, ranges: str | None
-    ) -> RangePlan:
-        return plan_ranges(
-            ranges,
-            header(environ, "HTTP_IF_RANGE"),
-            representation.validators,
-            representation.size,
-            now=time.time(),
-            content_type=representation.content_type,
-            max_ranges=self._options.max_ranges,
-        )
 
 
 class AnyResponder(Responder):
