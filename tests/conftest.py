@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -121,9 +122,9 @@ def public_directory() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Run the test without the rights of root, for whom no file is unreadable."""
+@contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Go without the rights of root, for whom no file is unreadable."""
     if os.geteuid() != 0:
         yield
         return
@@ -132,6 +133,13 @@ def ordinary_user() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Run the test without the rights of root."""
+    with as_ordinary_user():
+        yield
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +20,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from tests.conftest import as_ordinary_user
 from tests.oracle import (
     Answer,
     File,
@@ -81,19 +80,6 @@ def find(state: State, name: str) -> Node | None:
             return node
         name = os.path.normpath(os.path.join(os.path.dirname(name), node.target))
     return None
-
-
-@contextmanager
-def ordinary_user() -> Iterator[None]:
-    """Root may read everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 class ChangingDirectory(RuleBasedStateMachine):
@@ -276,7 +262,7 @@ class ChangingDirectory(RuleBasedStateMachine):
 
     def ask_once(self, name: str, method: str, headers: Headers) -> None:
         began = time.monotonic()
-        with ordinary_user():
+        with as_ordinary_user():
             answer = call(self.app, make_environ(f"/{name}", method, headers))
         assert CANARY not in answer.body
         accepted = "Accept-Encoding" in headers

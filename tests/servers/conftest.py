@@ -9,12 +9,17 @@ from tests.servers.fronts import FRONTS, Front
 from tests.servers.mod_wsgi import BUILDS, mod_wsgi_lacks
 
 
+def skip_without(lacking: str) -> None:
+    """Skip the test where something is not installed; on CI that is a failure."""
+    if lacking:
+        pytest.skip(f"not installed: {lacking}")
+
+
 @pytest.fixture(params=BUILDS)
 def build(request: pytest.FixtureRequest) -> str:
     """Each build of mod_wsgi in turn."""
     chosen: str = request.param
-    if lacking := mod_wsgi_lacks(chosen):
-        pytest.skip(f"not installed: {lacking}")
+    skip_without(mod_wsgi_lacks(chosen))
     return chosen
 
 
@@ -22,8 +27,7 @@ def build(request: pytest.FixtureRequest) -> str:
 def front(request: pytest.FixtureRequest) -> Front:
     """Each kind of front server in turn."""
     chosen: Front = request.param
-    if lacking := chosen.lacks():
-        pytest.skip(f"not installed: {lacking}")
+    skip_without(chosen.lacks())
     return chosen
 
 
@@ -31,6 +35,5 @@ def front(request: pytest.FixtureRequest) -> Front:
 def edge(request: pytest.FixtureRequest) -> Edge:
     """Each kind of caching server in turn."""
     chosen: Edge = request.param
-    if lacking := chosen.lacks():
-        pytest.skip(f"not installed: {lacking}")
+    skip_without(chosen.lacks())
     return chosen
