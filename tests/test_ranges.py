@@ -300,6 +300,18 @@ def test_against_positions(header: str, size: int) -> None:
 
 # ---- merge_ranges ------------------------------------------------------------------------------
 
+POSITIONS = st.text("0123456789", max_size=20)
+
+
+@given(POSITIONS, POSITIONS, st.integers(0, 10**20), st.integers(0, 2))
+def test_the_usual_form_means_what_the_grammar_says(
+    first: str, last: str, size: int, limit: int
+) -> None:
+    """Blanks around it, which do not count, keep a header from the abbreviation."""
+    header = f"bytes={first}-{last}"
+    assert get_ranges(header, size, limit) == get_ranges(f" {header} ", size, limit)
+
+
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 12)).map(lambda p: (p[0], sum(p))))
 
 
