@@ -215,17 +215,20 @@ def parse_date(value: str) -> int | None:
         match = pattern.fullmatch(value)
         if match is None:
             continue
-        year = int(match["y"])
+        year, month = int(match["y"]), MONTHS.index(match["mon"]) + 1
+        day, hour, minute, second = (int(match[part]) for part in ("d", "h", "m", "s"))
         if len(match["y"]) == 2:  # 5.6.7: more than 50 years ahead means the past
-            now = datetime.now(timezone.utc).year
-            year += now - now % 100
-            year -= 100 if year > now + 50 else 0
-        clock = (int(match["d"]), int(match["h"]), int(match["m"]), int(match["s"]))
+            now = datetime.now(timezone.utc)
+            year += now.year - now.year % 100
+            since = (month, day, hour, minute, second)
+            ahead = (year - now.year, *since) > (50, *now.timetuple()[1:6])
+            year -= 100 if ahead else 0
+        leap = second == 60  # 5.6.7: second = 2DIGIT; the sixtieth is a leap second's
         try:
-            moment = datetime(year, MONTHS.index(match["mon"]) + 1, *clock)
+            moment = datetime(year, month, day, hour, minute, second - leap)
         except ValueError:
             return None
-        return calendar.timegm(moment.timetuple())
+        return calendar.timegm(moment.timetuple()) + leap
     return None
 
 
