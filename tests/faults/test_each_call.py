@@ -97,8 +97,10 @@ class Trial:
         return int(result.headers["Content-Length"]) < int(self.right.headers["Content-Length"])
 
     def lines_of_sidecars(self) -> list[logging.LogRecord]:
-        ends = tuple(f"{suffix}'" for suffix in SUFFIXES.values())
-        return [line for line in self.caplog.records if repr(line.args[0]).endswith(ends)]
+        ends = [f"{suffix}': " for suffix in SUFFIXES.values()]
+        return [
+            line for line in self.caplog.records if any(end in line.getMessage() for end in ends)
+        ]
 
 
 @pytest.mark.parametrize("code", STATUSES, ids=errno.errorcode.get)
