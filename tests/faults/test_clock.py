@@ -75,23 +75,26 @@ class Seconds:
 
 
 @pytest.mark.parametrize("options", [{}, {"encodings": ()}], ids=["", "no codings"])
-@pytest.mark.parametrize("by_hand", [False, True], ids=["new", "dated ahead by hand"])
+@pytest.mark.parametrize(
+    ("mtime", "age", "back"),
+    [(0, 0, 3600), (0, 7200, 10_800), (100_000, 7200, 3600)],
+    ids=["new", "old", "dated ahead by hand"],
+)
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_known_is_dated_anew_within_a_second(
-    site: Path, name: str, by_hand: bool, options: dict[str, Any],
+    site: Path, name: str, mtime: float, age: float, back: float, options: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
     """8.8.2.1: no Last-Modified "later than the server's time of message origination"."""
     caplog.set_level(logging.DEBUG, "wsgistatic")
     for path in site.rglob("*.*"):
-        os.utime(path, (time.time() + 100_000 * by_hand,) * 2)
+        os.utime(path, (time.time() + mtime,) * 2)
     time.sleep(0.03)
     kind = replace(KINDS[name], options={**KINDS[name].options, **options})
     seconds, app = Seconds(monkeypatch), kind.app(site)
-    # What was dated by hand is dated by the clock, and kept: here by one that is wrong.
-    step_back(monkeypatch, -7200.0 * by_hand)
+    step_back(monkeypatch, -age)
     right = [kind.ask(app) for _ in range(3)][-1]
-    step_back(monkeypatch, 3600.0)
+    step_back(monkeypatch, back)
     for _ in range(3):
         result = seconds.ask(kind, app)
         assert result.status == right.status
