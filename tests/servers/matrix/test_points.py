@@ -87,18 +87,27 @@ def test_what_arrives_is_of_the_version_that_was_announced(
         assert not reply.headers["etag"].startswith("W/")
         body, position = read_until(server, wire, path, POINTS[point])
         assert POINTS[point] <= position < POINTS[point] + 2 * BLOCK
+        told = reasons(server)
         change(path)
         body += read_rest(wire, SIZE - len(body))
     assert OLD.startswith(body)
     if change in (append, supersede):
         assert len(body) == SIZE
+        assert reasons(server) == told
     else:
         assert len(body) < SIZE
+        # Not by a timeout of the server's, nor of the client's.
+        assert eventually(lambda: reasons(server) > told)
     settle()
     assert eventually(lambda: server.open_files(path.name) == 0)
     after = ask(server, path)
     assert after.body == path.read_bytes()
     assert after.headers["etag"] != reply.headers["etag"]
+
+
+def reasons(server: Running) -> int:
+    """Count the responses that were broken off because of a change, by the server's own log."""
+    return server.log.read_text(errors="replace").count("FileChangedError: ")
 
 
 def read_until(server: Running, wire: Wire, path: Path, target: int) -> tuple[bytes, int]:
