@@ -16,6 +16,9 @@ import pytest
 from tests.faults.kinds import KINDS, same
 from wsgistatic.__main__ import main
 
+# What is compressed has to be kept.
+pytestmark = pytest.mark.catalog
+
 
 @contextmanager
 def files_no_longer_than(size: int) -> Iterator[None]:
