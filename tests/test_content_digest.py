@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import age
-from wsgistatic import content_digest
+from tests.calling import call_bare, environ_of
+from tests.conftest import age, settle
+from wsgistatic import StaticFiles, content_digest
 from wsgistatic.content_digest import ContentDigests, content_etag
 from wsgistatic.directory import Directory, OpenFile
 
@@ -81,6 +85,21 @@ def test_memory_is_bounded(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [opener.calls for opener in openers] == [1, 2, 1]
 
 
+def test_a_file_that_changes_while_it_is_hashed_has_no_tag(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags, opener = ContentDigests(), Opener(site, "hello.txt")
+    hash_content = content_digest.hash_content
+
+    def hash_late(*arguments: Any) -> bytes:
+        (site / "hello.txt").write_bytes(b"HELLO WORLD\n")
+        return hash_content(*arguments)
+
+    monkeypatch.setattr(content_digest, "hash_content", hash_late)
+    assert tag_of(tags, opener) is None
+    assert opener.calls == 1
+
+
 def test_the_file_is_hashed_from_its_start(site: Path) -> None:
     tags, opener = ContentDigests(), Opener(site, "digits.bin")
 
@@ -92,3 +111,74 @@ def test_the_file_is_hashed_from_its_start(site: Path) -> None:
     middle = tags.digest(opener.files.stat(), False, opened_in_the_middle)
     opener.close()
     assert middle == tag_of(tags, opener)
+
+
+CLIENTS = 8
+
+
+class Meeting:
+    """Takes the place of ``hash_content``: the first waits until all others have begun."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, outcomes: list[Exception | None]) -> None:
+        self.calls = 0
+        self._begun = threading.Semaphore(0)
+        self._hash = content_digest.hash_content
+        self._outcomes = iter(outcomes)
+        monkeypatch.setattr(content_digest, "hash_content", self)
+
+    def begin(self) -> None:
+        self._begun.release()
+
+    def __call__(self, *arguments: Any) -> bytes:
+        self.calls += 1
+        if self.calls == 1:
+            for _ in range(CLIENTS):
+                assert self._begun.acquire(timeout=60)
+            settle()  # they have come as far as they can
+        outcome = next(self._outcomes, None)
+        if outcome is not None:
+            raise outcome
+        return self._hash(*arguments)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/digits.bin", "/sub/index.html"])
+def test_equal_first_requests_hash_a_version_once(
+    site: Path, path: str, method: str, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    settle()
+    meeting = Meeting(monkeypatch, [])
+    app = StaticFiles(None, site, etag="content")
+
+    def ask(_: int) -> tuple[int, str]:
+        meeting.begin()
+        result = call_bare(app, environ_of(path, method))
+        return result.status, result.headers["ETag"]
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        answers = list(clients.map(ask, range(CLIENTS)))
+    digest = hashlib.sha256((site / path[1:]).read_bytes()).digest()
+    assert answers == [(200, content_etag(digest))] * CLIENTS
+    assert meeting.calls == 1
+
+
+def test_a_reader_that_fails_leaves_the_work_to_the_next(
+    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    settle()
+    meeting = Meeting(monkeypatch, [OSError(5, "Input/output error"), None])
+    app = StaticFiles(None, site, etag="content")
+
+    def ask(_: int) -> int:
+        meeting.begin()
+        return call_bare(app, environ_of("/digits.bin")).status
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        assert sorted(clients.map(ask, range(CLIENTS))) == [*[200] * (CLIENTS - 1), 500]
+    assert meeting.calls == 2
+
+
+def test_nothing_is_kept_of_who_waited(site: Path) -> None:
+    tags, opener = ContentDigests(), Opener(site, "digits.bin")
+    tag_of(tags, opener)
+    assert len(tags._under_way) == 0

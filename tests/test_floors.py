@@ -30,8 +30,8 @@ WSGI = (
 FACES = (
     "presets",
     "compressible", "drafts", "file_versions", "originals", "compress",
-    "commands/__init__", "commands/progress", "commands/report", "commands/compress",
-    "commands/options", "commands/explanation", "commands/explain",
+    "commands/__init__", "commands/streams", "commands/progress", "commands/report",
+    "commands/compress", "commands/options", "commands/explanation", "commands/explain",
     "paste", "access", "servers", "__main__", "__init__",
 )
 # fmt: on

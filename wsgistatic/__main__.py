@@ -7,14 +7,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from threading import Lock
-from typing import cast
 
 from wsgistatic.access import AccessLog
 from wsgistatic.commands.compress import main as compress
 from wsgistatic.commands.explain import main as explain
 from wsgistatic.commands.options import add_serving_options
+from wsgistatic.commands.streams import output_that_never_fails
 from wsgistatic.middleware import StaticFiles
 from wsgistatic.servers import SERVERS, BoundServer, default_server, run, shown_host, why_not_bound
 
@@ -31,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0] in _COMMANDS:
         return _COMMANDS[given[0]](given[1:])
-    return _serve_folder(given)
+    with output_that_never_fails():
+        return _serve_folder(given)
 
 
 def _serve_folder(arguments: Sequence[str]) -> int:
@@ -47,8 +47,6 @@ def _serve_folder(arguments: Sequence[str]) -> int:
         app = StaticFiles(None, directory, prefix, **options)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
-    for stream in (sys.stdout, sys.stderr):  # a folder may have a name that no text has
-        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
     try:
         server = SERVERS[name](AccessLog(app, _write_line), host, port)
     except ImportError:
@@ -63,7 +61,6 @@ def _serve_folder(arguments: Sequence[str]) -> int:
 def _write_line(line: str) -> None:
     with _line_lock:  # print writes a text and its end separately
         sys.stdout.write(line + "\n")
-        sys.stdout.flush()
 
 
 def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
@@ -75,7 +72,6 @@ def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> No
             "wsgiref closes the connection after each request; for a better server: "
             "pip install cheroot"
         )
-    sys.stdout.flush()
 
 
 def _fail(message: str) -> int:

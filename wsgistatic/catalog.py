@@ -10,6 +10,7 @@ throws out what was not used since it was last looked at, oldest first, until al
 from __future__ import annotations
 
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from math import inf
@@ -17,7 +18,7 @@ from threading import Lock
 from time import monotonic
 
 from wsgistatic.directory import OpenFile
-from wsgistatic.representation import Headers, Representation
+from wsgistatic.representation import Headers, Representation, is_dated_ahead
 from wsgistatic.sidecars import Seen
 from wsgistatic.version import signature
 from wsgistatic.watch import FileChangedError, read_fully
@@ -51,7 +52,7 @@ class Entry:
         recheck, walked_until: see ``Catalog.is_in_place``.
         original: where this is a coding of a file, the entry of the file.
         choices: where there are codings, the key to the one for an Accept-Encoding; else None.
-        look, seen, seen_until: see ``Catalog.has_same_sidecars``.
+        look, seen, seen_until: see ``Catalog.is_as_seen``.
     """
 
     __slots__ = (
@@ -182,12 +183,14 @@ class Catalog:
         entry.walked_until = now + _INTERVAL
         return in_place
 
-    def has_same_sidecars(self, entry: Entry) -> bool:
+    def is_as_seen(self, entry: Entry) -> bool:
         """Tell whether no sidecar came, went or changed; to be asked after ``seen_until``.
 
-        What is sent is right in between as well: a coding that is sent is stat'ed each time.
+        What is sent is right in between as well: a coding that is sent is stat'ed each time. And
+        whether the clock was set back behind the entry's date, which is too seldom to pay for a
+        look at the clock with each request.
         """
-        if entry.look() != entry.seen:
+        if entry.look() != entry.seen or is_dated_ahead(entry.representation, time.time()):
             return False
         entry.seen_until = monotonic() + max(_INTERVAL, self._stat_ttl)
         return True
@@ -201,9 +204,12 @@ class Catalog:
         path_info = key if isinstance(key, str) else key[0]
         known = self.entries.get(path_info)
         choices: dict[str | None, Key] = {}
-        version = (original.signature, original.seen)
-        if known is not None and known.choices and (known.signature, known.seen) == version:
-            choices = known.choices
+        if (
+            known is not None
+            and (known.signature, known.seen) == (original.signature, original.seen)
+            and not is_dated_ahead(known.representation, time.time())
+        ):
+            choices = known.choices or choices
         if known is None or known.choices is not choices or (original.body and not known.body):
             original.choices, known = choices, original
             self.keep(path_info, original)

@@ -8,6 +8,7 @@ compressed wait for that one; what does not shrink is remembered, and not tried 
 from __future__ import annotations
 
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -19,7 +20,7 @@ from wsgistatic.directory import OpenFile
 from wsgistatic.keeper import Keeper
 from wsgistatic.media_types import MediaTypes
 from wsgistatic.negotiation import IDENTITY, acceptable_codings, select_coding
-from wsgistatic.representation import Representation, compressed
+from wsgistatic.representation import Representation, compressed, is_dated_ahead
 from wsgistatic.selection import Selected
 from wsgistatic.version import Signature, signature
 from wsgistatic.watch import FileChangedError
@@ -98,7 +99,11 @@ class Compression:
             return None
         key: Key = (path_info, coding)
         ready = self._catalog.entries.get(key)
-        if ready is None or ready.signature != version[0]:
+        if (
+            ready is None
+            or ready.signature != version[0]
+            or is_dated_ahead(ready.representation, time.time())
+        ):
             content = self._once.run(version, lambda: self._compress(version, open_file()))
             if content is None:
                 return None

@@ -1,7 +1,8 @@
 """Digests of files' bytes: the same on every machine that holds the same bytes.
 
 Strategy: a version is hashed once and the digest kept under the version's signature, in a bounded
-table; what is too fresh to have a signature of its own is hashed each time.
+table; requests that come meanwhile wait for that one. What is too fresh to have a signature of its
+own is hashed each time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
 from wsgistatic.directory import OpenFile
 from wsgistatic.version import Signature, signature
@@ -26,6 +28,8 @@ class ContentDigests:
     def __init__(self) -> None:
         self._digests: OrderedDict[Signature, bytes] = OrderedDict()
         self._lock = Lock()
+        # A lock for each version being hashed, as long as somebody holds it or waits for it.
+        self._under_way: WeakValueDictionary[Signature, Lock] = WeakValueDictionary()
 
     def digest(
         self, status: os.stat_result, settled: bool, open_file: Callable[[], OpenFile]
@@ -44,24 +48,42 @@ class ContentDigests:
             OSError: the file cannot be opened or read.
         """
         key = signature(status)
+        if not settled:
+            return _digest_version(key, open_file)
+        known = self._known(key)
+        if known is not None:
+            return known
+        with self._lock:
+            one_at_a_time = self._under_way.setdefault(key, Lock())
+        with one_at_a_time:
+            digest = self._known(key)  # unless the one before failed
+            if digest is None:
+                digest = _digest_version(key, open_file)
+                if digest is not None:
+                    self._keep(key, digest)
+            return digest
+
+    def _known(self, key: Signature) -> bytes | None:
         with self._lock:
             known = self._digests.get(key)
             if known is not None:
                 self._digests.move_to_end(key)
-                return known
-        file, opened_status = open_file()
-        digest = hash_content(file, status.st_size)
-        if not key == signature(opened_status) == signature(os.fstat(file.fileno())):
-            return None
-        if settled:
-            self._keep(key, digest)
-        return digest
+            return known
 
     def _keep(self, key: Signature, digest: bytes) -> None:
         with self._lock:
             self._digests[key] = digest
             if len(self._digests) > _KEPT:
                 self._digests.popitem(last=False)
+
+
+def _digest_version(key: Signature, open_file: Callable[[], OpenFile]) -> bytes | None:
+    """Hash this very version; None where the open file is, or becomes, another."""
+    file, status = open_file()
+    if signature(status) != key:
+        return None
+    digest = hash_content(file, status.st_size)
+    return digest if signature(os.fstat(file.fileno())) == key else None
 
 
 def content_etag(digest: bytes) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 
 from wsgistatic.catalog import Catalog, Entry, Key
 from wsgistatic.describer import Describer
 from wsgistatic.directory import OpenFile
-from wsgistatic.representation import Representation
+from wsgistatic.representation import Representation, is_dated_ahead
 from wsgistatic.selection import Selected, Selector
 from wsgistatic.version import signature
 
@@ -47,6 +48,7 @@ class Keeper:
             and known.signature == signature(opened.status if opened else selected.status)
             and (known.seen, known.representation.varies) == (selected.seen, selected.varies)
             and known.representation.validators.date_is_strong  # else it may be by now
+            and not is_dated_ahead(known.representation, time.time())
         ):
             return known.representation
         return self._describer.describe(selected, url, opened)
@@ -115,7 +117,6 @@ class Keeper:
         original: Entry | None = None,
     ) -> Entry:
         entry = Entry(representation, status, selected.source.recheck, content, original=original)
-        if selected.seen:
-            path = selected.original.path
-            entry.watch_sidecars(lambda: self._look(path), selected.seen)
+        path = selected.original.path
+        entry.watch_sidecars(lambda: self._look(path), selected.seen)
         return entry

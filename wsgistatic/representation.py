@@ -98,6 +98,15 @@ class Representation:
     refusal_headers: Headers
 
 
+def is_dated_ahead(representation: Representation, now: float) -> bool:
+    """Tell whether the clock, in seconds since the epoch, is behind a Last-Modified that it gave.
+
+    A clock that was set back makes it a date that 8.8.2.1 forbids (see ``make_validators``).
+    """
+    last_modified = representation.validators.last_modified
+    return last_modified is not None and last_modified > now
+
+
 def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int) -> Validators:
     """Make the validators of a file version.
 

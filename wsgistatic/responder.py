@@ -103,7 +103,7 @@ class Responder:
             return None
         if "HTTP_IF_RANGE" in environ and not representation.validators.date_is_strong:
             return None  # by now it may be
-        if monotonic() >= entry.seen_until and not self._catalog.has_same_sidecars(entry):
+        if monotonic() >= entry.seen_until and not self._catalog.is_as_seen(entry):
             return None
         answer = conditional_answer(environ, representation)
         if answer is None and environ.get("REQUEST_METHOD") == "HEAD":

@@ -125,8 +125,7 @@ def run(server: BoundServer, say: Callable[[str], None]) -> None:
     stopping = Thread(target=server.stop, daemon=True)
     stopping.start()
     stopping.join(_PATIENCE)
-    with suppress(BrokenPipeError):
-        say("Stopped.")
+    say("Stopped.")
     if stopping.is_alive():
         os._exit(0)
 

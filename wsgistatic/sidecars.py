@@ -6,6 +6,7 @@ walk beneath the root; only what is there is looked at by the policy for links.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,10 +18,13 @@ from wsgistatic.version import Signature, signature
 
 SUFFIXES = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}
 
-# What was seen under each name that a sidecar could have.
-Seen = tuple[Signature | None, ...]
+# What was seen under each name that a sidecar could have: a version, nothing, or an errno where
+# that could not be told.
+Seen = tuple[Signature | int | None, ...]
 
 _SECOND = 1_000_000_000  # nanoseconds
+
+logger = logging.getLogger("wsgistatic")
 
 
 class Sidecar(NamedTuple):
@@ -43,10 +47,13 @@ class Sidecars:
 
     def look(self, path: str) -> Seen:
         """Tell what is there beside a file, to be compared with what was there."""
-        return tuple(_signature_at(path + suffix) for _, suffix in self._names)
+        return tuple(_look_at(path + suffix) for _, suffix in self._names)
 
     def find(self, resource: Resource, status: os.stat_result, seen: Seen) -> list[Sidecar]:
         """Give the sidecars of a file that are as new as this version of it.
+
+        What a plain look failed at is left out: the file itself can be sent. Who compares what
+        was seen has the fault told once, and looks anew when it is over.
 
         Arguments:
             resource: the file.
@@ -58,9 +65,12 @@ class Sidecars:
         """
         if not any(seen):
             return []
-        found = []
+        found, faults = [], []
         for (coding, suffix), there in zip(self._names, seen, strict=True):
             if there is None:
+                continue
+            if isinstance(there, int):
+                faults.append((resource.path + suffix, os.strerror(there)))
                 continue
             sidecar = resource.sidecar(suffix)
             try:
@@ -71,6 +81,8 @@ class Sidecars:
                 continue  # no regular file, or not for us
             if is_fresh(sidecar_status, status):
                 found.append(Sidecar(coding, sidecar, sidecar_status))
+        if faults:
+            logger.error("%a: %s", *faults[0])
         return found
 
 
@@ -86,8 +98,10 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     return made >= modified
 
 
-def _signature_at(path: str) -> Signature | None:
+def _look_at(path: str) -> Signature | int | None:
     try:
         return signature(os.stat(path))
-    except (OSError, ValueError):
+    except ValueError:
         return None
+    except OSError as error:
+        return None if is_absence(error) else error.errno

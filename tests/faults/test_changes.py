@@ -7,6 +7,7 @@ server; here the very block is chosen, by the reads of the file.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import threading
 import time
@@ -113,12 +114,14 @@ def change_before_read(
 )
 def test_it_comes_whole_or_visibly_broken(
     tmp_path: Path, serve: Any, number: int, change: Change, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     path = tmp_path / "file.bin"
     path.write_bytes(CONTENT)
     age(path)
     settle()
     app = StaticFiles(None, tmp_path, block_size=BLOCK)
+    caplog.set_level(logging.INFO)
     pending = change_before_read(monkeypatch, number, change)
     with serve(app) as port:
         client = HTTPConnection("127.0.0.1", port, timeout=20)
@@ -128,7 +131,13 @@ def test_it_comes_whole_or_visibly_broken(
             body = response.read()
         except (HTTPException, OSError):
             assert change in (truncate, rewrite)
+            ours = [record for record in caplog.records if record.name == "wsgistatic"]
+            if serve is run_waitress:  # reads the file itself, and tells of it by itself
+                assert ours == [] != caplog.records
+            else:
+                assert [str(path) in record.getMessage() for record in ours] == [True]
         else:
+            assert caplog.messages == []
             versions = {CONTENT} if number else {CONTENT, path.read_bytes()}
             assert response.status == 200
             assert body in versions

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import time
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.calling import Result
 from tests.conftest import OLD
-from tests.faults.kinds import KINDS, same
+from tests.faults.kinds import KINDS, Kind, same
+from wsgistatic import StaticFiles
 
 # What is refused now is asked again now, and what is compressed has to be kept.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
@@ -38,7 +41,7 @@ def test_a_clock_that_steps_back(
     site: Path, name: str, seconds: float, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
-    """What is new is dated by the clock, with weak tags; what is known stays as it is."""
+    """What is new is dated by the clock, with weak tags; what is known stays as it is at first."""
     for path in site.rglob("*"):
         os.utime(path)  # after what the clock will show
     caplog.set_level(logging.DEBUG, "wsgistatic")
@@ -58,6 +61,72 @@ def test_a_clock_that_steps_back(
     assert caplog.records == []
 
 
+class Seconds:
+    """Takes the place of the monotonic clock: over a second passes from one request to the next."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = time.monotonic()
+        for module in ("catalog", "middleware", "responder"):
+            monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: self.now)
+
+    def ask(self, kind: Kind, app: StaticFiles) -> Result:
+        self.now += 1.1
+        return kind.ask(app)
+
+
+@pytest.mark.parametrize("options", [{}, {"encodings": ()}], ids=["", "no codings"])
+@pytest.mark.parametrize(
+    ("mtime", "age", "back"),
+    [(0, 0, 3600), (0, 7200, 10_800), (100_000, 7200, 3600)],
+    ids=["new", "old", "dated ahead by hand"],
+)
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_known_is_dated_anew_within_a_second(
+    site: Path, name: str, mtime: float, age: float, back: float, options: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, open_descriptors: None,
+) -> None:  # fmt: skip
+    """8.8.2.1: no Last-Modified "later than the server's time of message origination"."""
+    caplog.set_level(logging.DEBUG, "wsgistatic")
+    for path in site.rglob("*.*"):
+        os.utime(path, (time.time() + mtime,) * 2)
+    time.sleep(0.03)
+    kind = replace(KINDS[name], options={**KINDS[name].options, **options})
+    seconds, app = Seconds(monkeypatch), kind.app(site)
+    step_back(monkeypatch, -age)
+    right = [kind.ask(app) for _ in range(3)][-1]
+    step_back(monkeypatch, back)
+    for _ in range(3):
+        result = seconds.ask(kind, app)
+        assert result.status == right.status
+        if "Last-Modified" in result.headers:
+            assert modified(result) <= time.time()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", ["whole", "sidecar", "compressed"])
+def test_what_is_dated_by_the_clock_is_described_once(
+    site: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in site.rglob("*.*"):
+        os.utime(path, (time.time() + 100_000,) * 2)
+    time.sleep(0.03)
+    kind = KINDS[name]
+    seconds, app = Seconds(monkeypatch), kind.app(site)
+    step_back(monkeypatch, -7200.0)
+    kind.ask(app)
+    before = dict(app._entries)
+    assert before
+    for back in (0.0, 3600.0):  # then anew, once
+        step_back(monkeypatch, back)
+        if back:
+            seconds.ask(kind, app)
+            assert all(app._entries[key] is not before[key] for key in before)
+            before = dict(app._entries)
+        for _ in range(3):
+            seconds.ask(kind, app)
+            assert all(app._entries[key] is before[key] for key in before)
+
+
 @pytest.mark.parametrize("mtime", [0, -1, 1, 1_000_000_000, OLD * 10**9, OLD * 10**9 + 1])
 def test_another_version_of_the_same_time_and_size_is_seen(
     site: Path, mtime: int, open_descriptors: None
@@ -70,8 +139,8 @@ def test_another_version_of_the_same_time_and_size_is_seen(
     right = kind.ask(app)
     assert same(kind.ask(app), right)
     content = path.read_bytes().swapcase()
-    for replace in (True, False):
-        new = site / "new" if replace else path
+    for replaced in (True, False):
+        new = site / "new" if replaced else path
         new.write_bytes(content)
         os.utime(new, ns=(mtime, mtime))
         new.replace(path)

@@ -7,11 +7,11 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from io import TextIOWrapper
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from wsgistatic.commands.progress import progress
 from wsgistatic.commands.report import Report
+from wsgistatic.commands.streams import take_any_name
 from wsgistatic.compress import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
 from wsgistatic.compressors import CODINGS
 from wsgistatic.originals import Originals, find_originals
@@ -23,8 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     """Compress a folder; give the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # a file may have a name that no text has
-        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
+    take_any_name()
     try:
         compressor = Compressor(
             options.codings,
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         _fail("interrupted; the sidecars that are there are whole")
         return _INTERRUPTED
     except OSError as error:
-        return _fail(f"{options.directory}: {error.strerror}")
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror}")
 
 
 def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:

@@ -9,13 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 
 from wsgistatic.commands.explanation import Explanation, explain
 from wsgistatic.commands.options import add_serving_options
+from wsgistatic.commands.streams import take_any_name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -35,8 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     is_json = options.pop("json")
     environ = _environ(options.pop("url"), options.pop("method"), options.pop("header"))
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    for stream in (sys.stdout, sys.stderr):  # a file may have a name that no text has
-        cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
+    take_any_name()
     if not os.path.isdir(directory):
         print(f"wsgistatic: there is no folder {directory}", file=sys.stderr)
         return _NOT_SERVED

@@ -51,7 +51,8 @@ class _Bar:
 @contextmanager
 def progress(size: int, quiet: bool) -> Iterator[Progress]:
     """Show the progress of so many bytes on standard error, if that is a terminal."""
-    tqdm = None if quiet or not sys.stderr.isatty() else _tqdm()
+    is_seen = sys.stderr is not None and sys.stderr.isatty()
+    tqdm = _tqdm() if is_seen and not quiet else None
     if tqdm is None:
         yield _Nothing()
         return

@@ -43,9 +43,9 @@ class Running:
     record: Path
     log: Path
 
-    def connect(self) -> Wire:
+    def connect(self, unread: int | None = None) -> Wire:
         try:
-            return Wire(self.port)
+            return Wire(self.port, unread=unread)
         except ConnectionRefusedError:
             raise AssertionError(f"it has died: {self.tail()}") from None
 

@@ -37,10 +37,20 @@ class Wire:
     Arguments:
         port: of a server on loopback.
         timeout: seconds without a byte after which reading raises ``TimeoutError``.
+        unread: bytes that the system takes from the server before they are read, about; None for
+            as many as it likes.
     """
 
-    def __init__(self, port: int, timeout: float = PATIENCE) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port: int, timeout: float = PATIENCE, unread: int | None = None) -> None:
+        self._socket = socket.socket()
+        if unread is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, unread)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(("127.0.0.1", port))
+        except BaseException:
+            self._socket.close()
+            raise
         self._file = self._socket.makefile("rb")
 
     def __enter__(self) -> Wire:

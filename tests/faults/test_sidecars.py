@@ -1,0 +1,69 @@
+"""A sidecar that cannot be looked at, though its file can: the file itself is sent meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.kinds import KINDS, TEXT, same
+from wsgistatic.sidecars import Sidecars
+
+pytestmark = [pytest.mark.live, pytest.mark.catalog]
+
+LINES = {errno.EIO: 1, errno.ESTALE: 1, errno.EACCES: 0}
+
+
+class Clock:
+    """The monotonic clock, and what is added to it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        for module in ("catalog", "middleware", "responder"):
+            monkeypatch.setattr(f"wsgistatic.{module}.monotonic", self)
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.mark.parametrize("code", LINES, ids=errno.errorcode.get)
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+@pytest.mark.parametrize("name", ["sidecar", "head of a sidecar"])
+def test_the_file_itself_until_the_fault_is_over(
+    site: Path, name: str, warm: bool, code: int, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, open_descriptors: None,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.DEBUG, "wsgistatic")
+    clock, stat, kind = Clock(monkeypatch), os.stat, KINDS[name]
+    app = kind.app(site)
+    right = kind.ask(kind.app(site))
+    assert right.headers["Content-Encoding"] == "gzip"
+    for _ in range(2 * warm):
+        assert same(kind.ask(app), right)
+
+    def failing(path: Any, *arguments: Any, **keywords: Any) -> os.stat_result:
+        if str(path).endswith(".gz"):
+            raise OSError(code, os.strerror(code))
+        return stat(path, *arguments, **keywords)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "stat", failing)
+        for _ in range(10):
+            result = kind.ask(app)
+            clock.ahead += 0.4
+            assert result.status == 200
+            assert result.headers["Content-Length"] == str(len(TEXT))
+            assert "Content-Encoding" not in result.headers
+    clock.ahead += 1.0
+    assert same(kind.ask(app), right)
+    path = site / "deep/er/coded.txt.gz"
+    assert caplog.messages == [f"{str(path)!r}: {os.strerror(code)}"] * LINES[code]
+
+
+def test_a_name_that_no_file_can_have_has_no_sidecars(tmp_path: Path) -> None:
+    assert Sidecars(("br", "gzip")).look(str(tmp_path / "a\0b")) == (None, None)
