@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,40 @@ def test_an_object_that_comes_up_short_breaks_the_response() -> None:
 def test_an_object_that_fails_is_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     assert call(FileApp(Failing(CONTENT)), "/").status == 500
     assert "the database is gone" in caplog.text
+
+
+class Odd(Blob):
+    """An object that does not keep to what a file object does."""
+
+    def __init__(self, read: Callable[[bytes], Any] = bytes, size: Any = SIZE) -> None:
+        super().__init__(CONTENT)
+        self._make, self._size = read, size
+
+    def tell(self) -> Any:
+        return self._size
+
+    def read(self, size: int = -1) -> Any:
+        return self._make(super().read(size)) if size else b""
+
+
+@pytest.mark.parametrize("like", [bytearray, memoryview])
+def test_what_is_like_bytes_becomes_bytes(like: Callable[[bytes], Any]) -> None:
+    assert call(FileApp(Odd(like)), "/").body == CONTENT
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Odd(lambda block: block + b"more"),  # past the Content-Length: the next response's place
+        Odd(lambda block: None),
+        Odd(lambda block: block.decode("latin-1")),
+        Odd(size=-5),
+        Odd(size=5.0),
+        Odd(size=None),
+    ],
+)
+def test_an_object_that_breaks_its_word_is_a_fault(source: Odd) -> None:
+    assert call(FileApp(source), "/").status == 500
 
 
 def test_a_member_that_is_broken_breaks_the_response(tmp_path: Path) -> None:
