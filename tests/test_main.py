@@ -113,6 +113,8 @@ def test_options_reach_the_middleware(
         "cache_size": 7,
         "cache_file_size": 8,
     }
+    command.main([str(site), "--allow-origin", "none", "--offload", "None"])
+    assert (made["allow_origin"], made["offload"]) == (None, None)
     import inspect
 
     from wsgistatic import StaticFiles
