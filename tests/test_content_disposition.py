@@ -29,7 +29,7 @@ from wsgistatic.custom_headers import check_field_value
         ("a\r\nX: y", "attachment; filename=\"a__X: y\"; filename*=UTF-8''a%0D%0AX%3A%20y"),
         ("a/b\\c", 'attachment; filename="a_b_c"'),
         ("\udcff", "attachment; filename=\"_\"; filename*=UTF-8''%EF%BF%BD"),
-        ("\ud800", "attachment; filename=\"_\"; filename*=UTF-8''%EF%BF%BD"),
+        ("a\ud800", "attachment; filename=\"a_\"; filename*=UTF-8''a%EF%BF%BD"),
         ("\udce2\udc82\udcac", "attachment; filename=\"___\"; filename*=UTF-8''%E2%82%AC"),
         ("~'()*", 'attachment; filename="~\'()*"'),
     ],
