@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -240,3 +241,18 @@ def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     for writer in writers:
         writer.join()
     assert set(capsys.readouterr().out.splitlines()) == {"x" * 50}
+
+
+@pytest.mark.parametrize("arguments", [["compress", "{}"], ["explain", "{}", "/hello.txt"]])
+def test_output_that_nobody_reads_to_its_end(
+    site: Path,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert command.main([argument.format(site) for argument in arguments]) == 1
+    assert capsys.readouterr().err == ""

@@ -30,8 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, or serve a folder; give the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0] in _COMMANDS:
-        return _COMMANDS[given[0]](given[1:])
+        return _run_command(given[0], given[1:])
     return _serve_folder(given)
+
+
+def _run_command(name: str, arguments: Sequence[str]) -> int:
+    try:
+        status = _COMMANDS[name](arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads it has seen enough: "| head"
+        with open(os.devnull, "w") as nowhere:  # for what is flushed at exit
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return _FAILED
+    return status
 
 
 def _serve_folder(arguments: Sequence[str]) -> int:

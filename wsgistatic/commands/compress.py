@@ -45,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _fail("interrupted; the sidecars that are there are whole")
         return _INTERRUPTED
+    except BrokenPipeError:  # of the output, not of the folder
+        raise
     except OSError as error:
         return _fail(f"{options.directory}: {error.strerror}")
 
