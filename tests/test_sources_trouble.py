@@ -222,7 +222,16 @@ def test_links_and_encrypted_members_of_an_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         assert call(FileApp(zipfile.Path(archive, "link")), "/").status == 404
         archive.getinfo("plain").flag_bits |= 1
-        assert call(FileApp(zipfile.Path(archive, "plain")), "/").status == 500
+        for method in ("GET", "HEAD"):
+            assert call(FileApp(zipfile.Path(archive, "plain")), "/", method).status == 500
+
+
+def test_a_member_that_is_compressed_in_an_unknown_way(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(path) as archive:
+        archive.getinfo("x.bin").compress_type = 9  # Deflate64, which Windows makes of large files
+        for method in ("GET", "HEAD"):
+            assert call(FileApp(zipfile.Path(archive, "x.bin")), "/", method).status == 500
 
 
 def test_a_loader_that_gives_no_size() -> None:
