@@ -67,6 +67,14 @@ def test_names_are_quoted_or_left_as_the_front_server_reads_them(
         assert result.headers["X-Sendfile"] == f"/srv/files/{wire}"
 
 
+def test_a_directory_whose_own_name_no_header_says(tmp_path: Path) -> None:
+    root = tmp_path / "100 %"
+    root.mkdir()
+    (root / "hello.txt").write_bytes(b"hello")
+    app = StaticFiles(None, root, offload=("X-Sendfile", "/srv/files"))
+    assert call(app, "/hello.txt").headers["X-Sendfile"] == "/srv/files/hello.txt"
+
+
 @pytest.mark.parametrize("end", ["", "/", "//", "/sub/..", "/."])
 def test_however_the_directory_is_spelled(site: Path, end: str) -> None:
     app = StaticFiles(None, f"{site}{end}", offload=NGINX)

@@ -93,7 +93,7 @@ class Offload:
             environ.get("REQUEST_METHOD") == "GET"
             and "HTTP_IF_MATCH" not in environ
             and "HTTP_IF_UNMODIFIED_SINCE" not in environ
-            and (self._front.is_quoted or _UNSAYABLE.search(path) is None)
+            and (self._front.is_quoted or _UNSAYABLE.search(path, self._skipped) is None)
         )
 
     def answer(self, representation: Representation) -> Answer:
