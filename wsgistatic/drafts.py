@@ -99,7 +99,7 @@ class _DiskDraft:
 
     def publish(self, path: str, original: os.stat_result) -> None:
         if not _HAS_DESCRIPTOR_CALLS:
-            self._file.close()  # Windows takes no calls by name of a file that is open
+            self._file.close()  # by name, of a file that nobody has open, as Windows wants it
         draft = self._file.fileno() if _HAS_DESCRIPTOR_CALLS else self._path
         _set_owner(draft, original)
         os.chmod(draft, stat.S_IMODE(original.st_mode) & 0o777)
