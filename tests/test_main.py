@@ -243,16 +243,18 @@ def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(capsys.readouterr().out.splitlines()) == {"x" * 50}
 
 
+@pytest.mark.parametrize("buffering", [-1, 1])
 @pytest.mark.parametrize("arguments", [["compress", "{}"], ["explain", "{}", "/hello.txt"]])
 def test_output_that_nobody_reads_to_its_end(
     site: Path,
     arguments: list[str],
+    buffering: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "w") as output:
+    with open(writing, "w", buffering=buffering) as output:
         monkeypatch.setattr(sys, "stdout", output)
         assert command.main([argument.format(site) for argument in arguments]) == 1
     assert capsys.readouterr().err == ""
