@@ -201,6 +201,46 @@ def test_a_fault_while_compressing_reaches_those_who_wait(
     assert ask(app).headers["Content-Encoding"] == "gzip"
 
 
+def test_who_waits_is_not_stopped_with_who_compresses(
+    texts: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    class TimeLimit(BaseException):
+        """As gevent's."""
+
+    waiting, tried = threading.Event(), []
+    real_result = Future.result
+
+    def read(opened: Any) -> bytes:
+        tried.append("read")
+        if len(tried) == 1:
+            waiting.wait(10)
+            raise TimeLimit
+        return read_content(opened)
+
+    def result(self: Any, *arguments: Any) -> Any:
+        waiting.set()
+        return real_result(self, *arguments)
+
+    monkeypatch.setattr("wsgistatic.compression.read_content", read)
+    monkeypatch.setattr(Future, "result", result)
+    app = app_of(texts)
+    outcomes: list[Any] = []
+
+    def request() -> None:
+        try:
+            answer = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+            outcomes.append(gzip.decompress(answer.body))
+        except TimeLimit as limit:
+            outcomes.append(type(limit))
+
+    threads = [threading.Thread(target=request) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(map(str, outcomes)) == sorted(map(str, [TimeLimit, TEXT]))
+
+
 @pytest.mark.live
 def test_a_change_shows_at_the_next_request(texts: Path) -> None:
     app = app_of(texts)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import email.message
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -26,6 +29,8 @@ from wsgistatic.custom_headers import check_field_value
         ("a\r\nX: y", "attachment; filename=\"a__X: y\"; filename*=UTF-8''a%0D%0AX%3A%20y"),
         ("a/b\\c", 'attachment; filename="a_b_c"'),
         ("\udcff", "attachment; filename=\"_\"; filename*=UTF-8''%EF%BF%BD"),
+        ("a\ud800", "attachment; filename=\"a_\"; filename*=UTF-8''a%EF%BF%BD"),
+        ("\udce2\udc82\udcac", "attachment; filename=\"___\"; filename*=UTF-8''%E2%82%AC"),
         ("~'()*", 'attachment; filename="~\'()*"'),
     ],
 )
@@ -49,3 +54,15 @@ def test_the_name_comes_back(name: str) -> None:
         assert unquote(encoded, errors="strict") == name
     else:
         assert value == f'inline; filename="{name}"'
+
+
+def test_a_locale_without_the_characters_of_a_name() -> None:
+    code = (
+        "from wsgistatic.content_disposition import content_disposition as give\n"
+        "print(give('inline', '\\u20ac.txt'))"
+    )
+    environ = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    printed = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "inline; filename=\"_.txt\"; filename*=UTF-8''%E2%82%AC.txt\n"

@@ -98,6 +98,29 @@ def test_the_owner_is_ones_own_for_others(shared_directory: Path, ordinary_user:
     assert target.stat().st_mode & 0o777 == 0o644
 
 
+def test_a_link_in_the_place_of_a_draft_leads_nowhere(original: Path) -> None:
+    original.chmod(0o666)
+    other = original.with_name("other")
+    other.write_bytes(b"somebody else's")
+    other.chmod(0o600)
+    before = other.stat()
+    with Disk().draft(str(original.parent)) as draft:
+        (hidden,) = set(original.parent.iterdir()) - {original, other}
+        hidden.unlink()
+        hidden.symlink_to(other)
+        draft.publish(str(original.with_name("app.js.gz")), original.stat())
+    after = other.stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    assert after.st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_platform_without_calls_by_descriptor(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "_HAS_DESCRIPTOR_CALLS", False)
+    test_a_draft_appears_when_it_is_published(original)
+
+
 def test_a_platform_without_owners(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.chown")
     target = original.with_name("app.js.gz")

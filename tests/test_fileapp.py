@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from webob import Request
 from webob.dec import wsgify
 
 from tests.calling import call, call_bare, environ_of
-from wsgistatic import FileApp
+from wsgistatic import FileApp, content_digest
 
 
 def test_whatever_the_url(site: Path) -> None:
@@ -26,6 +28,24 @@ def test_whatever_the_url(site: Path) -> None:
 def test_methods(site: Path) -> None:
     result = call_bare(FileApp(site / "hello.txt"), environ_of("/", "POST"))
     assert (result.status, result.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_apps_made_in_a_view_hash_a_version_once(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site / "hello.txt"
+    path.write_bytes(secrets.token_bytes(100))
+    time.sleep(0.03)  # until the clock has ticked, a version is hashed each time
+    hashed: list[int] = []
+    hash_content = content_digest.hash_content
+
+    def count(file: BinaryIO, size: int) -> bytes:
+        hashed.append(size)
+        return hash_content(file, size)
+
+    monkeypatch.setattr(content_digest, "hash_content", count)
+    tags = [call(FileApp(path, etag="content"), "/").headers["ETag"] for _ in range(3)]
+    assert (len(set(tags)), hashed) == (1, [100])
 
 
 @pytest.mark.parametrize("name", ["nope", "sub", "hello.txt/x"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import sys
 import threading
@@ -113,6 +115,8 @@ def test_options_reach_the_middleware(
         "cache_size": 7,
         "cache_file_size": 8,
     }
+    command.main([str(site), "--allow-origin", "none", "--offload", "None"])
+    assert (made["allow_origin"], made["offload"]) == (None, None)
     import inspect
 
     from wsgistatic import StaticFiles
@@ -238,3 +242,29 @@ def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     for writer in writers:
         writer.join()
     assert set(capsys.readouterr().out.splitlines()) == {"x" * 50}
+
+
+@pytest.mark.parametrize("buffering", [-1, 1])
+@pytest.mark.parametrize("arguments", [["compress", "{}"], ["explain", "{}", "/hello.txt"]])
+def test_output_that_nobody_reads_to_its_end(
+    site: Path,
+    arguments: list[str],
+    buffering: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", buffering=buffering) as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert command.main([argument.format(site) for argument in arguments]) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_that_fails_is_not_taken_for_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise OSError(errno.EIO, "no", "a file")
+
+    monkeypatch.setitem(vars(command)["_COMMANDS"], "explain", fail)
+    with pytest.raises(OSError, match="a file"):
+        command.main(["explain"])

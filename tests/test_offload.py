@@ -44,6 +44,7 @@ def test_the_file_is_named_and_described(site: Path, open_descriptors: None) -> 
         ("q?x#y.txt", "q%3Fx%23y.txt"),
         ("\u20ac.txt", "%E2%82%AC.txt"),
         ("line\nfeed.txt", "line%0Afeed.txt"),
+        ("blank ", "blank%20"),
         (os.fsdecode(b"\xff.txt"), "%FF.txt"),
     ],
 )
@@ -60,10 +61,24 @@ def test_names_are_quoted_or_left_as_the_front_server_reads_them(
         result = ask(site, "/", option, PATH_INFO=f"/static/{wire}")
         assert result.headers[sent] == f"/internal/{quoted}"
     result = ask(site, "/", ("X-Sendfile", "/srv/files"), PATH_INFO=f"/static/{wire}")
-    if "\n" in name:  # no header can say it
+    if name in ("line\nfeed.txt", "50%.txt", "blank "):  # no header can say it to every version
         assert (result.body, "X-Sendfile" in result.headers) == (b"x", False)
     else:
         assert result.headers["X-Sendfile"] == f"/srv/files/{wire}"
+
+
+def test_a_directory_whose_own_name_no_header_says(tmp_path: Path) -> None:
+    root = tmp_path / "100 %"
+    root.mkdir()
+    (root / "hello.txt").write_bytes(b"hello")
+    app = StaticFiles(None, root, offload=("X-Sendfile", "/srv/files"))
+    assert call(app, "/hello.txt").headers["X-Sendfile"] == "/srv/files/hello.txt"
+
+
+@pytest.mark.parametrize("end", ["", "/", "//", "/sub/..", "/."])
+def test_however_the_directory_is_spelled(site: Path, end: str) -> None:
+    app = StaticFiles(None, f"{site}{end}", offload=NGINX)
+    assert call(app, "/hello.txt").headers["X-Accel-Redirect"] == "/internal/hello.txt"
 
 
 def test_ranges_are_offered_once(site: Path) -> None:

@@ -12,9 +12,10 @@ from wsgistatic import FileApp, StaticFiles
 from wsgistatic.options import FileOptions, FileOptionValues
 
 SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"cache_control": 5}, TypeError, "cache_control must be a str, not 5"),
+    ({"cache_control": 5}, TypeError, "cache_control must be a str, a callable .* or None, not 5"),
     ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
     ({"immutable": 5}, TypeError, "immutable must be 'hashed', .* not 5"),
+    ({"allow_origin": 5}, TypeError, "allow_origin must be a str or None, not 5"),
     ({"allow_origin": "a\nb"}, ValueError, r"allow_origin must be .* not 'a\\nb'"),
     ({"nosniff": "yes"}, TypeError, "nosniff must be True or False, not 'yes'"),
     ({"media_types": ["x"]}, TypeError, r"media_types must map .* not be \['x'\]"),
@@ -49,6 +50,9 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"index": 5}, TypeError, "index must be a file name or None, not 5"),
     ({"index": "a/b.html"}, ValueError, "index must be a file name .* not 'a/b.html'"),
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
+    ({"index": "\ud800"}, ValueError, "index must be a name that .* utf-8, can say, not"),
+    ({"fallback": "a/\udfff"}, ValueError, "fallback must be a name that the file system's"),
+    ({"not_found": "\ud800.html"}, ValueError, "not_found must be a name that .* not"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
     ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
     ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
@@ -99,6 +103,13 @@ def test_file_app(
 def test_paths(path: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="directory must be a path"):
         StaticFiles(None, path)
+
+
+def test_paths_that_no_file_system_has() -> None:
+    with pytest.raises(ValueError, match="directory must be a name that the file system's"):
+        StaticFiles(None, "\ud800", check_dir=False)
+    with pytest.raises(ValueError, match="source must be a name that the file system's"):
+        FileApp("\ud800")
 
 
 @pytest.mark.parametrize(

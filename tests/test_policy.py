@@ -57,7 +57,7 @@ def test_values_that_are_no_header(value: str) -> None:
 
 
 def test_values_of_wrong_types() -> None:
-    with pytest.raises(TypeError, match="cache_control must be a str, not 5"):
+    with pytest.raises(TypeError, match="cache_control must be a str, a callable"):
         HeaderPolicy(5, True, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nosniff must be True or False, not 1"):
         HeaderPolicy(None, 1, None)  # type: ignore[arg-type]

@@ -249,9 +249,11 @@ def test_one_file_has_one_url(pages: Path, path: str, location: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/about.html/", "/blog", "/a//b"],
-)
+    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/about.html/", "/blog", "/a//b",
+     "/index", "/both/index", "/.well-known"],
+)  # fmt: skip
 def test_clean_urls_that_are_misses(pages: Path, path: str) -> None:
+    (pages / ".well-known.html").write_text("a dotfile")
     assert call(clean(pages), path).status == 404
     assert call(clean(pages, wrapped), path).status == 299
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,40 @@ def test_an_object_that_fails_is_a_fault(caplog: pytest.LogCaptureFixture) -> No
     assert "the database is gone" in caplog.text
 
 
+class Odd(Blob):
+    """An object that does not keep to what a file object does."""
+
+    def __init__(self, read: Callable[[bytes], Any] = bytes, size: Any = SIZE) -> None:
+        super().__init__(CONTENT)
+        self._make, self._size = read, size
+
+    def tell(self) -> Any:
+        return self._size
+
+    def read(self, size: int = -1) -> Any:
+        return self._make(super().read(size)) if size else b""
+
+
+@pytest.mark.parametrize("like", [bytearray, memoryview])
+def test_what_is_like_bytes_becomes_bytes(like: Callable[[bytes], Any]) -> None:
+    assert call(FileApp(Odd(like)), "/").body == CONTENT
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Odd(lambda block: block + b"more"),  # past the Content-Length: the next response's place
+        Odd(lambda block: None),
+        Odd(lambda block: block.decode("latin-1")),
+        Odd(size=-5),
+        Odd(size=5.0),
+        Odd(size=None),
+    ],
+)
+def test_an_object_that_breaks_its_word_is_a_fault(source: Odd) -> None:
+    assert call(FileApp(source), "/").status == 500
+
+
 def test_a_member_that_is_broken_breaks_the_response(tmp_path: Path) -> None:
     random = os.urandom(100_000)
     path = zip_of(tmp_path / "a.zip", {"x.bin": random}, zipfile.ZIP_DEFLATED)
@@ -187,7 +222,16 @@ def test_links_and_encrypted_members_of_an_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         assert call(FileApp(zipfile.Path(archive, "link")), "/").status == 404
         archive.getinfo("plain").flag_bits |= 1
-        assert call(FileApp(zipfile.Path(archive, "plain")), "/").status == 500
+        for method in ("GET", "HEAD"):
+            assert call(FileApp(zipfile.Path(archive, "plain")), "/", method).status == 500
+
+
+def test_a_member_that_is_compressed_in_an_unknown_way(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(path) as archive:
+        archive.getinfo("x.bin").compress_type = 9  # Deflate64, which Windows makes of large files
+        for method in ("GET", "HEAD"):
+            assert call(FileApp(zipfile.Path(archive, "x.bin")), "/", method).status == 500
 
 
 def test_a_loader_that_gives_no_size() -> None:

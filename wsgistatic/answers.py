@@ -128,5 +128,5 @@ def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:
 
 
 def redirect(location: str, headers: Headers) -> Answer:
-    """Make the 301 that adds the slash to a directory's URL."""
+    """Make the 301 to the one URL of a directory or page; the location is quoted already."""
     return Answer("301 Moved Permanently", [("Location", location), *EMPTY, *headers], [b""])

@@ -53,6 +53,7 @@ def check_file_name(option: str, value: object) -> None:
         raise TypeError(f"{option} must be a file name or None, not {value!r}")
     if value in ("", ".", "..") or "/" in value or "\0" in value or os.sep in value:
         raise ValueError(f"{option} must be a file name without a directory, not {value!r}")
+    _check_encodable(option, value)
 
 
 def check_inner_path(option: str, value: object) -> tuple[str, ...]:
@@ -68,6 +69,7 @@ def check_inner_path(option: str, value: object) -> tuple[str, ...]:
         raise ValueError(
             f"{option} must be a path beneath the directory such as '404.html', not {value!r}"
         )
+    _check_encodable(option, value)
     return names
 
 
@@ -80,5 +82,17 @@ def check_path(option: str, value: object) -> str:
         raise TypeError(f"{option} must be a path of text, not {value!r}")
     if not path or "\0" in path:
         raise ValueError(f"{option} must be a path, not {value!r}")
+    _check_encodable(option, path)
     # Not abspath: it would fold "current/../shared" without asking where "current" leads.
     return os.path.join(os.getcwd(), path)
+
+
+def _check_encodable(option: str, name: str) -> None:
+    """Raise ValueError where no file can have a name: by the locale, or a lone surrogate."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{option} must be a name that the file system's encoding, {error.encoding}, can say, "
+            f"not {name!r}"
+        ) from None

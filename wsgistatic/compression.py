@@ -144,8 +144,11 @@ class _Once:
             return other.result()
         try:
             outcome = function()
-        except BaseException as error:
+        except Exception as error:
             ours.set_exception(error)
+            raise
+        except BaseException:  # a time limit, say, that is not that of those who wait
+            ours.set_exception(FileChangedError("who read the file was stopped: look again"))
             raise
         else:
             ours.set_result(outcome)

@@ -23,7 +23,7 @@ _KEPT = 20_000  # digests; about 5 MB
 
 
 class ContentDigests:
-    """A bounded table of content hashes."""
+    """A bounded table of content hashes; any number of threads and apps may share it."""
 
     def __init__(self) -> None:
         self._digests: OrderedDict[Signature, bytes] = OrderedDict()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Literal
 from urllib.parse import quote
@@ -11,6 +10,8 @@ from urllib.parse import quote
 _ATTR_CHARS = "!#$&+-.^_`|~"
 # What older recipients get: no quote, no backslash, no "%" (some decode it), no control.
 _UNSAFE = re.compile(r"[^ !#-$&-\[\]-~]")
+# Surrogates that stand for no byte (PEP 383: U+DC80 to U+DCFF do).
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str:
@@ -33,5 +34,6 @@ def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str
 
 
 def _as_text(name: str) -> str:
-    """Give a name without what is no UTF-8: bytes that are none are shown as such."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    """Give a name without what is no text; its bytes are UTF-8, whatever the locale says."""
+    raw = _NO_BYTE.sub("\ufffd", name).encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "replace")

@@ -30,14 +30,17 @@ _RESERVED = (
 )
 
 
-def check_field_value(option: str, value: object) -> None:
+def check_field_value(option: str, value: object, alternatives: str = "") -> None:
     """Check a configured header value.
+
+    Arguments:
+        alternatives: what else is allowed, such as ``" or None"``.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{option} must be a str, not {value!r}")
+        raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")
     if not _FIELD_VALUE.fullmatch(value):
         raise ValueError(
             f"{option} must be a header value of printable Latin-1 characters, not {value!r}"

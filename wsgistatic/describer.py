@@ -23,6 +23,9 @@ from wsgistatic.selection import Selected
 
 EtagMode = Literal["stat", "content"] | None
 
+# Of the process: an app that is made in a view lives for one request, its files live longer.
+_CONTENT_DIGESTS = ContentDigests()
+
 
 class Describer:
     """Makes representations.
@@ -37,7 +40,6 @@ class Describer:
         self._media_types = media_types
         self._policy = policy
         self._etag = etag
-        self._content_digests = ContentDigests()
 
     def describe(
         self, selected: Selected, url: str, opened: OpenFile | None = None
@@ -95,4 +97,4 @@ class Describer:
             def open_file() -> OpenFile:
                 return opened or stack.enter_context(source.open())
 
-            return self._content_digests.digest(status, settled, open_file)
+            return _CONTENT_DIGESTS.digest(status, settled, open_file)

@@ -20,6 +20,9 @@ _PREFIX, _SUFFIX = ".wsgistatic-", ".tmp"
 # A run that was killed leaves its draft. One under way changes all the time.
 _ABANDONED = 60.0  # seconds
 _COARSEST = 2_000_000_000  # nanoseconds: FAT keeps even seconds
+# By name, whoever may write to the directory could put a link in the place of root's draft, and
+# get the owner and permissions of any file changed.
+_HAS_DESCRIPTOR_CALLS = {os.chmod, os.utime} <= os.supports_fd
 
 
 class Draft(Protocol):
@@ -95,10 +98,13 @@ class _DiskDraft:
             rest = rest[self._file.write(rest) :]
 
     def publish(self, path: str, original: os.stat_result) -> None:
+        if not _HAS_DESCRIPTOR_CALLS:
+            self._file.close()  # by name, of a file that nobody has open, as Windows wants it
+        draft = self._file.fileno() if _HAS_DESCRIPTOR_CALLS else self._path
+        _set_owner(draft, original)
+        os.chmod(draft, stat.S_IMODE(original.st_mode) & 0o777)
+        _set_time(draft, original)
         self._file.close()
-        _set_owner(self._path, original)
-        os.chmod(self._path, stat.S_IMODE(original.st_mode) & 0o777)
-        _set_time(self._path, original)
         os.replace(self._path, path)
 
 
@@ -116,14 +122,14 @@ class _NoDraft:
         pass
 
 
-def _set_owner(path: str, original: os.stat_result) -> None:
+def _set_owner(path: str | int, original: os.stat_result) -> None:
     # Only root may; without it a server that reads 0640 files by their group would lose them.
     if hasattr(os, "chown"):  # not on Windows
         with suppress(PermissionError):
             os.chown(path, original.st_uid, original.st_gid)
 
 
-def _set_time(path: str, original: os.stat_result) -> None:
+def _set_time(path: str | int, original: os.stat_result) -> None:
     times = (original.st_atime_ns, original.st_mtime_ns)
     os.utime(path, ns=times)
     if not is_fresh(os.stat(path), original):

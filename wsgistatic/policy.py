@@ -61,7 +61,7 @@ class HeaderPolicy:
         headers: CustomHeaders = None,
     ) -> None:
         if cache_control is not None and not callable(cache_control):
-            check_field_value("cache_control", cache_control)
+            check_field_value("cache_control", cache_control, ", a callable (path, url) or None")
         if not isinstance(nosniff, bool):
             raise TypeError(f"nosniff must be True or False, not {nosniff!r}")
         check_headers(headers)
@@ -71,7 +71,7 @@ class HeaderPolicy:
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         if allow_origin is not None:
-            check_field_value("allow_origin", allow_origin)
+            check_field_value("allow_origin", allow_origin, " or None")
             fields += [
                 ("Access-Control-Allow-Origin", allow_origin),
                 ("Access-Control-Expose-Headers", _EXPOSED),

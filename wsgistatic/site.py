@@ -165,9 +165,11 @@ class Site:
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
         *above, name = path.segments
-        if name.endswith(_PAGE):
+        page = name + _PAGE
+        # An index has the URL of its directory; and ".well-known" may be asked for, not its page.
+        if name.endswith(_PAGE) or page == self._index or not self._is_served_name(page):
             return None
-        return self._send(environ, (*above, name + _PAGE), url_path(self._prefix, path))
+        return self._send(environ, (*above, page), url_path(self._prefix, path))
 
     def _navigation(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         if self._fallback is None or not _is_navigation(environ):

@@ -12,6 +12,7 @@ import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from operator import index
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar, cast
 
@@ -230,7 +231,10 @@ class LockedReader:
 
     def _read(self, size: int) -> bytes:
         self._file.seek(self._position)
-        return self._file.read(size)
+        block = bytes(self._file.read(size))  # PEP 3333 takes nothing that is only like bytes
+        if len(block) > size:
+            raise OSError(errno.EIO, "the source gives more than it is asked for")
+        return block
 
 
 def guarded(function: Callable[[], T]) -> T:
@@ -245,4 +249,7 @@ def guarded(function: Callable[[], T]) -> T:
 
 def _size_of(file: Seekable) -> int:
     file.seek(0, os.SEEK_END)
-    return file.tell()
+    size = index(file.tell())
+    if size < 0:
+        raise OSError(errno.EIO, f"the source says that its size is {size}")
+    return size

@@ -121,13 +121,16 @@ class MemberReader:
     Arguments:
         archive: is looked at after each read.
         info: of the member.
+
+    Raises:
+        OSError: it cannot be decompressed: it is encrypted, or in a way that zipfile has not.
     """
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive = archive
         self._info = info
-        self._file: IO[bytes] | None = None
         self._position = 0
+        self._file = guarded(self._open)  # at once: a HEAD is told of an error too
 
     def seek(self, offset: int) -> None:
         """Move to an offset from the start."""
@@ -141,10 +144,9 @@ class MemberReader:
         return block
 
     def _read(self, size: int) -> bytes:
-        if self._file is None or self._file.tell() > self._position:
+        if self._file.tell() > self._position:
             self.close()
-            with _OPENING:
-                self._file = self._archive.file.open(self._info)
+            self._file = self._open()
         while (ahead := self._position - self._file.tell()) > 0:
             if not self._file.read(min(ahead, _SKIP)):
                 break
@@ -152,10 +154,12 @@ class MemberReader:
 
     def close(self) -> None:
         """Close the member, not the archive."""
-        if self._file is not None:
-            with _OPENING:
-                self._file.close()
-            self._file = None
+        with _OPENING:
+            self._file.close()
+
+    def _open(self) -> IO[bytes]:
+        with _OPENING:
+            return self._archive.file.open(self._info)
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:

@@ -63,6 +63,13 @@ def test_listed_names_and_no_others(collected: Path) -> None:
     assert cache_control(app, "like.0123456789ab.css") == DEFAULT
 
 
+def test_a_project_without_a_storage_for_static_files(
+    collected: Path, configure: Configure
+) -> None:
+    configure(STORAGES={"default": settings.STORAGES["default"]})
+    assert cache_control(wrap(inner), "app.0123456789ab.css") == DEFAULT
+
+
 def test_the_compressed_form_of_a_listed_name(collected: Path) -> None:
     write(collected / "app.0123456789ab.css.gz", "smaller")
     result = call(wrap(inner), "/static/app.0123456789ab.css", HTTP_ACCEPT_ENCODING="gzip")

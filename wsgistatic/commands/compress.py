@@ -45,7 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         _fail("interrupted; the sidecars that are there are whole")
         return _INTERRUPTED
     except OSError as error:
-        return _fail(f"{error.filename or 'standard output'}: {error.strerror}")
+        if error.filename is None:
+            raise  # the output's, not a file's
+        return _fail(f"{error.filename}: {error.strerror}")
 
 
 def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:

@@ -200,7 +200,7 @@ def _range_finding(
     max_ranges: int,
 ) -> str:
     if event.ranges:
-        shown = ", ".join(f"{start:,} to {stop:,}" for start, stop in event.ranges)
+        shown = ", ".join(f"{start:,} to {stop - 1:,}" for start, stop in event.ranges)
         return f"sent are the bytes from {shown}"
     if event.status != 200:
         return "none sent: see the status"

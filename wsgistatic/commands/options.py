@@ -24,7 +24,13 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
         metavar="RULE",
         help="what never changes: hashed, or a regular expression on URL paths",
     )
-    add("--allow-origin", default=None, metavar="ORIGIN", help="Access-Control-Allow-Origin")
+    add(
+        "--allow-origin",
+        type=_text_or_none,
+        default=None,
+        metavar="ORIGIN",
+        help="Access-Control-Allow-Origin",
+    )
     add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
     add(
         "--media-types",
@@ -75,7 +81,7 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--offload",
-        type=lambda text: tuple(text.split(":", 1)),
+        type=_pair_or_none,
         default=None,
         metavar="HEADER:PATH",
         help="let the front server send the files",
@@ -94,6 +100,10 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
         metavar="CODING,...",
         help="content codings whose sidecars are looked for, or none",
     )
+
+
+def _pair_or_none(text: str) -> tuple[str, ...] | None:
+    return None if text.lower() == "none" else tuple(text.split(":", 1))
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -152,7 +152,9 @@ def _place(kind: Kind, root: str) -> Place:
     options = {name: value for name, value in _options(kind).items() if name not in _OWN[kind]}
     prefix = _prefix(kind)
     try:
-        StaticFiles(None, root if os.path.isdir(root) else os.curdir, prefix, **options)
+        directory = root if os.path.isdir(root) else os.curdir
+        # Around an app, as it will be: some options go without one only.
+        StaticFiles(lambda environ, start_response: [], directory, prefix, **options)
     except (TypeError, ValueError) as error:
         raise _wrong_value(kind, error) from None
     return Place(prefix, root, options)

@@ -68,7 +68,9 @@ class Manifest:
 
 def find_manifest(prefix: str) -> Manifest | None:
     """Give the manifest of the project's static files; None where the storage makes none."""
-    definition: Any = storages.backends["staticfiles"]
+    definition: Any = storages.backends.get("staticfiles")
+    if definition is None:  # not every project collects its files by Django
+        return None
     if not issubclass(import_string(definition["BACKEND"]), ManifestFilesMixin):
         return None
     with _urls_left_alone():
