@@ -146,7 +146,13 @@ def test_a_prefix_is_no_part_of_a_name(root: Path) -> None:
     for options in ({}, {"cache_size": 0}, {"listing": True, "clean_urls": True}):
         app = StaticFiles(None, root, prefix="/site", **options)
         assert call_bare(app, environ_of("/site/-notes.txt")).body == CANARY
-        for path in ("/site-notes.txt", "/site%2d-notes.txt", "/sit", "/sitehello.txt", "site/x.js"):
+        for path in (
+            "/site-notes.txt",
+            "/site%2d-notes.txt",
+            "/sit",
+            "/sitehello.txt",
+            "site/x.js",
+        ):
             for _ in range(2):
                 assert call_bare(app, environ_of(path)).status == 404
 
