@@ -60,5 +60,5 @@ MACHINES = [Uncached, Cached, Trusting, Compressing]
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
 def test_every_answer_is_explained_by_a_state(machine: type[AskedDirectory], tries: int) -> None:
-    few = settings(max_examples=tries // 100, stateful_step_count=40)
+    few = settings(max_examples=max(1, tries // 100), stateful_step_count=40)
     run_state_machine_as_test(machine, settings=few)
