@@ -183,8 +183,9 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "paths": (paths, (b"a/b", b"..", b"%2e/\\x", b"NUL.txt", b"GIT~1/", b".well-known/x")),
     "requests": (
         requests,
-        (b"Ga", b"Ga\nbytes=0-1", b"Gb.txt\n\n\n*\n*\n\n\ngzip", b"Gd",
-         b"Hd/\n\n\n\n\n\n\n\ntext/html", b"Gb.txt\nbytes=-7", b"G../secret", b"Pout", b"Gd/x.js\nbytes=0-0,5-\n\n\n\n\n\nbr\n\nsha-256=3",
+        (b"Ga", b"Ga\nbytes=0-1", b"Gb.txt\nbytes=-7", b"Gb.txt\n\n\n*\n*\n\n\ngzip", b"Gd",
+         b"Hd/\n\n\n\n\n\n\n\ntext/html", b"G../secret", b"Pout",
+         b"Gd/x.js\nbytes=0-0,5-\n\n\n\n\n\nbr\n\nsha-256=3",
          b"Ga\nbytes=0-1,5-7\nTue, 14 Nov 2023 22:13:20 GMT",
          b"Hb.txt\n\n\n\n\nTue, 14 Nov 2023 22:13:20 GMT\nSun, 06 Nov 1994 08:49:37 GMT"),
     ),
