@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +17,8 @@ from tests.security.asking import LAG, TTL, AskedDirectory
 # Each machine says itself what its cache is: once is enough.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
+TICK = 10_000_000  # nanoseconds: the longest that is usual
+
 
 class Uncached(AskedDirectory):
     options: ClassVar[dict[str, Any]] = {"cache_size": 0, "stat_ttl": 0.0}
@@ -23,6 +27,31 @@ class Uncached(AskedDirectory):
 class Cached(AskedDirectory):
     options: ClassVar[dict[str, Any]] = {"cache_size": 10_000_000, "stat_ttl": 0.0}
     lag: ClassVar[float] = LAG
+
+
+class Coarse(Cached):
+    """With times by a clock that ticks: Linux stamps no two looked at versions alike since 6.13."""
+
+    def __init__(self) -> None:
+        self.patches = pytest.MonkeyPatch()
+        self.patches.setattr(os, "stat", coarsely(os.stat))
+        self.patches.setattr(os, "fstat", coarsely(os.fstat))
+        super().__init__()
+
+    def teardown(self) -> None:
+        self.patches.undo()
+        super().teardown()
+
+
+def coarsely(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+    def look_coarsely(*args: Any, **named: Any) -> os.stat_result:
+        status = look(*args, **named)
+        fields = {name: getattr(status, name) for name in dir(status) if name[:3] == "st_"}
+        for name in ("st_mtime_ns", "st_ctime_ns"):
+            fields[name] -= fields[name] % TICK
+        return os.stat_result(tuple(status), fields)
+
+    return look_coarsely
 
 
 class Trusting(AskedDirectory):
@@ -55,7 +84,7 @@ class Compressing(AskedDirectory):
         return method == "HEAD" or gzip.decompress(answer.body) == wanted.data
 
 
-MACHINES = [Uncached, Cached, Trusting, Compressing]
+MACHINES = [Uncached, Cached, Coarse, Trusting, Compressing]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
