@@ -49,7 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--tries",
         type=int,
         default=3_000,
-        help="requests while a name is swapped, for each kind of name, over all sets of options",
+        help="requests while a name is swapped, for each kind of name, over all sets of options; "
+        "a hundred times the runs of the state machine of tests/security",
     )
 
 

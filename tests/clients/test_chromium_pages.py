@@ -81,6 +81,7 @@ def test_wasm_is_compiled_while_it_comes(pages: Path, page: Any) -> None:
         )
         assert added == 42
         (answer,) = server.of("/add.wasm")
+    assert (answer.method, answer.status, answer.length) == ("GET", 200, len(ADD))
     assert answer.headers["Content-Type"] == "application/wasm"
 
 

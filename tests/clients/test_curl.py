@@ -62,6 +62,7 @@ def test_several_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
         curl("-r", "0-99,-50,1000-1999", "-o", target, server.url + "big.bin")
         (answer,) = server.exchanges
     assert (answer.status, answer.length) == (206, target.stat().st_size)
+    assert answer.range == "0-99,-50,1000-1999"
     head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
     parts = message_from_bytes(head + target.read_bytes()).walk()
     assert [(part["Content-Range"], part.get_payload(decode=True)) for part in parts][1:] == [
@@ -74,6 +75,7 @@ def test_several_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
 def test_the_head_tells_that_there_are_ranges(site: Path, content: bytes) -> None:
     with recorded(site) as server:
         head = curl("-I", server.url + "big.bin")
+        assert server.asked("/big.bin") == [("HEAD", 200, "")]
     assert f"Content-Length: {SIZE}" in head
     assert "Accept-Ranges: bytes" in head
 
@@ -91,6 +93,11 @@ def test_etag_files_and_time_conditions(site: Path, tmp_path: Path, content: byt
         curl("--etag-compare", tag, "--etag-save", tag, "-o", target, url)
         curl("--etag-compare", tag, "-o", other, url)
         assert [exchange.status for exchange in server.exchanges] == [200, 304, 304, 200, 304]
+        first, *_, new, _ = (exchange.headers["ETag"] for exchange in server.exchanges)
+        asked = [exchange.fields.get("if-none-match") for exchange in server.exchanges]
+        assert asked == [None, first, None, first, new]
+        date = server.exchanges[0].headers["Last-Modified"]
+        assert server.exchanges[2].fields["if-modified-since"] == date
     assert target.read_bytes() == content[::-1]
     assert not other.exists() or other.read_bytes() == b""
 

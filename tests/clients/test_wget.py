@@ -59,4 +59,7 @@ def test_a_copy_is_fetched_when_it_is_old(site: Path, downloads: Path, content: 
         os.utime(site / "big.bin", (OLD + 1, OLD + 1))
         wget(downloads, "-N", server.url + "big.bin")
         assert [exchange.status for exchange in server.exchanges] == [200, 304, 200]
+        date = server.exchanges[0].headers["Last-Modified"]
+        asked = [exchange.fields.get("if-modified-since") for exchange in server.exchanges]
+        assert asked == [None, date, date]
     assert target.read_bytes() == content[::-1]

@@ -131,6 +131,7 @@ ATTACKS = (
     Attack(
         (
             "CVE-2015-1164",
+            "CVE-2024-42353",
             "CVE-2023-28370",
             "CVE-2022-28923",
             "CVE-2022-29718",
@@ -139,6 +140,7 @@ ATTACKS = (
             "CVE-2019-10775",
         ),
         (
+            "//evil.example/x",
             "//evil.example/%2e%2e",
             "//evil.example//..",
             "//evil.example/..",

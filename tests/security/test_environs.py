@@ -6,12 +6,14 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
 from tests.calling import Result, call_bare, environ_of
 from tests.conftest import age
-from tests.security.ids import replays
+from tests.security.attacks import ATTACKS, Attack
+from tests.security.ids import REPLAYED, replays
 from tests.security.places import CANARY, PAGE, make_places
 from wsgistatic import FileApp, StaticFiles
 
@@ -30,6 +32,38 @@ def assert_harmless(result: Result, root: Path) -> None:
         assert re.fullmatch(r"[\t -~\x80-\xff]*", value), (name, value)
     location = result.headers.get("Location", "/.")
     assert re.match(r"/(?![/\\])", location), location
+
+
+for attack in ATTACKS:
+    for one in attack.ids:
+        REPLAYED[one].append("test_attack_without_a_server")
+
+
+@pytest.mark.parametrize("decoded", [0, 1, 2], ids=["undecoded", "decoded", "decoded twice"])
+@pytest.mark.parametrize("mount", ["", "/site", "//evil.example"])
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.ids[0])
+def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded: int) -> None:
+    """Decoded once is what servers do; never and twice is what none should."""
+    passwords = Path("/etc/passwd").read_bytes()
+    for template in attack.targets:
+        target, _, query = template.partition("?")
+        for prefix in ("", "/site"):
+            path = target.replace("{p}", prefix)
+            for _ in range(decoded):
+                path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+            environ = environ_of("/", attack.method, SCRIPT_NAME=mount, QUERY_STRING=query)
+            environ["PATH_INFO"] = path
+            for name, value in attack.fields.items():
+                environ["HTTP_" + name.upper().replace("-", "_")] = value
+            app = StaticFiles(None, root, prefix=prefix, listing=True)
+            for _ in range(2):  # cold, and from memory
+                result = call_bare(app, dict(environ))
+                assert_harmless(result, root)
+                assert len(result.body) < 20_000
+                assert passwords not in result.body
+                assert not re.search(rb"<(script|img)|href=.?javascript:", result.body, re.I)
+                if decoded == 1 and not mount:
+                    assert result.status in attack.statuses, path
 
 
 @replays("CVE-2024-42353", "CVE-2020-28724", "CVE-2015-1164", "GHSA-fh3h-vg37-cc95")
@@ -104,6 +138,34 @@ def test_dotfiles_are_no_way_out(root: Path, path: str, symlinks: Any, cache_siz
         app = StaticFiles(None, root, dotfiles=True, **options, **more)
         result = call_bare(app, environ_of(path, HTTP_ACCEPT="text/html"))
         assert CANARY not in result.body
+
+
+@replays("CVE-2026-34785")
+def test_a_prefix_is_no_part_of_a_name(root: Path) -> None:
+    (root / "-notes.txt").write_bytes(CANARY)
+    for options in ({}, {"cache_size": 0}, {"listing": True, "clean_urls": True}):
+        app = StaticFiles(None, root, prefix="/site", **options)
+        assert call_bare(app, environ_of("/site/-notes.txt")).body == CANARY
+        for path in (
+            "/site-notes.txt",
+            "/site%2d-notes.txt",
+            "/sit",
+            "/sitehello.txt",
+            "site/x.js",
+        ):
+            for _ in range(2):
+                assert call_bare(app, environ_of(path)).status == 404
+
+
+@replays("CVE-2026-34786")
+def test_a_rule_cannot_be_passed_by_another_spelling(root: Path) -> None:
+    """A server that decodes too little gets nothing, so that no rule is passed by."""
+    app = StaticFiles(None, root, immutable=r"\.js$")
+    for _ in range(2):
+        found = call_bare(app, environ_of("/x.js"))
+        assert found.headers["Cache-Control"].endswith("immutable")
+        for path in ("/x%2ejs", "/%78.js", "/x.js ", "/x.js%00", "/x.js/", "//x.js", "/./x.js"):
+            assert call_bare(app, environ_of(path)).status == 404
 
 
 VALUES: tuple[object, ...] = (

@@ -11,7 +11,8 @@ from tests.security.fuzz.targets import TARGETS
 PIECES = st.sampled_from(
     [b"bytes=", b"0-", b"-1", b",", b" ", b"\t", b'"a"', b"W/", b"*", b";q=0", b";q=0.5", b"gzip",
      b"br", b"identity", b"sha-256=", b"..", b"/", b"\\", b"%2e", b"NUL", b":", b"~1", b"\n", b"9",
-     b"text/html", b"GMT", b"Sun, 06 Nov 1994 08:49:37 GMT", b"b.txt", b"d", b"a", b"\xff", b"\0"]
+     b"text/html", b"GMT", b"Sun, 06 Nov 1994 08:49:37 GMT",
+     b"b.txt", b"d", b"a", b"Ga\n", b"\xff", b"\0"]
 )  # fmt: skip
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from tests.conftest import age
 from tests.security.attacks import ATTACKS, Attack
 from tests.security.ids import REPLAYED, replays
 from tests.security.places import CANARY, PAGE, make_places
-from tests.serving import Served, served
+from tests.security.test_flips import OUTSIDE, SMALL, make_site, rounds, swapping
+from tests.security.test_resources import SLOW
+from tests.security.test_windows import HOLES
+from tests.serving import Connection, Served, served
 
 WAYS = [(server, prefix) for server in ("cheroot", "wsgiref") for prefix in ("", "/site")]
 IN_TIME = 10.0  # seconds, on a busy machine
@@ -22,6 +29,13 @@ IN_TIME = 10.0  # seconds, on a busy machine
 for attack in ATTACKS:
     for one in attack.ids:
         REPLAYED[one].append("test_attack")
+for test, table in (
+    ("test_a_name_of_windows_leads_nowhere", HOLES),
+    ("test_a_long_field_is_answered_in_time", SLOW),
+):
+    for ids in table:
+        for one in ids:
+            REPLAYED[one].append(test)
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +171,109 @@ def test_a_request_without_end_is_refused(
             return  # refused, with a part unread
         # wsgiref answers before it would read a body, and closes.
         assert re.match(rb"HTTP/1\.[01] (4\d\d|200|404|$)", answer)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_name_of_windows_leads_nowhere(
+    servers: dict[tuple[str, str], Served], way: tuple[str, str]
+) -> None:
+    for path in (path for paths in HOLES.values() for path in paths):
+        target = way[1] + quote(path.encode("latin-1"), safe="/:$~")
+        answer = exchange(servers[way].port, f"GET {target} HTTP/1.0\r\n\r\n".encode())
+        assert answer.split()[1] in (b"400", b"404"), path
+        assert CANARY not in answer
+
+
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for table in SLOW.values() for name in table
+                        for value in table[name]], ids=lambda text: ascii(text[:24])
+)  # fmt: skip
+def test_a_long_field_is_answered_in_time(
+    servers: dict[tuple[str, str], Served], server: str, name: str, value: str
+) -> None:
+    value = value[:20_000] + value[-9:]  # what both servers take, with the end that does not fit
+    target, fields = "/digits.bin", {"Host": "localhost", "Connection": "close"}
+    if name == "PATH_INFO":
+        target = quote(value.encode("latin-1"))[:60_000]
+    elif name == "QUERY_STRING":
+        target += f"?{value}"
+    else:
+        fields[name.removeprefix("HTTP_").replace("_", "-").title()] = value
+    if name == "HTTP_IF_RANGE":
+        fields["Range"] = "bytes=0-0"
+    attack = Attack((), (), fields=fields)
+    began = time.monotonic()
+    head, _, body = exchange(servers[server, ""].port, request_of(attack, target)).partition(
+        b"\r\n\r\n"
+    )
+    assert time.monotonic() - began < IN_TIME
+    assert int(head.split()[1]) in (200, 206, 301, 400, 404, 412, 414, 416)
+    assert len(body) < 20_000
+
+
+@replays("CWE-367: links")
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+def test_a_link_that_flips(tmp_path: Path, tries: int, server: str) -> None:
+    site = make_site(tmp_path, SMALL)
+    (site / "flip.txt").symlink_to("page.txt")
+    statuses: Counter[str] = Counter()
+    with (
+        served(site, "--server", server) as running,
+        swapping(site, "link", "flip.txt", "page.txt", "../outside/page.txt"),
+    ):
+        running.drain()
+        connection = Connection(running.port)
+        for _ in rounds(tries // 2, statuses, "200", "404"):
+            answer = connection.ask("/flip.txt")
+            assert OUTSIDE[:1] not in answer.body
+            statuses[str(answer.status)] += 1
+            if server == "wsgiref":  # one request for each connection
+                connection.close()
+                connection = Connection(running.port)
+        connection.close()
+    assert statuses.keys() <= {"200", "404", "403", "503"}
+
+
+@replays("Bottle PR 1485", "wsgidav PR 156")
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+def test_no_file_stays_open_for_a_client_that_went(tmp_path: Path, server: str) -> None:
+    with (tmp_path / "big.bin").open("wb") as file:
+        file.truncate(50_000_000)
+    age(tmp_path / "big.bin")
+    with served(tmp_path, "--server", server) as running:
+        running.drain()
+        for _ in range(5):
+            with Connection(running.port) as connection:
+                connection.send("/big.bin")
+                assert connection.head().status == 200
+                held = [name for name in running.descriptors() if name.endswith("big.bin")]
+                assert held  # or there is nothing to leave open
+        deadline = time.monotonic() + IN_TIME
+        while any(name.endswith("big.bin") for name in running.descriptors()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@replays("CWE-367: changes")
+@pytest.mark.parametrize("size", [30_000_000, 40_000_000, 50_000_000])
+def test_a_file_that_changes_is_no_second_answer(tmp_path: Path, size: int) -> None:
+    """Never more than Content-Length; where it is less, the connection ends."""
+    path = tmp_path / "changing.bin"
+    with path.open("wb") as file:
+        file.truncate(40_000_000)  # more than all buffers on the way
+    age(path)
+    with served(tmp_path) as running, Connection(running.port) as connection:
+        running.drain()
+        connection.send("/changing.bin")
+        assert connection.head().headers["Content-Length"] == "40000000"
+        os.truncate(path, size)
+        body = connection.file.read(40_000_000)
+        assert body == bytes(len(body))
+        if size > 40_000_000:  # it has grown, and what was promised is there
+            assert len(body) == 40_000_000
+            after = connection.ask("/changing.bin", "HEAD")
+            assert (after.status, after.headers["Content-Length"]) == (200, str(size))
+        else:
+            assert len(body) < 40_000_000
+            assert connection.file.read() == b""

@@ -39,6 +39,7 @@ NEW = random.Random(2).randbytes(len(OLD))
 SHORT_LIVED = ("--cache-control", "public, max-age=1")
 LONG_LIVED = ("--cache-control", "public, max-age=3600")
 _PATIENCE = 40.0  # seconds; Varnish serves what has expired for ten more
+_LONG = 12.0  # seconds, after which it does not any more
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -123,6 +124,19 @@ def test_not_modified(edge: Edge, tmp_path: Path) -> None:
         answers = both.answered("/big.bin")
         fetches = sum(number for answer, number in answers.items() if answer[:3] != "304")
         assert fetches == (4 if edge.slices else 1)
+
+
+def test_what_has_long_expired_is_not_fetched_again(edge: Edge, tmp_path: Path) -> None:
+    with fleet(edge, tmp_path, *SHORT_LIVED) as both:
+        both.deploy("big.bin", OLD)
+        assert ask(both.port, "/big.bin").body == OLD
+        fetches = 4 if edge.slices else 1
+        eventually(lambda: both.answered("/big.bin").total() == fetches)
+        time.sleep(_LONG)
+        assert ask(both.port, "/big.bin").body == OLD
+        eventually(lambda: both.answered("/big.bin").total() == 2 * fetches)
+        answers = both.answered("/big.bin")
+        assert sum(number for answer, number in answers.items() if answer[:3] == "304") == fetches
 
 
 def test_a_deploy_in_mid_download_is_never_mixed_in(edge: Edge, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from tests.oracle import (
     File,
     ask_ranges,
     call,
+    check_answer,
     check_framing,
+    learn_multipart,
     make_environ,
     precondition,
 )
@@ -31,6 +33,9 @@ from wsgistatic.preconditions import Preconditions, Validators, evaluate_precond
 from wsgistatic.ranges import get_ranges, merge_ranges
 
 ETAG = '"17979cfe362a0000-3e8"'
+FILES = ("a", "b.txt", "d/x.js")
+CONTENT = bytes(range(250)) * 4
+MODIFIED = 1_700_000_000
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 TAGS = re.compile(rf"[ \t,]*(?:{_TAG}(?:[ \t]*,[ \t,]*|\Z))*")
 
@@ -113,8 +118,9 @@ def paths(data: bytes) -> None:
 def requests(data: bytes) -> None:
     names = ("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since",
              "If-Unmodified-Since", "Accept-Encoding", "Accept", "Want-Repr-Digest")  # fmt: skip
-    path, *values = data.decode("latin-1").split("\n")
-    method = ("GET", "HEAD", "POST")[len(data) % 3]
+    text = data.decode("latin-1")
+    method = {"H": "HEAD", "P": "POST"}.get(text[:1], "GET")
+    path, *values = text[1:].split("\n")
     headers = {name: value for name, value in zip(names, values, strict=False) if value}
     warm, cold, compressing = apps()
     answers = [
@@ -128,6 +134,17 @@ def requests(data: bytes) -> None:
         same = answers[4 if number > 3 else 0]
         assert answer.status == same.status
         assert len(answer.body) == len(same.body)
+    lists = [headers.get(name, "*").strip(" \t") for name in ("If-Match", "If-None-Match")]
+    if (
+        path in FILES
+        and method != "POST"
+        and not headers.keys() & {"Accept-Encoding", "Want-Repr-Digest"}
+        and all(value == "*" or TAGS.fullmatch(value) for value in lists)
+    ):
+        plain = call(cold, make_environ("/" + path))
+        file = File(CONTENT, MODIFIED, plain.fields["etag"])
+        for answer in answers[:4]:
+            check_answer(answer, plain, file, method, headers)
 
 
 @cache
@@ -139,11 +156,14 @@ def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
     (top / "secret").write_bytes(b"canary")
     (root / ".env").write_bytes(b"canary")
     (root / "out").symlink_to("../secret")
-    for name in ("a", "b.txt", "b.txt.gz", "d/index.html", "d/x.js"):
-        (root / name).write_bytes(b"0123456789" * 100)
-        os.utime(root / name, (1_700_000_000, 1_700_000_000))
+    for name in (*FILES, "b.txt.gz", "d/index.html"):
+        (root / name).write_bytes(CONTENT)
+        os.utime(root / name, (MODIFIED, MODIFIED))
+    time.sleep(0.05)  # until they are kept
+    warm = StaticFiles(None, root, listing=True, clean_urls=True, etag="content")
+    learn_multipart(warm, "/a", len(CONTENT))
     return (
-        StaticFiles(None, root, listing=True, clean_urls=True, etag="content"),
+        warm,
         StaticFiles(None, root, listing=True, clean_urls=True, etag="content", cache_size=0),
         StaticFiles(None, root, listing=True, clean_urls=True, compress=True, cache_size=10**7),
     )
@@ -163,7 +183,10 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "paths": (paths, (b"a/b", b"..", b"%2e/\\x", b"NUL.txt", b"GIT~1/", b".well-known/x")),
     "requests": (
         requests,
-        (b"a\nbytes=0-1", b"b.txt\n\n\n*\n*\n\n\ngzip", b"d", b"d/\n\n\n\n\n\n\n\ntext/html",
-         b"../secret", b"out", b"d/x.js\nbytes=0-0,5-\n\n\n\n\n\nbr\n\nsha-256=3"),
+        (b"Ga", b"Ga\nbytes=0-1", b"Gb.txt\nbytes=-7", b"Gb.txt\n\n\n*\n*\n\n\ngzip", b"Gd",
+         b"Hd/\n\n\n\n\n\n\n\ntext/html", b"G../secret", b"Pout",
+         b"Gd/x.js\nbytes=0-0,5-\n\n\n\n\n\nbr\n\nsha-256=3",
+         b"Ga\nbytes=0-1,5-7\nTue, 14 Nov 2023 22:13:20 GMT",
+         b"Hb.txt\n\n\n\n\nTue, 14 Nov 2023 22:13:20 GMT\nSun, 06 Nov 1994 08:49:37 GMT"),
     ),
 }  # fmt: skip

@@ -1,0 +1,141 @@
+"""A directory that changes, and a model of it: a table of what each name is."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+OLD = 1_700_000_000
+BASES = ("a.txt", "b.html", "sub/c.txt", "sub/index.html")
+NAMES = (*BASES, *(f"{name}.gz" for name in BASES))
+CANARY = b"canary"
+# Mostly one file: what happens to it between two requests for it is what matters.
+ANY_NAME = st.sampled_from((*("a.txt",) * 8, *("a.txt.gz",) * 3, *NAMES))
+
+# Mostly of one size, which tells no version from another.
+LETTERS = [letter * 40 for letter in (b"a", b"b", b"c", b"d", b"e", b"f")]
+CONTENTS = st.sampled_from([*LETTERS, b"", b"y" * 5000, b"z" * 5000, b"big" * 60_000])
+
+
+@dataclass(frozen=True)
+class Node:
+    """A regular file, or where ``target`` is given a link."""
+
+    data: bytes = b""
+    mtime: int = 0
+    readable: bool = True
+    target: str | None = None
+
+
+State = dict[str, Node]
+
+
+def find(state: State, name: str) -> Node | None:
+    """Follow links; None where they lead nowhere or outside."""
+    for _ in range(10):
+        node = state.get(name)
+        if node is None or node.target is None:
+            return node
+        name = os.path.normpath(os.path.join(os.path.dirname(name), node.target))
+    return None
+
+
+class ChangingDirectory(RuleBasedStateMachine):
+    """What happens to files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = Path(tempfile.mkdtemp())
+        self.top.chmod(0o755)
+        self.root = self.top / "site"
+        (self.root / "sub").mkdir(parents=True)
+        (self.top / "outside.txt").write_bytes(CANARY)
+        self.state: State = {}
+        self.past: list[tuple[float, State]] = []  # each with the time of its end
+        self.sidecars_changed = 0.0
+        self.clock = OLD
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.top)
+
+    def became(self, name: str, node: Node | None) -> None:
+        self.past.append((time.monotonic(), dict(self.state)))
+        if node is None:
+            del self.state[name]
+        else:
+            self.state[name] = node
+        # A link may be the sidecar's target as well.
+        self.sidecars_changed = time.monotonic()
+
+    def set_time(self, path: Path) -> int:
+        self.clock += 1
+        os.utime(path, (OLD, self.clock))
+        return self.clock
+
+    @rule(name=ANY_NAME, data=CONTENTS)
+    def write_in_place(self, name: str, data: bytes) -> None:
+        node = self.state.get(name)
+        path = self.root / name
+        if node is not None and node.target is not None:
+            path.unlink()
+            node = None
+        path.write_bytes(data)
+        self.became(name, Node(data, self.set_time(path), node is None or node.readable))
+
+    @rule(name=ANY_NAME, data=CONTENTS)
+    def replace(self, name: str, data: bytes) -> None:
+        new = self.top / "new"
+        new.write_bytes(data)
+        mtime = self.set_time(new)
+        new.replace(self.root / name)
+        self.became(name, Node(data, mtime))
+
+    @rule(name=st.sampled_from((*("a.txt",) * 3, *BASES)))
+    def write_sidecar(self, name: str) -> None:
+        node = find(self.state, name)
+        if node is not None:
+            self.replace(f"{name}.gz", gzip.compress(node.data, mtime=0))
+
+    @rule(name=ANY_NAME, size=st.integers(0, 50))
+    def truncate(self, name: str, size: int) -> None:
+        node = self.state.get(name)
+        if node is not None and node.target is None:
+            os.truncate(self.root / name, size)
+            data = node.data[:size].ljust(size, b"\0")
+            self.became(name, Node(data, self.set_time(self.root / name), node.readable))
+
+    @rule(old=ANY_NAME, new=ANY_NAME)
+    def rename(self, old: str, new: str) -> None:
+        if old in self.state and old != new:
+            (self.root / old).replace(self.root / new)
+            self.became(new, self.state[old])
+            del self.state[old]
+
+    @rule(name=ANY_NAME)
+    def remove(self, name: str) -> None:
+        if name in self.state:
+            (self.root / name).unlink()
+            self.became(name, None)
+
+    @rule(name=ANY_NAME, readable=st.booleans())
+    def change_mode(self, name: str, readable: bool) -> None:
+        node = self.state.get(name)
+        if node is not None and node.target is None:
+            (self.root / name).chmod(0o644 if readable else 0)
+            self.became(name, Node(node.data, node.mtime, readable))
+
+    @rule(name=ANY_NAME, goal=st.sampled_from((*NAMES, "out", "nowhere")))
+    def link(self, name: str, goal: str) -> None:
+        up = "../" * name.count("/")
+        new = self.top / "new"
+        new.symlink_to(up + ("../outside.txt" if goal == "out" else goal))
+        new.replace(self.root / name)
+        self.became(name, Node(target=up + goal))
