@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from webob import Request
 from webob.dec import wsgify
 
 from tests.calling import call, call_bare, environ_of
-from wsgistatic import FileApp, content_digest
+from wsgistatic import FileApp, content_digest, serve_file
 
 
 def test_whatever_the_url(site: Path) -> None:
@@ -90,3 +91,20 @@ def test_hostile_environ(site: Path) -> None:
     for value in (None, 5, "\udc80", "\u20ac"):
         environ = environ_of("/", SCRIPT_NAME=value)
         assert call_bare(FileApp(site / "hello.txt"), environ).status == 200
+
+
+@pytest.mark.parametrize("options", [{}, {"etag": "content"}, {"download_name": "a.txt"}])
+def test_one_made_in_a_view_leaves_nothing_to_the_garbage_collector(
+    site: Path, options: dict[str, Any]
+) -> None:
+    serve_file(environ_of("/"), site / "hello.txt", **options)
+    gc.collect()
+    gc.disable()
+    try:
+        for field in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=0-1,4-5"}):
+            _, _, body = serve_file({**environ_of("/"), **field}, site / "hello.txt", **options)
+            assert b"".join(body)
+        del body
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -122,7 +122,6 @@ class Catalog:
     Attributes:
         entries: for reading only.
         budget: bytes for all entries.
-        is_current: tells whether an entry is good, by one ``os.stat`` or a trusted earlier one.
     """
 
     def __init__(self, budget: int, largest_content: int, stat_ttl: float) -> None:
@@ -132,7 +131,6 @@ class Catalog:
         self._stat_ttl = stat_ttl
         self._size = 0
         self._lock = Lock()
-        self.is_current = self._is_trusted_or_current if stat_ttl else self._is_current
 
     def find(self, key: str, accept_encoding: str | None) -> Entry | None:
         """Give what is ready of a file for an Accept-Encoding, to be asked whether it is good."""
@@ -146,7 +144,16 @@ class Catalog:
         """Tell whether a file of so many bytes is kept with its content."""
         return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self.budget
 
-    def _is_current(self, entry: Entry) -> bool:
+    def is_current(self, entry: Entry) -> bool:
+        """Tell whether an entry is good, by one ``os.stat`` or a trusted earlier one."""
+        now = monotonic()
+        if now < entry.trusted_until:
+            return True
+        current = self._is_shown(entry)
+        entry.trusted_until = now + self._stat_ttl if current else 0.0
+        return current
+
+    def _is_shown(self, entry: Entry) -> bool:
         try:
             status = os.stat(entry.path)
         except OSError:
@@ -155,21 +162,13 @@ class Catalog:
             entry.shown_by_stat or self.is_in_place(entry)
         )
 
-    def _is_trusted_or_current(self, entry: Entry) -> bool:
-        now = monotonic()
-        if now < entry.trusted_until:
-            return True
-        current = self._is_current(entry)
-        entry.trusted_until = now + self._stat_ttl if current else 0.0
-        return current
-
     def is_in_place(self, entry: Entry) -> bool:
         """Tell what a stat of an entry's path does not show.
 
         A coding is good only while its original is. And a directory may have been moved out,
         with a link to it left in its place: so the path is walked beneath the root once a second.
         """
-        if entry.original is not None and not self._is_current(entry.original):
+        if entry.original is not None and not self._is_shown(entry.original):
             return False
         if entry.recheck is None:
             return True
@@ -240,7 +239,7 @@ class Catalog:
     def review(self, path_info: str, entry: Entry) -> None:
         """Look again, trusted or not, and forget the file if its entry is no longer good."""
         entry.trusted_until = 0.0
-        if not self._is_current(entry):
+        if not self._is_shown(entry):
             with self._lock:
                 self._remove(path_info)
 
