@@ -27,11 +27,8 @@ HAS_DESCRIPTOR_WALK = (
     and hasattr(os, "O_DIRECTORY")
 )
 # O_PATH or O_SEARCH want search permission only: a directory of mode 0711 is as good as any.
-_DIRECTORY_FLAGS: int = (
-    getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
-    | getattr(os, "O_DIRECTORY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+_SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
+_DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 # A link that is swapped just when it is looked at (a deploy) is looked at anew so often.
 _TRIES = 8

@@ -33,7 +33,7 @@ _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _LOOKS = 8  # before a name that comes and goes is taken for one without permission
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
-_SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
 
 class OpenFile(NamedTuple):
