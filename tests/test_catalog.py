@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -64,6 +65,66 @@ def test_the_budget_is_kept_and_the_unused_go_first(site: Path) -> None:
     assert catalog._size == 0
 
 
+def test_a_file_whose_coding_is_asked_for_is_in_use(site: Path) -> None:
+    catalog = Catalog(100_000, 4_000, stat_ttl=0.0)
+    original = entry_of(site / "hello.txt")
+    catalog.keep_choice(("/hello.txt", "br"), original, "br")
+    assert not original.used
+    assert catalog.find("/hello.txt", "br") is None
+    assert original.used
+
+
+def test_what_does_not_fit_throws_nothing_out(site: Path) -> None:
+    catalog = Catalog(10_000, 4_000, 0.0)
+    catalog.keep("/small", entry_of(site / "hello.txt"))
+    catalog.keep("/big", entry_of(site / "hello.txt", b"x" * 10_000))
+    assert list(catalog.entries) == ["/small"]
+
+
+def test_choices_count_in_the_budget(site: Path) -> None:
+    catalog = Catalog(10_000, 4_000, 0.0)
+    for key in ("/1", "/2"):
+        catalog.keep_choice(key, entry_of(site / "hello.txt"), "br")
+    assert list(catalog.entries) == ["/2"]
+
+
+def test_one_thread_at_a_time_adds_and_forgets(site: Path) -> None:
+    catalog = Catalog(8_000, 4_000, 0.0)
+    alone = []
+
+    class Guarded(OrderedDict[Any, Entry]):
+        def __setitem__(self, key: Any, entry: Entry) -> None:
+            alone.append(catalog._lock.locked())
+            super().__setitem__(key, entry)
+
+        def pop(self, *arguments: Any) -> Any:
+            alone.append(catalog._lock.locked())
+            return super().pop(*arguments)
+
+        def popitem(self, last: bool = True) -> Any:
+            alone.append(catalog._lock.locked())
+            return super().popitem(last)
+
+    catalog.entries = Guarded()
+    entry = entry_of(site / "hello.txt")
+    for key in ("/1", "/2", "/3"):
+        catalog.keep(key, entry)
+    (site / "hello.txt").unlink()
+    catalog.review("/3", entry)
+    assert list(catalog.entries) == ["/2"]
+    assert all(alone)
+
+
+def test_sidecars_are_looked_for_again_as_seldom_as_files(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: 1000.0)
+    for stat_ttl, until in ((0.0, 1001.0), (0.5, 1001.0), (9.0, 1009.0)):
+        entry = entry_of(site / "hello.txt")
+        assert Catalog(10_000, 4_000, stat_ttl).has_same_sidecars(entry)
+        assert entry.seen_until == until
+
+
 def test_what_is_never_kept(site: Path) -> None:
     catalog = Catalog(budget=10_000, largest_content=4_000, stat_ttl=0.0)
     path = site / "hello.txt"
@@ -104,6 +165,13 @@ def test_content_that_changes_while_it_is_read(site: Path) -> None:
             path.write_bytes(change)
             with pytest.raises(FileChangedError):
                 read_content(opened)
+
+
+def test_content_that_ends_early_though_nothing_shows_it(site: Path) -> None:
+    with Directory(str(site)).open(("hello.txt",)) as opened:
+        opened.file.seek(3)
+        with pytest.raises(FileChangedError):
+            read_content(opened)
 
 
 def rewrite(path: Path) -> None:

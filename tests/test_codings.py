@@ -343,6 +343,29 @@ def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
 
 
 @pytest.mark.catalog
+@pytest.mark.live
+def test_a_file_is_ready_again_after_a_sidecar_has_gone(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    ask(app, "")
+    (coded / "app.js.br").unlink()
+    app._entries["/app.js"].seen_until = 0.0  # a second later
+    ask(app, "")
+    assert app._catalog.has_same_sidecars(app._entries["/app.js"])
+
+
+@pytest.mark.catalog
+@pytest.mark.live
+def test_a_new_version_asked_for_in_a_new_way_is_ready(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    ask(app, "")
+    (coded / "app.js").write_bytes(b"new")
+    age(coded / "app.js")
+    time.sleep(0.03)
+    call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    assert app._catalog.is_current(app._entries["/app.js"])
+
+
+@pytest.mark.catalog
 def test_values_of_accept_encoding_do_not_grow_memory(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for number in range(200):
