@@ -305,6 +305,27 @@ def test_a_sidecar_that_goes_between_look_and_open(
         assert result.body == PLAIN
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_sidecar_replaced_between_look_and_open_is_described_as_it_is(
+    coded: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    if known:
+        ask(app, "gzip")
+    selector = app._finder.responder._selector
+    real = selector.select
+
+    def select(*arguments: Any) -> Any:
+        selected = real(*arguments)
+        (coded / "app.js.gz").write_bytes(b"another")
+        return selected
+
+    monkeypatch.setattr(selector, "select", select)
+    result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
+    assert result.body == b"another"
+    assert result.headers["Content-Length"] == "7"
+
+
 def test_fields_of_others_stay_in_vary(coded: Path) -> None:
     app = FileApp(coded / "app.js", encodings=("gzip",))
     result = call(app, "/", HTTP_ACCEPT_ENCODING="gzip")

@@ -29,7 +29,8 @@ HAS_DESCRIPTOR_WALK = (
 # O_PATH or O_SEARCH want search permission only: a directory of mode 0711 is as good as any.
 _SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 _DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
-_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+LINK_ERRORS = (errno.ELOOP, errno.EMLINK)  # what it says of a link; EMLINK: FreeBSD
 # A link that is swapped just when it is looked at (a deploy) is looked at anew so often.
 _TRIES = 8
 
@@ -94,9 +95,9 @@ def open_directory(name: str, parent: int | None, flags: int) -> int:
         flags: of ``os.open``, beside O_NOFOLLOW.
     """
     try:
-        return os.open(name, flags | _NO_FOLLOW, dir_fd=parent)
+        return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
     except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):  # a link, or a file
+        if error.errno in (errno.ENOTDIR, *LINK_ERRORS):  # a link, or a file
             reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
         raise
 

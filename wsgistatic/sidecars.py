@@ -81,7 +81,7 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     original's own change the sidecar's ctime then tells whether it was made after that.
     """
     made, modified = modified_ns(sidecar), modified_ns(original)
-    if made % _SECOND == 0 and made == modified // _SECOND * _SECOND:
+    if made == modified // _SECOND * _SECOND:
         return max(made, sidecar.st_ctime_ns) >= modified
     return made >= modified
 
