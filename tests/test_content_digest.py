@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from tests.conftest import age
 from wsgistatic import content_digest
-from wsgistatic.content_digest import ContentDigests, content_etag
+from wsgistatic.content_digest import ContentDigests, content_etag, hash_content
 from wsgistatic.directory import Directory, OpenFile
 
 
@@ -70,6 +71,18 @@ def test_a_file_that_changed_since_its_status_has_no_tag(site: Path) -> None:
     opener.close()
 
 
+def test_a_file_that_changes_while_it_is_hashed_has_no_tag(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hash_and_change(file: BinaryIO, size: int) -> bytes:
+        digest = hash_content(file, size)
+        (site / "hello.txt").write_bytes(b"HELLO WORLD\n")
+        return digest
+
+    monkeypatch.setattr(content_digest, "hash_content", hash_and_change)
+    assert tag_of(ContentDigests(), Opener(site, "hello.txt")) is None
+
+
 def test_memory_is_bounded(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content_digest, "_KEPT", 2)
     tags = ContentDigests()
@@ -90,5 +103,6 @@ def test_the_file_is_hashed_from_its_start(site: Path) -> None:
         return opened
 
     middle = tags.digest(opener.files.stat(), False, opened_in_the_middle)
+    assert opener.opened[0].file.tell() == 0
     opener.close()
     assert middle == tag_of(tags, opener)

@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of
-from tests.conftest import age
+from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, StaticFiles, catalog
+from wsgistatic.zip_members import _OPENING, Archive, MemberReader, ZipMember
 
 BIG = bytes(range(256)) * 2000
 MEMBERS = {
@@ -89,6 +90,10 @@ def test_the_root_of_an_archive(archive: Path) -> None:
         app = StaticFiles(None, zipfile.Path(opened), prefix="/z/")
         assert call(app, "/z/pkg/secret.txt").body == b"canary"
         assert call(app, "/z").status == 404
+    zip_of(archive, {"index.html": b"index"}, zipfile.ZIP_STORED)
+    with zipfile.ZipFile(archive) as opened:
+        app = StaticFiles(None, zipfile.Path(opened), prefix="/z/")
+        assert call(app, "/z").headers["Location"] == "/z/"
 
 
 def test_methods(static: zipfile.Path) -> None:
@@ -223,6 +228,69 @@ def test_a_member_that_is_shorter_than_the_archive_says(static: zipfile.Path) ->
     static.root.getinfo("pkg/static/hello.txt").file_size += 5
     for cache_size in (1_000_000, 0):
         assert call(StaticFiles(None, static, cache_size=cache_size), "/hello.txt").status == 500
+
+
+def test_a_working_directory_that_changes_moves_no_archive(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(archive.parent)
+    with zipfile.ZipFile(archive.name) as opened:
+        app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"))
+        monkeypatch.chdir("/")
+        settle()
+        call(app, "/hello.txt")
+        assert app._catalog.is_current(app._entries["/hello.txt"])
+
+
+class Recorded:
+    """An open member that tells what is done with it, and under which lock."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.tell = file.tell
+        self.sizes: list[int] = []
+        self.opened_alone = _OPENING.locked()
+        self.closed_alone = False
+
+    def read(self, size: int) -> bytes:
+        self.sizes.append(size)
+        content: bytes = self._file.read(size)
+        return content
+
+    def close(self) -> None:
+        self.closed_alone = _OPENING.locked()
+        self._file.close()
+
+
+def test_a_compressed_member_is_opened_anew_for_a_step_back_and_passed_in_pieces(
+    static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Recorded] = []
+    real = static.root.open
+
+    def record(*arguments: Any) -> Recorded:
+        files.append(Recorded(real(*arguments)))
+        return files[-1]
+
+    monkeypatch.setattr(static.root, "open", record)
+    reader = MemberReader(Archive(static.root), static.root.getinfo("pkg/static/big.bin"))
+    for offset in (400_000, 7):
+        reader.seek(offset)
+        assert reader.read(5) == BIG[offset : offset + 5]
+    reader.close()
+    assert [(file.opened_alone, file.closed_alone) for file in files] == [(True, True)] * 2
+    assert max(files[0].sizes) <= 64 * 1024
+
+
+def test_a_stored_member_that_claims_to_be_longer_does_not_show_what_comes_after(
+    tmp_path: Path,
+) -> None:
+    members = {"a.txt": b"open", "b.txt": b"secret"}
+    with zipfile.ZipFile(zip_of(tmp_path / "a.zip", members, zipfile.ZIP_STORED)) as archive:
+        archive.getinfo("a.txt").file_size = 1000
+        opened = ZipMember(Archive(archive), "a.txt").open()
+        assert b"secret" not in opened.file.read(1000)
+        opened.file.close()
 
 
 def test_an_archive_in_memory(archive: Path) -> None:

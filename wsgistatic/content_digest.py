@@ -49,9 +49,9 @@ class ContentDigests:
             if known is not None:
                 self._digests.move_to_end(key)
                 return known
-        file, opened_status = open_file()
+        file = open_file().file
         digest = hash_content(file, status.st_size)
-        if not key == signature(opened_status) == signature(os.fstat(file.fileno())):
+        if signature(os.fstat(file.fileno())) != key:
             return None
         if settled:
             self._keep(key, digest)

@@ -89,5 +89,5 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
 def _signature_at(path: str) -> Signature | None:
     try:
         return signature(os.stat(path))
-    except (OSError, ValueError):
+    except OSError:
         return None
