@@ -68,6 +68,19 @@ def test_file_wrapper_gets_a_file_of_just_what_is_sent(
     body.close()
 
 
+def test_an_app_that_starts_anew_after_an_error_says_so_through_us(site: Path) -> None:
+    error = (ValueError, ValueError("late"), None)
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [], error)
+        return []
+
+    told = []
+    wrapped = StaticFiles(app, site, no_store_misses=True)
+    wrapped(environ_of("/nope"), lambda status, headers, *exc_info: told.append(exc_info))
+    assert told == [(error,)]
+
+
 def test_file_wrapper_is_not_given_what_changed_a_moment_ago(site: Path) -> None:
     # Its next version may have the same times: only our own iterator compares the bytes.
     for file_wrapper in (None, True):

@@ -302,6 +302,31 @@ def test_headers_and_bodies_are_copies(site: Path) -> None:
     assert call(app, "/hello.txt").headers["Content-Length"] == "12"
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"HTTP_IF_NONE_MATCH": '"no"'},
+        {"HTTP_IF_NONE_MATCH": f'"no", "{OLD * SECOND:x}-c"'},
+        {"REQUEST_METHOD": "HEAD", "HTTP_WANT_REPR_DIGEST": "sha-256=1"},
+    ],
+)
+def test_answers_in_full_are_copies_too(site: Path, extra: dict[str, str]) -> None:
+    def vandal(status: str, headers: list[Any], *exc_info: Any) -> Any:
+        headers.clear()
+        return lambda data: None
+
+    app = StaticFiles(None, site)
+    settle()
+    for _ in range(2):  # as it is described, and from the catalog
+        body: Any = app(environ_of("/hello.txt", **extra), vandal)
+        if isinstance(body, list):
+            body.clear()
+    assert call(app, "/hello.txt").body == b"hello world\n"
+    assert call(app, "/hello.txt").headers["Content-Length"] == "12"
+    assert call(app, "/hello.txt", HTTP_IF_NONE_MATCH="*").headers["ETag"]
+
+
 def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptors: None) -> None:
     (site / "big.bin").write_bytes(b"0123456789" * 100_000)
     app = StaticFiles(None, site, block_size=1000)

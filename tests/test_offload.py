@@ -75,11 +75,13 @@ def test_ranges_are_offered_once(site: Path) -> None:
 
 
 def test_what_is_answered_here(site: Path) -> None:
-    tag = ask(site, "/static/hello.txt").headers["ETag"]
+    headers = ask(site, "/static/hello.txt").headers
+    tag, date = headers["ETag"], headers["Last-Modified"]
     for extra, status, body in (
         ({"HTTP_IF_NONE_MATCH": tag}, 304, b""),
         ({"HTTP_IF_MATCH": '"x"'}, 412, b""),
         ({"HTTP_IF_MATCH": tag}, 200, b"hello world\n"),  # nginx would compare with its own
+        ({"HTTP_IF_UNMODIFIED_SINCE": date}, 200, b"hello world\n"),
         ({"REQUEST_METHOD": "HEAD"}, 200, b""),
     ):
         result = ask(site, "/static/hello.txt", **extra)
