@@ -376,6 +376,11 @@ def test_an_aborted_listing_closes_its_directory(
     assert list(body) == []
 
 
+def is_open(directory: Path) -> bool:
+    descriptors = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+    return str(directory) in map(os.path.realpath, descriptors)
+
+
 def test_a_listing_that_nobody_closes(
     site: Path, few_are_many: None, open_descriptors: None
 ) -> None:
@@ -384,6 +389,7 @@ def test_a_listing_that_nobody_closes(
     del result
     finished = start(files(site), environ_of("/"))
     assert list(finished.iterable)
+    assert not is_open(site)
 
 
 def test_a_listing_whose_response_cannot_start(
@@ -420,4 +426,5 @@ def test_a_shortage_in_the_middle_breaks_the_response(
     next(body)
     with pytest.raises(OSError, match="Too many open files"):
         list(body)
+    assert not is_open(site)
     assert f"{str(site)!r}: Too many open files" in caplog.text.replace(f"{site}/", str(site))

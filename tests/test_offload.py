@@ -112,6 +112,8 @@ def test_what_is_compressed_in_memory_is_sent_from_there(site: Path) -> None:
     for _ in range(2):
         result = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip")
         assert gzip.decompress(result.body) == b"let answer = 42;\n" * 100
+        result = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip", HTTP_IF_NONE_MATCH='"no"')
+        assert gzip.decompress(result.body) == b"let answer = 42;\n" * 100
         part = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-1")
         assert part.headers["X-Accel-Redirect"] == "/internal/app.js"
 

@@ -7,6 +7,7 @@ import importlib.resources
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -390,6 +391,32 @@ def test_a_package_in_several_places(namespace: Any, open_descriptors: None) -> 
         assert call(app, "/n/both.txt", "HEAD").headers["Content-Length"] == "15"
     for path in ("/n/nope", "/n/sub", "/n/link.txt", "/n/../two/wsgistatic_space/both.txt"):
         assert call(app, path).body == b"the app"
+
+
+class Places(Node):
+    """What ``importlib.resources`` gives of a namespace package, as far as it is used."""
+
+    def __init__(self, *places: Any) -> None:
+        super().__init__("pkg", {})
+        self._paths = places
+
+
+@pytest.mark.live
+def test_a_member_is_not_described_as_the_file_that_stood_before_it(
+    archive: Path, static: zipfile.Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    for name in ("hello.txt", "hello.txt.gz"):
+        (first / name).write_bytes(b"longer than the member")
+        age(first / name)
+    settle()
+    app = StaticFiles(None, Places(first, static))
+    assert call(app, "/hello.txt").body == b"longer than the member"
+    shutil.rmtree(first)
+    answer = call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
+    assert answer.headers["Content-Length"] == "12"
+    assert answer.body == b"hello world\n"
 
 
 @pytest.mark.live
