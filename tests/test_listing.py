@@ -72,6 +72,8 @@ def test_headers_of_the_user_win(site: Path) -> None:
     assert headers["Vary"] == "Cookie, Accept"
     assert headers["X-A"] == "b"
     assert headers["Cache-Control"] == "no-cache"
+    headers = call(files(site, headers={"Content-Security-Policy": "default-src *"}), "/").headers
+    assert headers["Content-Security-Policy"] == "default-src *"
 
 
 def test_an_index_comes_first(site: Path) -> None:
@@ -389,6 +391,22 @@ def test_a_listing_that_nobody_closes(
     del result
     finished = start(files(site), environ_of("/"))
     assert list(finished.iterable)
+    assert not is_open(site)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_short_listing_closes_its_directory_at_once(
+    site: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    scans = []
+
+    def keep(*arguments: Any) -> scan_module.Scan:
+        scans.append(scan_module.Scan(*arguments))
+        return scans[-1]
+
+    monkeypatch.setattr(listing_module, "Scan", keep)
+    assert call(files(site), "/", method).status == 200
+    assert scans
     assert not is_open(site)
 
 

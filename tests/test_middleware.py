@@ -319,6 +319,24 @@ def test_a_body_left_unread_is_closed_by_close(site: Path, open_descriptors: Non
     result.iterable.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    "path", ["/../secret.txt", "/sub/../../secret.txt", "/..", "/.hidden", "/sub/.git/config"]
+)
+def test_what_is_above_or_hidden_is_not_even_looked_at(
+    site: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    app, looked = files(site), []
+
+    def record(*arguments: Any, **options: Any) -> Any:
+        looked.append(arguments)
+        raise FileNotFoundError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", record)
+        assert call_bare(app, environ_of(path)).status == 404
+    assert looked == []
+
+
 def test_environ_of_a_hostile_server(site: Path) -> None:
     app = files(site)
     odd: list[Any] = [None, 5, b"bytes", object()]

@@ -231,6 +231,7 @@ def test_a_member_that_is_shorter_than_the_archive_says(static: zipfile.Path) ->
         assert call(StaticFiles(None, static, cache_size=cache_size), "/hello.txt").status == 500
 
 
+@pytest.mark.catalog
 def test_a_working_directory_that_changes_moves_no_archive(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,7 +148,7 @@ class Finder:
             self._catalog.review(path_info, entry)
         rest = path_info[self._skipped :]
         # One failed stat tells most misses: 2.6 us against 15. What is not there needs no policy.
-        if self._root and "/." not in rest and "//" not in rest and rest.isascii():
+        if self._root and "/." not in rest and rest.isascii():
             try:
                 os.stat(self._root + rest)
             except _ABSENT:
