@@ -313,10 +313,21 @@ def test_policies_on_every_answer(site: Path) -> None:
 
 
 def test_a_body_left_unread_is_closed_by_close(site: Path, open_descriptors: None) -> None:
-    result = start(files(site, block_size=10), environ_of("/digits.bin"))
+    result = start(files(site, block_size=10, cache_size=0), environ_of("/digits.bin"))
     assert not isinstance(result.iterable, list)
     next(iter(result.iterable))
     result.iterable.close()  # type: ignore[attr-defined]
+
+
+def test_other_methods_are_not_answered_from_what_is_ready(site: Path) -> None:
+    for app, status in ((None, 405), (Inner(), 299)):
+        wrapped = files(site, app)
+        fields = call(wrapped, "/hello.txt").headers
+        for extra in (
+            {"HTTP_IF_NONE_MATCH": fields["ETag"]},
+            {"HTTP_IF_MODIFIED_SINCE": fields["Last-Modified"]},
+        ):
+            assert call(wrapped, "/hello.txt", "PUT", **extra).status == status
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,13 @@ def test_uploads_that_could_be_static_files(
         ]
 
 
+def test_a_directory_with_a_longer_name_is_not_inside(roots: Path, configure: Configure) -> None:
+    for static, media in (("x", "x-media"), ("x-static", "x")):
+        configure(STATIC_ROOT=roots / static, MEDIA_ROOT=roots / media, WSGISTATIC={"media": True})
+        (roots / static).mkdir()
+        assert said() == []
+
+
 def test_the_readme_has_every_key() -> None:
     tables = README[README.index("``WSGISTATIC``  ") :].split("every other key")
     first, second = tables[0], tables[1].partition("``WSGISTATIC[")[2]

@@ -138,6 +138,14 @@ def test_offload_without_debug(roots: Path, configure: Configure) -> None:
         assert "X-Accel-Redirect" not in call(own, path).headers
 
 
+@pytest.mark.parametrize("url", ["https://cdn.example/media/", "//cdn.example/media/"])
+def test_uploads_on_a_host_of_their_own_are_left_there(
+    roots: Path, configure: Configure, url: str
+) -> None:
+    configure(MEDIA_URL=url)
+    assert call(wrap_all(inner), "/media/photo.jpg").body == b"the app"
+
+
 def test_many_threads(roots: Path) -> None:
     app = wrap(inner)
     bodies: list[bytes] = []
