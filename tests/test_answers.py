@@ -77,8 +77,11 @@ def test_an_app_that_starts_anew_after_an_error_says_so_through_us(site: Path) -
         return []
 
     told = []
-    wrapped = StaticFiles(app, site, no_store_misses=True)
-    wrapped(environ_of("/nope"), lambda status, headers, *exc_info: told.append(exc_info))
+
+    def start_response(status: str, headers: Any, *exc_info: Any) -> Any:
+        told.append(exc_info)
+
+    StaticFiles(app, site, no_store_misses=True)(environ_of("/nope"), start_response)
     assert told == [(error,)]
 
 

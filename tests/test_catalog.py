@@ -523,6 +523,34 @@ def test_a_fault_while_a_known_file_is_opened(
     assert call(app, "/big.bin").status == 200
 
 
+@pytest.mark.parametrize("extra", [{}, {"REQUEST_METHOD": "HEAD"}, {"HTTP_IF_NONE_MATCH": "*"}])
+def test_an_entry_that_is_asked_for_is_in_use(site: Path, extra: dict[str, str]) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+    app._entries["/hello.txt"].used = False
+    call_bare(app, environ_of("/hello.txt", **extra))
+    assert app._entries["/hello.txt"].used
+
+
+def test_a_file_with_codings_is_in_use_when_one_of_them_is(site: Path) -> None:
+    (site / "hello.txt.gz").write_bytes(b"coded")
+    settle()
+    app = StaticFiles(None, site)
+    for _ in range(2):
+        call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+        app._entries["/hello.txt"].used = False
+    call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+    assert app._entries["/hello.txt"].used
+
+
+def test_a_file_that_has_gone_is_forgotten(site: Path) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+    (site / "hello.txt").unlink()
+    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert not app._entries
+
+
 def test_an_entry_that_ranges_use_is_in_use(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")

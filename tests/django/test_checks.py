@@ -81,6 +81,8 @@ def test_what_is_wrong(
 ) -> None:
     configure(**wrong)
     assert len(said()) == 1
+    serious = [found.is_serious() for found in run_checks(tags=["wsgistatic"])]
+    assert serious == [message.startswith("E")]  # a W does not stop what checks first
     assert said()[0].startswith(f"wsgistatic.{message}")
     with pytest.raises(ImproperlyConfigured) as raised:
         wrap(inner)

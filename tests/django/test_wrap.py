@@ -73,6 +73,12 @@ def test_one_prefix_inside_the_other(
     assert call(app, static_url + "app.css").body == b"body {}"
 
 
+def test_superfluous_slashes_make_no_prefix_longer(roots: Path, configure: Configure) -> None:
+    write(roots / "root/m/page.html", "not uploaded")
+    configure(STATIC_URL="/static//////", MEDIA_URL="/static/m/", WSGISTATIC={"media": True})
+    assert call(wrap(inner), "/static/m/page.html").body == b"<script>alert(1)</script>"
+
+
 @pytest.mark.parametrize(
     ("url", "path"),
     [
