@@ -158,6 +158,24 @@ def test_a_sidecar_is_not_compressed_again(texts: Path) -> None:
         assert ask(app, accepted).body == gzip.compress(TEXT, 0)
 
 
+def test_what_was_compressed_just_now_is_handed_out_as_a_copy(texts: Path) -> None:
+    app = app_of(texts)
+    body: Any = app(environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
+    body.clear()
+    assert gzip.decompress(ask(app).body) == TEXT
+
+
+def test_a_head_with_a_range_is_as_one_without(texts: Path) -> None:
+    whole, part = (
+        call_bare(
+            app_of(texts), environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
+        )
+        for extra in ({}, {"HTTP_RANGE": "bytes=0-1"})
+    )
+    assert part.headers == whole.headers
+    assert part.headers["Content-Encoding"] == "gzip"
+
+
 def test_what_does_not_shrink_is_opened_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, opened = app_of(texts), []
     real = Directory.open

@@ -193,10 +193,11 @@ def test_an_archive_rewritten_in_place_is_served_no_more(
     with archive.open("r+b") as file:
         file.write(b"XXXXXXXX")
         file.truncate(500)
-    for path in ("/hello.txt", "/big.bin"):
-        answer = call(app, path)
-        assert answer.status == 500
-        assert b"zip" not in answer.body
+    for extra in ({"HTTP_IF_NONE_MATCH": '"no"'}, {}):  # in full, and in short
+        for path in ("/hello.txt", "/big.bin"):
+            answer = call(app, path, **extra)
+            assert answer.status == 500
+            assert b"zip" not in answer.body
     assert "rewritten in place" in caplog.text
 
 
@@ -227,8 +228,59 @@ def test_if_range_by_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
 
 def test_a_member_that_is_shorter_than_the_archive_says(static: zipfile.Path) -> None:
     static.root.getinfo("pkg/static/hello.txt").file_size += 5
+    settle()
     for cache_size in (1_000_000, 0):
-        assert call(StaticFiles(None, static, cache_size=cache_size), "/hello.txt").status == 500
+        app = StaticFiles(None, static, cache_size=cache_size)
+        for _ in range(2):  # nothing short is kept
+            assert call(app, "/hello.txt").status == 500
+
+
+def test_a_stored_member_is_closed_where_its_headers_fail(
+    tmp_path: Path, open_descriptors: None
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise ValueError("no")
+
+    with zipfile.ZipFile(zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)) as opened:
+        app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"), headers=fail)
+        assert call(app, "/hello.txt").status == 500
+
+
+@pytest.mark.catalog
+def test_members_of_an_archive_written_just_now_are_not_kept(
+    archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = archive.stat().st_ctime_ns + 1
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    app = StaticFiles(None, static)
+    assert call(app, "/hello.txt").body == b"hello world\n"
+    assert not app._entries
+
+
+@pytest.mark.catalog
+def test_a_whole_member_after_a_head_is_kept_with_its_content(static: zipfile.Path) -> None:
+    settle()
+    app = StaticFiles(None, static)
+    call(app, "/hello.txt", "HEAD")
+    assert app._entries["/hello.txt"].body is None
+    call(app, "/hello.txt")
+    assert app._entries["/hello.txt"].body == [b"hello world\n"]
+
+
+@pytest.mark.catalog
+def test_the_date_of_a_member_becomes_strong_while_it_is_kept(
+    archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(archive)
+    written = archive.stat().st_mtime_ns
+    app = StaticFiles(None, static)
+    for age_, status in ((1.0, 200), (3.0, 206)):
+        now = written + int(age_ * 1_000_000_000)
+        monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+        date = call(app, "/hello.txt").headers["Last-Modified"]
+        assert "/hello.txt" in app._entries
+        request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": date}
+        assert call(app, "/hello.txt", **request).status == status
 
 
 @pytest.mark.catalog
