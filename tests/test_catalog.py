@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of, start
-from tests.conftest import OLD, settle
+from tests.conftest import OLD, as_ordinary_user, settle
 from wsgistatic import StaticFiles
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.directory import Directory
@@ -258,6 +258,16 @@ def test_permission_taken_away(public_directory: Path, ordinary_user: None) -> N
     os.seteuid(user)
     assert call(app, "/a.txt").status == 403
     assert call(app, "/a.txt", HTTP_RANGE="bytes=0-0").status == 403
+
+
+def test_a_directory_that_is_closed_to_us(public_directory: Path) -> None:
+    (public_directory / "sub").mkdir()
+    (public_directory / "sub" / "file.txt").write_text("file")
+    app = StaticFiles(None, public_directory)
+    warm(app, "/sub/file.txt")
+    (public_directory / "sub").chmod(0)
+    with as_ordinary_user():
+        assert call_bare(app, environ_of("/sub/file.txt")).status == 403
 
 
 def test_directory_swapped(site: Path) -> None:

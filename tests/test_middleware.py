@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.calling import Result, call, call_bare, environ_of, start
-from tests.conftest import age
+from tests.conftest import age, settle
 from wsgistatic import StaticFiles, directory
 
 
@@ -319,7 +319,14 @@ def test_a_body_left_unread_is_closed_by_close(site: Path, open_descriptors: Non
     result.iterable.close()  # type: ignore[attr-defined]
 
 
+def test_a_longer_name_than_the_prefix_is_not_below_it_whatever_stands_beside(site: Path) -> None:
+    (site.parent / f"{site.name}-notes").mkdir()
+    (site / "index.html").write_text("index")
+    assert call(files(site, Inner(), prefix="/static"), "/static-notes").status == 299
+
+
 def test_other_methods_are_not_answered_from_what_is_ready(site: Path) -> None:
+    settle()
     for app, status in ((None, 405), (Inner(), 299)):
         wrapped = files(site, app)
         fields = call(wrapped, "/hello.txt").headers

@@ -188,6 +188,7 @@ def test_a_replaced_archive_is_served_as_it_was(archive: Path, static: zipfile.P
 def test_an_archive_rewritten_in_place_is_served_no_more(
     archive: Path, static: zipfile.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    settle()
     app = StaticFiles(None, static)
     assert call(app, "/hello.txt").status == 200
     with archive.open("r+b") as file:
