@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import time
@@ -324,6 +325,25 @@ def test_a_sidecar_replaced_between_look_and_open_is_described_as_it_is(
     result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
     assert result.body == b"another"
     assert result.headers["Content-Length"] == "7"
+
+
+def test_a_fault_while_a_sidecar_is_opened_is_no_change_of_it(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    selector = app._finder.responder._selector
+    real = selector.select
+
+    def fail() -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def select(*arguments: Any) -> Any:
+        selected = real(*arguments)
+        return selected._replace(source=selected.source._replace(open=fail))
+
+    monkeypatch.setattr(selector, "select", select)
+    environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip")
+    assert call_bare(app, environ).status == 500
 
 
 def test_fields_of_others_stay_in_vary(coded: Path) -> None:

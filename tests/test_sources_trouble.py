@@ -50,6 +50,15 @@ def test_a_body_that_is_dropped_closes_the_file_object() -> None:
     assert blob.closed
 
 
+def test_a_body_that_is_dropped_closes_its_own_descriptor_at_once(tmp_path: Path) -> None:
+    with source_of("open", tmp_path, CONTENT) as file:
+        body: Any = serve_file(environ_of("/"), file, **OPTIONS).body
+        next(body)
+        body.close()
+        numbers = os.listdir("/proc/self/fd")
+        assert file.name not in {os.path.realpath(f"/proc/self/fd/{n}") for n in numbers}
+
+
 def test_a_view_may_close_its_file_before_the_body_is_read(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
         answer = FileApp(file, **OPTIONS).answer(environ_of("/"))
