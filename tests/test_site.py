@@ -340,7 +340,6 @@ def test_clean_urls_before_the_fallback(pages: Path) -> None:
     assert call(app, "/contact", **BROWSER).body == b"<p>index.html</p>"
 
 
-@pytest.mark.catalog
 def test_one_file_by_two_names_has_the_policy_of_each(pages: Path) -> None:
     app = clean(pages, fallback="about.html", cache_control=lambda path, url: f"max-age={len(url)}")
     for _ in range(2):
@@ -367,6 +366,7 @@ def test_the_prefix_without_its_slash_has_no_name_to_shorten(pages: Path) -> Non
     assert call(app, "/s").headers["Location"] == "/s/"
 
 
+@pytest.mark.catalog
 def test_what_is_remembered_has_a_name_that_nobody_can_ask_for(pages: Path) -> None:
     app = clean(pages, fallback="index.html", prefix="/s")
     call(app, "/s/about")
