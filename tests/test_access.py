@@ -27,6 +27,7 @@ def line_of(site: Path, environ: dict[str, Any]) -> str:
         (environ_of("/sub?a=b"), "GET /sub?a=b 301 0"),
         (environ_of("/hello.txt", HTTP_RANGE="bytes=0-1"), "GET /hello.txt 206 2 bytes=0-1"),
         (environ_of("/a b\n\x1b[0m"), "GET /a%20b%0A%1B%5B0m 404 48"),
+        (environ_of("/hello.txt", HTTP_RANGE="a 200 9"), "GET /hello.txt 200 12 a%20200%209"),
         (environ_of("/hello.txt", HTTP_RANGE="x\r\n1"), "GET /hello.txt 200 12 x%0D%0A1"),
         (environ_of("/hello.txt", HTTP_RANGE="\udc80"), "GET /hello.txt 200 12 ?"),
         (environ_of(""), "GET / 404 48"),

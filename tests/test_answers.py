@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,22 @@ def test_file_wrapper_gets_a_file_of_just_what_is_sent(
     body.close()
 
 
+def test_an_app_that_starts_anew_after_an_error_says_so_through_us(site: Path) -> None:
+    error = (ValueError, ValueError("late"), None)
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [], error)
+        return []
+
+    told = []
+
+    def start_response(status: str, headers: Any, *exc_info: Any) -> Any:
+        told.append(exc_info)
+
+    StaticFiles(app, site, no_store_misses=True)(environ_of("/nope"), start_response)
+    assert told == [(error,)]
+
+
 def test_file_wrapper_is_not_given_what_changed_a_moment_ago(site: Path) -> None:
     # Its next version may have the same times: only our own iterator compares the bytes.
     for file_wrapper in (None, True):
@@ -79,6 +96,22 @@ def test_file_wrapper_is_not_given_what_changed_a_moment_ago(site: Path) -> None
             if isinstance(body, BlockIterator):
                 break
         assert isinstance(body, BlockIterator)
+
+
+def test_a_file_rewritten_in_the_moment_that_it_was_written_in_breaks_the_response(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site / "digits.bin"
+    path.write_bytes(b"0" * 1000)
+    opened = path.stat()
+    monkeypatch.setattr(time, "time_ns", lambda: opened.st_ctime_ns + 1)
+    result = start(StaticFiles(None, site, block_size=100), environ_of("/digits.bin"))
+    body = iter(result.iterable)
+    next(body)
+    path.write_bytes(b"1" * 1000)
+    monkeypatch.setattr(os, "fstat", lambda descriptor: opened)  # the clock has not ticked
+    with pytest.raises(OSError, match="changed"):
+        list(body)
 
 
 def test_file_wrapper_is_never_used_for_more_than_one_range(site: Path) -> None:

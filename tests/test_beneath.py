@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
-from wsgistatic.beneath import DescriptorWalker, FollowingWalker, LinkMetError, PathWalker, Walker
+from wsgistatic.beneath import (
+    DescriptorWalker,
+    FollowingWalker,
+    LinkMetError,
+    PathWalker,
+    Walker,
+    resolve_inside,
+)
 from wsgistatic.directory import OpenFile, _open_regular, _stat_readable
 
 T = TypeVar("T")
@@ -143,6 +151,42 @@ def test_a_name_that_stays_a_link_is_a_miss(site: Path, kind: str) -> None:
 
     with pytest.raises(FileNotFoundError):
         walkers[kind].visit(("hello.txt",), always_a_link)
+
+
+@pytest.mark.parametrize("walker", [*WALKERS, FollowingWalker])
+def test_a_name_that_is_swapped_again_and_again_is_found(site: Path, walker: Any) -> None:
+    meetings = iter(range(5))
+
+    def at_last(name: str, dir_fd: int | None) -> str:
+        if next(meetings, None) is not None:
+            raise LinkMetError
+        return os.path.basename(name)
+
+    arguments = () if walker is FollowingWalker else ("inside",)
+    assert walker(str(site), *arguments).visit(("hello.txt",), at_last) == "hello.txt"
+
+
+def test_the_root_of_all_may_be_the_root(site: Path) -> None:
+    (site / "link.txt").symlink_to("hello.txt")
+    below = (site / "link.txt").resolve().parent.parts[1:]
+    assert resolve_inside("/", (*below, "link.txt")) == ("/", (*below, "hello.txt"))
+
+
+@pytest.mark.parametrize("number", [errno.ELOOP, errno.EMLINK])
+def test_a_link_above_is_known_by_the_errors_of_all_systems(
+    site: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (site / "link").symlink_to("sub")
+    real = os.open
+
+    def as_elsewhere(name: str, *arguments: Any, **options: Any) -> int:
+        if name == "link":
+            raise OSError(number, os.strerror(number))
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", as_elsewhere)
+    walker = DescriptorWalker(str(site), "inside")
+    assert walker.visit(("link", "page.html"), _stat_readable).st_size == 11
 
 
 def test_path_walker_closes_what_moved_meanwhile(site: Path, open_descriptors: None) -> None:

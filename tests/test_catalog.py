@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of, start
-from tests.conftest import OLD, settle
+from tests.conftest import OLD, as_ordinary_user, settle
 from wsgistatic import StaticFiles
 from wsgistatic.catalog import Catalog, Entry, read_content
 from wsgistatic.directory import Directory
@@ -64,6 +65,66 @@ def test_the_budget_is_kept_and_the_unused_go_first(site: Path) -> None:
     assert catalog._size == 0
 
 
+def test_a_file_whose_coding_is_asked_for_is_in_use(site: Path) -> None:
+    catalog = Catalog(100_000, 4_000, stat_ttl=0.0)
+    original = entry_of(site / "hello.txt")
+    catalog.keep_choice(("/hello.txt", "br"), original, "br")
+    assert not original.used
+    assert catalog.find("/hello.txt", "br") is None
+    assert original.used
+
+
+def test_what_does_not_fit_throws_nothing_out(site: Path) -> None:
+    catalog = Catalog(10_000, 4_000, 0.0)
+    catalog.keep("/small", entry_of(site / "hello.txt"))
+    catalog.keep("/big", entry_of(site / "hello.txt", b"x" * 10_000))
+    assert list(catalog.entries) == ["/small"]
+
+
+def test_choices_count_in_the_budget(site: Path) -> None:
+    catalog = Catalog(10_000, 4_000, 0.0)
+    for key in ("/1", "/2"):
+        catalog.keep_choice(key, entry_of(site / "hello.txt"), "br")
+    assert list(catalog.entries) == ["/2"]
+
+
+def test_one_thread_at_a_time_adds_and_forgets(site: Path) -> None:
+    catalog = Catalog(8_000, 4_000, 0.0)
+    alone = []
+
+    class Guarded(OrderedDict[Any, Entry]):
+        def __setitem__(self, key: Any, entry: Entry) -> None:
+            alone.append(catalog._lock.locked())
+            super().__setitem__(key, entry)
+
+        def pop(self, *arguments: Any) -> Any:
+            alone.append(catalog._lock.locked())
+            return super().pop(*arguments)
+
+        def popitem(self, last: bool = True) -> Any:
+            alone.append(catalog._lock.locked())
+            return super().popitem(last)
+
+    catalog.entries = Guarded()
+    entry = entry_of(site / "hello.txt")
+    for key in ("/1", "/2", "/3"):
+        catalog.keep(key, entry)
+    (site / "hello.txt").unlink()
+    catalog.review("/3", entry)
+    assert list(catalog.entries) == ["/2"]
+    assert all(alone)
+
+
+def test_sidecars_are_looked_for_again_as_seldom_as_files(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgistatic.catalog.monotonic", lambda: 1000.0)
+    for stat_ttl, until in ((0.0, 1001.0), (0.5, 1001.0), (9.0, 1009.0)):
+        entry = entry_of(site / "hello.txt")
+        assert Catalog(10_000, 4_000, stat_ttl).is_as_seen(entry)
+        assert entry.seen_until == until
+
+
 def test_what_is_never_kept(site: Path) -> None:
     catalog = Catalog(budget=10_000, largest_content=4_000, stat_ttl=0.0)
     path = site / "hello.txt"
@@ -104,6 +165,13 @@ def test_content_that_changes_while_it_is_read(site: Path) -> None:
             path.write_bytes(change)
             with pytest.raises(FileChangedError):
                 read_content(opened)
+
+
+def test_content_that_ends_early_though_nothing_shows_it(site: Path) -> None:
+    with Directory(str(site)).open(("hello.txt",)) as opened:
+        opened.file.seek(3)
+        with pytest.raises(FileChangedError):
+            read_content(opened)
 
 
 def rewrite(path: Path) -> None:
@@ -192,6 +260,16 @@ def test_permission_taken_away(public_directory: Path, ordinary_user: None) -> N
     assert call(app, "/a.txt", HTTP_RANGE="bytes=0-0").status == 403
 
 
+def test_a_directory_that_is_closed_to_us(public_directory: Path) -> None:
+    (public_directory / "sub").mkdir()
+    (public_directory / "sub" / "file.txt").write_text("file")
+    app = StaticFiles(None, public_directory)
+    warm(app, "/sub/file.txt")
+    (public_directory / "sub").chmod(0)
+    with as_ordinary_user():
+        assert call_bare(app, environ_of("/sub/file.txt")).status == 403
+
+
 def test_directory_swapped(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/sub/page.html")
@@ -232,6 +310,32 @@ def test_headers_and_bodies_are_copies(site: Path) -> None:
     body.clear()
     assert call(app, "/hello.txt").body == b"hello world\n"
     assert call(app, "/hello.txt").headers["Content-Length"] == "12"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"HTTP_IF_NONE_MATCH": '"no"'},
+        {"HTTP_IF_NONE_MATCH": f'"no", "{OLD * SECOND:x}-c"'},
+        {"REQUEST_METHOD": "HEAD", "HTTP_WANT_REPR_DIGEST": "sha-256=1"},
+    ],
+)
+def test_answers_in_full_are_copies_too(site: Path, extra: dict[str, str]) -> None:
+    def vandal(status: str, headers: list[Any], *exc_info: Any) -> Any:
+        headers.clear()
+        return lambda data: None
+
+    app = StaticFiles(None, site)
+    settle()
+    for _ in range(2):  # as it is described, and from the catalog
+        body: Any = app(environ_of("/hello.txt", **extra), vandal)
+        if isinstance(body, list):
+            body.clear()
+        call(app, "/hello.txt")
+    assert call(app, "/hello.txt").body == b"hello world\n"
+    assert call(app, "/hello.txt").headers["Content-Length"] == "12"
+    assert call(app, "/hello.txt", HTTP_IF_NONE_MATCH="*").headers["ETag"]
 
 
 def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptors: None) -> None:
@@ -427,6 +531,34 @@ def test_a_fault_while_a_known_file_is_opened(
         status = start(app, environ_of("/big.bin", **extra)).status
     assert status == 500
     assert call(app, "/big.bin").status == 200
+
+
+@pytest.mark.parametrize("extra", [{}, {"REQUEST_METHOD": "HEAD"}, {"HTTP_IF_NONE_MATCH": "*"}])
+def test_an_entry_that_is_asked_for_is_in_use(site: Path, extra: dict[str, str]) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+    app._entries["/hello.txt"].used = False
+    call_bare(app, environ_of("/hello.txt", **extra))
+    assert app._entries["/hello.txt"].used
+
+
+def test_a_file_with_codings_is_in_use_when_one_of_them_is(site: Path) -> None:
+    (site / "hello.txt.gz").write_bytes(b"coded")
+    settle()
+    app = StaticFiles(None, site)
+    for _ in range(2):
+        call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+        app._entries["/hello.txt"].used = False
+    call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+    assert app._entries["/hello.txt"].used
+
+
+def test_a_file_that_has_gone_is_forgotten(site: Path) -> None:
+    app = StaticFiles(None, site)
+    warm(app, "/hello.txt")
+    (site / "hello.txt").unlink()
+    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert not app._entries
 
 
 def test_an_entry_that_ranges_use_is_in_use(site: Path) -> None:

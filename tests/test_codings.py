@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import time
@@ -305,6 +306,46 @@ def test_a_sidecar_that_goes_between_look_and_open(
         assert result.body == PLAIN
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_sidecar_replaced_between_look_and_open_is_described_as_it_is(
+    coded: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    if known:
+        ask(app, "gzip")
+    selector = app._finder.responder._selector
+    real = selector.select
+
+    def select(*arguments: Any) -> Any:
+        selected = real(*arguments)
+        (coded / "app.js.gz").write_bytes(b"another")
+        return selected
+
+    monkeypatch.setattr(selector, "select", select)
+    result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
+    assert result.body == b"another"
+    assert result.headers["Content-Length"] == "7"
+
+
+def test_a_fault_while_a_sidecar_is_opened_is_no_change_of_it(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StaticFiles(None, coded, encodings=("gzip",))
+    selector = app._finder.responder._selector
+    real = selector.select
+
+    def fail() -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def select(*arguments: Any) -> Any:
+        selected = real(*arguments)
+        return selected._replace(source=selected.source._replace(open=fail))
+
+    monkeypatch.setattr(selector, "select", select)
+    environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip")
+    assert call_bare(app, environ).status == 500
+
+
 def test_fields_of_others_stay_in_vary(coded: Path) -> None:
     app = FileApp(coded / "app.js", encodings=("gzip",))
     result = call(app, "/", HTTP_ACCEPT_ENCODING="gzip")
@@ -340,6 +381,29 @@ def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
         call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=""))
         assert len(calls) == bool(expected)
         monkeypatch.undo()
+
+
+@pytest.mark.catalog
+@pytest.mark.live
+def test_a_file_is_ready_again_after_a_sidecar_has_gone(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    ask(app, "")
+    (coded / "app.js.br").unlink()
+    app._entries["/app.js"].seen_until = 0.0  # a second later
+    ask(app, "")
+    assert app._catalog.is_as_seen(app._entries["/app.js"])
+
+
+@pytest.mark.catalog
+@pytest.mark.live
+def test_a_new_version_asked_for_in_a_new_way_is_ready(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    ask(app, "")
+    (coded / "app.js").write_bytes(b"new")
+    age(coded / "app.js")
+    time.sleep(0.03)
+    call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    assert app._catalog.is_current(app._entries["/app.js"])
 
 
 @pytest.mark.catalog

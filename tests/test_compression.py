@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of
+from tests.calling import Result, call_bare, environ_of
 from tests.conftest import OLD, age
 from wsgistatic import StaticFiles, compression
 from wsgistatic.catalog import read_content
 from wsgistatic.compressors import BY_NAME, available_codings
+from wsgistatic.directory import Directory, OpenFile
 
 TEXT = b"let answer = 42;\n" * 1000
 CACHE = {"cache_size": 1_000_000, "cache_file_size": 100_000}
@@ -29,6 +30,8 @@ def texts(site: Path) -> Path:
         ("photo.png", TEXT),
         ("noise.txt", os.urandom(5000)),
         ("short.txt", b"x" * 199),
+        ("enough.txt", b"x" * 200),
+        ("hardly.txt", os.urandom(4750) + b"x" * 250),
         ("large.txt", b"0123456789abcdef" * 10_000),
     ):
         (site / name).write_bytes(content)
@@ -124,11 +127,66 @@ def test_a_sidecar_comes_first_and_has_ranges(texts: Path) -> None:
     assert ask(app, HTTP_RANGE="bytes=5-9").body == stored[5:10]
 
 
-@pytest.mark.parametrize("path", ["/photo.png", "/noise.txt", "/short.txt", "/large.txt"])
+@pytest.mark.parametrize(
+    "path", ["/photo.png", "/noise.txt", "/hardly.txt", "/short.txt", "/large.txt"]
+)
 def test_what_is_left_as_it_is(texts: Path, path: str) -> None:
     result = ask(app_of(texts), path=path)
     assert result.body == (texts / path[1:]).read_bytes()
     assert "Content-Encoding" not in result.headers
+
+
+def test_two_hundred_bytes_are_enough(texts: Path) -> None:
+    assert ask(app_of(texts), path="/enough.txt").headers["Content-Encoding"] == "gzip"
+
+
+def test_what_was_written_just_now_is_sent_as_it_is(
+    texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (texts / "new.js").write_bytes(TEXT)
+    now = (texts / "new.js").stat().st_mtime_ns + 1_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    assert "Content-Encoding" not in ask(app_of(texts), path="/new.js").headers
+
+
+def test_a_sidecar_is_not_compressed_again(texts: Path) -> None:
+    (texts / "app.js.gz").write_bytes(gzip.compress(TEXT, 0))
+    age(texts / "app.js.gz")
+    time.sleep(0.03)
+    app = app_of(texts, media_types={".gz": "text/x-gzip"}, encodings=("br", "gzip"))
+    for accepted in ("gzip", "gzip, br;q=0.5"):
+        assert ask(app, accepted).body == gzip.compress(TEXT, 0)
+
+
+def test_what_was_compressed_just_now_is_handed_out_as_a_copy(texts: Path) -> None:
+    app = app_of(texts)
+    body: Any = app(environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
+    body.clear()
+    assert gzip.decompress(ask(app).body) == TEXT
+
+
+def test_a_head_with_a_range_is_as_one_without(texts: Path) -> None:
+    whole, part = (
+        call_bare(
+            app_of(texts), environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
+        )
+        for extra in ({}, {"HTTP_RANGE": "bytes=0-1"})
+    )
+    assert part.headers == whole.headers
+    assert part.headers["Content-Encoding"] == "gzip"
+
+
+def test_what_does_not_shrink_is_opened_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, opened = app_of(texts), []
+    real = Directory.open
+
+    def count(*arguments: Any) -> OpenFile:
+        opened.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(Directory, "open", count)
+    assert len(call_bare(app, environ_of("/noise.txt", HTTP_ACCEPT_ENCODING="gzip")).body) == 5000
+    assert len(opened) == 1
 
 
 def test_what_does_not_shrink_is_tried_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,11 +250,23 @@ def test_a_fault_while_compressing_reaches_those_who_wait(
     texts: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     def fail(opened: Any) -> bytes:
+        somebody_waits.wait(10)
         raise OSError(5, "Input/output error")
 
+    somebody_waits = threading.Event()
+    real_result = Future.result
+
+    def result(self: Any, *arguments: Any) -> Any:
+        somebody_waits.set()
+        return real_result(self, *arguments)
+
     monkeypatch.setattr("wsgistatic.compression.read_content", fail)
+    monkeypatch.setattr(Future, "result", result)
     app = app_of(texts)
-    assert call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip").status == 500
+    with ThreadPoolExecutor(2) as pool:
+        environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(2)]
+        answers = [pool.submit(call_bare, app, environ) for environ in environs]
+        assert [real_result(answer).status for answer in answers] == [500, 500]
     monkeypatch.undo()
     assert ask(app).headers["Content-Encoding"] == "gzip"
 

@@ -109,6 +109,7 @@ def test_the_file_is_hashed_from_its_start(site: Path) -> None:
         return opened
 
     middle = tags.digest(opener.files.stat(), False, opened_in_the_middle)
+    assert opener.opened[0].file.tell() == 0
     opener.close()
     assert middle == tag_of(tags, opener)
 

@@ -14,6 +14,7 @@ import pytest
 from tests.calling import call, call_bare, environ_of
 from tests.conftest import age
 from wsgistatic import FileApp, StaticFiles
+from wsgistatic.custom_headers import apply_headers
 
 TAG = '"17979cfe362a0000-c"'
 # Requests for hello.txt and the status of their answers.
@@ -42,13 +43,21 @@ def test_on_every_answer_about_a_file(site: Path, status: int, extra: dict[str, 
 
 def test_a_mapping_is_on_answers_without_a_file_too(site: Path) -> None:
     app = StaticFiles(
-        None, site, headers={"X-Own": "1", "Cache-Control": "private", "Content-Type": "a/b"}
+        None,
+        site,
+        headers={
+            "X-Own": "1",
+            "Cache-Control": "private",
+            "Content-Type": "a/b",
+            "Content-Disposition": "attachment",
+        },
     )
     for path, method, status in (("/nope", "GET", 404), ("/hello.txt", "POST", 405)):
         result = call(app, path, method)
         assert (result.status, result.headers["X-Own"]) == (status, "1")
         assert result.headers["Cache-Control"] == "no-store"
         assert result.headers["Content-Type"].startswith("text/plain")
+        assert "Content-Disposition" not in result.headers
     moved = call(app, "/sub")
     assert (moved.status, moved.headers["X-Own"]) == (301, "1")
     assert call(app, "/hello.txt").headers["Content-Type"] == "a/b"
@@ -79,6 +88,20 @@ def test_without_a_content_type_the_files_own_is_sent(site: Path) -> None:
 
     result = call(StaticFiles(None, site, headers=remove), "/hello.txt")
     assert result.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_of_two_content_types_the_last_is_sent(site: Path) -> None:
+    def add(headers: Headers, path: str, url: str) -> None:
+        headers.add_header("Content-Type", "text/x-own")
+
+    result = call(StaticFiles(None, site, headers=add), "/hello.txt")
+    assert result.headers["Content-Type"] == "text/x-own"
+
+
+def test_what_is_applied_leaves_the_fields_alone_that_it_is_applied_to() -> None:
+    fields = [("X-Own", "ours")]
+    assert apply_headers({"X-Own": "theirs"}, fields, "", "") == [("X-Own", "theirs")]
+    assert fields == [("X-Own", "ours")]
 
 
 def test_vary_is_joined(site: Path) -> None:

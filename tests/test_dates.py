@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from calendar import monthrange
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -178,6 +180,21 @@ def test_fifty_years_are_counted_from_the_moment() -> None:
     leap_day = seconds(2024, 2, 29)  # there is none in 2074
     assert parse_http_date("Wednesday, 28-Feb-74 00:00:00 GMT", leap_day) == seconds(2074, 2, 28)
     assert parse_http_date("Friday, 01-Mar-74 00:00:00 GMT", leap_day) == seconds(1974, 3, 1)
+
+
+@pytest.fixture(params=["XXX-14", "XXX+12"])
+def zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A machine far from Greenwich."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+def test_the_zone_of_the_machine_does_not_move_the_fifty_years() -> None:
+    test_fifty_years_are_counted_from_the_moment()
 
 
 @given(st.integers(FIRST, LAST))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,6 +63,24 @@ def test_fresh_files_are_not_settled(site: Path) -> None:
         assert not made.settled
         assert made.validators.etag is not None
         assert made.validators.etag.startswith("W/")
+
+
+@pytest.mark.parametrize(("changed", "settled"), [("", True), ("own", False), ("other", False)])
+def test_a_coding_is_settled_when_its_file_is_too(site: Path, changed: str, settled: bool) -> None:
+    file = Directory(str(site)).resource(("hello.txt",))
+    now = time.time_ns() + 60_000_000_000  # all that was written is old by then
+
+    def status(name: str) -> Any:
+        modified = now if name == changed else now - 30_000_000_000
+        return SimpleNamespace(st_mtime_ns=modified, st_ctime_ns=modified, st_size=12)
+
+    coded = own(file)._replace(
+        source=file.sidecar(".gz"), coding="gzip", original_status=status("other")
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time, "time_ns", lambda: now)
+        made = describer().describe(coded._replace(status=status("own")), "/u")
+    assert made.settled is settled
 
 
 def test_no_cache_keeps_parts_of_what_the_next_version_may_look_like(

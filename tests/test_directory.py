@@ -151,6 +151,67 @@ def test_a_file_that_becomes_something_else_just_before_open(
         directory_module._open_regular(str(path), None)
 
 
+@pytest.mark.parametrize("number", [errno.ELOOP, errno.EMLINK])
+def test_a_link_is_known_by_the_errors_of_all_systems(
+    site: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(LinkMetError):
+        directory_module._open_regular(str(site / "hello.txt"), None)
+
+
+def test_the_status_is_of_what_was_opened_whatever_has_the_name_now(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open = os.open
+
+    def open_then_replace(name: Any, *arguments: Any, **options: Any) -> int:
+        descriptor = real_open(name, *arguments, **options)
+        (site / "digits.bin").replace(site / "hello.txt")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_then_replace)
+    with directory_module._open_regular(str(site / "hello.txt"), None) as opened:
+        assert opened.status.st_size == len(opened.file.read()) == 12
+
+
+def test_a_directory_that_becomes_a_pipe_is_not_opened(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real_open = site / "empty", os.open
+    path.mkdir()
+    errors = []
+
+    def swap_then_open(name: Any, flags: int, **options: Any) -> int:
+        path.rmdir()
+        os.mkfifo(path)
+        writer = real_open(path, os.O_RDWR)  # or to open it for reading would wait for one
+        try:
+            return real_open(name, flags, **options)
+        except OSError as error:
+            errors.append(error.errno)
+            raise
+        finally:
+            os.close(writer)
+
+    monkeypatch.setattr(os, "open", swap_then_open)
+    with pytest.raises(NotADirectoryError):
+        directory_module._open_to_scan(str(path), None)
+    assert errors == [errno.ENOTDIR]
+
+
+def test_what_became_a_link_is_no_question_of_permission(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site / "link.txt").symlink_to("hello.txt")
+    monkeypatch.setattr(os, "access", lambda *arguments, **options: False)
+    with pytest.raises(LinkMetError):
+        directory_module._require_access(str(site / "link.txt"), os.R_OK, None)
+
+
 def test_single_file_follows_links(site: Path) -> None:
     link = site / "out.txt"
     link.symlink_to("../secret.txt")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of
+from tests.source_kinds import Blob
 from wsgistatic import FileApp, Validators, serve_file
 
 CONTENT = bytes(range(256)) * 40
@@ -35,6 +36,25 @@ def test_what_is_no_source(source: Any, error: type[Exception], message: str) ->
         FileApp(source)
     with pytest.raises(error, match=message):
         serve_file(environ_of("/"), source)
+
+
+class Letters(Blob):
+    """Text of a kind of its own."""
+
+    def read(self, size: int = -1) -> Any:
+        return super().read(size).decode()
+
+
+def test_a_file_object_that_reads_text_is_no_source() -> None:
+    with pytest.raises(TypeError, match="is one of text"):
+        FileApp(Letters(b"x"))
+
+
+def test_bytes_that_change_later_are_served_as_they_were() -> None:
+    content = bytearray(b"before")
+    app = FileApp(content)
+    content[:] = b"later!"
+    assert call(app, "/").body == b"before"
 
 
 def test_file_objects_that_are_no_source(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def test_headers_of_the_user_win(site: Path) -> None:
     assert headers["Vary"] == "Cookie, Accept"
     assert headers["X-A"] == "b"
     assert headers["Cache-Control"] == "no-cache"
+    headers = call(files(site, headers={"Content-Security-Policy": "default-src *"}), "/").headers
+    assert headers["Content-Security-Policy"] == "default-src *"
 
 
 def test_an_index_comes_first(site: Path) -> None:
@@ -376,6 +378,11 @@ def test_an_aborted_listing_closes_its_directory(
     assert list(body) == []
 
 
+def is_open(directory: Path) -> bool:
+    descriptors = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+    return str(directory) in map(os.path.realpath, descriptors)
+
+
 def test_a_listing_that_nobody_closes(
     site: Path, few_are_many: None, open_descriptors: None
 ) -> None:
@@ -384,6 +391,23 @@ def test_a_listing_that_nobody_closes(
     del result
     finished = start(files(site), environ_of("/"))
     assert list(finished.iterable)
+    assert not is_open(site)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_short_listing_closes_its_directory_at_once(
+    site: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    scans = []
+
+    def keep(*arguments: Any) -> scan_module.Scan:
+        scans.append(scan_module.Scan(*arguments))
+        return scans[-1]
+
+    monkeypatch.setattr(listing_module, "Scan", keep)
+    assert call(files(site), "/", method).status == 200
+    assert scans
+    assert not is_open(site)
 
 
 def test_a_listing_whose_response_cannot_start(
@@ -420,4 +444,5 @@ def test_a_shortage_in_the_middle_breaks_the_response(
     next(body)
     with pytest.raises(OSError, match="Too many open files"):
         list(body)
+    assert not is_open(site)
     assert f"{str(site)!r}: Too many open files" in caplog.text.replace(f"{site}/", str(site))

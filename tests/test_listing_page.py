@@ -65,7 +65,9 @@ def file(name: str, size: int = 0, modified: int = 0) -> Entry:
         ("\x1b[31m\x7f\x85", "./%1B%5B31m%7F%C2%85", r"\x1b[31m\x7f\x85"),
         ("evil\u202egpj.exe", "./evil%E2%80%AEgpj.exe", r"evil\u202egpj.exe"),
         ("\u2066a\u200b\ufeff", "./%E2%81%A6a%E2%80%8B%EF%BB%BF", r"\u2066a\u200b\ufeff"),
-        ("raw\udcff", "./raw%FF", r"raw\xff"),
+        ("a\u2060b\u2028", "./a%E2%81%A0b%E2%80%A8", r"a\u2060b\u2028"),
+        ("raw\udc80\udcff", "./raw%80%FF", r"raw\x80\xff"),
+        ("\xe4<b>&", "./%C3%A4%3Cb%3E&", "\xe4<b>&"),
         ("ünï", "./%C3%BCn%C3%AF", "ünï"),
         ("👩\u200d💻", "./%F0%9F%91%A9%E2%80%8D%F0%9F%92%BB", "👩\u200d💻"),
         ("\\", "./%5C", "\\"),
@@ -93,6 +95,12 @@ def test_breadcrumbs_are_relative() -> None:
     _, parsed = page()
     assert parsed.links == []
     assert parsed.title == "Index of /"
+
+
+def test_sizes_are_exact_below_a_kibibyte() -> None:
+    text, _ = page(file("a", 1023), file("b", 1024))
+    assert "<td>1023 bytes</td>" in text
+    assert '<td><span title="1024 bytes">1.0 KiB</span></td>' in text
 
 
 def test_sizes_and_times() -> None:

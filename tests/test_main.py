@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import socket
 import sys
@@ -134,6 +135,7 @@ def test_options_reach_the_middleware(
         (["--etag", "md5"], "etag must be one of"),
         (["--server", "nginx"], "invalid choice: 'nginx'"),
         (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
+        (["--port", "\uff18\uff10"], "a port is 0 to 65535, not '\uff18\uff10'"),
         (["--port", "http"], "a port is 0 to 65535, not 'http'"),
         (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
         (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
@@ -229,6 +231,35 @@ def test_a_server_that_does_not_end(
     never.set()
     assert ended == [0]
     assert capsys.readouterr().out.endswith("Stopped.\n")
+
+
+def test_the_highest_port_is_one(site: Path, served: dict[str, Any]) -> None:
+    assert command.main([str(site), "--port", "65535"]) == 0
+    assert served["port"] == 65535
+
+
+def test_a_folder_whose_name_is_no_text(
+    tmp_path: Path, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"f\xff")
+    folder.mkdir()
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "utf-8"))
+    assert command.main([str(folder)]) == 0
+    assert rb"f\udcff at http" in written.getvalue()
+
+
+def test_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = []
+
+    class Output(io.StringIO):
+        def write(self, text: str) -> int:
+            alone.append(command._line_lock.locked())
+            return super().write(text)
+
+    monkeypatch.setattr(sys, "stdout", Output())
+    command._write_line("a line")
+    assert alone == [True]
 
 
 def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.calling import Result, call, call_bare, environ_of, start
-from tests.conftest import age
+from tests.conftest import age, settle
 from wsgistatic import StaticFiles, directory
 
 
@@ -313,10 +313,46 @@ def test_policies_on_every_answer(site: Path) -> None:
 
 
 def test_a_body_left_unread_is_closed_by_close(site: Path, open_descriptors: None) -> None:
-    result = start(files(site, block_size=10), environ_of("/digits.bin"))
+    result = start(files(site, block_size=10, cache_size=0), environ_of("/digits.bin"))
     assert not isinstance(result.iterable, list)
     next(iter(result.iterable))
     result.iterable.close()  # type: ignore[attr-defined]
+
+
+def test_a_longer_name_than_the_prefix_is_not_below_it_whatever_stands_beside(site: Path) -> None:
+    (site.parent / f"{site.name}-notes").mkdir()
+    (site / "index.html").write_text("index")
+    assert call(files(site, Inner(), prefix="/static"), "/static-notes").status == 299
+
+
+def test_other_methods_are_not_answered_from_what_is_ready(site: Path) -> None:
+    settle()
+    for app, status in ((None, 405), (Inner(), 299)):
+        wrapped = files(site, app)
+        fields = call(wrapped, "/hello.txt").headers
+        for extra in (
+            {"HTTP_IF_NONE_MATCH": fields["ETag"]},
+            {"HTTP_IF_MODIFIED_SINCE": fields["Last-Modified"]},
+        ):
+            assert call(wrapped, "/hello.txt", "PUT", **extra).status == status
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret.txt", "/sub/../../secret.txt", "/..", "/.hidden", "/sub/.git/config"]
+)
+def test_what_is_above_or_hidden_is_not_even_looked_at(
+    site: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    app, looked = files(site), []
+
+    def record(*arguments: Any, **options: Any) -> Any:
+        looked.append(arguments)
+        raise FileNotFoundError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", record)
+        assert call_bare(app, environ_of(path)).status == 404
+    assert looked == []
 
 
 def test_environ_of_a_hostile_server(site: Path) -> None:

@@ -90,11 +90,13 @@ def test_ranges_are_offered_once(site: Path) -> None:
 
 
 def test_what_is_answered_here(site: Path) -> None:
-    tag = ask(site, "/static/hello.txt").headers["ETag"]
+    headers = ask(site, "/static/hello.txt").headers
+    tag, date = headers["ETag"], headers["Last-Modified"]
     for extra, status, body in (
         ({"HTTP_IF_NONE_MATCH": tag}, 304, b""),
         ({"HTTP_IF_MATCH": '"x"'}, 412, b""),
         ({"HTTP_IF_MATCH": tag}, 200, b"hello world\n"),  # nginx would compare with its own
+        ({"HTTP_IF_UNMODIFIED_SINCE": date}, 200, b"hello world\n"),
         ({"REQUEST_METHOD": "HEAD"}, 200, b""),
     ):
         result = ask(site, "/static/hello.txt", **extra)
@@ -124,6 +126,8 @@ def test_what_is_compressed_in_memory_is_sent_from_there(site: Path) -> None:
     app = StaticFiles(None, site, offload=NGINX, compress=True, cache_size=10**6)
     for _ in range(2):
         result = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip")
+        assert gzip.decompress(result.body) == b"let answer = 42;\n" * 100
+        result = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip", HTTP_IF_NONE_MATCH='"no"')
         assert gzip.decompress(result.body) == b"let answer = 42;\n" * 100
         part = call(app, "/app.js", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-1")
         assert part.headers["X-Accel-Redirect"] == "/internal/app.js"

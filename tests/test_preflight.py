@@ -12,7 +12,7 @@ from wsgistatic import FileApp, StaticFiles
 ASKED = {
     "HTTP_ORIGIN": "https://other.example",
     "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET",
-    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "range,if-none-match, x-other",
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "Range, if-none-match,x-other",
 }
 
 

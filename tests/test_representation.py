@@ -12,6 +12,7 @@ from wsgistatic.preconditions import Validators
 from wsgistatic.representation import (
     describe,
     is_settled,
+    is_version_settled,
     make_validators,
     modified_ns,
     never_reused,
@@ -54,6 +55,28 @@ def test_etag_is_weak_until_the_clock_has_ticked() -> None:
     assert make_validators(status(NOW - 1), '"x"', NOW).etag == 'W/"x"'
     assert make_validators(status(NOW - SECOND), '"x"', NOW).etag == '"x"'
     assert make_validators(status(NOW - SECOND), None, NOW).etag is None
+
+
+def test_a_time_in_the_future_was_set_by_hand_so_that_the_last_change_decides() -> None:
+    future = NOW + 3600 * SECOND
+    assert make_validators(status(future, ctime_ns=NOW - SECOND), '"x"', NOW).etag == '"x"'
+    assert make_validators(status(future, ctime_ns=NOW - 1), '"x"', NOW).etag == 'W/"x"'
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "settled"),
+    [
+        (NOW - SECOND, NOW - SECOND, True),
+        (NOW - SECOND, NOW - 1, False),  # put back
+        (NOW - 1, NOW - SECOND, False),
+        (NOW + SECOND, NOW - SECOND, True),  # set by hand
+        (NOW + SECOND, NOW - 1, False),
+    ],
+)
+def test_a_version_is_settled_when_both_its_times_are(
+    mtime: int, ctime: int, settled: bool
+) -> None:
+    assert is_version_settled(status(mtime, ctime_ns=ctime), NOW) is settled
 
 
 def test_last_modified_is_never_later_than_now() -> None:

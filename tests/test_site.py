@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of
-from tests.conftest import age
+from tests.conftest import age, as_ordinary_user
 from wsgistatic import StaticFiles
 
 BROWSER = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -144,13 +144,32 @@ def test_pages_have_codings_too(pages: Path, cache_size: int) -> None:
         assert "Accept-Encoding" in plain.headers["Vary"]
 
 
+@pytest.mark.catalog
+@pytest.mark.live
+def test_a_fallback_that_is_asked_for_is_in_use_and_one_that_has_gone_is_forgotten(
+    pages: Path,
+) -> None:
+    app = spa(pages)
+    call(app, "/user/7", **BROWSER)
+    (entry,) = app._entries.values()
+    entry.used = False
+    call(app, "/user/7", **BROWSER)
+    assert entry.used
+    (pages / "index.html").unlink()
+    call(app, "/user/7", **BROWSER)
+    assert not app._entries
+
+
 # ---- not_found ---------------------------------------------------------------------------------
 
 
 def test_the_404_page_is_sent_whole(pages: Path) -> None:
     app = StaticFiles(None, pages, prefix="/s", not_found="404.html", allow_origin="*")
     fields = {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_NONE_MATCH": "*", "HTTP_IF_MATCH": '"x"',
-              "HTTP_IF_MODIFIED_SINCE": "Sat, 21 Nov 2026 00:00:00 GMT"}  # fmt: skip
+              "HTTP_IF_MODIFIED_SINCE": "Sat, 21 Nov 2026 00:00:00 GMT",
+              "HTTP_IF_UNMODIFIED_SINCE": "Sun, 06 Nov 1994 08:49:37 GMT"}  # fmt: skip
+    unmodified = {"HTTP_IF_UNMODIFIED_SINCE": fields["HTTP_IF_UNMODIFIED_SINCE"]}
+    assert call(app, "/s/nope", **unmodified).body == b"<p>404.html</p>"
     for path in ("/s/nope", "/s/a/b/", "/elsewhere", "/s/.git/config"):
         for method in ("GET", "HEAD", "POST"):
             result = call(app, path, method, **fields)
@@ -186,6 +205,16 @@ def test_a_404_page_that_is_not_there(pages: Path) -> None:
     assert result.body.startswith(b"404 Not Found")
     (pages / "404.html").mkdir()
     assert call(app, "/nope").status == 404
+
+
+def test_a_404_page_that_may_not_be_read(public_directory: Path) -> None:
+    page = public_directory / "404.html"
+    page.write_text("<p>mine</p>")
+    page.chmod(0)
+    with as_ordinary_user():
+        result = call(StaticFiles(None, public_directory, not_found="404.html"), "/nope")
+    assert (result.status, result.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert result.body.startswith(b"404 ")
 
 
 def test_fallback_and_404_page_together(pages: Path) -> None:
@@ -311,6 +340,32 @@ def test_clean_urls_before_the_fallback(pages: Path) -> None:
     app = clean(pages, fallback="index.html")
     assert call(app, "/about", **BROWSER).body == b"<p>about.html</p>"
     assert call(app, "/contact", **BROWSER).body == b"<p>index.html</p>"
+
+
+def test_one_file_by_two_names_has_the_policy_of_each(pages: Path) -> None:
+    app = clean(pages, fallback="about.html", cache_control=lambda path, url: f"max-age={len(url)}")
+    for _ in range(2):
+        for path, age_ in (("/about", 6), ("/user/7", 11)):
+            headers = call(app, path, **BROWSER).headers
+            assert headers["Cache-Control"] == f"max-age={age_}"
+
+
+def test_an_extension_is_added_once(pages: Path) -> None:
+    (pages / "only.html.html").write_text("<p>twice</p>")
+    assert call(clean(pages), "/only.html").status == 404
+
+
+def test_a_page_that_may_not_be_read_is_refused_by_either_name(public_directory: Path) -> None:
+    (public_directory / "about.html").write_text("<p>mine</p>")
+    (public_directory / "about.html").chmod(0)
+    with as_ordinary_user():
+        for path in ("/about", "/about.html"):
+            assert call(clean(public_directory), path).status == 403
+
+
+def test_the_prefix_without_its_slash_has_no_name_to_shorten(pages: Path) -> None:
+    app = clean(pages, prefix="/s/")
+    assert call(app, "/s").headers["Location"] == "/s/"
 
 
 @pytest.mark.catalog

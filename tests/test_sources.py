@@ -21,6 +21,7 @@ from tests.source_kinds import (
     NAMED,
     SEQUENTIAL,
     TAGGED,
+    Blob,
     source_of,
 )
 from wsgistatic import FileApp, Validators, serve_file
@@ -174,6 +175,16 @@ def test_validators_of_the_callers(kind: str, tmp_path: Path) -> None:
         for value, status in (('"v1"', 206), (date, 206), ('"v0"', 200), ('W/"v1"', 200)):
             answer = call(app, "/", HTTP_RANGE="bytes=-1", HTTP_IF_RANGE=value)
             assert answer.status == status
+
+
+def test_what_has_validators_of_the_callers_is_not_read_for_a_tag() -> None:
+    class Unread(Blob):
+        def read(self, size: int = -1) -> bytes:
+            assert size == 0  # asked whether it is bytes or text
+            return super().read(size)
+
+    app = FileApp(Unread(CONTENT), validators=Validators('"v1"'), etag="content")
+    assert call(app, "/", "HEAD").headers["ETag"] == '"v1"'
 
 
 @each_kind

@@ -51,6 +51,15 @@ def test_a_body_that_is_dropped_closes_the_file_object() -> None:
     assert blob.closed
 
 
+def test_a_body_that_is_dropped_closes_its_own_descriptor_at_once(tmp_path: Path) -> None:
+    with source_of("open", tmp_path, CONTENT) as file:
+        body: Any = serve_file(environ_of("/"), file, **OPTIONS).body
+        next(body)
+        body.close()
+        numbers = os.listdir("/proc/self/fd")
+        assert file.name not in {os.path.realpath(f"/proc/self/fd/{n}") for n in numbers}
+
+
 def test_a_view_may_close_its_file_before_the_body_is_read(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
         answer = FileApp(file, **OPTIONS).answer(environ_of("/"))
@@ -235,12 +244,43 @@ def test_a_member_that_is_compressed_in_an_unknown_way(tmp_path: Path) -> None:
 
 
 def test_a_loader_that_gives_no_size() -> None:
+    pipes = []
+
     class Stream(Node):
         def open(self, mode: str = "r") -> Any:
-            return Pipe()
+            pipes.append(Pipe())
+            return pipes[-1]
 
     class Pipe(io.RawIOBase):
         def seek(self, offset: int, whence: int = 0, /) -> int:
             raise io.UnsupportedOperation("seek")
 
     assert call(FileApp(Stream("x", b"")), "/").status == 500
+    assert all(pipe.closed for pipe in pipes)
+
+
+def test_what_a_loader_opened_is_closed_after_the_response() -> None:
+    blobs = []
+
+    class Loader(Node):
+        def open(self, mode: str = "r") -> Any:
+            blobs.append(Blob(CONTENT))
+            return blobs[-1]
+
+    for extra in ({}, {"HTTP_RANGE": "bytes=0-0,5-5"}, {"REQUEST_METHOD": "HEAD"}):
+        call(FileApp(Loader("x", b"")), "/", **extra)
+    assert [blob.closed for blob in blobs] == [True] * 6
+
+
+def test_a_rewrite_that_the_clock_does_not_show_breaks_the_response(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with source_of("path", tmp_path, CONTENT) as path:
+        app = FileApp(path, validators=Validators('"1"'), block_size=1000)
+        body: Any = app.answer(environ_of("/")).body
+        opened = path.stat()
+        next(body)
+        path.write_bytes(bytes(SIZE))
+        monkeypatch.setattr(os, "fstat", lambda descriptor: opened)
+        with pytest.raises(OSError, match="changed"):
+            list(body)

@@ -7,6 +7,7 @@ import importlib.resources
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -20,9 +21,10 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of
-from tests.conftest import age
+from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, StaticFiles, catalog
+from wsgistatic.zip_members import _OPENING, Archive, MemberReader, ZipMember
 
 BIG = bytes(range(256)) * 2000
 MEMBERS = {
@@ -89,6 +91,10 @@ def test_the_root_of_an_archive(archive: Path) -> None:
         app = StaticFiles(None, zipfile.Path(opened), prefix="/z/")
         assert call(app, "/z/pkg/secret.txt").body == b"canary"
         assert call(app, "/z").status == 404
+    zip_of(archive, {"index.html": b"index"}, zipfile.ZIP_STORED)
+    with zipfile.ZipFile(archive) as opened:
+        app = StaticFiles(None, zipfile.Path(opened), prefix="/z/")
+        assert call(app, "/z").headers["Location"] == "/z/"
 
 
 def test_methods(static: zipfile.Path) -> None:
@@ -182,15 +188,17 @@ def test_a_replaced_archive_is_served_as_it_was(archive: Path, static: zipfile.P
 def test_an_archive_rewritten_in_place_is_served_no_more(
     archive: Path, static: zipfile.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    settle()
     app = StaticFiles(None, static)
     assert call(app, "/hello.txt").status == 200
     with archive.open("r+b") as file:
         file.write(b"XXXXXXXX")
         file.truncate(500)
-    for path in ("/hello.txt", "/big.bin"):
-        answer = call(app, path)
-        assert answer.status == 500
-        assert b"zip" not in answer.body
+    for extra in ({"HTTP_IF_NONE_MATCH": '"no"'}, {}):  # in full, and in short
+        for path in ("/hello.txt", "/big.bin"):
+            answer = call(app, path, **extra)
+            assert answer.status == 500
+            assert b"zip" not in answer.body
     assert "rewritten in place" in caplog.text
 
 
@@ -221,8 +229,123 @@ def test_if_range_by_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
 
 def test_a_member_that_is_shorter_than_the_archive_says(static: zipfile.Path) -> None:
     static.root.getinfo("pkg/static/hello.txt").file_size += 5
+    settle()
     for cache_size in (1_000_000, 0):
-        assert call(StaticFiles(None, static, cache_size=cache_size), "/hello.txt").status == 500
+        app = StaticFiles(None, static, cache_size=cache_size)
+        for _ in range(2):  # nothing short is kept
+            assert call(app, "/hello.txt").status == 500
+
+
+def test_a_stored_member_is_closed_where_its_headers_fail(
+    tmp_path: Path, open_descriptors: None
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise ValueError("no")
+
+    with zipfile.ZipFile(zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)) as opened:
+        app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"), headers=fail)
+        assert call(app, "/hello.txt").status == 500
+
+
+@pytest.mark.catalog
+def test_members_of_an_archive_written_just_now_are_not_kept(
+    archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = archive.stat().st_ctime_ns + 1
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    app = StaticFiles(None, static)
+    assert call(app, "/hello.txt").body == b"hello world\n"
+    assert not app._entries
+
+
+@pytest.mark.catalog
+def test_a_whole_member_after_a_head_is_kept_with_its_content(static: zipfile.Path) -> None:
+    settle()
+    app = StaticFiles(None, static)
+    call(app, "/hello.txt", "HEAD")
+    assert app._entries["/hello.txt"].body is None
+    call(app, "/hello.txt")
+    assert app._entries["/hello.txt"].body == [b"hello world\n"]
+
+
+@pytest.mark.catalog
+def test_the_date_of_a_member_becomes_strong_while_it_is_kept(
+    archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(archive)
+    written = archive.stat().st_mtime_ns
+    app = StaticFiles(None, static)
+    for age_, status in ((1.0, 200), (3.0, 206)):
+        now = written + int(age_ * 1_000_000_000)
+        monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+        date = call(app, "/hello.txt").headers["Last-Modified"]
+        assert "/hello.txt" in app._entries
+        request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": date}
+        assert call(app, "/hello.txt", **request).status == status
+
+
+@pytest.mark.catalog
+def test_a_working_directory_that_changes_moves_no_archive(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(archive.parent)
+    with zipfile.ZipFile(archive.name) as opened:
+        app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"))
+        monkeypatch.chdir("/")
+        settle()
+        call(app, "/hello.txt")
+        assert app._catalog.is_current(app._entries["/hello.txt"])
+
+
+class Recorded:
+    """An open member that tells what is done with it, and under which lock."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.tell = file.tell
+        self.sizes: list[int] = []
+        self.opened_alone = _OPENING.locked()
+        self.closed_alone = False
+
+    def read(self, size: int) -> bytes:
+        self.sizes.append(size)
+        content: bytes = self._file.read(size)
+        return content
+
+    def close(self) -> None:
+        self.closed_alone = _OPENING.locked()
+        self._file.close()
+
+
+def test_a_compressed_member_is_opened_anew_for_a_step_back_and_passed_in_pieces(
+    static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Recorded] = []
+    real = static.root.open
+
+    def record(*arguments: Any) -> Recorded:
+        files.append(Recorded(real(*arguments)))
+        return files[-1]
+
+    monkeypatch.setattr(static.root, "open", record)
+    reader = MemberReader(Archive(static.root), static.root.getinfo("pkg/static/big.bin"))
+    for offset in (400_000, 7):
+        reader.seek(offset)
+        assert reader.read(5) == BIG[offset : offset + 5]
+    reader.close()
+    assert [(file.opened_alone, file.closed_alone) for file in files] == [(True, True)] * 2
+    assert max(files[0].sizes) <= 64 * 1024
+
+
+def test_a_stored_member_that_claims_to_be_longer_does_not_show_what_comes_after(
+    tmp_path: Path,
+) -> None:
+    members = {"a.txt": b"open", "b.txt": b"secret"}
+    with zipfile.ZipFile(zip_of(tmp_path / "a.zip", members, zipfile.ZIP_STORED)) as archive:
+        archive.getinfo("a.txt").file_size = 1000
+        opened = ZipMember(Archive(archive), "a.txt").open()
+        assert b"secret" not in opened.file.read(1000)
+        opened.file.close()
 
 
 def test_an_archive_in_memory(archive: Path) -> None:
@@ -322,6 +445,32 @@ def test_a_package_in_several_places(namespace: Any, open_descriptors: None) -> 
         assert call(app, "/n/both.txt", "HEAD").headers["Content-Length"] == "15"
     for path in ("/n/nope", "/n/sub", "/n/link.txt", "/n/../two/wsgistatic_space/both.txt"):
         assert call(app, path).body == b"the app"
+
+
+class Places(Node):
+    """What ``importlib.resources`` gives of a namespace package, as far as it is used."""
+
+    def __init__(self, *places: Any) -> None:
+        super().__init__("pkg", {})
+        self._paths = places
+
+
+@pytest.mark.live
+def test_a_member_is_not_described_as_the_file_that_stood_before_it(
+    archive: Path, static: zipfile.Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    for name in ("hello.txt", "hello.txt.gz"):
+        (first / name).write_bytes(b"longer than the member")
+        age(first / name)
+    settle()
+    app = StaticFiles(None, Places(first, static))
+    assert call(app, "/hello.txt").body == b"longer than the member"
+    shutil.rmtree(first)
+    answer = call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
+    assert answer.headers["Content-Length"] == "12"
+    assert answer.body == b"hello world\n"
 
 
 @pytest.mark.live

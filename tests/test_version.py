@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -39,6 +43,13 @@ def become_a_directory(path: Path) -> None:
     path.mkdir()
 
 
+@pytest.mark.parametrize("field", ["st_mtime_ns", "st_size", "st_ino", "st_ctime_ns", "st_dev"])
+def test_each_number_of_the_status_tells_versions_apart(field: str) -> None:
+    status: Any = SimpleNamespace(st_mtime_ns=1, st_size=1, st_ino=1, st_ctime_ns=1, st_dev=1)
+    other: Any = SimpleNamespace(**{**vars(status), field: 2})
+    assert signature(status) != signature(other)
+
+
 def test_ranges_of_the_version(site: Path, open_descriptors: None) -> None:
     path = site / "digits.bin"
     ranges = [(995, 1000), (0, 3)]
@@ -67,6 +78,42 @@ def test_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(version, "read_at", version._seek_and_read)
     path = site / "digits.bin"
     assert read_version(str(path), signature(path.stat()), [(5, 8), (1, 2)]) == [b"567", b"1"]
+
+
+def test_without_pread_nobody_else_moves_the_position(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = []
+    real = os.lseek
+
+    def seek(*arguments: int) -> int:
+        alone.append(version._SEEKING.locked())
+        return real(*arguments)
+
+    monkeypatch.setattr(os, "lseek", seek)
+    with open(site / "digits.bin", "rb") as file:
+        assert version._seek_and_read(file.fileno(), 3, 5) == b"567"
+    assert alone == [True]
+
+
+_OPENS_A_TERMINAL = """
+import os, sys
+from wsgistatic.version import open_version, signature
+name = os.ttyname(os.openpty()[1])
+open_version(name, signature(os.stat(name))).close()
+try:
+    os.open("/dev/tty", os.O_RDONLY)
+except OSError:
+    sys.exit(0)
+sys.exit("the terminal is ours now")
+"""
+
+
+def test_a_terminal_in_place_of_a_file_does_not_become_that_of_the_server() -> None:
+    # A session without a terminal, as that of a daemon, takes the first that it opens.
+    command = [sys.executable, "-c", _OPENS_A_TERMINAL]
+    ended = subprocess.run(command, start_new_session=True, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_an_error_while_a_version_is_opened(

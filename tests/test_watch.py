@@ -45,6 +45,10 @@ def rewrite(path: Path) -> None:
     path.write_bytes(b"n" * SIZE)
 
 
+def rewrite_between_two_samples(path: Path) -> None:
+    path.write_bytes(OLD_CONTENT[:1] + b"n" + OLD_CONTENT[2:])
+
+
 def rewrite_with_the_same_times(path: Path) -> None:
     before = path.stat()
     path.write_bytes(b"n" * SIZE)
@@ -88,6 +92,7 @@ def change_mode(path: Path) -> None:
         truncate,
         truncate_to_nothing,
         rewrite,
+        rewrite_between_two_samples,
         rewrite_with_the_same_times,
         rewrite_longer,
         rewrite_longer_behind_the_same_header,

@@ -75,7 +75,7 @@ def _serve_folder(arguments: Sequence[str]) -> int:
 
 
 def _write_line(line: str) -> None:
-    with _line_lock:  # print writes a text and its end separately
+    with _line_lock:  # text files of Python's are not safe for threads
         sys.stdout.write(line + "\n")
 
 

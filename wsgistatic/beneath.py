@@ -27,12 +27,10 @@ HAS_DESCRIPTOR_WALK = (
     and hasattr(os, "O_DIRECTORY")
 )
 # O_PATH or O_SEARCH want search permission only: a directory of mode 0711 is as good as any.
-_DIRECTORY_FLAGS: int = (
-    getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
-    | getattr(os, "O_DIRECTORY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
-_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
+_DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
+NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+LINK_ERRORS = (errno.ELOOP, errno.EMLINK)  # what it says of a link; EMLINK: FreeBSD
 # A link that is swapped just when it is looked at (a deploy) is looked at anew so often.
 _TRIES = 8
 
@@ -97,9 +95,9 @@ def open_directory(name: str, parent: int | None, flags: int) -> int:
         flags: of ``os.open``, beside O_NOFOLLOW.
     """
     try:
-        return os.open(name, flags | _NO_FOLLOW, dir_fd=parent)
+        return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
     except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):  # a link, or a file
+        if error.errno in (errno.ENOTDIR, *LINK_ERRORS):  # a link, or a file
             reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
         raise
 

@@ -238,7 +238,6 @@ class Catalog:
 
     def review(self, path_info: str, entry: Entry) -> None:
         """Look again, trusted or not, and forget the file if its entry is no longer good."""
-        entry.trusted_until = 0.0
         if not self._is_shown(entry):
             with self._lock:
                 self._remove(path_info)

@@ -154,8 +154,7 @@ class _Once:
             ours.set_result(outcome)
             return outcome
         finally:
-            with self._lock:
-                del self._under_way[key]
+            del self._under_way[key]
 
 
 def is_text(content_type: str) -> bool:

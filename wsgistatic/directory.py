@@ -15,6 +15,8 @@ from typing import NamedTuple, TypeVar
 
 from wsgistatic.beneath import (
     HAS_DESCRIPTOR_WALK,
+    LINK_ERRORS,
+    NO_FOLLOW,
     DescriptorWalker,
     FollowingWalker,
     LinkMetError,
@@ -29,11 +31,10 @@ from wsgistatic.version import FILE_FLAGS
 
 T = TypeVar("T")
 
-_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _LOOKS = 8  # before a name that comes and goes is taken for one without permission
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
-_SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
 
 class OpenFile(NamedTuple):
@@ -234,9 +235,9 @@ def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
 def _open_regular(name: str, dir_fd: int | None) -> OpenFile:
     _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
     try:
-        descriptor = os.open(name, FILE_FLAGS | _NO_FOLLOW, dir_fd=dir_fd)
+        descriptor = os.open(name, FILE_FLAGS | NO_FOLLOW, dir_fd=dir_fd)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK):  # became a link since; EMLINK: FreeBSD
+        if error.errno in LINK_ERRORS:  # became a link since
             raise LinkMetError from None
         raise
     try:

@@ -52,7 +52,7 @@ def _file_object(file: Any) -> Resource | Source:
     for ability in ("readable", "seekable"):
         if not getattr(file, ability, lambda: True)():
             raise ValueError(f"source must be {ability}, as {file!r} is not")
-    if isinstance(file, io.TextIOBase) or isinstance(file.read(0), str):
+    if isinstance(file.read(0), str):
         raise TypeError(f"source must be {_ALLOWED}, not {file!r}, which is one of text")
     if isinstance(file, io.BytesIO):
         return MemorySource(file.getvalue())  # CPython shares the bytes until one of both changes

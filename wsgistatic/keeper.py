@@ -46,7 +46,7 @@ class Keeper:
         if (
             known is not None
             and known.signature == signature(opened.status if opened else selected.status)
-            and (known.seen, known.representation.varies) == (selected.seen, selected.varies)
+            and known.representation.varies == selected.varies
             and known.representation.validators.date_is_strong  # else it may be by now
             and not is_dated_ahead(known.representation, time.time())
         ):

@@ -93,7 +93,7 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     original's own change the sidecar's ctime then tells whether it was made after that.
     """
     made, modified = modified_ns(sidecar), modified_ns(original)
-    if made % _SECOND == 0 and made == modified // _SECOND * _SECOND:
+    if made == modified // _SECOND * _SECOND:
         return max(made, sidecar.st_ctime_ns) >= modified
     return made >= modified
 
@@ -101,7 +101,5 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
 def _look_at(path: str) -> Signature | int | None:
     try:
         return signature(os.stat(path))
-    except ValueError:
-        return None
     except OSError as error:
         return None if is_absence(error) else error.errno

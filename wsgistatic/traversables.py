@@ -59,7 +59,7 @@ class Layers:
             resource = directory.resource(segments)
             if self._has(resource):
                 break
-        if isinstance(resource, Resource) and directory is not self._directories[0]:
+        if isinstance(resource, Resource):
             return resource._replace(recheck=lambda: self._look_again(segments, resource))
         return resource
 

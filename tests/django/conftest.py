@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from tests.conftest import age
-from tests.django.project import Project, make_project
+from tests.django.project import APPS, Project, make_project
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,15 +23,7 @@ def django_in_this_process() -> None:
         USE_TZ=True,
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF="tests.django.urls",
-        INSTALLED_APPS=[
-            "wsgistatic.django",
-            "django.contrib.admin",
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "django.contrib.messages",
-            "django.contrib.sessions",
-            "django.contrib.staticfiles",
-        ],
+        INSTALLED_APPS=APPS,
         STATIC_URL="/static/",
         SILENCED_SYSTEM_CHECKS=["admin.E403", "admin.E408", "admin.E409", "admin.E410"],
     )

@@ -14,14 +14,7 @@ from pathlib import Path
 
 from tests.serving import Served
 
-_SETTINGS = """
-from pathlib import Path
-BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = "x"
-DEBUG = True
-ALLOWED_HOSTS = ["*"]
-USE_TZ = True
-INSTALLED_APPS = [
+APPS = [
     "wsgistatic.django",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -29,8 +22,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
-    "shop",
 ]
+
+_SETTINGS = """
+from pathlib import Path
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = "x"
+DEBUG = True
+ALLOWED_HOSTS = ["*"]
+USE_TZ = True
 MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -65,7 +65,7 @@ from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
 """,
     "mysite/__init__.py": "",
-    "mysite/settings.py": _SETTINGS,
+    "mysite/settings.py": f"INSTALLED_APPS = {[*APPS, 'shop']}\n{_SETTINGS}",
     "mysite/wsgi.py": """
 import os
 from django.core.wsgi import get_wsgi_application

@@ -83,6 +83,8 @@ def test_what_is_wrong(
 ) -> None:
     configure(**wrong)
     assert len(said()) == 1
+    serious = [found.is_serious() for found in run_checks(tags=["wsgistatic"])]
+    assert serious == [message.startswith("E")]  # a W does not stop what checks first
     assert said()[0].startswith(f"wsgistatic.{message}")
     with pytest.raises(ImproperlyConfigured) as raised:
         wrap(inner)
@@ -102,6 +104,13 @@ def test_uploads_that_could_be_static_files(
             "wsgistatic.E008 One of MEDIA_ROOT and STATIC_ROOT is inside the other. An upload "
             "could be had as a static file: give each a directory of its own."
         ]
+
+
+def test_a_directory_with_a_longer_name_is_not_inside(roots: Path, configure: Configure) -> None:
+    for static, media in (("x", "x-media"), ("x-static", "x")):
+        configure(STATIC_ROOT=roots / static, MEDIA_ROOT=roots / media, WSGISTATIC={"media": True})
+        (roots / static).mkdir()
+        assert said() == []
 
 
 def test_the_readme_has_every_key() -> None:

@@ -126,6 +126,10 @@ def test_tricks_never_get_to_the_finders_or_find_nothing(
     assert call_bare(wrap(inner), environ_of(path)).body == b"the app"
 
 
+def test_a_longer_name_than_that_of_the_prefix_is_the_apps(sources: Path) -> None:
+    assert call(wrap(inner), "/static-notes/app.css").body == b"the app"
+
+
 def test_methods_are_the_apps(sources: Path) -> None:
     assert call(wrap(inner), "/static/app.css", "POST").body == b"the app"
 

@@ -15,6 +15,7 @@ from tests.calling import call
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import MANIFEST, inner
 from wsgistatic.django import wrap
+from wsgistatic.django.manifest import find_manifest
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 DEFAULT = "public, max-age=60"
@@ -75,6 +76,24 @@ def test_the_compressed_form_of_a_listed_name(collected: Path) -> None:
     result = call(wrap(inner), "/static/app.0123456789ab.css", HTTP_ACCEPT_ENCODING="gzip")
     assert (result.body, result.headers["Content-Encoding"]) == (b"smaller", "gzip")
     assert result.headers["Cache-Control"] == IMMUTABLE
+
+
+@pytest.mark.live
+def test_one_thread_at_a_time_reads_a_new_manifest(
+    collected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = find_manifest("/static/")
+    assert manifest is not None
+    read, alone = manifest._storage.load_manifest, []
+
+    def load_manifest() -> Any:
+        alone.append(manifest._lock.locked())
+        return read()
+
+    monkeypatch.setattr(manifest._storage, "load_manifest", load_manifest)
+    write_manifest(collected / "staticfiles.json", {"new.css": "new.cafe.css"})
+    assert manifest.lists("/static/new.cafe.css")
+    assert alone == [True]
 
 
 @pytest.mark.live

@@ -73,6 +73,12 @@ def test_one_prefix_inside_the_other(
     assert call(app, static_url + "app.css").body == b"body {}"
 
 
+def test_superfluous_slashes_make_no_prefix_longer(roots: Path, configure: Configure) -> None:
+    write(roots / "root/m/page.html", "not uploaded")
+    configure(STATIC_URL="/static//////", MEDIA_URL="/static/m/", WSGISTATIC={"media": True})
+    assert call(wrap(inner), "/static/m/page.html").body == b"<script>alert(1)</script>"
+
+
 @pytest.mark.parametrize(
     ("url", "path"),
     [
@@ -136,6 +142,14 @@ def test_offload_without_debug(roots: Path, configure: Configure) -> None:
     for path, name in (("/static/app.css", "app.css"), ("/media/photo.jpg", "photo.jpg")):
         assert call(app, path).headers["X-Accel-Redirect"] == f"/internal/{name}"
         assert "X-Accel-Redirect" not in call(own, path).headers
+
+
+@pytest.mark.parametrize("url", ["https://cdn.example/media/", "//cdn.example/media/"])
+def test_uploads_on_a_host_of_their_own_are_left_there(
+    roots: Path, configure: Configure, url: str
+) -> None:
+    configure(MEDIA_URL=url)
+    assert call(wrap_all(inner), "/media/photo.jpg").body == b"the app"
 
 
 def test_many_threads(roots: Path) -> None:

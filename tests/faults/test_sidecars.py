@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.faults.kinds import KINDS, TEXT, same
-from wsgistatic.sidecars import Sidecars
 
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
@@ -63,7 +62,3 @@ def test_the_file_itself_until_the_fault_is_over(
     assert same(kind.ask(app), right)
     path = site / "deep/er/coded.txt.gz"
     assert caplog.messages == [f"{str(path)!r}: {os.strerror(code)}"] * LINES[code]
-
-
-def test_a_name_that_no_file_can_have_has_no_sidecars(tmp_path: Path) -> None:
-    assert Sidecars(("br", "gzip")).look(str(tmp_path / "a\0b")) == (None, None)
