@@ -155,3 +155,14 @@ def test_not_found_is_for_a_complete_app(site: Path) -> None:
 def test_app_must_be_callable(site: Path) -> None:
     with pytest.raises(TypeError, match="app must be a WSGI app or None, not 'app'"):
         StaticFiles("app", site)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("app", "its_own"), [(StaticFiles, "stat_ttl"), (FileApp, "validators")])
+def test_an_unknown_option_is_told_those_that_there_are(site: Path, app: Any, its_own: str) -> None:
+    source = (site / "hello.txt",) if app is FileApp else (None, site)
+    with pytest.raises(TypeError) as raised:
+        app(*source, max_age=60)
+    said, known = str(raised.value).split(" is no option; there are ")
+    assert said == "max_age=60"
+    assert {"cache_control", "etag", its_own} <= set(known.split(", "))
+    assert "self" not in known

@@ -71,7 +71,7 @@ class FileApp:
         check_download_name(download_name, disposition)
         _check_validators(validators)
         options.setdefault("encodings", ())
-        file_options = FileOptions(**options)
+        file_options = FileOptions.of(options, ("disposition", "download_name", "validators"))
         policy = file_options.policy()
         if download_name is not None:
             content_type = file_options.find_media_types().content_type(download_name)

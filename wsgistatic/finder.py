@@ -66,7 +66,7 @@ class Finder:
         offload = None if options.offload is None else Offload(options.offload, path)
         if offload is not None and not offload.keeps_codings:
             file_options = {**file_options, "encodings": ()}
-        checked = FileOptions(**file_options)
+        checked = FileOptions.of(file_options, DirectoryOptions.__slots__)
         self.alone = alone
         self.prefix = prefix
         self._skipped = len(prefix)

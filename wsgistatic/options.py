@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TypedDict
 
 from wsgistatic.beneath import Symlinks
@@ -70,6 +70,24 @@ class FileOptions:
         if self.file_wrapper is not None:
             check_bool("file_wrapper", self.file_wrapper, " or None")
         check_encodings(self.encodings)
+
+    @classmethod
+    def of(cls, values: FileOptionValues, others: Iterable[str]) -> FileOptions:
+        """Make them of keyword arguments.
+
+        Arguments:
+            values: by name.
+            others: names of the options that are taken beside these.
+
+        Raises:
+            TypeError, ValueError: naming the option, the value and what is allowed.
+        """
+        names = [field.name for field in fields(cls)]
+        for name, value in values.items():
+            if name not in names:
+                allowed = ", ".join(sorted([*names, *others]))
+                raise TypeError(f"{name}={value!r} is no option; there are {allowed}")
+        return cls(**values)
 
     def policy(self) -> HeaderPolicy:
         """Make the header policy."""
