@@ -185,7 +185,7 @@ def multipart_length(pairs: list[Pair], size: int, media_type: str) -> int:
 ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 SPEC = "[0-9]+-[0-9]*|-[0-9]+"
 RANGES = re.compile(
-    rf"bytes=[ \t]*(?:{SPEC})?(?:[ \t]*,[ \t]*(?:{SPEC})?)*", re.ASCII | re.IGNORECASE
+    rf"bytes=[ \t]*(?:(?:{SPEC})[ \t]*)?(?:,[ \t]*(?:(?:{SPEC})[ \t]*)?)*", re.ASCII | re.IGNORECASE
 )  # 14.1.1, 14.1.2, and empty list elements by 5.6.1.2
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 MONTHS = re.findall("...", "JanFebMarAprMayJunJulAugSepOctNovDec")
