@@ -84,7 +84,8 @@ def test_every_name(front: Front, tmp_path: Path) -> None:
         for name in NAMES:
             for _ in range(2):  # cold, then from memory
                 response = connection.ask(quote(f"/static/{name}"))
-                assert handed_over(app)
+                # Where nothing is escaped, a percent sign may be read as the start of an escape.
+                assert handed_over(app) == (front.escapes or "%" not in name)
                 assert (response.status, response.body) == (200, b"0123456789 " + name.encode())
                 assert not any(key.lower().startswith("x-") and "file" in key.lower()
                                for key in response.headers)  # fmt: skip
