@@ -157,6 +157,8 @@ def test_what_is_like_bytes_becomes_bytes(like: Callable[[bytes], Any]) -> None:
         Odd(lambda block: block + b"more"),  # past the Content-Length: the next response's place
         Odd(lambda block: None),
         Odd(lambda block: block.decode("latin-1")),
+        Odd(len),  # bytes() would make so many zeros of it
+        Odd(list),
         Odd(size=-5),
         Odd(size=5.0),
         Odd(size=None),

@@ -231,7 +231,10 @@ class LockedReader:
 
     def _read(self, size: int) -> bytes:
         self._file.seek(self._position)
-        block = bytes(self._file.read(size))  # PEP 3333 takes nothing that is only like bytes
+        block = self._file.read(size)
+        if not isinstance(block, bytes):
+            # PEP 3333 takes nothing that is only like bytes; of a number bytes() makes zeros.
+            block = bytes(memoryview(block))
         if len(block) > size:
             raise OSError(errno.EIO, "the source gives more than it is asked for")
         return block
