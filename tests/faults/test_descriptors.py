@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kinds import KINDS, assert_refused, same
+from tests.faults.limits import limited
 from tests.serving import Connection, served
 
 # What is refused now is asked again now, and what is compressed has to be kept.
@@ -23,17 +24,13 @@ MOST = 4  # descriptors at a time: directory and its parent; the file and these 
 @contextmanager
 def free_descriptors(count: int) -> Iterator[None]:
     """Leave so many descriptors to this process."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as filled:
         highest = max(map(int, os.listdir("/proc/self/fd")))
         while (free := os.dup(0)) <= highest:
             filled.callback(os.close, free)  # gaps below others do not count
         os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free + count, limits[1]))
-        try:
+        with limited(resource.RLIMIT_NOFILE, free + count):
             yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])

@@ -7,28 +7,22 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.faults.kinds import KINDS, same
+from tests.faults.limits import limited
 from wsgistatic.__main__ import main
 
 # What is compressed has to be kept.
 pytestmark = pytest.mark.catalog
 
 
-@contextmanager
-def files_no_longer_than(size: int) -> Iterator[None]:
+def files_no_longer_than(size: int) -> AbstractContextManager[None]:
     """Let no file of this process grow beyond a size; Python ignores the signal of that limit."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    return limited(resource.RLIMIT_FSIZE, size)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
