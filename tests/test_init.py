@@ -26,7 +26,7 @@ def test_other_names_are_not() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "from wsgistatic.ranges import get_ranges",
+        "from wsgistatic.http.ranges import get_ranges",
         "from wsgistatic import get_ranges, merge_ranges, content_range, plan_ranges, Validators",
     ],
 )

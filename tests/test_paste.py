@@ -18,8 +18,8 @@ from tests.calling import call
 from tests.conftest import DEFAULTS
 from tests.serving import Connection
 from wsgistatic import StaticFiles
-from wsgistatic.options import FileOptions
-from wsgistatic.paste import CONVERTERS, make_app, make_filter_app
+from wsgistatic.paste import make_app, make_filter_app
+from wsgistatic.wsgi.options import CONVERTERS, FileOptions
 
 loadwsgi = pytest.importorskip("paste.deploy.loadwsgi")
 

@@ -19,7 +19,7 @@ import wsgistatic
 from tests.conftest import DEFAULTS, OLD
 from wsgistatic import FileApp, StaticFiles, serve_file
 from wsgistatic.__main__ import main
-from wsgistatic.options import FileOptions
+from wsgistatic.wsgi.options import FileOptions
 
 README = (Path(__file__).parent.parent / "README.rst").read_text()
 BLOCK = re.compile(r"^\.\. code-block:: (?:python|ini)\n\n((?:    .*\n|\n)+)", re.M)

@@ -9,15 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsgistatic.body import BlockIterator, MultipartIterator
-    from wsgistatic.events import AnswerEvent
-    from wsgistatic.fileapp import FileApp, serve_file
-    from wsgistatic.middleware import StaticFiles
-    from wsgistatic.multipart import Multipart
-    from wsgistatic.plan import RangePlan, plan_ranges
-    from wsgistatic.preconditions import Preconditions, Validators, evaluate_preconditions
-    from wsgistatic.presets import CROSS_ORIGIN_ISOLATION, untrusted_uploads
-    from wsgistatic.ranges import content_range, get_ranges, merge_ranges, unsatisfied_range
+    from wsgistatic.files.body import BlockIterator, MultipartIterator
+    from wsgistatic.http.conditional import Preconditions, Validators, evaluate_preconditions
+    from wsgistatic.http.ranges import (
+        Multipart,
+        RangePlan,
+        content_range,
+        get_ranges,
+        merge_ranges,
+        plan_ranges,
+        unsatisfied_range,
+    )
+    from wsgistatic.representations.headers import CROSS_ORIGIN_ISOLATION, untrusted_uploads
+    from wsgistatic.wsgi.events import AnswerEvent
+    from wsgistatic.wsgi.file_app import FileApp, serve_file
+    from wsgistatic.wsgi.middleware import StaticFiles
 
 __version__ = "0.1.0"
 
@@ -44,24 +50,24 @@ __all__ = [
 
 # Loaded at first use: who wants the range helpers gets neither the middleware nor WebOb.
 _HOMES = {
-    "CROSS_ORIGIN_ISOLATION": "presets",
-    "AnswerEvent": "events",
-    "BlockIterator": "body",
-    "FileApp": "fileapp",
-    "Multipart": "multipart",
-    "MultipartIterator": "body",
-    "Preconditions": "preconditions",
-    "RangePlan": "plan",
-    "StaticFiles": "middleware",
-    "Validators": "preconditions",
-    "content_range": "ranges",
-    "evaluate_preconditions": "preconditions",
-    "get_ranges": "ranges",
-    "merge_ranges": "ranges",
-    "plan_ranges": "plan",
-    "serve_file": "fileapp",
-    "unsatisfied_range": "ranges",
-    "untrusted_uploads": "presets",
+    "CROSS_ORIGIN_ISOLATION": "representations.headers",
+    "AnswerEvent": "wsgi.events",
+    "BlockIterator": "files.body",
+    "FileApp": "wsgi.file_app",
+    "Multipart": "http.ranges",
+    "MultipartIterator": "files.body",
+    "Preconditions": "http.conditional",
+    "RangePlan": "http.ranges",
+    "StaticFiles": "wsgi.middleware",
+    "Validators": "http.conditional",
+    "content_range": "http.ranges",
+    "evaluate_preconditions": "http.conditional",
+    "get_ranges": "http.ranges",
+    "merge_ranges": "http.ranges",
+    "plan_ranges": "http.ranges",
+    "serve_file": "wsgi.file_app",
+    "unsatisfied_range": "http.ranges",
+    "untrusted_uploads": "representations.headers",
 }
 
 

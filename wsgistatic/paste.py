@@ -7,26 +7,14 @@ with what makes its value of text. What a value may be stays the business of ``S
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from wsgistatic.middleware import StaticFiles
+from wsgistatic.wsgi.middleware import StaticFiles
+from wsgistatic.wsgi.options import CONVERTERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-# Takes the name of an option and its text; gives its value or raises ValueError.
-Converter = Callable[[str, str], Any]
-
-_BOOLS = {
-    **dict.fromkeys(("true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
-}
-_BOOLS_OR_NONE = {**_BOOLS, "none": None}
-_UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_INTEGER = re.compile(r"[0-9]{1,18}")
-_SIZE = re.compile(r"([0-9]{1,18}) ?([KMG]iB|)")
 
 
 def make_app(global_conf: Mapping[str, str], /, **options: str) -> StaticFiles:
@@ -68,105 +56,3 @@ def _static_files(
     values = {name: CONVERTERS[name](name, text) for name, text in options.items()}
     values["directory"] = os.path.join(global_conf.get("here", ""), values["directory"])
     return StaticFiles(app, **values)
-
-
-def _text(option: str, text: str) -> str:
-    return text
-
-
-def _text_or_none(option: str, text: str) -> str | None:
-    return None if text.lower() == "none" else text
-
-
-def _one_of(words: Mapping[str, bool | None]) -> Converter:
-    def convert(option: str, text: str) -> bool | None:
-        if text.lower() not in words:
-            raise ValueError(f"{option} must be one of {', '.join(words)}, not {text!r}")
-        return words[text.lower()]
-
-    return convert
-
-
-def _integer(option: str, text: str) -> int:
-    if not _INTEGER.fullmatch(text):
-        raise ValueError(f"{option} must be a whole number, such as 200, not {text!r}")
-    return int(text)
-
-
-def _seconds(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{option} must be a number of seconds, not {text!r}") from None
-
-
-def _size(option: str, text: str) -> int:
-    size = _SIZE.fullmatch(text)
-    if size is None:
-        raise ValueError(
-            f"{option} must be a number of bytes, KiB, MiB or GiB, such as 65536 or 64 KiB, "
-            f"not {text!r}"
-        )
-    return int(size[1]) * _UNITS[size[2]]
-
-
-def _media_types(option: str, text: str) -> dict[str, str]:
-    media_types = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, equals, media_type = (part.strip() for part in line.partition("="))
-        if not equals:
-            raise ValueError(f"{option} must have lines such as .ext = text/plain, not {line!r}")
-        media_types[name] = media_type
-    return media_types
-
-
-def _headers(option: str, text: str) -> dict[str, str] | None:
-    if text.lower() == "none":
-        return None
-    headers = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, colon, value = (part.strip() for part in line.partition(":"))
-        if not colon:
-            raise ValueError(f"{option} must have lines such as X-Name: value, not {line!r}")
-        headers[name] = value
-    return headers
-
-
-def _words(option: str, text: str) -> tuple[str, ...]:
-    return () if text.lower() == "none" else tuple(text.split())
-
-
-def _words_or_none(option: str, text: str) -> tuple[str, ...] | None:
-    return _words(option, text) or None
-
-
-CONVERTERS: dict[str, Converter] = {
-    "directory": _text,
-    "prefix": _text,
-    "index": _text_or_none,
-    "symlinks": _text,
-    "dotfiles": _one_of(_BOOLS),
-    "listing": _one_of(_BOOLS),
-    "fallback": _text_or_none,
-    "not_found": _text_or_none,
-    "clean_urls": _one_of(_BOOLS),
-    "check_dir": _one_of(_BOOLS),
-    "stat_ttl": _seconds,
-    "cache_size": _size,
-    "cache_file_size": _size,
-    "cache_control": _text_or_none,
-    "allow_origin": _text_or_none,
-    "nosniff": _one_of(_BOOLS),
-    "media_types": _media_types,
-    "charset": _text_or_none,
-    "etag": _text_or_none,
-    "block_size": _size,
-    "max_ranges": _integer,
-    "file_wrapper": _one_of(_BOOLS_OR_NONE),
-    "encodings": _words,
-    "compress": _one_of(_BOOLS),
-    "headers": _headers,
-    "no_store_misses": _one_of(_BOOLS),
-    "immutable": _text_or_none,
-    "offload": _words_or_none,
-}

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.scenarios import request_environ
 from wsgistatic import StaticFiles
 from wsgistatic.compress import Compressor
-from wsgistatic.compressors import available_codings
+from wsgistatic.http.codings import available_codings
 
 _SETTLED = 0.03  # seconds; a file that is younger is not kept
 _HITS = 2000

@@ -15,8 +15,8 @@ from tests.calling import call
 from tests.django.conftest import Configure
 from tests.django.test_wrap import inner
 from tests.test_readme import README
-from wsgistatic.django import wrap
 from wsgistatic.django.conf import _OWN, _UPLOADS
+from wsgistatic.django.wsgi import wrap
 
 
 def said() -> list[str]:

@@ -14,7 +14,7 @@ from tests.calling import call, call_bare, environ_of
 from tests.conftest import age
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner
-from wsgistatic.django import wrap
+from wsgistatic.django.wsgi import wrap
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, Stati
 from tests.calling import call
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import MANIFEST, inner
-from wsgistatic.django import wrap
 from wsgistatic.django.manifest import find_manifest
+from wsgistatic.django.wsgi import wrap
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 DEFAULT = "public, max-age=60"

@@ -11,9 +11,8 @@ import pytest
 from tests.calling import call
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner
-from wsgistatic.django import wrap
-from wsgistatic.django.media import is_active
-from wsgistatic.presets import _SANDBOX as SANDBOX
+from wsgistatic.django.wsgi import is_active, wrap
+from wsgistatic.representations.headers import _SANDBOX as SANDBOX
 
 
 @pytest.mark.parametrize(

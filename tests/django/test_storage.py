@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test.utils import override_settings
 
-from wsgistatic.compressors import BY_NAME
+from wsgistatic.http.codings import BY_NAME
 
 TEXT = "".join(f"/* line {number} of some text */\n" for number in range(300))
 EXTENSIONS = {".gz": "gzip", ".zst": "zstd", ".br": "br"}

@@ -13,8 +13,7 @@ from django.urls import get_script_prefix, set_script_prefix
 
 from tests.calling import call, call_bare, environ_of
 from tests.django.conftest import Configure, write
-from wsgistatic.django import wrap
-from wsgistatic.django.wsgi import wrap_all
+from wsgistatic.django.wsgi import wrap, wrap_all
 
 
 def inner(environ: Any, start_response: Any) -> list[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from wsgistatic import version
+from wsgistatic.files import versions as version
 
 _CALLS = ("open", "stat", "lstat", "fstat", "access")
 

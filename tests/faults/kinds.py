@@ -13,7 +13,8 @@ import pytest
 
 from tests.calling import Result, call_bare, environ_of
 from tests.conftest import age, settle
-from wsgistatic import StaticFiles, catalog
+from wsgistatic import StaticFiles
+from wsgistatic.representations import cache as catalog
 
 TEXT = b"body { color: black }\n" * 40
 BYTES = bytes(range(250)) * 14

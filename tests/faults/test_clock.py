@@ -66,7 +66,7 @@ class Seconds:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = time.monotonic()
-        for module in ("catalog", "middleware", "responder"):
+        for module in ("representations.cache", "wsgi.middleware", "wsgi.responder"):
             monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: self.now)
 
     def ask(self, kind: Kind, app: StaticFiles) -> Result:

@@ -18,7 +18,7 @@ from tests.calling import Result
 from tests.faults.disk import Disk
 from tests.faults.kinds import KINDS, TEXT, Kind, assert_refused, look_at_once, same
 from wsgistatic import StaticFiles
-from wsgistatic.sidecars import SUFFIXES
+from wsgistatic.http.codings import SUFFIXES
 
 # What is refused now is asked again now, and what is compressed has to be kept.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]

@@ -11,7 +11,7 @@ import pytest
 from tests.calling import call, environ_of, start
 from tests.source_kinds import Blob
 from wsgistatic import Validators, serve_file
-from wsgistatic.fileapp import Served
+from wsgistatic.wsgi.file_app import Served
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

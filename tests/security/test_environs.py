@@ -215,7 +215,7 @@ def test_any_value_of_a_variable(root: Path, name: str, value: object) -> None:
     "name", ["a\r\nX-Injected: 1", "a\nb", "\t", "\x7f", '"; x="', "\u20ac", "\udcff", "a%0d%0ab"]
 )
 def test_a_file_name_is_no_header_field(root: Path, name: str) -> None:
-    from wsgistatic.presets import untrusted_uploads
+    from wsgistatic.representations.headers import untrusted_uploads
 
     path = root / name
     path.mkdir()

@@ -268,7 +268,7 @@ def test_a_file_that_changes_never_breaks_the_framing(root: Path, options: dict[
 
 def test_variants_of_accept_encoding_are_bounded(root: Path, monkeypatch: Any) -> None:
     """Each file is compressed once for each coding, however many ways there are to ask for it."""
-    from wsgistatic.compressors import Coding
+    from wsgistatic.http.codings import Coding
 
     compressions: list[str] = []
     encode = Coding.encode

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.security.ids import REPLAYED
-from wsgistatic.paths import split_path
+from wsgistatic.http.paths import split_path
 
 HOLES = {
     ("CVE-2008-1145", "CVE-2018-12542", "CVE-2018-13864", "CVE-2026-53779",
@@ -58,7 +58,9 @@ def test_a_miss_by_its_name_asks_no_file_system(
 ) -> None:
     """CVE-2026-48818: the question alone sends a password hash to a host."""
     from tests.calling import call_bare, environ_of
-    from wsgistatic import StaticFiles, finder, site
+    from wsgistatic import StaticFiles
+    from wsgistatic.wsgi import site
+    from wsgistatic.wsgi import site as finder
 
     asked: list[str] = []
 

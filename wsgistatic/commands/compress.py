@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NoReturn
 
-from wsgistatic.commands.progress import progress
-from wsgistatic.commands.report import Report
-from wsgistatic.commands.streams import take_any_name
-from wsgistatic.compress import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
-from wsgistatic.compressors import CODINGS
-from wsgistatic.originals import Originals, find_originals
+from wsgistatic.commands.output import Report, _fail, progress, take_any_name
+from wsgistatic.compress.compressor import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
+from wsgistatic.compress.originals import Originals, find_originals
+from wsgistatic.http.codings import CODINGS
 
 _CLEAN, _FAILED, _INTERRUPTED = 0, 1, 130
 
@@ -80,11 +77,6 @@ def _stopped_by_a_signal() -> Iterator[None]:
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _fail(message: str) -> int:
-    print(f"wsgistatic: {message}", file=sys.stderr)
-    return _FAILED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from wsgistatic.body import DEFAULT_BLOCK_SIZE
-from wsgistatic.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE
-from wsgistatic.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.sidecars import SUFFIXES
+from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
+from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
+from wsgistatic.wsgi.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE
 
 
 def add_serving_options(parser: argparse.ArgumentParser) -> None:

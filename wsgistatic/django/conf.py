@@ -17,10 +17,10 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from wsgistatic.checks import check_bool
-from wsgistatic.middleware import StaticFiles
-from wsgistatic.options import FileOptions
-from wsgistatic.paths import parse_prefix
+from wsgistatic.http.paths import parse_prefix
+from wsgistatic.validation import check_bool
+from wsgistatic.wsgi.middleware import StaticFiles
+from wsgistatic.wsgi.options import FileOptions
 
 Kind = Literal["STATIC", "MEDIA"]
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
 
-from wsgistatic.answers import header, redirect, send
-from wsgistatic.fileapp import FileApp
-from wsgistatic.options import FileOptions, FileOptionValues
-from wsgistatic.paths import SplitPath, directory_location, parse_prefix, split_path
+from wsgistatic.http.paths import SplitPath, directory_location, parse_prefix, split_path
+from wsgistatic.wsgi.file_app import FileApp
+from wsgistatic.wsgi.options import FileOptions, FileOptionValues
+from wsgistatic.wsgi.responses import header, redirect, send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -19,8 +19,8 @@ from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
-from wsgistatic.paths import parse_prefix, quote_path
-from wsgistatic.version import Signature, signature
+from wsgistatic.files.versions import Signature, signature
+from wsgistatic.http.paths import parse_prefix, quote_path
 
 logger = logging.getLogger("wsgistatic")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 
-from wsgistatic.compress import Action, Compressor, Result
-from wsgistatic.compressible import why_not_compressed
-from wsgistatic.directory import single_file
+from wsgistatic.compress.compressor import Action, Compressor, Result
+from wsgistatic.files.directory import single_file
+from wsgistatic.http.media_types import why_not_compressed
 
 # What Django expects for each file: its name, that of what was made of it, whether it was.
 Processed = tuple[str, "str | None", "bool | Exception"]

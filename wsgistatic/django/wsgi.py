@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
+from wsgiref.headers import Headers
 
 from django.conf import settings
 
 from wsgistatic.django import conf
 from wsgistatic.django.finders import FinderFiles
 from wsgistatic.django.manifest import find_manifest
-from wsgistatic.django.media import with_upload_policy
-from wsgistatic.middleware import StaticFiles
-from wsgistatic.paths import parse_prefix
+from wsgistatic.http.paths import parse_prefix
+from wsgistatic.representations.headers import untrusted_uploads
+from wsgistatic.wsgi.middleware import StaticFiles
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -81,3 +82,38 @@ def _with_manifest(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
         return options
     manifest = find_manifest(prefix)
     return options if manifest is None else {**options, "immutable": manifest.lists}
+
+
+# What browsers make a document of; and all that ends in +xml (MIME Sniffing 4.6).
+_ACTIVE = ("text/html", "text/xml", "text/xsl", "application/xml")
+
+
+def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:
+    """Give options of ``StaticFiles`` with the policy, where their own headers leave it open.
+
+    Arguments:
+        options: those of the settings.
+        attachment: uploads are saved, not shown.
+    """
+    own, policy = options.get("headers"), untrusted_uploads(attachment=attachment)
+
+    def headers(fields: Headers, path: str, url: str) -> None:
+        if callable(own):
+            own(fields, path, url)
+        else:
+            for name, value in (own or {}).items():
+                fields[name] = value
+        # After their own, which may have made it another type.
+        if attachment or is_active(fields.get("Content-Type") or ""):
+            careful = Headers([])
+            policy(careful, path, url)
+            for name, value in careful.items():
+                fields.setdefault(name, value)
+
+    return {**options, "headers": headers}
+
+
+def is_active(content_type: str) -> bool:
+    """Tell whether a browser runs what is in a document of a media type."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type in _ACTIVE or media_type.endswith("+xml")

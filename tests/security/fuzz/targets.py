@@ -25,12 +25,11 @@ from tests.oracle import (
     precondition,
 )
 from wsgistatic import StaticFiles
-from wsgistatic.accept import preference_for
-from wsgistatic.digests import wants_sha256
-from wsgistatic.negotiation import IDENTITY, acceptable_codings, select_coding
-from wsgistatic.paths import directory_location, split_path
-from wsgistatic.preconditions import Preconditions, Validators, evaluate_preconditions
-from wsgistatic.ranges import get_ranges, merge_ranges
+from wsgistatic.http.conditional import Preconditions, Validators, evaluate_preconditions
+from wsgistatic.http.fields import wants_sha256
+from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, preference_for, select_coding
+from wsgistatic.http.paths import directory_location, split_path
+from wsgistatic.http.ranges import get_ranges, merge_ranges
 
 ETAG = '"17979cfe362a0000-3e8"'
 FILES = ("a", "b.txt", "d/x.js")

@@ -13,7 +13,7 @@ from typing import Any
 
 APP = "tests.servers.matrix.wsgi:application"
 LISTEN = "127.0.0.1:$port"
-OURS = "wsgistatic.body.BlockIterator"
+OURS = "wsgistatic.files.body.BlockIterator"
 WAITRESS_BODY = "waitress.buffers.ReadOnlyFileBasedBuffer"
 GUNICORN_BODY = "gunicorn.http.wsgi.FileWrapper"
 UWSGI_BODY = "_io.FileIO"  # the built-in wrapper gives the file itself back

@@ -167,6 +167,6 @@ def test_body(server: Running) -> None:
     of_range = body_type("large.bin", "body-range", Range="bytes=1000-2000000")
     assert of_range == (server.row.body if server.row.wraps_ranges else OURS)
     of_parts = body_type("large.bin", "body-parts", Range="bytes=0-999999,2000000-2000009")
-    assert of_parts == "wsgistatic.body.MultipartIterator"
+    assert of_parts == "wsgistatic.files.body.MultipartIterator"
     assert body_type("large.bin", "body-head", "HEAD") == "builtins.list"
     assert body_type("small.bin", "body-small") == "builtins.list"

@@ -20,10 +20,10 @@ from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connections
 from django.utils import autoreload
 
-from wsgistatic.access import AccessLog
 from wsgistatic.django.wsgi import wrap_all
 from wsgistatic.servers import (
     DEFAULT_THREADS,
+    AccessLog,
     BoundServer,
     bind_cheroot,
     run,

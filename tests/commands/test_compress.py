@@ -1,0 +1,371 @@
+"""``python -m wsgistatic compress``: what it says, its exit status, and how it is interrupted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import age
+from wsgistatic.__main__ import main
+from wsgistatic.commands.compress import _parser
+from wsgistatic.compress import edits as drafts
+from wsgistatic.http.codings import BY_NAME
+
+TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "static"
+    (root / "css").mkdir(parents=True)
+    (root / "css/app.css").write_bytes(TEXT)
+    (root / "app.js").write_bytes(TEXT * 2)
+    (root / "tiny.txt").write_bytes(b"tiny")
+    (root / "photo.png").write_bytes(bytes(3000))
+    for path in root.rglob("*.*"):
+        age(path)
+    return root
+
+
+def compress(*arguments: object) -> int:
+    return main(["compress", *map(str, arguments)])
+
+
+def sidecars(root: Path) -> set[str]:
+    extensions = (".gz", ".zst", ".br")
+    return {path.name for path in root.rglob("*") if path.suffix in extensions}
+
+
+def everything(root: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_ino) for p in root.rglob("*")}
+
+
+def test_lines_and_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress(folder) == 0
+    assert len(sidecars(folder)) == 6
+    output = capsys.readouterr().out
+    size = (folder / "css/app.css.br").stat().st_size
+    assert f"css/app.css.br: created ({len(TEXT):,} -> {size:,})\n" in output
+    both = (folder / "app.js.gz").stat().st_size + (folder / "css/app.css.gz").stat().st_size
+    before = 3 * len(TEXT)
+    (row,) = [line.split() for line in output.splitlines() if line.startswith("gzip ")]
+    assert row == ["gzip", "2", f"{before:,}", f"{both:,}", f"{1 - both / before:.1%}"]
+    assert "3 files: 6 created, 0 replaced, 0 redated, 0 removed, 0 kept\n" in output
+    assert output.endswith("1 skipped: compressed by nature\n")
+
+
+def test_a_second_run_has_nothing_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compress(folder)
+    before = everything(folder)
+    capsys.readouterr()
+    assert compress(folder) == 0
+    assert everything(folder) == before
+    output = capsys.readouterr().out
+    assert "0 created, 0 replaced, 0 redated, 0 removed, 6 kept" in output
+    assert "app.js" not in output
+    assert compress(folder, "--force") == 0
+    assert "6 replaced" in capsys.readouterr().out
+
+
+def test_a_check_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = everything(folder)
+    assert compress(folder, "--check") == 1
+    assert everything(folder) == before
+    assert "css/app.css.br: missing" in capsys.readouterr().out
+    compress(folder)
+    assert compress(folder, "--check") == 0
+    capsys.readouterr()
+    os.utime(folder / "app.js")
+    (folder / "css/app.css").write_bytes(TEXT[::-1])
+    before = everything(folder)
+    assert compress(folder, "--check") == 1
+    output = capsys.readouterr().out
+    assert "app.js.gz: older than its file" in output
+    assert "css/app.css.zst: out of date" in output
+    assert compress(folder, "--check", "--min-size", "1000000") == 1
+    assert "app.js.gz: saves too little\n" in capsys.readouterr().out
+    assert everything(folder) == before
+
+
+def test_codings_levels_and_thresholds(folder: Path) -> None:
+    assert compress(folder, "--codings", "br", "--min-size", len(TEXT) + 1) == 0
+    assert sidecars(folder) == {"app.js.br"}
+    best = (folder / "app.js.br").stat().st_size
+    assert compress(folder, "--codings", "br,gzip", "--force", "--level", "br=1", "--level",
+                    "gzip=1", "--jobs", "1", "--exclude", "css") == 0  # fmt: skip
+    assert sidecars(folder) == {"app.js.br", "app.js.gz"}
+    assert (folder / "app.js.br").stat().st_size > best
+    assert compress(folder, "--min-saving", "99.9") == 0
+    assert sidecars(folder) == set()
+
+
+def test_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "gone.css.gz").write_bytes(b"")
+    assert compress(folder, "--quiet", "--prune") == 0
+    assert compress(folder / "css", "--quiet", "--check") == 0
+    (folder / "app.js.gz").unlink()
+    assert compress(folder, "--quiet", "--check") == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_orphans_are_removed_when_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compress(folder)
+    (folder / "app.js").unlink()
+    assert compress(folder) == 0
+    assert (folder / "app.js.gz").exists()
+    assert compress(folder, "--prune", "--check") == 1
+    assert "app.js.gz: its file is gone\n" in capsys.readouterr().out
+    assert (folder / "app.js.gz").exists()
+    assert compress(folder, "--prune") == 0
+    assert "app.js.gz: removed, its file is gone\n" in capsys.readouterr().out
+    assert sidecars(folder) == {"app.css.gz", "app.css.br", "app.css.zst"}
+
+
+def test_what_a_killed_run_left_is_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = folder / "css/.wsgistatic-x.tmp"
+    left.write_bytes(b"half")
+    compress(folder)
+    assert left.exists()  # perhaps somebody is at it
+    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
+    assert compress(folder, "--check") == 0
+    assert left.exists()
+    assert compress(folder) == 0
+    assert not left.exists()
+
+
+def test_errors_are_told_and_the_rest_is_done(
+    public_directory: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.js", "b\udcff.js"):
+        (public_directory / name).write_bytes(TEXT)
+    (public_directory / "closed").mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+    (public_directory / "b\udcff.js").chmod(0o600 if os.geteuid() == 0 else 0)
+    public_directory.chmod(0o777)
+    request.getfixturevalue("ordinary_user")
+    assert compress(public_directory, "--quiet") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["closed: Permission denied", "b\\udcff.js: Permission denied"]
+    assert sidecars(public_directory) == {"a.js.gz", "a.js.zst", "a.js.br"}
+    assert compress(public_directory) == 1
+    assert capsys.readouterr().out.endswith("2 not compressed because of errors\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: DIR"),
+        (["--codings", "lzma"], "codings must be of 'gzip', 'zstd', 'br', not 'lzma'"),
+        (["--min-size", "-1"], "min_size must be at least 0"),
+        (["--min-saving", "100"], "min_saving must be at least 0 and below 100 percent"),
+        (["--level", "br"], "--level takes CODING=N, not 'br'"),
+        (["--level", "br=12"], "levels['br'] must be at most 11, not 12"),
+        (["--jobs", "0"], "a number of at least 1, not '0'"),
+        (["--jobs", "x"], "a number of at least 1, not 'x'"),
+        (["--check", "--force"], "not allowed with argument"),
+    ],
+)
+def test_usage_errors(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        compress(*arguments, *([folder] if arguments else []))
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress(folder / "nowhere") == 1
+    assert "nowhere: No such file or directory" in capsys.readouterr().err
+    assert compress(folder / "app.js") == 1
+    assert "app.js: Not a directory" in capsys.readouterr().err
+
+
+def test_without_the_libraries(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("brotli", "zstandard", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert compress(folder) == 0
+    assert sidecars(folder) == {"app.js.gz", "app.css.gz"}
+    output = capsys.readouterr().out
+    assert [line.split()[0] for line in output.splitlines() if "not installed" in line] == [
+        "br", "zstd",
+    ]  # fmt: skip
+    assert compress(folder, "--codings", "gzip,br") == 1
+    assert "the coding br wants Brotli: pip install Brotli" in capsys.readouterr().err
+
+
+def test_the_help_of_both(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["compress", "--help"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 0
+        assert "python -m wsgistatic compress" in capsys.readouterr().out
+
+
+def test_a_folder_of_that_name_can_still_be_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["./compress"]) == 1
+    assert "there is no folder ./compress" in capsys.readouterr().err
+
+
+# In a process of its own.
+
+
+@contextmanager
+def running(*arguments: object, **options: object) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "wsgistatic", "compress", *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    process: subprocess.Popen[str] = subprocess.Popen(
+        command,
+        # A shell that runs tests in the background ignores SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,  # noqa: PLW1509
+        **streams,  # type: ignore[call-overload]
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def drafts_in(root: Path) -> list[Path]:
+    return list(root.rglob(".wsgistatic-*.tmp"))
+
+
+def wait_for_work(process: subprocess.Popen[str], root: Path) -> None:
+    """Wait until a large file is being written, and a small one is done."""
+    deadline = time.monotonic() + 60
+    while not (drafts_in(root) and sidecars(root)):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def large(folder: Path) -> Path:
+    """Add two files that take Brotli a minute."""
+    for name in ("1.csv", "2.csv"):
+        (folder / name).write_bytes(os.urandom(8_000_000).hex().encode())
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(large: Path, number: signal.Signals) -> None:
+    with running(large, "--codings", "br", "--jobs", "3") as process:
+        wait_for_work(process, large)
+        began = time.monotonic()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - began < 30  # one block, not one file
+    assert process.returncode == 130
+    assert errors == "wsgistatic: interrupted; the sidecars that are there are whole\n"
+    assert drafts_in(large) == []
+    assert sidecars(large) <= {"app.js.br", "app.css.br"}
+    for path in large.rglob("*.br"):
+        whole = b"".join(BY_NAME["br"].decode([path.read_bytes()]))
+        assert whole == path.with_suffix("").read_bytes()
+
+
+def test_killed(large: Path) -> None:
+    with running(large, "--codings", "br", "--jobs", "3") as process:
+        wait_for_work(process, large)
+        process.kill()
+        process.communicate()
+    assert sidecars(large) <= {"app.js.br", "app.css.br"}
+    assert drafts_in(large)  # a name that is never served, removed by a later run
+
+
+def on_a_terminal(*arguments: object, status: int = 0) -> str:
+    """Run on a pseudo-terminal; give what it showed."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    try:
+        with running(*arguments, stdout=theirs, stderr=theirs) as process:
+            os.close(theirs)
+            shown = b""
+            while select.select([ours], [], [], 60)[0]:
+                try:
+                    shown += os.read(ours, 10_000)
+                except OSError:  # EIO: the other end is closed
+                    break
+            assert process.wait(60) == status
+    finally:
+        os.close(ours)
+    return shown.decode()
+
+
+def test_a_bar_on_a_terminal(folder: Path) -> None:
+    pytest.importorskip("tqdm")
+    shown = on_a_terminal(folder)
+    assert "Compressing" in shown
+    assert "100%" in shown
+    assert "created (" not in shown
+    assert "6 created" in shown
+    (folder / "app.js.br").unlink()
+    assert "app.js.br: missing" in on_a_terminal(folder, "--check", status=1)
+    assert on_a_terminal(folder, "--quiet") == ""
+
+
+def test_no_bar_elsewhere(folder: Path) -> None:
+    with running(folder) as process:
+        output, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert "app.js.br: created" in output
+
+
+def test_plain_lines_on_a_terminal_without_tqdm(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert compress(folder) == 0
+    captured = capsys.readouterr()
+    assert "app.js.br: created" in captured.out
+    assert captured.err == ""
+
+
+def test_the_bar_counts_every_byte(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert compress(folder) == 0
+    captured = capsys.readouterr()
+    assert "Compressing: 100%" in captured.err
+    assert "created (" not in captured.out
+
+
+def test_the_readme_has_every_option_and_default() -> None:
+    readme = (Path(__file__).parents[2] / "README.rst").read_text()
+    section = readme[
+        readme.index("Compressing ahead of time") : readme.index("From a build script")
+    ]
+    rows = dict(re.findall(r"^``(--[a-z-]+)[^`\n]*(?:``)? +(?:``([\d.]+)``)?", section, re.M))
+    known = {
+        action.option_strings[0]: action.default
+        for action in _parser()._actions
+        if action.option_strings and action.dest != "help"
+    }
+    assert rows.keys() == known.keys()
+    for option, value in rows.items():
+        assert value in ("", str(known[option]))
+    assert [rows["--min-size"], rows["--min-saving"]] == ["256", "5.0"]

@@ -1,0 +1,302 @@
+"""``python -m wsgistatic``: the options, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgistatic import __main__ as command
+from wsgistatic import servers
+from wsgistatic.commands import serve
+from wsgistatic.servers import BoundServer
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Put a server in place that is interrupted at once; give what it was asked."""
+    asked: dict[str, Any] = {}
+
+    def bind(app: Any, host: str, port: int) -> BoundServer:
+        def serve() -> None:
+            raise KeyboardInterrupt
+
+        asked.update(app=app, host=host, port=port, stopped=False)
+        return BoundServer("wsgiref", port or 4242, serve, lambda: asked.update(stopped=True))
+
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
+    monkeypatch.setitem(servers.SERVERS, "wsgiref", bind)
+    return asked
+
+
+def test_says_where_and_stops_cleanly(
+    site: Path, served: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(site), "--port", "0"]) == 0
+    output = capsys.readouterr().out
+    assert f"Serving {site} at http://127.0.0.1:4242/ with wsgiref" in output
+    assert "pip install cheroot" in output
+    assert output.endswith("Stopped.\n")
+    assert served["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        (["--prefix", "static"], "http://127.0.0.1:8000/static/"),
+        (["--host", "0.0.0.0"], "http://localhost:8000/"),
+        (["--host", "::1"], "http://[::1]:8000/"),
+    ],
+)
+def test_urls(
+    site: Path,
+    served: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    url: str,
+) -> None:
+    command.main([str(site), *arguments])
+    assert f" at {url} with" in capsys.readouterr().out
+
+
+def test_options_reach_the_middleware(
+    site: Path, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Any] = {}
+
+    def record(app: Any, directory: str, prefix: str, **options: Any) -> Any:
+        made.update(options)
+        return lambda environ, start_response: []
+
+    monkeypatch.setattr(serve, "StaticFiles", record)
+    command.main([str(site)])
+    assert made.pop("cache_control") == "no-cache"
+    assert made["listing"] is True
+    defaults = dict(made)
+    command.main(
+        [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
+         "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
+         "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
+         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
+         "--cache-file-size", "8", "--encodings", "br,gzip",
+         "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
+         "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
+         "--offload", "X-Accel-Redirect:/i/"]
+    )  # fmt: skip
+    assert made == {
+        "index": None,
+        "cache_control": None,
+        "immutable": "hashed",
+        "allow_origin": "*",
+        "nosniff": False,
+        "media_types": {".a": "b/c", "d": "e/f=g"},
+        "charset": None,
+        "etag": "content",
+        "symlinks": "deny",
+        "dotfiles": True,
+        "listing": False,
+        "fallback": "index.html",
+        "not_found": "404.html",
+        "clean_urls": True,
+        "block_size": 5,
+        "max_ranges": 6,
+        "file_wrapper": True,
+        "encodings": ("br", "gzip"),
+        "compress": True,
+        "offload": ("X-Accel-Redirect", "/i/"),
+        "headers": {"X-A": "b=c"},
+        "stat_ttl": 1.5,
+        "cache_size": 7,
+        "cache_file_size": 8,
+    }
+    command.main([str(site), "--allow-origin", "none", "--offload", "None"])
+    assert (made["allow_origin"], made["offload"]) == (None, None)
+    import inspect
+
+    from wsgistatic import StaticFiles
+    from wsgistatic.wsgi.options import FileOptions
+
+    known = set(inspect.signature(StaticFiles).parameters) | set(FileOptions.__slots__)
+    assert defaults.keys() | {"cache_control"} == known - {
+        "app", "directory", "prefix", "check_dir", "no_store_misses", "on_answer", "options"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--etag", "md5"], "etag must be one of"),
+        (["--server", "nginx"], "invalid choice: 'nginx'"),
+        (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
+        (["--port", "\uff18\uff10"], "a port is 0 to 65535, not '\uff18\uff10'"),
+        (["--port", "http"], "a port is 0 to 65535, not 'http'"),
+        (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
+        (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
+        (["--block-size", "0"], "block_size must be at least 1"),
+        (["--prefix", "https://x.example/"], "prefix must be a URL path"),
+    ],
+)
+def test_usage_errors(
+    served: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(arguments)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# cheroot forgets a socket that it could not bind; it is closed when it is collected.
+leaves_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def test_a_missing_folder(served: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["nowhere"]) == 1
+    assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+@leaves_a_socket
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+def test_a_taken_port(site: Path, server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert command.main([str(site), "--port", str(port), "--server", server]) == 1
+    assert f"port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
+
+
+@leaves_a_socket
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+def test_an_address_that_is_not_ours(
+    site: Path, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(site), "--host", "192.0.2.1", "--server", server]) == 1
+    assert "cannot listen on 192.0.2.1, port 8000" in capsys.readouterr().err
+
+
+def test_a_server_that_is_not_installed(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cheroot.wsgi", None)
+    assert command.main([str(site), "--server", "cheroot"]) == 1
+    assert "cheroot is not installed: pip install cheroot" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("found", "name"), [(object(), "cheroot"), (None, "wsgiref")])
+def test_the_default_server(found: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "find_spec", lambda package: found)
+    assert servers.default_server() == name
+
+
+def test_the_signal_of_a_service_manager_stops_too() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        servers._interrupt(15, None)
+
+
+@leaves_a_socket
+@pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
+@pytest.mark.parametrize("host", ["a\xff", "x" * 70])
+def test_a_host_that_cannot_be(
+    site: Path, server: str, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(site), "--host", host, "--server", server]) == 1
+    assert f"cannot listen on {host}, port 8000" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_end(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = threading.Event()
+    ended: list[int] = []
+
+    def wait() -> None:
+        never.wait()
+
+    def bind(app: Any, host: str, port: int) -> BoundServer:
+        return BoundServer("cheroot", 1, lambda: None, wait)
+
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
+    monkeypatch.setattr(servers, "_PATIENCE", 0.01)
+    monkeypatch.setattr("os._exit", ended.append)
+    command.main([str(site), "--server", "cheroot"])
+    never.set()
+    assert ended == [0]
+    assert capsys.readouterr().out.endswith("Stopped.\n")
+
+
+def test_the_highest_port_is_one(site: Path, served: dict[str, Any]) -> None:
+    assert command.main([str(site), "--port", "65535"]) == 0
+    assert served["port"] == 65535
+
+
+def test_a_folder_whose_name_is_no_text(
+    tmp_path: Path, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"f\xff")
+    folder.mkdir()
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "utf-8"))
+    assert command.main([str(folder)]) == 0
+    assert rb"f\udcff at http" in written.getvalue()
+
+
+def test_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = []
+
+    class Output(io.StringIO):
+        def write(self, text: str) -> int:
+            alone.append(serve._line_lock.locked())
+            return super().write(text)
+
+    monkeypatch.setattr(sys, "stdout", Output())
+    serve._write_line("a line")
+    assert alone == [True]
+
+
+def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> None:
+        for _ in range(200):
+            serve._write_line("x" * 50)
+
+    writers = [threading.Thread(target=write) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert set(capsys.readouterr().out.splitlines()) == {"x" * 50}
+
+
+@pytest.mark.parametrize("buffering", [-1, 1])
+@pytest.mark.parametrize("arguments", [["compress", "{}"], ["explain", "{}", "/hello.txt"]])
+def test_output_that_nobody_reads_to_its_end(
+    site: Path,
+    arguments: list[str],
+    buffering: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", buffering=buffering) as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert command.main([argument.format(site) for argument in arguments]) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_that_fails_is_not_taken_for_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise OSError(errno.EIO, "no", "a file")
+
+    monkeypatch.setitem(vars(command)["_COMMANDS"], "explain", fail)
+    with pytest.raises(OSError, match="a file"):
+        command.main(["explain"])

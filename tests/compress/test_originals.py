@@ -1,0 +1,139 @@
+"""Which files of a directory are compressed, and which are passed over."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wsgistatic.compress import edits as drafts
+from wsgistatic.compress.originals import Originals, find_originals
+
+
+def below(root: Path, paths: list[str]) -> list[str]:
+    return [os.path.relpath(path, root) for path in paths]
+
+
+def files(root: Path, found: Originals) -> list[str]:
+    return below(root, [resource.path for resource in found.files])
+
+
+def make(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+
+
+def test_what_is_served_is_found_the_largest_first(tmp_path: Path) -> None:
+    make(tmp_path, "b.css", "a.css", "sub/deep/x.js", ".well-known/security.txt")
+    (tmp_path / "big.js").write_bytes(bytes(5000))
+    found = find_originals(str(tmp_path))
+    assert files(tmp_path, found) == [
+        "big.js", ".well-known/security.txt", "sub/deep/x.js", "a.css", "b.css",
+    ]  # fmt: skip
+    assert found.size == 5000 + len(".well-known/security.txt" + "sub/deep/x.js" + "a.css" * 2)
+    assert not found.skipped
+    assert not found.errors
+
+
+def test_what_is_not_served_is_left_alone(tmp_path: Path) -> None:
+    make(tmp_path, ".env", ".git/config", "sub/.hidden.css", ".well-known/.secret")
+    os.mkfifo(tmp_path / "pipe.css")
+    assert find_originals(str(tmp_path)) == Originals()
+
+
+def test_sidecars_are_no_originals(tmp_path: Path) -> None:
+    make(tmp_path, "a.css", "a.css.gz", "a.css.br", "a.css.zst", "a.css.gz.br", "sub/a.css.gz")
+    found = find_originals(str(tmp_path))
+    assert files(tmp_path, found) == ["a.css"]
+    assert found.skipped == {"compressed by nature": 1}  # sub/a.css.gz is a download, perhaps
+    assert below(tmp_path, found.orphans) == ["sub/a.css.gz"]
+
+
+def test_only_what_could_be_ours_is_an_orphan(tmp_path: Path) -> None:
+    make(tmp_path, "gone.js.br", "gone.js.gz", "backup.tar.gz", "photo.png.gz", ".x.js.gz", "x.tgz")
+    found = find_originals(str(tmp_path))
+    assert below(tmp_path, found.orphans) == ["backup.tar.gz", "gone.js.br", "gone.js.gz"]
+
+
+def test_counts_of_what_is_skipped(tmp_path: Path) -> None:
+    make(tmp_path, "a.png", "b.jpg", "c.iso", "vendor/x.js", "d.min.js")
+    found = find_originals(str(tmp_path), ["vendor", "*.min.js"])
+    assert found.files == []
+    assert found.skipped == {"compressed by nature": 2, "read in ranges": 1, "excluded": 2}
+
+
+@pytest.mark.parametrize(
+    ("glob", "left"),
+    [
+        ("a.css", ["sub/b.css"]),
+        ("b.css", ["a.css", "sub/a.css"]),
+        ("sub/*", ["a.css"]),
+        ("sub", ["a.css"]),
+        ("/a.css", ["a.css", "sub/a.css", "sub/b.css"]),
+        ("[ab].css", []),
+        ("A.css", ["a.css", "sub/a.css", "sub/b.css"]),
+        ("sub/a*", ["a.css", "sub/b.css"]),
+    ],
+)
+def test_globs_are_compared_with_path_and_name(tmp_path: Path, glob: str, left: list[str]) -> None:
+    make(tmp_path, "a.css", "sub/a.css", "sub/b.css")
+    assert sorted(files(tmp_path, find_originals(str(tmp_path), [glob]))) == left
+
+
+def test_links_are_followed_inside_only(tmp_path: Path) -> None:
+    root = tmp_path / "site"
+    make(root, "real.css", "dir/x.css")
+    make(tmp_path, "secret.css")
+    (root / "inside.css").symlink_to("real.css")
+    (root / "outside.css").symlink_to("../secret.css")
+    (root / "dangling.css").symlink_to("nothing")
+    (root / "loop.css").symlink_to("loop.css")
+    (root / "linked").symlink_to("dir")
+    (root / "parent").symlink_to("..")
+    (root / "inside.png").symlink_to("real.css")
+    found = find_originals(str(root))
+    assert sorted(files(root, found)) == ["dir/x.css", "inside.css", "real.css"]
+    assert found.skipped == {
+        "links that lead out of the directory or to nothing": 4,
+        "compressed by nature": 1,
+    }
+    assert not found.errors
+
+
+def test_the_directory_may_be_a_link(tmp_path: Path) -> None:
+    make(tmp_path, "real/a.css")
+    (tmp_path / "link").symlink_to("real")
+    assert files(tmp_path, find_originals(str(tmp_path / "link"))) == ["link/a.css"]
+
+
+def test_what_cannot_be_read_is_an_error_of_its_own(
+    public_directory: Path, request: pytest.FixtureRequest
+) -> None:
+    make(public_directory, "a.css", "closed/x.css", "shut.css")
+    (public_directory / "link.css").symlink_to("shut.css")
+    (public_directory / "closed").chmod(0o700)
+    (public_directory / "shut.css").chmod(0o600)
+    if os.geteuid() != 0:
+        (public_directory / "closed").chmod(0o000)
+        (public_directory / "shut.css").chmod(0o000)
+    request.getfixturevalue("ordinary_user")
+    found = find_originals(str(public_directory))
+    # That shut.css cannot be read shows when it is opened.
+    assert files(public_directory, found) == ["shut.css", "a.css"]
+    assert [os.path.basename(path) for path, _ in found.errors] == ["closed", "link.css"]
+    assert all(isinstance(error, PermissionError) for _, error in found.errors)
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        find_originals(str(tmp_path / "nowhere"))
+
+
+def test_drafts_of_a_killed_run_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "sub/.wsgistatic-abc.tmp", "sub/.other.tmp")
+    assert find_originals(str(tmp_path)).abandoned == []
+    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
+    abandoned = find_originals(str(tmp_path)).abandoned
+    assert below(tmp_path, abandoned) == ["sub/.wsgistatic-abc.tmp"]

@@ -1,0 +1,174 @@
+"""The option ``headers``: fields of the user's own."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import time
+from pathlib import Path
+from typing import Any
+from wsgiref.headers import Headers
+
+import pytest
+
+from tests.calling import call, call_bare, environ_of
+from tests.conftest import age
+from wsgistatic import FileApp, StaticFiles
+from wsgistatic.representations.headers import apply_headers
+
+TAG = '"17979cfe362a0000-c"'
+# Requests for hello.txt and the status of their answers.
+KINDS: list[tuple[int, dict[str, str]]] = [
+    (200, {}),
+    (206, {"HTTP_RANGE": "bytes=0-1"}),
+    (206, {"HTTP_RANGE": "bytes=0-1,5-6"}),
+    (304, {"HTTP_IF_NONE_MATCH": TAG}),
+    (412, {"HTTP_IF_MATCH": '"x"'}),
+    (416, {"HTTP_RANGE": "bytes=99-"}),
+]
+
+
+def set_field(headers: Headers, path: str, url: str) -> None:
+    headers["X-Own"] = url
+
+
+@pytest.mark.parametrize(("status", "extra"), KINDS)
+def test_on_every_answer_about_a_file(site: Path, status: int, extra: dict[str, str]) -> None:
+    for option, value in (({"X-Own": "a, b"}, "a, b"), (set_field, "/s/hello.txt")):
+        app = StaticFiles(None, site, prefix="/s", headers=option)
+        for _ in range(2):
+            result = call(app, "/s/hello.txt", **extra)
+            assert (result.status, result.headers["X-Own"]) == (status, value)
+
+
+def test_a_mapping_is_on_answers_without_a_file_too(site: Path) -> None:
+    app = StaticFiles(
+        None,
+        site,
+        headers={
+            "X-Own": "1",
+            "Cache-Control": "private",
+            "Content-Type": "a/b",
+            "Content-Disposition": "attachment",
+        },
+    )
+    for path, method, status in (("/nope", "GET", 404), ("/hello.txt", "POST", 405)):
+        result = call(app, path, method)
+        assert (result.status, result.headers["X-Own"]) == (status, "1")
+        assert result.headers["Cache-Control"] == "no-store"
+        assert result.headers["Content-Type"].startswith("text/plain")
+        assert "Content-Disposition" not in result.headers
+    moved = call(app, "/sub")
+    assert (moved.status, moved.headers["X-Own"]) == (301, "1")
+    assert call(app, "/hello.txt").headers["Content-Type"] == "a/b"
+
+
+def test_what_is_set_there_wins(site: Path) -> None:
+    def own(headers: Headers, path: str, url: str) -> None:
+        assert headers["content-type"] == "text/plain; charset=utf-8"
+        headers["Content-Type"] = "text/x-own"
+        headers["cache-control"] = "no-store"
+        del headers["X-Content-Type-Options"]
+
+    for option in (own, {"content-type": "text/x-own", "cache-control": "no-store"}):
+        app = StaticFiles(None, site, headers=option, nosniff=option is own)
+        result = call(app, "/hello.txt", HTTP_RANGE="bytes=0-1,5-6")
+        assert b"Content-Type: text/x-own\r\n" in result.body
+        result = call(app, "/hello.txt")
+        assert result.headers["Content-Type"] == "text/x-own"
+        assert {name.lower(): value for name, value in result.headers.items()}[
+            "cache-control"
+        ] == "no-store"
+        assert "X-Content-Type-Options" not in result.headers
+
+
+def test_without_a_content_type_the_files_own_is_sent(site: Path) -> None:
+    def remove(headers: Headers, path: str, url: str) -> None:
+        del headers["Content-Type"]
+
+    result = call(StaticFiles(None, site, headers=remove), "/hello.txt")
+    assert result.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_of_two_content_types_the_last_is_sent(site: Path) -> None:
+    def add(headers: Headers, path: str, url: str) -> None:
+        headers.add_header("Content-Type", "text/x-own")
+
+    result = call(StaticFiles(None, site, headers=add), "/hello.txt")
+    assert result.headers["Content-Type"] == "text/x-own"
+
+
+def test_what_is_applied_leaves_the_fields_alone_that_it_is_applied_to() -> None:
+    fields = [("X-Own", "ours")]
+    assert apply_headers({"X-Own": "theirs"}, fields, "", "") == [("X-Own", "theirs")]
+    assert fields == [("X-Own", "ours")]
+
+
+def test_vary_is_joined(site: Path) -> None:
+    (site / "hello.txt.gz").write_bytes(gzip.compress(b"hello world\n"))
+    age(site / "hello.txt.gz")
+    time.sleep(0.03)
+    app = StaticFiles(None, site, headers={"vary": "Origin"})
+    assert call(app, "/hello.txt").headers["Vary"] == "Origin, Accept-Encoding"
+    assert call(app, "/empty.bin").headers["vary"] == "Origin"
+
+
+@pytest.mark.catalog
+def test_called_once_for_a_version(site: Path) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def record(headers: Headers, path: str, url: str) -> None:
+        calls.append((path, url))
+
+    time.sleep(0.03)
+    app = StaticFiles(None, site, headers=record)
+    call_bare(app, environ_of("/hello.txt", "HEAD"))
+    for _, extra in KINDS * 2:
+        call_bare(app, environ_of("/hello.txt", **extra))
+    assert calls == [(str(site / "hello.txt"), "/hello.txt")]
+
+
+@pytest.mark.catalog
+def test_called_once_for_a_version_and_coding(site: Path) -> None:
+    calls: list[str] = []
+
+    def record(headers: Headers, path: str, url: str) -> None:
+        calls.append(path)
+
+    (site / "hello.txt.gz").write_bytes(gzip.compress(b"hello world\n"))
+    age(site / "hello.txt.gz")
+    time.sleep(0.03)
+    app = StaticFiles(None, site, headers=record)
+    for _ in range(3):
+        for accepted in ("gzip", "", "gzip, br", "br"):
+            for method in ("HEAD", "GET"):
+                call_bare(app, environ_of("/hello.txt", method, HTTP_ACCEPT_ENCODING=accepted))
+    assert calls == [str(site / "hello.txt")] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda headers, path, url: 1 / 0,
+        lambda headers, path, url: headers.add_header("X", "a\r\nb: c"),
+        lambda headers, path, url: headers.add_header("X:", "a"),
+        lambda headers, path, url: headers.add_header("X", "\u20ac"),
+        lambda headers, path, url: headers.add_header("Content-Length", "5"),
+        lambda headers, path, url: headers.add_header("ETag", '"x"'),
+    ],
+)
+def test_a_callable_that_fails_fails_closed(
+    site: Path, wrong: Any, caplog: pytest.LogCaptureFixture, open_descriptors: None
+) -> None:
+    with caplog.at_level(logging.ERROR, "wsgistatic"):
+        for app in (
+            StaticFiles(None, site, headers=wrong),
+            FileApp(site / "hello.txt", headers=wrong),
+        ):
+            for method in ("GET", "HEAD"):
+                result = call_bare(app, environ_of("/hello.txt", method))
+                assert result.status == 500
+                assert b"hello" not in result.body
+        assert call(StaticFiles(None, site, headers=wrong), "/sub").status == 500
+    assert "hello.txt" in caplog.text
+    assert "the headers function failed" in caplog.text

@@ -1,0 +1,80 @@
+"""The four layers of the package: imports go downwards only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import wsgistatic
+
+PACKAGE = Path(wsgistatic.__file__).parent
+# Each layer may import itself, the layers before it, and ``validation``, which imports nothing.
+LAYERS = ("http", "files", "representations", "wsgi")
+EVERYWHERE = "validation"
+# ``http`` computes; ``os`` is there for fsencode and fsdecode, ``secrets`` for boundaries, and the
+# compressors' libraries are imported by name.
+HTTP_MAY_IMPORT = {
+    "__future__", "base64", "calendar", "collections", "datetime", "email", "importlib",
+    "itertools", "os", "re", "secrets", "typing", "urllib", "wsgistatic", "zlib",
+}  # fmt: skip
+
+
+def modules_below(folder: str) -> list[Path]:
+    return sorted((PACKAGE / folder).rglob("*.py"))
+
+
+def imports_of(module: Path) -> set[str]:
+    """Return the dotted names that a module imports, lazily or not."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def dotted_name(module: Path) -> str:
+    parts = module.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def own_imports(module: Path) -> set[str]:
+    modules = {dotted_name(path) for path in modules_below("")}
+    return imports_of(module) & modules - {"wsgistatic"}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_itself_and_the_layers_below(layer: str) -> None:
+    allowed = {*LAYERS[: LAYERS.index(layer) + 1], EVERYWHERE}
+    modules = modules_below(layer)
+    assert modules
+    for module in modules:
+        for name in own_imports(module):
+            assert name.split(".")[1] in allowed, f"{module.relative_to(PACKAGE)} imports {name}"
+
+
+def test_http_does_no_io_and_reads_no_clock() -> None:
+    for module in modules_below("http"):
+        tops = {name.partition(".")[0] for name in imports_of(module)}
+        assert tops <= HTTP_MAY_IMPORT, module
+        calls = {
+            node.attr
+            for node in ast.walk(ast.parse(module.read_text()))
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "os"
+        }
+        assert calls <= {"fsencode", "fsdecode"}, module
+
+
+def test_only_the_wsgi_layer_knows_environ() -> None:
+    for layer in LAYERS[:-1]:
+        for module in modules_below(layer):
+            code = ast.parse(module.read_text())
+            names = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
+            arguments = {node.arg for node in ast.walk(code) if isinstance(node, ast.arg)}
+            assert "environ" not in names | arguments, module

@@ -1,0 +1,159 @@
+"""File-system calls per kind of request: exact, whatever the machine."""
+
+from __future__ import annotations
+
+import os
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.calling import call_bare, environ_of, start
+from wsgistatic import StaticFiles
+
+pytestmark = pytest.mark.catalog
+
+ETAG = '"17979cfe362a0000-c"'
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+class Counted:
+    """Counts calls of the functions of ``os`` that go to the file system."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: Counter[str] = Counter()
+        for name in ("stat", "lstat", "open", "fstat", "access", "readlink", "listdir", "pread"):
+            monkeypatch.setattr(os, name, self._counting(name, getattr(os, name)))
+
+    def _counting(self, name: str, real: Any) -> Any:
+        def counting(*arguments: Any, **options: Any) -> Any:
+            self.calls[name] += 1
+            return real(*arguments, **options)
+
+        return counting
+
+    def of(self, app: StaticFiles, path: str, method: str = "GET", **extra: Any) -> dict[str, int]:
+        self.calls.clear()
+        result = call_bare(app, environ_of(path, method, **extra))
+        counted = dict(self.calls)
+        self.status = result.status
+        return counted
+
+
+@pytest.fixture
+def warm_site(site: Path) -> Path:
+    (site / "large.bin").write_bytes(b"x" * 300_000)
+    time.sleep(0.03)
+    return site
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
+    counted = Counted(monkeypatch)
+    yield counted
+    monkeypatch.undo()
+
+
+def warmed(site: Path, **options: Any) -> StaticFiles:
+    app = StaticFiles(None, site, prefix="/static/", **options)
+    for path in ("hello.txt", "large.bin", "sub/"):
+        call_bare(app, environ_of(f"/static/{path}"))
+    return app
+
+
+PLAIN: list[tuple[str, str, dict[str, str], int]] = [
+    ("/static/hello.txt", "GET", {}, 200),
+    ("/static/hello.txt", "HEAD", {}, 200),
+    ("/static/large.bin", "HEAD", {}, 200),
+    ("/static/sub/", "GET", {}, 200),
+    ("/static/hello.txt", "GET", {"HTTP_IF_NONE_MATCH": ETAG}, 304),
+    ("/static/hello.txt", "GET", {"HTTP_IF_MODIFIED_SINCE": DATE}, 304),
+    ("/static/hello.txt", "GET", {"HTTP_IF_NONE_MATCH": f"W/{ETAG}"}, 304),
+    ("/static/hello.txt", "GET", {"HTTP_IF_NONE_MATCH": '"other"'}, 200),
+    ("/static/hello.txt", "GET", {"HTTP_IF_MATCH": '"other"'}, 412),
+    ("/static/hello.txt", "GET", {"HTTP_RANGE": "bytes=99-"}, 416),
+]
+
+
+@pytest.mark.parametrize(("path", "method", "extra", "status"), PLAIN)
+def test_what_is_ready_costs_one_stat(
+    warm_site: Path, counted: Counted, path: str, method: str, extra: dict[str, str], status: int
+) -> None:
+    app = warmed(warm_site, stat_ttl=0.0)
+    assert counted.of(app, path, method, **extra) == {"stat": 1}
+    assert counted.status == status
+    trusting = warmed(warm_site, stat_ttl=3600.0)
+    assert counted.of(trusting, path, method, **extra) == {}
+    assert counted.status == status
+
+
+@pytest.mark.parametrize(
+    ("value", "reads"), [("bytes=5-9", 1), ("bytes=0-0,5-9,299990-", 3), ("bytes=0-9,5-20", 1)]
+)
+def test_ranges_of_a_known_file(
+    warm_site: Path, counted: Counted, value: str, reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgistatic.files.versions.read_at", os.pread)
+    app = warmed(warm_site)
+    assert counted.of(app, "/static/large.bin", HTTP_RANGE=value) == {
+        "open": 1,
+        "pread": reads,
+        "fstat": 1,
+    }
+    assert counted.status == 206
+
+
+@pytest.mark.parametrize("etag", ["stat", "content"])
+def test_a_new_file_is_opened_once(warm_site: Path, counted: Counted, etag: Any) -> None:
+    app = StaticFiles(None, warm_site, etag=etag, encodings=())
+    opened = counted.of(app, "/hello.txt")["open"]
+    assert opened == 2  # the directory, and the file in it
+    assert counted.status == 200
+
+
+def test_a_miss(warm_site: Path, counted: Counted) -> None:
+    app = warmed(warm_site)
+    assert counted.of(app, "/static/nope.txt") == {"stat": 1}
+    for path in ("/elsewhere", "/static-notes.txt", "/static/../x", "/static/.hidden", "*"):
+        assert counted.of(app, path) == {}, path
+
+
+def test_off_means_off(warm_site: Path, counted: Counted) -> None:
+    app = warmed(warm_site, cache_size=0)
+    assert len(app._entries) == 0
+    assert counted.of(app, "/static/hello.txt")["open"] == 2
+
+
+def test_blocks_read_for_a_range(tmp_path: Path) -> None:
+    path = tmp_path / "big.bin"
+    with path.open("wb") as file:
+        file.truncate(10_000_000)
+    app = StaticFiles(None, tmp_path, block_size=65536)
+    result = call_bare(app, environ_of("/big.bin", HTTP_RANGE="bytes=1000-263143"))
+    assert [len(block) for block in result.blocks] == [65536] * 4
+
+
+def test_memory_of_a_drain_and_of_half_read_responses(tmp_path: Path) -> None:
+    with (tmp_path / "big.bin").open("wb") as file:
+        file.truncate(1024**3)
+    app = StaticFiles(None, tmp_path)
+    tracemalloc.start()
+    body: Any = start(app, environ_of("/big.bin")).iterable
+    assert sum(map(len, body)) == 1024**3
+    drained = tracemalloc.get_traced_memory()[1]
+    halves = []
+    tracemalloc.reset_peak()
+    for _ in range(500):
+        body = start(app, environ_of("/big.bin")).iterable
+        next(body)
+        halves.append(body)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    for body in halves:
+        body.close()
+    assert drained < 1_000_000
+    assert held < 4_000_000

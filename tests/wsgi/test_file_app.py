@@ -1,0 +1,111 @@
+"""FileApp: one file, mounted or called from a view."""
+
+from __future__ import annotations
+
+import gc
+import secrets
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from webob import Request
+from webob.dec import wsgify
+
+from tests.calling import call, call_bare, environ_of
+from wsgistatic import FileApp, serve_file
+from wsgistatic.files import digests as content_digest
+
+
+def test_whatever_the_url(site: Path) -> None:
+    app = FileApp(site / "hello.txt")
+    for path in ("/", "/x/y", "/..", "/nope.png"):
+        result = call(app, path)
+        assert (result.status, result.body) == (200, b"hello world\n")
+        assert result.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert call(app, "/", HTTP_RANGE="bytes=0-4").body == b"hello"
+    assert call(app, "/", "HEAD").headers["Content-Length"] == "12"
+
+
+def test_methods(site: Path) -> None:
+    result = call_bare(FileApp(site / "hello.txt"), environ_of("/", "POST"))
+    assert (result.status, result.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_apps_made_in_a_view_hash_a_version_once(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = site / "hello.txt"
+    path.write_bytes(secrets.token_bytes(100))
+    time.sleep(0.03)  # until the clock has ticked, a version is hashed each time
+    hashed: list[int] = []
+    hash_content = content_digest.hash_content
+
+    def count(file: BinaryIO, size: int) -> bytes:
+        hashed.append(size)
+        return hash_content(file, size)
+
+    monkeypatch.setattr(content_digest, "hash_content", count)
+    tags = [call(FileApp(path, etag="content"), "/").headers["ETag"] for _ in range(3)]
+    assert (len(set(tags)), hashed) == (1, [100])
+
+
+@pytest.mark.parametrize("name", ["nope", "sub", "hello.txt/x"])
+def test_no_such_file(site: Path, name: str) -> None:
+    assert call(FileApp(site / name), "/").status == 404
+
+
+def test_a_relative_path_is_fixed_at_construction(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(site)
+    app = FileApp("hello.txt")
+    monkeypatch.chdir("/")
+    assert call(app, "/").status == 200
+
+
+def test_policy_gets_the_url(site: Path) -> None:
+    asked = []
+
+    def cache_control(path: str, url: str) -> str:
+        asked.append((path, url))
+        return "no-cache"
+
+    call_bare(
+        FileApp(site / "hello.txt", cache_control=cache_control),
+        environ_of("/d\xc3\xbcr", SCRIPT_NAME="/app"),
+    )
+    assert asked == [(str(site / "hello.txt"), "/app/d%C3%BCr")]
+
+
+def test_from_a_view(site: Path) -> None:
+    @wsgify
+    def view(request: Request) -> Any:
+        return FileApp(site / "hello.txt", cache_control="private, no-store")
+
+    result = call(view, "/", HTTP_RANGE="bytes=-6")
+    assert (result.status, result.body) == (206, b"world\n")
+    assert result.headers["Cache-Control"] == "private, no-store"
+
+
+def test_hostile_environ(site: Path) -> None:
+    for value in (None, 5, "\udc80", "\u20ac"):
+        environ = environ_of("/", SCRIPT_NAME=value)
+        assert call_bare(FileApp(site / "hello.txt"), environ).status == 200
+
+
+@pytest.mark.parametrize("options", [{}, {"etag": "content"}, {"download_name": "a.txt"}])
+def test_one_made_in_a_view_leaves_nothing_to_the_garbage_collector(
+    site: Path, options: dict[str, Any]
+) -> None:
+    serve_file(environ_of("/"), site / "hello.txt", **options)
+    gc.collect()
+    gc.disable()
+    try:
+        for field in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=0-1,4-5"}):
+            _, _, body = serve_file({**environ_of("/"), **field}, site / "hello.txt", **options)
+            assert b"".join(body)
+        del body
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

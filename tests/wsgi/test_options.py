@@ -1,0 +1,168 @@
+"""Wrong options are errors at construction that name option, value and what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgistatic import FileApp, StaticFiles
+from wsgistatic.wsgi.options import FileOptions, FileOptionValues
+
+SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"cache_control": 5}, TypeError, "cache_control must be a str, a callable .* or None, not 5"),
+    ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
+    ({"immutable": 5}, TypeError, "immutable must be 'hashed', .* not 5"),
+    ({"allow_origin": 5}, TypeError, "allow_origin must be a str or None, not 5"),
+    ({"allow_origin": "a\nb"}, ValueError, r"allow_origin must be .* not 'a\\nb'"),
+    ({"nosniff": "yes"}, TypeError, "nosniff must be True or False, not 'yes'"),
+    ({"media_types": ["x"]}, TypeError, r"media_types must map .* not be \['x'\]"),
+    ({"media_types": {"": "a/b"}}, ValueError, "media_types has the key ''"),
+    ({"media_types": {".x": "text"}}, ValueError, "media_types has the value 'text' for '.x'"),
+    ({"charset": "utf 8"}, ValueError, "charset must be .* not 'utf 8'"),
+    ({"charset": 8}, ValueError, "charset must be .* not 8"),
+    ({"etag": "md5"}, ValueError, "etag must be one of 'stat', 'content', None, not 'md5'"),
+    ({"etag": 0}, ValueError, "etag must be one of .* not 0"),
+    ({"block_size": 0}, ValueError, "block_size must be at least 1, not 0"),
+    ({"block_size": "64k"}, TypeError, "block_size must be an integer of at least 1, not '64k'"),
+    ({"block_size": True}, TypeError, "block_size must be an integer .* not True"),
+    ({"max_ranges": -1}, ValueError, "max_ranges must be at least 0, not -1"),
+    ({"file_wrapper": 1}, TypeError, "file_wrapper must be True or False or None, not 1"),
+    ({"encodings": "gzip"}, TypeError, "encodings must be a sequence of 'zstd', .* not 'gzip'"),
+    ({"encodings": ["deflate"]}, ValueError, r"encodings must be .* not \['deflate'\]"),
+    ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each once, not"),
+    ({"encodings": [[]]}, ValueError, r"encodings must be .* not \[\[\]\]"),
+    ({"headers": 5}, TypeError, "headers must be a mapping .* not 5"),
+    ({"headers": {5: "x"}}, TypeError, "headers must have field names of str, not 5"),
+    ({"headers": {"A:": "x"}}, ValueError, "headers must have field names that are tokens, not"),
+    ({"headers": {"A": 5}}, TypeError, r"headers\['A'\] must be a str, not 5"),
+    ({"headers": {"A": "x\r\nB: y"}}, ValueError, r"headers\['A'\] must be a header value"),
+    ({"headers": {"A": "\u20ac"}}, ValueError, r"headers\['A'\] must be a header value .*Latin-1"),
+    ({"headers": {"etag": "x"}}, ValueError, "headers must not set etag"),
+    ({"headers": {"Connection": "x"}}, ValueError, "headers must not set Connection"),
+    ({"no_such_option": 1}, TypeError, "no_such_option"),
+]
+STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"prefix": 5}, TypeError, "prefix must be a str .* not 5"),
+    ({"prefix": "https://cdn.example/static/"}, ValueError, "prefix must be a URL path"),
+    ({"index": 5}, TypeError, "index must be a file name or None, not 5"),
+    ({"index": "a/b.html"}, ValueError, "index must be a file name .* not 'a/b.html'"),
+    ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
+    ({"index": "\ud800"}, ValueError, "index must be a name that .* utf-8, can say, not"),
+    ({"fallback": "a/\udfff"}, ValueError, "fallback must be a name that the file system's"),
+    ({"not_found": "\ud800.html"}, ValueError, "not_found must be a name that .* not"),
+    ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
+    ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
+    ({"clean_urls": None}, TypeError, "clean_urls must be True or False, not None"),
+    ({"fallback": 5}, TypeError, "fallback must be a path beneath .* or None, not 5"),
+    ({"fallback": "/index.html"}, ValueError, "fallback must be a path .* not '/index.html'"),
+    ({"not_found": "../404.html"}, ValueError, "not_found must be a path .* not '../404.html'"),
+    ({"not_found": ""}, ValueError, "not_found must be a path beneath .* not ''"),
+    ({"not_found": "a\0b"}, ValueError, "not_found must be a path beneath"),
+    ({"stat_ttl": "1"}, TypeError, "stat_ttl must be a number of seconds, not '1'"),
+    ({"stat_ttl": -1}, ValueError, "stat_ttl must be at least 0 and finite, not -1"),
+    ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
+    ({"cache_size": -1}, ValueError, "cache_size must be at least 0, not -1"),
+    ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
+    ({"no_store_misses": 1}, TypeError, "no_store_misses must be True or False, not 1"),
+    ({"compress": 1}, TypeError, "compress must be True or False, not 1"),
+    ({"compress": True, "cache_size": 0}, ValueError, "compress must be False where cache_size"),
+    ({"offload": "X-Sendfile"}, TypeError, "offload must be a pair .* not 'X-Sendfile'"),
+    ({"offload": ("X-Sendfile", 1)}, TypeError, r"offload must be .* not \('X-Sendfile', 1\)"),
+    ({"offload": ("X-Sendfile",)}, ValueError, r"offload must be .* not \('X-Sendfile',\)"),
+    ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
+    ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
+    ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
+    ({"on_answer": "print"}, TypeError, "on_answer must be a callable or None, not 'print'"),
+    ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "message"), SHARED + STATIC_ONLY)
+def test_static_files(
+    site: Path, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        StaticFiles(None, site, **options)
+
+
+@pytest.mark.parametrize(("options", "error", "message"), SHARED)
+def test_file_app(
+    site: Path, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        FileApp(site / "hello.txt", **options)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [(5, TypeError), (b"x", TypeError), ("", ValueError), ("a\0b", ValueError)]
+)
+def test_paths(path: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="directory must be a path"):
+        StaticFiles(None, path)
+
+
+def test_paths_that_no_file_system_has() -> None:
+    with pytest.raises(ValueError, match="directory must be a name that the file system's"):
+        StaticFiles(None, "\ud800", check_dir=False)
+    with pytest.raises(ValueError, match="source must be a name that the file system's"):
+        FileApp("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [(5, TypeError), ("", ValueError), ("a\0b", ValueError)]
+)
+def test_source_paths(path: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="source must be a path"):
+        FileApp(path)
+
+
+class BytesPath:
+    def __fspath__(self) -> bytes:
+        return b"/tmp"
+
+
+def test_a_path_of_bytes() -> None:
+    with pytest.raises(TypeError, match="directory must be a path of text"):
+        StaticFiles(None, BytesPath())  # type: ignore[arg-type]
+
+
+def test_directory_must_exist(site: Path) -> None:
+    with pytest.raises(ValueError, match=r"directory must be an existing .*nowhere"):
+        StaticFiles(None, site / "nowhere")
+    with pytest.raises(ValueError, match=r"directory must be an existing .*hello\.txt"):
+        StaticFiles(None, site / "hello.txt")
+    StaticFiles(None, site / "nowhere", check_dir=False)
+
+
+def test_type_checkers_know_the_options() -> None:
+    values = {name: value.__forward_arg__ for name, value in _annotations().items()}
+    assert values == {field.name: field.type for field in fields(FileOptions)}
+
+
+def _annotations() -> dict[str, Any]:
+    return FileOptionValues.__annotations__
+
+
+def test_not_found_is_for_a_complete_app(site: Path) -> None:
+    with pytest.raises(ValueError, match="not_found must be None where there is an app, not '4'"):
+        StaticFiles(lambda environ, start_response: [], site, not_found="4")
+
+
+def test_app_must_be_callable(site: Path) -> None:
+    with pytest.raises(TypeError, match="app must be a WSGI app or None, not 'app'"):
+        StaticFiles("app", site)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("app", "its_own"), [(StaticFiles, "stat_ttl"), (FileApp, "validators")])
+def test_an_unknown_option_is_told_those_that_there_are(site: Path, app: Any, its_own: str) -> None:
+    source = (site / "hello.txt",) if app is FileApp else (None, site)
+    with pytest.raises(TypeError) as raised:
+        app(*source, max_age=60)
+    said, known = str(raised.value).split(" is no option; there are ")
+    assert said == "max_age=60"
+    assert {"cache_control", "etag", its_own} <= set(known.split(", "))
+    assert "self" not in known

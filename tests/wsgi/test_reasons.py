@@ -1,0 +1,138 @@
+"""Why a path is not served, one file system state each."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from wsgistatic.files.directory import Directory
+from wsgistatic.files.errors import missing
+from wsgistatic.files.symlinks import Symlinks
+from wsgistatic.http.paths import SplitPath, split_path
+from wsgistatic.wsgi.events import Reason, why_missed, why_no_file, why_no_path
+
+
+@pytest.fixture
+def crowded(site: Path) -> Path:
+    """The site, with everything in it that is not served."""
+    (site / "to-secret").symlink_to("../secret.txt")
+    (site / "to-outside").symlink_to("..")
+    (site / "to-sub").symlink_to("sub")
+    (site / "to-hello").symlink_to("hello.txt")
+    (site / "to-itself").symlink_to(".")
+    (site / "to-nothing").symlink_to("nothing")
+    (site / "to-loop").symlink_to("to-loop")
+    os.mkfifo(site / "pipe")
+    (site / "to-pipe").symlink_to("pipe")
+    (site / "odd" / "index.html").mkdir(parents=True)
+    (site / "leaky").mkdir()
+    (site / "leaky" / "index.html").symlink_to("../../secret.txt")
+    return site
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/hello.txt", None),
+        ("/sub/", None),
+        ("/sub", None),
+        ("/to-hello", None),
+        ("/to-sub/page.html", None),
+        ("/to-itself/to-itself/hello.txt", None),
+        ("/none.txt", Reason.NOT_THERE),
+        ("/none/none.txt", Reason.NOT_THERE),
+        ("/none/", Reason.NOT_THERE),
+        ("/hello.txt/x", Reason.BELOW_FILE),
+        ("/hello.txt/", Reason.NOT_A_DIRECTORY),
+        ("/pipe/", Reason.NOT_A_DIRECTORY),
+        ("/" + 300 * "x", Reason.NAME_TOO_LONG),
+        ("/bare", Reason.NO_INDEX),
+        ("/bare/", Reason.NO_INDEX),
+        ("/odd/", Reason.IS_DIRECTORY),
+        ("/leaky/", Reason.LINK_OUTSIDE),
+        ("/pipe", Reason.NOT_REGULAR),
+        ("/to-pipe", Reason.NOT_REGULAR),
+        ("/to-secret", Reason.LINK_OUTSIDE),
+        ("/to-outside/secret.txt", Reason.LINK_OUTSIDE),
+        ("/to-outside/", Reason.LINK_OUTSIDE),
+        ("/to-nothing", Reason.LINK_TO_NOTHING),
+        ("/to-loop", Reason.LINK_LOOP),
+    ],
+)
+def test_of_a_path(crowded: Path, path: str, reason: Reason | None) -> None:
+    split = split_path(path)
+    assert split is not None
+    assert why_missed(Directory(str(crowded)), split, "index.html") is reason
+
+
+def test_a_directory_where_no_name_is_an_index(site: Path) -> None:
+    path = SplitPath(("sub",), True)
+    assert why_missed(Directory(str(site)), path, None) is Reason.NO_INDEX
+
+
+@pytest.mark.parametrize(
+    ("symlinks", "name", "reason"),
+    [
+        ("deny", "to-hello", Reason.LINK_DENIED),
+        ("deny", "to-nothing", Reason.LINK_DENIED),
+        ("follow", "to-secret", None),
+        ("follow", "to-nothing", Reason.LINK_TO_NOTHING),
+        ("follow", "to-pipe", Reason.NOT_REGULAR),
+    ],
+)
+def test_of_links(crowded: Path, symlinks: Symlinks, name: str, reason: Reason | None) -> None:
+    assert why_no_file(Directory(str(crowded), symlinks), (name,)) is reason
+
+
+@pytest.mark.usefixtures("ordinary_user")
+def test_no_permission(public_directory: Path) -> None:
+    (public_directory / "private.txt").touch(mode=0)
+    reason = why_no_file(Directory(str(public_directory)), ("private.txt",))
+    assert reason is Reason.NO_PERMISSION
+
+
+def test_an_error_of_the_disk(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory(str(site))
+
+    def fail(segments: tuple[str, ...]) -> os.stat_result:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(directory, "stat", fail)
+    assert why_no_file(directory, ("hello.txt",)) is Reason.FAULT
+
+
+def test_what_came_back_is_not_called_missing(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory(str(site))
+
+    def miss(segments: tuple[str, ...]) -> os.stat_result:
+        raise missing()
+
+    assert why_no_file(directory, ("hello.txt",)) is None
+    monkeypatch.setattr(directory, "stat", miss)
+    assert why_no_file(directory, ("hello.txt",)) is Reason.PASSED
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ("//hello.txt", Reason.NOT_CANONICAL),
+        ("//", Reason.NOT_CANONICAL),
+        ("/sub/../hello.txt", Reason.NOT_CANONICAL),
+        ("/./hello.txt", Reason.NOT_CANONICAL),
+        ("/.git/config", Reason.DOT_NAME),
+        ("/.well-known/.x", Reason.DOT_NAME),
+        ("/a\0b", Reason.IMPOSSIBLE_NAME),
+        ("/\u20ac", Reason.IMPOSSIBLE_NAME),
+        ("/\ud800/", Reason.IMPOSSIBLE_NAME),
+    ],
+)
+def test_of_a_path_that_is_none(rest: str, reason: Reason) -> None:
+    assert split_path(rest) is None
+    assert why_no_path(rest, dotfiles=False) is reason
+
+
+def test_of_a_path_that_is_none_where_dot_names_are_served() -> None:
+    assert why_no_path("/.a\0", dotfiles=True) is Reason.IMPOSSIBLE_NAME

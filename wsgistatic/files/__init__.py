@@ -1,0 +1,1 @@
+"""The file system: no header fields, no environ."""

@@ -1,0 +1,1 @@
+"""What the RFCs say: no I/O, no clock, no environ."""

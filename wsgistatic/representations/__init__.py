@@ -1,0 +1,1 @@
+"""What HTTP sends of a file, and a cache of it: no environ."""

@@ -1,0 +1,1 @@
+"""From environ to a response (PEP 3333)."""

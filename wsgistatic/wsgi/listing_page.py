@@ -1,0 +1,258 @@
+"""A directory's entries as an HTML page or as JSON: text in, text out.
+
+Strategy: every name is shown with what could mislead (control characters, bidirectional
+overrides, bytes that are no text) spelled out, and linked by its real bytes. All links are
+relative to the directory's own URL, so that they hold wherever the app is mounted. The page
+needs nothing but itself: no script, image or font, and its stylesheet is a constant.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from html import escape
+from typing import NamedTuple
+
+from wsgistatic.http.paths import quote_name
+
+_DIGITS = re.compile("[0-9]+")
+
+
+class Entry(NamedTuple):
+    """A file or directory in a listing.
+
+    Attributes:
+        name: as ``os.fsdecode`` gives it; it may hold any character but "/" and NUL.
+        is_directory: whether its URL ends in a slash.
+        size: bytes of a file; 0 for a directory.
+        modified: seconds since the epoch.
+    """
+
+    name: str
+    is_directory: bool
+    size: int
+    modified: int
+
+
+def sort_key(name: str, is_directory: bool) -> str:
+    """Give text that sorts directories first, then without case, and numbers by their value.
+
+    It ends in the name itself, behind a NUL, which no name has: so one string an entry is all
+    that has to be kept of a directory until it is sorted.
+    """
+    natural = _DIGITS.sub(_counted, name.casefold())
+    return f"{'01'[not is_directory]}{natural}\0{name}"
+
+
+def from_sort_key(key: str) -> tuple[str, bool]:
+    """Give name and is_directory of a sort key."""
+    return key.rpartition("\0")[2], key[0] == "0"
+
+
+def _counted(digits: re.Match[str]) -> str:
+    # Of two numbers the one with more digits is greater; "0" keeps them where digits sort.
+    number = digits[0].lstrip("0")
+    return f"0{chr(ord('0') + len(number))}{number}"
+
+
+STYLE = """
+:root{color-scheme:light dark;--back:#fff;--text:#1d1f21;--soft:#5c6166;--line:#e4e5e7;
+--link:#0b57b0;--been:#6a3d9a;--folder:#c98a10;--file:#a9aeb4;--over:#f2f5f9}
+@media (prefers-color-scheme:dark){:root{--back:#17191c;--text:#e6e7e8;--soft:#a2a7ad;
+--line:#2e3236;--link:#8ab8f5;--been:#c7a6ee;--folder:#d9a441;--file:#7c838a;--over:#212529}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
+body{margin:0 auto;max-width:60rem;padding:1.25rem max(1rem,env(safe-area-inset-right))
+2rem max(1rem,env(safe-area-inset-left));background:var(--back);color:var(--text);
+font:1rem/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
+overflow-wrap:anywhere}
+a{color:var(--link);text-decoration:none}
+a:hover,a:focus-visible{text-decoration:underline}
+h1{margin:0 .5rem 1rem;font-size:1.25rem;font-weight:600;line-height:1.6}
+h1 span{color:var(--soft);font-weight:400;padding:0 .2em}
+table{width:100%;border-collapse:collapse;table-layout:fixed}
+th{padding:.4rem .5rem;font-size:.8125rem;font-weight:500;text-align:left;color:var(--soft)}
+th,td{border-bottom:1px solid var(--line)}
+td{padding:0 .5rem;color:var(--soft);font-size:.875rem;font-variant-numeric:tabular-nums;
+white-space:nowrap}
+tr:hover td{background:var(--over)}
+td:first-child{padding:0;white-space:normal;font-size:1rem}
+th:nth-child(2),td:nth-child(2){width:7rem;text-align:right}
+th:nth-child(3),td:nth-child(3){width:10.5rem;text-align:right}
+td a{display:block;position:relative;padding:.5rem .5rem .5rem 2.25rem}
+td a:visited{color:var(--been)}
+td a::before{content:"";position:absolute;left:.6rem;top:.8rem;width:.8rem;height:1rem;
+background:var(--file);clip-path:polygon(0 0,62% 0,100% 30%,100% 100%,0 100%)}
+td a[href$="/"]::before{left:.5rem;top:.85rem;width:1.1rem;height:.9rem;
+background:var(--folder);
+clip-path:polygon(0 0,40% 0,52% 18%,100% 18%,100% 100%,0 100%)}
+i{font:.8em ui-monospace,Menlo,Consolas,monospace;color:var(--soft);
+border:1px solid var(--line);border-radius:.25em;padding:0 .15em}
+p{margin:1rem .5rem 0;font-size:.875rem;color:var(--soft)}
+@media (max-width:40rem){
+thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+tr{display:flex;flex-wrap:wrap;position:relative;border-bottom:1px solid var(--line)}
+td{border:0;flex:none;padding-bottom:.55rem}
+td:first-child{flex:1 0 100%;min-width:0}
+td a{position:static;padding:.55rem 0 .05rem 2rem}
+td a::after{content:"";position:absolute;inset:0}
+time::after{content:" UTC"}
+td a::before{left:.25rem}
+td a[href$="/"]::before{left:.15rem}
+td:nth-child(2),td:nth-child(3){width:auto;text-align:left;font-size:.8125rem}
+td:nth-child(2){padding-left:2rem;padding-right:1rem}
+td:nth-child(2):empty{padding:0 0 0 2rem}
+td:nth-child(3){padding-left:0}
+h1,p{margin-left:0;margin-right:0}
+}
+"""
+
+# C0 and C1 controls, marks and overrides of direction, line separators, byte order mark, and
+# what os.fsdecode makes of bytes that are no text.
+_MISLEADING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+_EPOCH = datetime(1970, 1, 1)
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def html_page(root: str, segments: Sequence[str], entries: Iterable[Entry]) -> Iterator[str]:
+    """Give the page in pieces, the first of them before any entry is asked for.
+
+    Arguments:
+        root: path of the topmost directory, decoded, as a label.
+        segments: names below it that lead to this directory.
+        entries: in the order that they are shown in.
+    """
+    label = _shown("/".join([root.rstrip("/"), *segments, ""]), "%s")
+    yield (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        # What it links to is worth finding, not the list.
+        '<meta name="robots" content="noindex">\n'
+        f"<title>Index of {label}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f'<nav aria-label="Path"><h1>{_breadcrumbs(root, segments)}</h1></nav>\n<main>\n'
+    )
+    directories = files = size = 0
+    for entry in entries:
+        row = _row(entry)
+        yield row if directories or files else _TABLE + row
+        directories += entry.is_directory
+        files += not entry.is_directory
+        size += entry.size
+    end = "</tbody>\n</table>\n" if directories or files else ""
+    yield f"{end}<p>{_summary(directories, files, size)}</p>\n</main>\n</body>\n</html>\n"
+
+
+def json_array(entries: Iterable[Entry]) -> Iterator[str]:
+    """Give a JSON array (ASCII only) in pieces, an object for each entry.
+
+    ``name`` is for people: what is no text in it is U+FFFD. ``url``, relative to the directory's,
+    is exact.
+    """
+    yield "["
+    before = ""
+    for entry in entries:
+        fields = {
+            "name": re.sub("[\ud800-\udfff]", "\ufffd", entry.name),
+            "type": "directory" if entry.is_directory else "file",
+            "size": None if entry.is_directory else entry.size,
+            "modified": _timestamp(entry.modified),
+            "url": _url(entry),
+        }
+        yield f"{before}\n{json.dumps(fields)}"
+        before = ","
+    yield "\n]\n"
+
+
+_TABLE = (
+    '<table>\n<thead><tr><th scope="col">Name</th><th scope="col">Size</th>'
+    '<th scope="col">Modified (UTC)</th></tr></thead>\n<tbody>\n'
+)
+
+
+def _row(entry: Entry) -> str:
+    name = _shown(entry.name)
+    mark = "/" if entry.is_directory else ""
+    size = "" if entry.is_directory else _size_markup(entry.size)
+    return (
+        f'<tr><td><a href="{escape(_url(entry))}"><bdi>{name}</bdi>{mark}</a></td>'
+        f"<td>{size}</td><td>{_time_markup(entry.modified)}</td></tr>\n"
+    )
+
+
+def _breadcrumbs(root: str, segments: Sequence[str]) -> str:
+    """Link each directory above; this one is the last, and is not linked."""
+    labels = [root.rstrip("/") or "/", *segments]
+    last = len(labels) - 1
+    crumbs = []
+    for depth, label in enumerate(labels):
+        name = f"<bdi>{_shown(label)}</bdi>"
+        href = "../" * (last - depth)
+        crumbs.append(f'<a href="{href}">{name}</a>' if href else name)
+    separator = "<span>/</span>"
+    return crumbs[0] + (" " if labels[0] == "/" else separator) + separator.join(crumbs[1:])
+
+
+def _url(entry: Entry) -> str:
+    # "./": a name such as "javascript:x" is no scheme, and "//host" no host.
+    return f"./{quote_name(entry.name)}{'/' if entry.is_directory else ''}"
+
+
+def _summary(directories: int, files: int, size: int) -> str:
+    """Count the entries; where it is missing, the page was cut."""
+    if not directories and not files:
+        return "This folder is empty."
+    counts = []
+    if directories:
+        counts.append(f"{directories} folder{'s' if directories > 1 else ''}")
+    if files:
+        counts.append(f"{files} file{'s' if files > 1 else ''}, {_size_markup(size)}")
+    return ", ".join(counts)
+
+
+def _size_markup(size: int) -> str:
+    exact = f"{size} byte{'s' if size != 1 else ''}"
+    return exact if size < 1024 else f'<span title="{exact}">{human_size(size)}</span>'
+
+
+def human_size(size: int) -> str:
+    """Give a number of bytes, at least 1024, in three digits or so and a unit."""
+    value, unit = size / 1024, 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.{1 if value < 99.95 else 0}f} {_UNITS[unit]}"
+
+
+def _time_markup(seconds: int) -> str:
+    stamp = _timestamp(seconds)
+    if stamp is None:
+        return ""
+    return f'<time datetime="{stamp}">{stamp[:10]} {stamp[11:16]}</time>'
+
+
+def _timestamp(seconds: int) -> str | None:
+    """Give the RFC 3339 form of seconds since the epoch; None beyond its years."""
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat() + "Z"
+    except OverflowError:
+        return None
+
+
+def _shown(text: str, frame: str = "<i>%s</i>") -> str:
+    """Escape text for HTML, and spell out what could mislead, each in a frame."""
+    if text.isascii() and text.isprintable():
+        return escape(text)
+    return _MISLEADING.sub(lambda match: frame % _spelled(match[0]), escape(text))
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # PEP 383: a byte
+        return f"\\x{code - 0xDC00:02x}"
+    if character in "\t\n\r":
+        return {"\t": "\\t", "\n": "\\n", "\r": "\\r"}[character]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
