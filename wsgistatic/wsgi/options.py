@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.headers import CacheControl, CustomHeaders, HeaderPolicy
@@ -64,7 +64,7 @@ class FileOptions:
     block_size: int = DEFAULT_BLOCK_SIZE
     max_ranges: int = DEFAULT_MAX_RANGES
     file_wrapper: bool | None = None
-    encodings: Sequence[str] = tuple(SUFFIXES)
+    encodings: Sequence[str] = PREFERENCE
     headers: CustomHeaders = None
 
     def __post_init__(self) -> None:
@@ -151,10 +151,10 @@ _SWITCHES = (*("dotfiles", "listing", "clean_urls", "check_dir", "compress", "no
 
 def check_encodings(value: object) -> None:
     """Raise TypeError or ValueError unless the value is a sequence of codings, each once."""
-    allowed = "a sequence of " + ", ".join(map(repr, SUFFIXES))
+    allowed = "a sequence of " + ", ".join(map(repr, PREFERENCE))
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise TypeError(f"encodings must be {allowed}, not {value!r}")
-    if any(coding not in tuple(SUFFIXES) for coding in value) or len(set(value)) != len(value):
+    if any(coding not in PREFERENCE for coding in value) or len(set(value)) != len(value):
         raise ValueError(f"encodings must be {allowed}, each once, not {value!r}")
 
 
