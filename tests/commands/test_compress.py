@@ -65,7 +65,7 @@ def test_lines_and_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     (row,) = [line.split() for line in output.splitlines() if line.startswith("gzip ")]
     assert row == ["gzip", "2", f"{before:,}", f"{both:,}", f"{1 - both / before:.1%}"]
     assert "3 files: 6 created, 0 replaced, 0 redated, 0 removed, 0 kept\n" in output
-    assert output.endswith("1 skipped: compressed by nature\n")
+    assert output.endswith("1 skipped: already compressed\n")
 
 
 def test_a_second_run_has_nothing_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,7 @@ def test_sidecars_are_no_originals(tmp_path: Path) -> None:
     make(tmp_path, "a.css", "a.css.gz", "a.css.br", "a.css.zst", "a.css.gz.br", "sub/a.css.gz")
     found = find_originals(str(tmp_path))
     assert files(tmp_path, found) == ["a.css"]
-    assert found.skipped == {"compressed by nature": 1}  # sub/a.css.gz is a download, perhaps
+    assert found.skipped == {"already compressed": 1}  # sub/a.css.gz is a download, perhaps
     assert below(tmp_path, found.orphans) == ["sub/a.css.gz"]
 
 
@@ -61,7 +61,7 @@ def test_counts_of_what_is_skipped(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "b.jpg", "c.iso", "vendor/x.js", "d.min.js")
     found = find_originals(str(tmp_path), ["vendor", "*.min.js"])
     assert found.files == []
-    assert found.skipped == {"compressed by nature": 2, "read in ranges": 1, "excluded": 2}
+    assert found.skipped == {"already compressed": 2, "read in ranges": 1, "excluded": 2}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_links_are_followed_inside_only(tmp_path: Path) -> None:
     assert sorted(files(root, found)) == ["dir/x.css", "inside.css", "real.css"]
     assert found.skipped == {
         "links that lead out of the directory or to nothing": 4,
-        "compressed by nature": 1,
+        "already compressed": 1,
     }
     assert not found.errors
 

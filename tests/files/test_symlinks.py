@@ -1,4 +1,4 @@
-"""Walkers: nobody is led out of the root."""
+"""Walkers: no path and no symbolic link leads out of the root."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def links(site: Path) -> Path:
     (site / "loop").symlink_to("loop")
     (site / "self").symlink_to(".")
     (site / "out-and-in.txt").symlink_to("../site/hello.txt")
-    # A Kubernetes ConfigMap: names that begin with dots are behind the links, not in the URL.
+    # A Kubernetes ConfigMap: the links lead to names with dots, which are not part of the URL.
     (site / "..2026").mkdir()
     (site / "..2026" / "config.json").write_text("{}")
     (site / "..data").symlink_to("..2026")
@@ -66,7 +66,7 @@ INSIDE: list[tuple[Segments, bytes]] = [
 
 @pytest.mark.parametrize("walker", WALKERS)
 @pytest.mark.parametrize(("segments", "content"), INSIDE)
-def test_links_inside(
+def test_links_that_stay_inside(
     links: Path, walker: type[DescriptorWalker], segments: Segments, content: bytes
 ) -> None:
     assert read(walker(str(links), "inside"), *segments) == content
@@ -78,7 +78,7 @@ def test_links_inside(
     [("out.txt",), ("outdir", "secret.txt"), ("dangling",), ("loop",), ("loop", "x"),
      ("hello.txt", "x"), ("none", "x"), ("outdir", "site", "hello.txt", "x")],
 )  # fmt: skip
-def test_misses(
+def test_links_that_miss(
     links: Path, walker: type[DescriptorWalker], segments: Segments, open_descriptors: None
 ) -> None:
     with pytest.raises((FileNotFoundError, NotADirectoryError, OSError)) as caught:
@@ -87,11 +87,11 @@ def test_misses(
 
 
 @pytest.mark.parametrize("walker", WALKERS)
-def test_a_sibling_with_a_longer_name_is_outside(
+def test_sibling_with_the_roots_name_as_prefix_is_outside(
     site: Path, walker: type[DescriptorWalker]
 ) -> None:
-    # CVE-2014-6394 and its kin: a comparison of strings would take site-hello.txt for inside,
-    # and cut at the root's length it would even name a file that is there.
+    # CVE-2014-6394 and similar: by comparison of strings, site-hello.txt would be inside. Cut at
+    # the length of the root, it would even be the name of an existing file.
     site.with_name("site-hello.txt").write_text("canary")
     (site / "link.txt").symlink_to("../site-hello.txt")
     with pytest.raises(FileNotFoundError):
@@ -124,7 +124,7 @@ def test_follow(links: Path) -> None:
 
 
 @pytest.mark.parametrize("walker", WALKERS)
-def test_root_is_a_link_that_moves(
+def test_root_may_be_a_link_that_is_replaced(
     tmp_path: Path, site: Path, walker: type[DescriptorWalker]
 ) -> None:
     (tmp_path / "next").mkdir()
@@ -139,7 +139,7 @@ def test_root_is_a_link_that_moves(
 
 
 @pytest.mark.parametrize("kind", ["descriptor", "path", "following"])
-def test_a_name_that_stays_a_link_is_a_miss(site: Path, kind: str) -> None:
+def test_name_that_remains_a_link_is_a_miss(site: Path, kind: str) -> None:
     walkers: dict[str, Walker] = {
         "descriptor": DescriptorWalker(str(site), "inside"),
         "path": PathWalker(str(site), "inside"),
@@ -154,42 +154,42 @@ def test_a_name_that_stays_a_link_is_a_miss(site: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("walker", [*WALKERS, FollowingWalker])
-def test_a_name_that_is_swapped_again_and_again_is_found(site: Path, walker: Any) -> None:
-    meetings = iter(range(5))
+def test_name_that_is_swapped_several_times_is_found(site: Path, walker: Any) -> None:
+    swaps = iter(range(5))
 
-    def at_last(name: str, dir_fd: int | None) -> str:
-        if next(meetings, None) is not None:
+    def fail_five_times(name: str, dir_fd: int | None) -> str:
+        if next(swaps, None) is not None:
             raise LinkMetError
         return os.path.basename(name)
 
     arguments = () if walker is FollowingWalker else ("inside",)
-    assert walker(str(site), *arguments).visit(("hello.txt",), at_last) == "hello.txt"
+    assert walker(str(site), *arguments).visit(("hello.txt",), fail_five_times) == "hello.txt"
 
 
-def test_the_root_of_all_may_be_the_root(site: Path) -> None:
+def test_root_may_be_the_file_systems_root(site: Path) -> None:
     (site / "link.txt").symlink_to("hello.txt")
     below = (site / "link.txt").resolve().parent.parts[1:]
     assert resolve_inside("/", (*below, "link.txt")) == ("/", (*below, "hello.txt"))
 
 
 @pytest.mark.parametrize("number", [errno.ELOOP, errno.EMLINK])
-def test_a_link_above_is_known_by_the_errors_of_all_systems(
+def test_link_in_the_path_is_recognised_on_every_platform(
     site: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     (site / "link").symlink_to("sub")
     real = os.open
 
-    def as_elsewhere(name: str, *arguments: Any, **options: Any) -> int:
+    def as_on_another_platform(name: str, *arguments: Any, **options: Any) -> int:
         if name == "link":
             raise OSError(number, os.strerror(number))
         return real(name, *arguments, **options)
 
-    monkeypatch.setattr(os, "open", as_elsewhere)
+    monkeypatch.setattr(os, "open", as_on_another_platform)
     walker = DescriptorWalker(str(site), "inside")
     assert walker.visit(("link", "page.html"), _stat_readable).st_size == 11
 
 
-def test_path_walker_closes_what_moved_meanwhile(site: Path, open_descriptors: None) -> None:
+def test_path_walker_closes_a_file_that_moved_meanwhile(site: Path, open_descriptors: None) -> None:
     link = site / "flip.txt"
     link.symlink_to("hello.txt")
 
@@ -203,7 +203,7 @@ def test_path_walker_closes_what_moved_meanwhile(site: Path, open_descriptors: N
         PathWalker(str(site), "inside").visit(("flip.txt",), open_then_flip)
 
 
-def test_path_walker_looks_again(site: Path) -> None:
+def test_path_walker_retries(site: Path) -> None:
     calls = 0
 
     def stat_and_swap(name: str, dir_fd: int | None) -> os.stat_result:
@@ -220,9 +220,7 @@ def test_path_walker_looks_again(site: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["file", "directory"])
-def test_a_link_that_flips_never_shows_the_outside(
-    site: Path, target: str, open_descriptors: None
-) -> None:
+def test_swapped_link_never_leads_outside(site: Path, target: str, open_descriptors: None) -> None:
     outside = site.parent / "outside"
     outside.mkdir()
     (outside / "page.html").write_text("canary")
@@ -258,8 +256,8 @@ def test_a_link_that_flips_never_shows_the_outside(
 
 
 @pytest.mark.parametrize("walker", WALKERS)
-def test_a_long_chain_of_links(site: Path, walker: type[DescriptorWalker]) -> None:
-    """A miss where realpath gives up (before Python 3.13), else the file; never another error."""
+def test_long_chain_of_links(site: Path, walker: type[DescriptorWalker]) -> None:
+    """The file, or a miss where realpath gives up (before Python 3.13); never another error."""
     (site / "link0").symlink_to("hello.txt")
     for number in range(1, 1500):
         (site / f"link{number}").symlink_to(f"link{number - 1}")
@@ -271,7 +269,7 @@ def test_a_long_chain_of_links(site: Path, walker: type[DescriptorWalker]) -> No
         assert content == b"hello world\n"
 
 
-def test_what_is_unreadable_outside_is_not_told_from_what_is_not_there(
+def test_unreadable_paths_outside_look_like_missing_ones(
     public_directory: Path, ordinary_user: None
 ) -> None:
     user = os.geteuid()

@@ -1,9 +1,10 @@
-"""The codings: what goes in comes out, the same bytes each time, and what is not theirs is seen."""
+"""Content codings: round trips, reproducible output, and rejection of malformed streams."""
 
 from __future__ import annotations
 
 import gzip
 import random
+import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from wsgistatic.http.codings import CODINGS, available_codings
+from wsgistatic.http.codings import CODINGS, PREFERENCE, available_codings
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(14_000))
 LENGTHS = [0, 1, 300, 256 * 1024, len(TEXT)]
@@ -19,7 +20,7 @@ LENGTHS = [0, 1, 300, 256 * 1024, len(TEXT)]
 
 @pytest.fixture(params=["gzip", "zstd", "br", "zstd of 3.14"])
 def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name a coding; the last time with the standard library's, where it has one."""
+    """Return the name of a coding; the last one uses the standard library's zstd."""
     if request.param == "zstd of 3.14":
         if sys.version_info < (3, 14):
             module = pytest.importorskip("backports.zstd")
@@ -43,11 +44,11 @@ def decoded(name: str, content: bytes, piece: int = 1000) -> bytes:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_what_goes_in_comes_out(name: str, length: int) -> None:
+def test_round_trip(name: str, length: int) -> None:
     assert decoded(name, encoded(name, TEXT[:length])) == TEXT[:length]
 
 
-def test_the_output_depends_on_the_content_and_the_level_alone(name: str) -> None:
+def test_output_depends_only_on_content_and_level(name: str) -> None:
     noise = random.Random(1).randbytes(3000) + TEXT[:300_000]
     first = encoded(name, noise)
     assert first == encoded(name, noise, block=4096) == encoded(name, noise)
@@ -71,19 +72,19 @@ def test_every_level_works(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("piece", [1000, 10_000_000])
-def test_what_is_not_one_whole_stream_is_seen(name: str, spoil: object, piece: int) -> None:
+def test_anything_but_one_complete_stream_is_rejected(name: str, spoil: object, piece: int) -> None:
     assert callable(spoil)
     with pytest.raises(ValueError, match=name):
         decoded(name, spoil(encoded(name, TEXT[:5000])), piece)
 
 
-def test_gzip_has_neither_time_nor_name() -> None:
+def test_gzip_output_has_neither_time_nor_name() -> None:
     content = encoded("gzip", TEXT[:500])
     assert content[3:8] == bytes(5)  # RFC 1952 2.3.1: FLG, then MTIME
     assert gzip.decompress(content) == zlib.decompress(content, 31) == TEXT[:500]
 
 
-def test_zstd_names_its_size_and_keeps_to_the_window_that_browsers_have() -> None:
+def test_zstd_frame_states_its_size_and_respects_the_window_limit() -> None:
     zstandard = pytest.importorskip("zstandard")
     frame = zstandard.get_frame_parameters(encoded("zstd", TEXT[:1000]))
     assert (frame.content_size, frame.window_size, frame.has_checksum) == (1000, 1000, False)
@@ -98,13 +99,24 @@ def no_libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter(())
 
 
-def test_gzip_is_always_there(no_libraries: None) -> None:
+def test_gzip_is_always_available(no_libraries: None) -> None:
     assert available_codings() == ("gzip",)
 
 
-def test_every_coding_is_there_with_its_library() -> None:
+def test_every_coding_is_available_with_its_library() -> None:
     pytest.importorskip("brotli")
     pytest.importorskip("zstandard")
     assert available_codings() == ("gzip", "zstd", "br")
     assert [coding.suffix for coding in CODINGS.values()] == [".gz", ".zst", ".br"]
+    assert sorted(PREFERENCE) == sorted(CODINGS)
     assert all(coding.level == coding.levels[-1] for coding in CODINGS.values())
+
+
+def test_import_loads_no_third_party_library() -> None:
+    code = (
+        "import sys, wsgistatic.http.codings\nprint(*{'brotli', 'zstandard'} & sys.modules.keys())"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "\n"

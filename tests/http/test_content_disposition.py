@@ -1,4 +1,4 @@
-"""RFC 6266 and RFC 8187."""
+"""Content-Disposition (RFC 6266, RFC 8187)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import email.message
 import os
 import subprocess
 import sys
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -33,12 +34,12 @@ from wsgistatic.http.fields import check_field_value, content_disposition
         ("~'()*", 'attachment; filename="~\'()*"'),
     ],
 )
-def test_values(name: str, value: str) -> None:
+def test_content_disposition(name: str, value: str) -> None:
     assert content_disposition("attachment", name) == value
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\\")))
-def test_the_name_comes_back(name: str) -> None:
+def test_any_name_can_be_read_back(name: str) -> None:
     value = content_disposition("inline", name)
     check_field_value("value", value)
     assert value.isascii()
@@ -48,17 +49,15 @@ def test_the_name_comes_back(name: str) -> None:
         parameter = message.get_param("filename", header="Content-Disposition")
         encoded = value.partition("filename*=UTF-8''")[2]
         assert isinstance(parameter, (str, tuple))
-        from urllib.parse import unquote
-
         assert unquote(encoded, errors="strict") == name
     else:
         assert value == f'inline; filename="{name}"'
 
 
-def test_a_locale_without_the_characters_of_a_name() -> None:
+def test_locale_does_not_matter() -> None:
     code = (
-        "from wsgistatic.http.fields import content_disposition as give\n"
-        "print(give('inline', '\\u20ac.txt'))"
+        "from wsgistatic.http.fields import content_disposition\n"
+        "print(content_disposition('inline', '\\u20ac.txt'))"
     )
     environ = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     printed = subprocess.run(

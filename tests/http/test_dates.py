@@ -1,4 +1,4 @@
-"""HTTP-date by RFC 9110 5.6.7, against a writer of its own for the three forms."""
+"""HTTP dates (RFC 9110 5.6.7), against a separate writer of the three formats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def seconds(year: int, month: int, day: int, hour: int = 0, minute: int = 0, sec
 NOW = seconds(2024, 6, 1)
 
 
-def three_forms(second: int) -> tuple[str, str, str]:
+def three_formats(second: int) -> tuple[str, str, str]:
     """Write a time as IMF-fixdate, rfc850-date and asctime-date, whatever the locale."""
     t = EPOCH + timedelta(seconds=second)
     day, month = DAYS[t.weekday()], MONTHS[t.month - 1]
@@ -51,12 +51,12 @@ def three_forms(second: int) -> tuple[str, str, str]:
         # 8.8.2, 10.1.5, 13.1.3, 13.1.4
         ("Tue, 15 Nov 1994 12:45:26 GMT", seconds(1994, 11, 15, 12, 45, 26)),
         ("Sat, 29 Oct 1994 19:43:31 GMT", seconds(1994, 10, 29, 19, 43, 31)),
-        # white space around a field's value is not part of it (5.5)
+        # whitespace around a field's value is not part of it (5.5)
         (" \tSun, 06 Nov 1994 08:49:37 GMT\t ", 784_111_777),
         # asctime: date3 = month SP ( 2DIGIT / ( SP 1DIGIT ))
         ("Wed Nov 16 08:49:37 1994", 784_111_777 + 10 * 86400),
         ("Sun Nov 06 08:49:37 1994", 784_111_777),
-        # the day name does not decide
+        # the day name is not checked
         ("Mon, 06 Nov 1994 08:49:37 GMT", 784_111_777),
         ("Wednesday, 06-Nov-94 08:49:37 GMT", 784_111_777),  # the longest
         # a leap second
@@ -71,7 +71,7 @@ def three_forms(second: int) -> tuple[str, str, str]:
         ("Tue, 29 Feb 2000 00:00:00 GMT", seconds(2000, 2, 29)),
     ],
 )
-def test_dates(value: str, expected: int) -> None:
+def test_valid_dates(value: str, expected: int) -> None:
     assert parse_http_date(value, NOW) == expected
 
 
@@ -88,7 +88,7 @@ def test_dates(value: str, expected: int) -> None:
         "Sun, 06 nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 08:49:37 gmt",
         "SUNDAY, 06-Nov-94 08:49:37 GMT",
-        # zones other than GMT, or none
+        # time zones other than GMT, or none
         *(f"Sun, 06 Nov 1994 08:49:37{z}" for z in ("", " ", " UTC", " +0000", " EST", "Z")),
         *(f"Sunday, 06-Nov-94 08:49:37{zone}" for zone in ("", " UTC", " -0000")),
         "Sun Nov  6 08:49:37 1994 GMT",
@@ -113,7 +113,7 @@ def test_dates(value: str, expected: int) -> None:
         "Sun Nov  6 08:49:37 94",
         "Sunday Nov  6 08:49:37 1994",
         "1994-11-06T08:49:37Z",
-        # no such time
+        # times that do not exist
         "Thu, 30 Feb 2012 00:00:00 GMT",
         "Thu, 29 Feb 2023 00:00:00 GMT",
         "Thu, 29 Feb 1900 00:00:00 GMT",
@@ -126,7 +126,7 @@ def test_dates(value: str, expected: int) -> None:
         "Sun, 06 Nov 1994 08:60:00 GMT",
         "Sun, 06 Nov 1994 08:49:61 GMT",
         "Sun, 06 Nov 1994 23:59:99 GMT",
-        # DIGIT is ASCII; nothing hides at an end
+        # DIGIT is ASCII; nothing may precede or follow
         "Sun, 0\u0666 Nov 1994 08:49:37 GMT",
         "Sun, 06 Nov \uff11994 08:49:37 GMT",
         "Sun, 06 Nov 1994 08:49:37 GMT\n",
@@ -136,8 +136,8 @@ def test_dates(value: str, expected: int) -> None:
         "\udc80Sun, 06 Nov 1994 08:49:37 GMT",
     ],
 )
-def test_no_dates(value: str) -> None:
-    """Each is ignored where it stands, never an error."""
+def test_invalid_dates(value: str) -> None:
+    """A field with such a value is ignored; it is never an error."""
     assert parse_http_date(value, NOW) is None
 
 
@@ -162,29 +162,29 @@ def test_no_dates(value: str) -> None:
         (NOW + 0.75, "01-Jan-25", 2025),
     ],
 )
-def test_years_of_two_digits(now: float, day: str, year: int) -> None:
-    """5.6.7: what "appears to be more than 50 years in the future" is in the past."""
+def test_two_digit_years(now: float, day: str, year: int) -> None:
+    """5.6.7: a date that "appears to be more than 50 years in the future" is in the past."""
     month = MONTHS.index(day[3:6]) + 1
     value = f"Monday, {day} 00:00:00 GMT"
     assert parse_http_date(value, now) == seconds(year, month, int(day[:2]))
 
 
-def test_fifty_years_are_counted_from_the_moment() -> None:
-    """5.6.7 speaks of the timestamp, not of its year: a second too late is too late."""
+def test_fifty_years_are_counted_to_the_second() -> None:
+    """5.6.7 compares the timestamp, not only its year: one second more is too much."""
     for value, second in (
         ("Friday, 01-Jun-74 00:00:00 GMT", seconds(2074, 6, 1)),
         ("Friday, 01-Jun-74 00:00:01 GMT", seconds(1974, 6, 1, 0, 0, 1)),
         ("Saturday, 01-Dec-74 00:00:00 GMT", seconds(1974, 12, 1)),
     ):
         assert parse_http_date(value, NOW) == second
-    leap_day = seconds(2024, 2, 29)  # there is none in 2074
+    leap_day = seconds(2024, 2, 29)  # 2074 has none
     assert parse_http_date("Wednesday, 28-Feb-74 00:00:00 GMT", leap_day) == seconds(2074, 2, 28)
     assert parse_http_date("Friday, 01-Mar-74 00:00:00 GMT", leap_day) == seconds(1974, 3, 1)
 
 
 @pytest.fixture(params=["XXX-14", "XXX+12"])
 def zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A machine far from Greenwich."""
+    """Set a local time zone far from UTC."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TZ", request.param)
         time.tzset()
@@ -193,14 +193,14 @@ def zone(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("zone")
-def test_the_zone_of_the_machine_does_not_move_the_fifty_years() -> None:
-    test_fifty_years_are_counted_from_the_moment()
+def test_local_time_zone_does_not_move_the_fifty_years() -> None:
+    test_fifty_years_are_counted_to_the_second()
 
 
 @given(st.integers(FIRST, LAST))
 @settings(deadline=None, max_examples=300)
 def test_round_trip(second: int) -> None:
-    imf_fixdate, _, asctime_date = three_forms(second)
+    imf_fixdate, _, asctime_date = three_formats(second)
     assert format_http_date(second) == imf_fixdate
     assert parse_http_date(imf_fixdate, NOW) == second
     assert parse_http_date(asctime_date, NOW) == second
@@ -209,10 +209,10 @@ def test_round_trip(second: int) -> None:
 @given(st.integers(seconds(2000, 1, 1), seconds(2049, 12, 31)), st.data())
 @settings(deadline=None, max_examples=300)
 def test_round_trip_with_two_digits(now: int, data: st.DataObject) -> None:
-    """From 49 years ago to 49 years ahead a year of two digits has one reading."""
+    """From 49 years ago to 49 years ahead, a two-digit year has one meaning."""
     years_49 = 49 * 365 * 86400
     second = data.draw(st.integers(now - years_49, min(now + years_49, seconds(2099, 12, 31))))
-    assert parse_http_date(three_forms(second)[1], now) == second
+    assert parse_http_date(three_formats(second)[1], now) == second
 
 
 @given(
@@ -225,7 +225,7 @@ def test_round_trip_with_two_digits(now: int, data: st.DataObject) -> None:
 )
 @settings(deadline=None, max_examples=300)
 def test_calendar(year: int, month: int, day: int, hour: int, minute: int, second: int) -> None:
-    """A date that is on the calendar is read, any other is none."""
+    """A date is valid exactly if it is on the calendar."""
     clock = f"{hour:02}:{minute:02}:{second:02}"
     exists = year > 0 and 0 < day <= monthrange(max(year, 1), month)[1]
     exists = exists and hour < 24 and minute < 60
@@ -238,15 +238,15 @@ def test_calendar(year: int, month: int, day: int, hour: int, minute: int, secon
 @given(st.integers(FIRST, LAST), st.integers(1, 22), st.characters())
 @settings(deadline=None)
 def test_one_character_more_or_less(second: int, at: int, character: str) -> None:
-    """Each form is exact: one character inside it more or less, and it is no date."""
-    for value in three_forms(second):
+    """Each format is exact: with a character more or less it is not a date."""
+    for value in three_formats(second):
         assert parse_http_date(value[:at] + character + value[at:], NOW) is None
         assert parse_http_date(value[:at] + value[at + 1 :], NOW) is None
 
 
 @given(ANY_TEXT, st.integers(0, LAST))
 @settings(deadline=None)
-def test_no_text_raises(text: str, now: int) -> None:
+def test_any_text_is_parsed(text: str, now: int) -> None:
     date = "Sun, 06 Nov 1994 08:49:37 GMT"
     for value in (text, date[:8] + text, text + date, date + text):
         result = parse_http_date(value, now)
@@ -261,8 +261,8 @@ def test_no_text_raises(text: str, now: int) -> None:
         "Sun Nov " + " " * 1_000_000 + "6 08:49:37 1994",
     ],
 )
-def test_huge_values(value: str) -> None:
-    """CVE-2021-41817: sizes from which a slow parser would not come back."""
+def test_huge_values_take_linear_time(value: str) -> None:
+    """CVE-2021-41817: at these sizes a slow parser would not return."""
     assert parse_http_date(value, NOW) is None
     assert parse_http_date(" " * 1_000_000 + "Sun Nov  6 08:49:37 1994", NOW) == 784_111_777
 
@@ -278,6 +278,6 @@ def test_huge_values(value: str) -> None:
         (FIRST, "Mon, 01 Jan 0001 00:00:00 GMT"),
     ],
 )
-def test_format(second: int, value: str) -> None:
-    """Always the IMF-fixdate (5.6.7: "MUST generate")."""
+def test_format_http_date(second: int, value: str) -> None:
+    """5.6.7: a sender "MUST generate those timestamps in the IMF-fixdate format"."""
     assert format_http_date(second) == value

@@ -1,4 +1,4 @@
-"""RFC 9530: Repr-Digest where it is wanted."""
+"""Want-Repr-Digest and Repr-Digest (RFC 9530)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WANT = "HTTP_WANT_REPR_DIGEST"
         ("sha-256=1, sha-256=0", False),  # the last one counts
         ("sha-512=10", False),
         ("sha-256", False),
-        ("SHA-256=1", False),  # keys are lower-case
+        ("SHA-256=1", False),  # keys are lower case
         ("sha-256=1.5", False),
         ("sha-256=-1", False),
         ("sha-256=1,", False),
@@ -42,21 +42,21 @@ WANT = "HTTP_WANT_REPR_DIGEST"
         ("sha-256=" + "9" * 5000, False),
     ],
 )
-def test_wanted(field: str | None, wanted: bool) -> None:
+def test_wants_sha256(field: str | None, wanted: bool) -> None:
     assert wants_sha256(field) is wanted
 
 
 @given(st.text() | st.text("sha-256=01, ;x"))
-def test_any_field_is_read(field: str) -> None:
+def test_any_field_is_parsed(field: str) -> None:
     assert wants_sha256(field) in (True, False)
 
 
-def test_long_fields_cost_linear_time() -> None:
+def test_long_fields_take_linear_time() -> None:
     for field in ("a" * 100_000, "sha-256=1" + ";a" * 50_000 + ",", "sha-256=1, " * 20_000):
         assert not wants_sha256(field)
 
 
-def test_the_value() -> None:
+def test_repr_digest() -> None:
     # RFC 9530, appendix D: the digest of {"hello": "world"} and a line feed.
     digest = hashlib.sha256(b'{"hello": "world"}\n').digest()
     assert repr_digest(digest) == "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"
@@ -67,7 +67,7 @@ def ask(app: StaticFiles, method: str = "GET", **extra: str) -> Result:
     return call(app, "/digits.bin", method, **extra)
 
 
-def test_a_file_joined_from_ranges_can_be_checked(site: Path) -> None:
+def test_digest_verifies_a_file_joined_from_ranges(site: Path) -> None:
     app = StaticFiles(None, site, etag="content")
     parts = [
         ask(app, HTTP_RANGE=value, **{WANT: "sha-256=1"}) for value in ("bytes=0-599", "bytes=600-")
@@ -79,7 +79,7 @@ def test_a_file_joined_from_ranges_can_be_checked(site: Path) -> None:
         assert b64decode(value) == hashlib.sha256(joined).digest()
 
 
-def test_only_where_it_is_wanted_and_known(site: Path) -> None:
+def test_sent_only_if_requested_and_known(site: Path) -> None:
     (site / "digits.bin.gz").write_bytes(gzip.compress(b"0123456789" * 100))
     age(site / "digits.bin.gz")
     time.sleep(0.03)

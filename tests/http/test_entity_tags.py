@@ -1,4 +1,4 @@
-"""Entity tags by RFC 9110 8.8.3 and their lists, against a reader letter by letter."""
+"""Entity tags and their lists (RFC 9110 8.8.3), against a reader of single characters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsgistatic.http.conditional import (
 )
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
-# etagc = %x21 / %x23-7E / obs-text, by listing them
+# every etagc: %x21 / %x23-7E / obs-text
 ETAGC = "!" + "".join(map(chr, range(0x23, 0x7F))) + "".join(map(chr, range(0x80, 0x100)))
 OPAQUE = st.text(ETAGC, max_size=8).map('"{}"'.format)
 TAG = st.builds(str.__add__, st.sampled_from(["", "W/"]), OPAQUE)
@@ -40,12 +40,12 @@ def test_is_entity_tag(tag: str) -> None:
         *("", "xyzzy", '"', '"xyzzy', 'xyzzy"', "'xyzzy'", "W/xyzzy", "W/", 'W/"', "*", " "),
         *('w/"xyzzy"', 'W "xyzzy"', 'W/ "xyzzy"', '/"xyzzy"', 'WW/"xyzzy"', 'W/W/"x"', '\\"x"'),
         *('"x""y"', '"x"y', 'x"y"', '"x" ', ' "x"', '"x",', '"x"\n', '"x"\x00', '"x", "y"'),
-        # no white space, no control characters, no quotes, nothing above U+00FF
+        # no whitespace, no control characters, no quotes, nothing above U+00FF
         *('"x y"', '"x\ty"', '"x\ny"', '"x\x00"', '"\x7f"', '"\u0100"', '"\u20ac"', '"\ud800"'),
         *('"x\\"y"', "\uff02x\uff02", "\u201cx\u201d"),
     ],
 )
-def test_is_no_entity_tag(text: str) -> None:
+def test_is_not_entity_tag(text: str) -> None:
     assert not is_entity_tag(text)
 
 
@@ -57,7 +57,7 @@ def test_is_no_entity_tag(text: str) -> None:
         ('W/"1"', 'W/"2"', False, False),
         ('W/"1"', '"1"', False, True),
         ('"1"', '"1"', True, True),
-        # and what it does not say
+        # and further cases
         ('"1"', '"2"', False, False),
         ('"a"', '"A"', False, False),
         ('""', '""', True, True),
@@ -74,7 +74,7 @@ def test_comparison(tag: str, other: str, strongly: bool, weakly: bool) -> None:
 
 @given(OPAQUE, OPAQUE, st.booleans(), st.booleans())
 @settings(deadline=None)
-def test_comparison_of_any(opaque: str, other: str, weak: bool, other_weak: bool) -> None:
+def test_comparison_of_any_tags(opaque: str, other: str, weak: bool, other_weak: bool) -> None:
     a, b = "W/" * weak + opaque, "W/" * other_weak + other
     assert is_weak(a) is weak
     assert matches_weakly(a, b) is (opaque == other)
@@ -90,18 +90,18 @@ def test_comparison_of_any(opaque: str, other: str, weak: bool, other_weak: bool
         ('"xyzzy"', ['"xyzzy"']),
         ('"xyzzy", "r2d2xxxx", "c3piozzzz"', ['"xyzzy"', '"r2d2xxxx"', '"c3piozzzz"']),
         ('W/"xyzzy", W/"r2d2xxxx"', ['W/"xyzzy"', 'W/"r2d2xxxx"']),
-        # white space is optional, empty elements are ignored (5.6.1.2)
+        # whitespace is optional, empty elements are ignored (5.6.1.2)
         ('"a","b"', ['"a"', '"b"']),
         ('\t"a" \t,\t "b" ', ['"a"', '"b"']),
         (',, ,"a",\t,,W/"b",', ['"a"', 'W/"b"']),
-        # a comma in a tag does not separate
-        ('"a,b", "c, d"', ['"a,b"']),  # a tag has no space in it: there the list ends
+        # a comma inside a tag does not separate
+        ('"a,b", "c, d"', ['"a,b"']),  # a tag has no spaces, so the list ends there
         ('"a,b","c"', ['"a,b"', '"c"']),
         ('"," , "\xe9"', ['","', '"\xe9"']),
         ('"a", "a"', ['"a"', '"a"']),
-        # nothing to read
+        # no tags
         *((text, []) for text in ("", " ", ",", ", ,\t,", "*", "garbage", "W/", '"', "\x00")),
-        # where it stops being a list it ends
+        # the list ends at the first error
         *((f'"a", {rest}', ['"a"']) for rest in ("b", '"b', "*", 'w/"b"', '"b" "c"', '"b"c', "W/")),
         *(
             (f'"a", {rest}', ['"a"'])
@@ -114,7 +114,7 @@ def test_comparison_of_any(opaque: str, other: str, weak: bool, other_weak: bool
         *((f'{rest}, "a"', []) for rest in ("b", '"b', "*", 'w/"b"', '"b c"', "\u20ac", "\udc80")),
     ],
 )
-def test_lists(value: str, expected: list[str]) -> None:
+def test_entity_tags(value: str, expected: list[str]) -> None:
     assert list(entity_tags(value)) == expected
 
 
@@ -123,7 +123,7 @@ SEPARATOR = st.builds("{},{}".format, st.text(" \t", max_size=2), st.text(" \t,"
 
 @given(st.lists(st.tuples(TAG, SEPARATOR)), st.text(" \t,", max_size=3), st.booleans())
 @settings(deadline=None, max_examples=300)
-def test_lists_are_read_back(parts: list[tuple[str, str]], before: str, comma: bool) -> None:
+def test_any_list_is_read_back(parts: list[tuple[str, str]], before: str, comma: bool) -> None:
     value = before + "".join(tag + separator for tag, separator in parts)
     tags = [tag for tag, _ in parts]
     assert list(entity_tags(value if comma else value.rstrip(", \t"))) == tags
@@ -132,7 +132,7 @@ def test_lists_are_read_back(parts: list[tuple[str, str]], before: str, comma: b
 
 
 def read_slowly(value: str) -> list[str]:
-    """Letter by letter: element, white space, comma; up to what is none of them."""
+    """Read elements, whitespace and commas by character, up to anything else."""
     tags: list[str] = []
     rest = list(value)
     while True:
@@ -167,7 +167,7 @@ def test_against_a_slow_reader(value: str) -> None:
 
 @given(ANY_TEXT)
 @settings(deadline=None)
-def test_no_text_raises(text: str) -> None:
+def test_any_text_is_parsed(text: str) -> None:
     for value in (text, f'"a", {text}', f'"{text}"', f'W/"{text}, "b"'):
         assert all(map(is_entity_tag, entity_tags(value)))
     assert matches_weakly(text, text)
@@ -191,6 +191,6 @@ def test_no_text_raises(text: str) -> None:
         ("\udc80" * 1_000_000, 0),
     ],
 )
-def test_huge_values(value: str, count: int) -> None:
-    """CVE-2017-16119: sizes from which a quadratic parser would not come back."""
+def test_huge_values_take_linear_time(value: str, count: int) -> None:
+    """CVE-2017-16119: at these sizes a quadratic parser would not return."""
     assert sum(1 for _ in entity_tags(value)) == count

@@ -1,4 +1,4 @@
-"""Content-Type by file name (RFC 9110 8.3.1, RFC 9239, IANA's registry)."""
+"""Media types by file name (RFC 9110 8.3.1, RFC 9239, IANA registry) and their marks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsgistatic.http.media_types import _BY_EXTENSION, _BY_NAME, _BY_TYPE, UNKNOWN, MediaTypes
+from wsgistatic.http.media_types import (
+    _BY_EXTENSION,
+    _BY_NAME,
+    _MARKS,
+    _TABLE,
+    UNKNOWN,
+    MediaTypes,
+    is_text,
+    why_not_compressed,
+)
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
-# tchar (5.6.2), by listing them
+# every tchar (5.6.2)
 TCHAR = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
@@ -53,14 +62,14 @@ TCHAR = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
         ("a.glb", "model/gltf-binary"),
         ("a.zip", "application/zip"),
         ("a-1.0-py3-none-any.whl", "application/zip"),
-        # a compressed file is what it is
+        # a compressed file has the type of its format
         ("a.gz", "application/gzip"),
         ("a.tar.gz", "application/gzip"),
         ("a-1.2.3.tar.gz", "application/gzip"),
         ("a.tgz", "application/gzip"),
         ("a.css.gz", "application/gzip"),
         ("a.html.br", "application/x-brotli"),
-        # case does not matter, the last extension that is known decides
+        # case does not matter; the last known extension decides
         ("A.HTML", "text/html; charset=utf-8"),
         ("A.Tar.GZ", "application/gzip"),
         ("jquery.min.js", "text/javascript; charset=utf-8"),
@@ -68,7 +77,7 @@ TCHAR = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
         ("a.b.c.d.css", "text/css; charset=utf-8"),
         (".html", "text/html; charset=utf-8"),
         ("..css", "text/css; charset=utf-8"),
-        # by whole name
+        # by full name
         ("LICENSE", "text/plain; charset=utf-8"),
         ("README", "text/plain; charset=utf-8"),
         ("apple-app-site-association", "application/json"),
@@ -81,7 +90,7 @@ TCHAR = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
         ("\u0130.CSS", "text/css; charset=utf-8"),  # its lower case is two characters
     ],
 )
-def test_types(name: str, expected: str) -> None:
+def test_content_type(name: str, expected: str) -> None:
     assert MediaTypes().content_type(name) == expected
 
 
@@ -94,23 +103,23 @@ def is_media_type(value: str) -> bool:
 
 
 @pytest.mark.parametrize(("extension", "media_type"), sorted(_BY_EXTENSION.items()))
-def test_table(extension: str, media_type: str) -> None:
+def test_extensions_in_the_table(extension: str, media_type: str) -> None:
     assert extension[0] == "."
     assert extension == extension.lower() == extension.strip()
     assert len(extension) > 1
     assert is_media_type(media_type)
     assert media_type == media_type.lower()
-    answer = MediaTypes().content_type(f"name{extension.upper()}")
-    assert answer == media_type + "; charset=utf-8" * media_type.startswith("text/")
+    content_type = MediaTypes().content_type(f"name{extension.upper()}")
+    assert content_type == media_type + "; charset=utf-8" * media_type.startswith("text/")
     assert MediaTypes(charset=None).content_type(f"name{extension}") == media_type
 
 
-def test_no_extension_stands_twice() -> None:
-    listed = [extension for extensions in _BY_TYPE.values() for extension in extensions.split()]
-    assert sorted(listed) == sorted(_BY_EXTENSION)
+def test_no_extension_is_listed_twice() -> None:
+    words = [word for words in _TABLE.values() for word in words.split()]
+    assert sorted(word for word in words if word[0] == ".") == sorted(_BY_EXTENSION)
 
 
-def test_names() -> None:
+def test_names_in_the_table() -> None:
     for name, media_type in _BY_NAME.items():
         assert name == name.lower()
         assert is_media_type(media_type)
@@ -136,7 +145,7 @@ OVERRIDES = {
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        # by extension, by double extension: the longest decides
+        # by extension or double extension; the longest decides
         ("a.foo", "application/x-foo"),
         ("a.tar.foo", "application/x-tar-foo"),
         ("A.TAR.FOO", "application/x-tar-foo"),
@@ -145,7 +154,7 @@ OVERRIDES = {
         ("a.min.js", "application/x-min"),
         ("a.js", "text/javascript; charset=utf-8"),
         ("min.js", "text/javascript; charset=utf-8"),
-        # by whole name
+        # by full name
         ("CNAME", "text/x-cname; charset=utf-8"),
         ("cname", "text/x-cname; charset=utf-8"),
         ("Robots.TXT", "text/x-robots; charset=utf-8"),
@@ -153,7 +162,7 @@ OVERRIDES = {
         ("a.cname", UNKNOWN),
         ("CNAME.css", "text/css; charset=utf-8"),
         (".foo", "application/x-foo"),
-        # a charset of its own stays, other parameters too
+        # an explicit charset is kept, and so are other parameters
         ("a.html", "text/html; charset=iso-8859-1"),
         ("a.htm", "text/html;Charset=koi8-r"),
         ("a.tpl", "text/html; level=1; charset=utf-8"),
@@ -170,7 +179,7 @@ def test_overrides_are_copied() -> None:
     types = MediaTypes(overrides, charset="us-ascii")
     overrides[".foo"] = "text/x-other"
     assert types.content_type("a.foo") == "text/x-foo; charset=us-ascii"
-    assert MediaTypes().content_type("a.foo") == UNKNOWN  # nothing is shared
+    assert MediaTypes().content_type("a.foo") == UNKNOWN  # instances share nothing
 
 
 @pytest.mark.parametrize(
@@ -193,21 +202,21 @@ def test_charset(charset: str | None, expected: str) -> None:
     "charset",
     ["", " ", "utf 8", "utf-8;", "utf-8\r\nX: 1", '"utf-8"', "utf-8\n", "\u00fc", 8, b"x"],
 )
-def test_wrong_charset(charset: Any) -> None:
+def test_invalid_charset(charset: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^charset ") as caught:
         MediaTypes(charset=charset)
     assert repr(charset) in str(caught.value)
 
 
 @pytest.mark.parametrize("overrides", [[(".foo", "text/x")], ".foo", 5, {".foo"}])
-def test_overrides_of_another_type(overrides: Any) -> None:
+def test_overrides_of_wrong_type(overrides: Any) -> None:
     with pytest.raises(TypeError, match=r"^media_types must ") as caught:
         MediaTypes(overrides)
     assert repr(overrides) in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["", "a/b", "/", "text/plain", 5, None, b".foo"])
-def test_wrong_key(key: Any) -> None:
+def test_invalid_key(key: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^media_types ") as caught:
         MediaTypes({".good": "text/x-good", key: "text/x"})
     assert repr(key) in str(caught.value)
@@ -237,7 +246,7 @@ def test_wrong_key(key: Any) -> None:
         *(None, 5, b"text/plain", ("text", "plain")),
     ],
 )
-def test_wrong_value(value: Any) -> None:
+def test_invalid_value(value: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^media_types ") as caught:
         MediaTypes({".foo": value})
     assert repr(value) in str(caught.value)
@@ -249,7 +258,7 @@ def test_wrong_value(value: Any) -> None:
 
 @given(ANY_TEXT)
 @settings(deadline=None)
-def test_no_name_raises(text: str) -> None:
+def test_any_name_has_a_type(text: str) -> None:
     for name in (text, f"{text}.css", f".{text}", f"a.{text}.gz", text.upper()):
         value = MediaTypes(OVERRIDES).content_type(name)
         media_type, semicolon, _ = value.partition(";")
@@ -262,8 +271,10 @@ EXTENSIONS = st.sampled_from([*_BY_EXTENSION, *(key for key in OVERRIDES if key[
 
 @given(st.text("ab-", max_size=3), st.lists(EXTENSIONS, max_size=4), st.booleans())
 @settings(deadline=None, max_examples=200)
-def test_longest_known_extension(stem: str, extensions: list[str], overridden: bool) -> None:
-    """Against a search over all of the table."""
+def test_longest_known_extension_decides(
+    stem: str, extensions: list[str], overridden: bool
+) -> None:
+    """Compare with a search through the whole table."""
     name = stem + "".join(extensions)
     overrides = {key.lower(): value for key, value in OVERRIDES.items()} if overridden else {}
     expected = UNKNOWN
@@ -278,13 +289,13 @@ def test_longest_known_extension(stem: str, extensions: list[str], overridden: b
 @pytest.mark.parametrize(
     "name", ["a." * 8000, "." * 16_000, ".a" * 8000, "a" * 1_000_000, "x" + " " * 1_000_000]
 )
-def test_huge_names(name: str) -> None:
-    """CVE-2017-16138, CVE-2016-10703 (the file system ends at some 255 bytes)."""
+def test_huge_names_take_linear_time(name: str) -> None:
+    """CVE-2017-16138, CVE-2016-10703. (File systems allow some 255 bytes.)"""
     assert MediaTypes(OVERRIDES).content_type(name) == UNKNOWN
     assert MediaTypes(OVERRIDES).content_type(name + ".css") == "text/css; charset=utf-8"
 
 
-def test_the_global_table_is_left_alone() -> None:
+def test_global_mimetypes_table_is_not_modified() -> None:
     """Importing and using the module changes nothing for the rest of the process."""
     code = """if True:
         import mimetypes
@@ -303,7 +314,85 @@ def test_the_global_table_is_left_alone() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_names_that_are_known() -> None:
+def test_knows() -> None:
     types = MediaTypes({".mine": "text/x-mine", "CNAME": "text/plain"})
     assert all(types.knows(name) for name in ("a.js", "a.MINE", "cname", "a.tar.gz"))
     assert not any(types.knows(name) for name in ("", "about", "john.doe", "v1.2", ".js x"))
+
+
+# ---- marks: text, compressed, ranges -----------------------------------------------------------
+
+# The only images, audio and video that are worth compressing.
+COMPRESSIBLE_MEDIA = {
+    *("image/svg+xml", "image/bmp", "image/x-icon", "audio/mpegurl", "audio/midi"),
+}
+
+
+def test_each_type_has_at_most_one_known_mark() -> None:
+    words = [(kind, word) for kind, words in _TABLE.items() for word in words.split()]
+    marks = [(kind, word) for kind, word in words if word[0] != "."]
+    assert dict(marks) == _MARKS
+    assert len(marks) == len(_MARKS)
+    assert set(_MARKS.values()) == {"text", "compressed", "ranges"}
+
+
+def test_images_audio_and_video_are_marked_as_compressed() -> None:
+    media = {kind for kind in _TABLE if kind.startswith(("image/", "audio/", "video/"))}
+    assert media >= COMPRESSIBLE_MEDIA
+    for kind in media:
+        assert (_MARKS.get(kind) == "compressed") is (kind not in COMPRESSIBLE_MEDIA), kind
+
+
+def test_text_is_marked_only_where_the_name_does_not_show_it() -> None:
+    marked = {kind for kind, mark in _MARKS.items() if mark == "text"}
+    assert marked
+    assert all(map(is_text, marked))
+    assert not any(kind.startswith("text/") or kind.endswith(("+json", "+xml")) for kind in marked)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("text/anything", True),
+        ("Text/HTML; charset=utf-8", True),
+        ("application/vnd.example+json", True),
+        ("application/vnd.example+xml ; a=b", True),
+        ("application/javascript", True),
+        *((kind, True) for kind in ("application/yaml", "application/jsonl", "model/obj")),
+        *((kind, True) for kind in ("application/vnd.apple.mpegurl", "APPLICATION/TOML")),
+        *((kind, False) for kind in ("image/png", "application/pdf", "application/x-hdf5")),
+        *((kind, False) for kind in ("application/wasm", UNKNOWN, "application/rtf", "", "text")),
+    ],
+)
+def test_is_text(content_type: str, expected: bool) -> None:
+    assert is_text(content_type) is expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.html", "a.CSS", "a.js", "a.mjs", "a.json", "a.map", "a.webmanifest", "a.xml", "a.txt",
+        "a.svg", "a.bmp", "a.ico", "a.wasm", "a.ttf", "a.otf", "a.eot", "a.glb", "a.gltf", "a.csv",
+        "a.m3u8", "a.m3u", "a.mpd", "a.mid", "a.geojson", "a.tar", "a.unknown", "LICENSE", "README",
+        "gz", "br", ".well-known",
+    ],
+)  # fmt: skip
+def test_files_that_are_compressed(name: str) -> None:
+    assert why_not_compressed(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        *((name, "already compressed") for name in (
+            "a.png", "a.JPG", "a.gif", "a.webp", "a.avif", "a.mp4", "a.webm", "a.mp3", "a.ogg",
+            "a.woff", "a.woff2", "a.zip", "a.jar", "a.whl", "a.7z", "a.pdf", "a.docx", "a.epub",
+            "a.css.gz", "a.css.br", "a.css.zst", "a.tar.gz", "a.tgz", "a.svgz", "a.bz2", "a.xz",
+        )),
+        *((name, "read in ranges") for name in (
+            "a.parquet", "a.pmtiles", "a.sqlite", "a.iso", "a.h5",
+        )),
+    ],
+)  # fmt: skip
+def test_files_that_are_not_compressed(name: str, reason: str) -> None:
+    assert why_not_compressed(name) == reason

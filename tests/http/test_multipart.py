@@ -1,4 +1,4 @@
-"""multipart/byteranges by RFC 9110 14.6 and RFC 2046 5.1, read back by a strict parser."""
+"""multipart/byteranges (RFC 9110 14.6, RFC 2046 5.1), read back by a strict parser."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from wsgistatic.http.ranges import ByteRange, Multipart, merge_ranges
 
 Part = tuple[dict[str, str], bytes]
 
-# RFC 2046 5.1.1: bchars, of them those that need no quotes in a parameter (RFC 9110 5.6.6).
+# RFC 2046 5.1.1: the bchars that need no quotes in a parameter (RFC 9110 5.6.6).
 UNQUOTED = "'+_-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def body_of(multipart: Multipart, data: bytes) -> bytes:
-    """Join frame and content as a server would send them."""
+    """Join framing and content as a server would send them."""
     parts = zip(multipart.heads, multipart.ranges, strict=True)
     return b"".join(head + data[start:stop] for head, (start, stop) in parts) + multipart.tail
 
 
 def parse(content_type: str, body: bytes) -> list[Part]:
-    """Read a multipart body line for line, trusting nothing.
+    """Parse a multipart body line by line, and reject any deviation.
 
     multipart-body = [preamble CRLF] dash-boundary CRLF body-part *encapsulation close-delimiter
-    [CRLF epilogue]; here preamble and epilogue are empty.
+    [CRLF epilogue]. Here preamble and epilogue are empty.
     """
     media_type, semicolon, parameter = content_type.partition("; ")
     assert (media_type, semicolon) == ("multipart/byteranges", "; ")
@@ -62,8 +62,8 @@ def parse(content_type: str, body: bytes) -> list[Part]:
 # ---- examples ----------------------------------------------------------------------------------
 
 
-def test_the_rfcs_example() -> None:
-    """14.6 and 15.3.7.2: two parts of 8000 bytes."""
+def test_example_of_the_rfc() -> None:
+    """14.6 and 15.3.7.2: two parts of a representation of 8000 bytes."""
     data = bytes(range(250)) * 32
     ranges = [(500, 1000), (7000, 8000)]
     multipart = Multipart(ranges, 8000, "application/pdf", boundary="THIS_STRING_SEPARATES")
@@ -91,14 +91,14 @@ def test_the_rfcs_example() -> None:
     ],
 )
 def test_historical_lengths(ranges: list[ByteRange], limit: int) -> None:
-    """The exchange of test_ranges.py: its answers had these lengths, ours are no larger."""
+    """The responses to ``HISTORICAL`` in test_ranges.py had these lengths; ours are no longer."""
     multipart = Multipart(ranges, 6786140, "application/pdf")
     content = sum(stop - start for start, stop in ranges)
     assert content < multipart.content_length <= limit
 
 
-def test_clients_spelling() -> None:
-    """GDAL looks for the value as it is here; zsync waits for CRLF before the first boundary."""
+def test_spelling_that_clients_expect() -> None:
+    """GDAL expects exactly this Content-Type, zsync a CRLF before the first boundary."""
     multipart = Multipart([(0, 1), (2, 3)], 9, "text/plain; charset=utf-8")
     assert multipart.content_type == f"multipart/byteranges; boundary={multipart.boundary}"
     assert multipart.heads[0].startswith(b"\r\n--")
@@ -109,7 +109,7 @@ def test_clients_spelling() -> None:
 
 @pytest.mark.parametrize("boundary", [None, ""])
 def test_random_boundary(boundary: str | None) -> None:
-    """No two answers share a boundary; 96 random bits at least, no quotes needed."""
+    """Boundaries are unique, have at least 96 random bits, and need no quotes."""
     boundaries = [Multipart([], 0, "text/plain", boundary).boundary for _ in range(500)]
     assert len(set(boundaries)) == 500
     for text in boundaries:
@@ -118,7 +118,7 @@ def test_random_boundary(boundary: str | None) -> None:
 
 @pytest.mark.parametrize("ranges", [[], [(0, 1)]])
 def test_fewer_than_two_parts(ranges: list[ByteRange]) -> None:
-    """Nothing asks for them, but the arithmetic holds."""
+    """``plan_ranges`` does not create them, but the arithmetic holds."""
     multipart = Multipart(ranges, 5, "text/plain", "b")
     assert multipart.content_length == len(body_of(multipart, b"abcde"))
 
@@ -138,8 +138,8 @@ def test_many_parts() -> None:
     assert multipart.content_length == len(body_of(multipart, bytes(200_000)))
 
 
-def test_a_part_may_hold_a_lookalike() -> None:
-    """Content that is all but the delimiter is content (RFC 2046 5.1.1)."""
+def test_content_may_resemble_the_delimiter() -> None:
+    """Content that nearly equals the delimiter is content (RFC 2046 5.1.1)."""
     data = b"\r\n--bound\r\n--\r\n\r\n--boundar\r\n\r\n--"
     multipart = Multipart([(0, 10), (12, len(data))], len(data), "text/plain", "boundary")
     contents = [content for _, content in parse(multipart.content_type, body_of(multipart, data))]
@@ -156,11 +156,13 @@ TYPES = st.sampled_from(
 
 @given(CONTENT.map(b"".join), st.data(), TYPES, st.none() | st.text(UNQUOTED, min_size=20))
 @settings(deadline=None, max_examples=300)
-def test_read_back(data: bytes, draw: st.DataObject, kind: str, boundary: str | None) -> None:
+def test_any_body_is_read_back(
+    data: bytes, draw: st.DataObject, kind: str, boundary: str | None
+) -> None:
     size = len(data)
     positions = st.integers(0, max(size - 1, 0))
-    asked = draw.draw(st.lists(st.tuples(positions, positions), max_size=8 if size else 0))
-    ranges = merge_ranges((min(pair), max(pair) + 1) for pair in asked)
+    requested = draw.draw(st.lists(st.tuples(positions, positions), max_size=8 if size else 0))
+    ranges = merge_ranges((min(pair), max(pair) + 1) for pair in requested)
     multipart = Multipart(ranges, size, kind, boundary and boundary[:70])
     body = body_of(multipart, data)
     assert len(body) == multipart.content_length

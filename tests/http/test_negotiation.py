@@ -1,4 +1,4 @@
-"""Content negotiation by Accept-Encoding: tables, an oracle, and WebOb where it should agree."""
+"""Accept-Encoding (RFC 9110 12.5.3): tables, an oracle, and WebOb where it should agree."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ WEIGHTS: list[tuple[str | None, float, float, float]] = [
     ("*;q=0, identity;q=0.5, br", 0, 1, 0.5),
     ("gzip;q=0, *", 0, 1, 1),
     ("x-gzip;q=0, *", 0, 1, 1),
-    # Parts of names are no names.
+    # Parts of names do not match.
     ("xgzip, gzipx, gzip-x, gz, x-br, b", 0, 0, UNASKED),
-    # Named twice: the lowest, in any order.
+    # Named twice: the lower weight, in any order.
     ("gzip, gzip;q=0", 0, 0, UNASKED),
     ("gzip;q=0, gzip", 0, 0, UNASKED),
     ("gzip;q=0.7, x-gzip;q=0.2", 0.2, 0, UNASKED),
     ("*;q=0.5, *;q=0", 0, 0, 0),
-    # Not in the grammar: ignored, the others count.
+    # Outside the grammar: ignored, the others count.
     ("gzip;q=0.1234", 0, 0, UNASKED),
     ("gzip;q=1.001, br", 0, 1, UNASKED),
     ("gzip;q=1.0000, br", 0, 1, UNASKED),
@@ -90,11 +90,11 @@ WEIGHTS: list[tuple[str | None, float, float, float]] = [
 @pytest.mark.parametrize(("field", "gzip", "br", "identity"), WEIGHTS)
 def test_weights(field: str | None, gzip: float, br: float, identity: float) -> None:
     preferences = acceptable_codings(field)
-    asked = tuple(preferences.quality(coding) for coding in ("gzip", "br", "identity"))
-    assert asked == (gzip, br, identity)
+    weights = tuple(preferences.quality(coding) for coding in ("gzip", "br", "identity"))
+    assert weights == (gzip, br, identity)
 
 
-def test_codings_are_asked_for_in_any_case_and_by_any_name() -> None:
+def test_quality_accepts_any_case_and_aliases() -> None:
     preferences = acceptable_codings("gzip;q=0.5, X-Compress;q=0.25, Identity;q=0.125")
     assert preferences.quality("GZIP") == preferences.quality("x-gzip") == 0.5
     assert preferences.quality("compress") == preferences.quality("X-COMPRESS") == 0.25
@@ -114,13 +114,13 @@ def test_codings_are_asked_for_in_any_case_and_by_any_name() -> None:
         ",".join(map(str, range(50_000))),
     ],
 )
-def test_any_length_is_safe(field: str) -> None:
+def test_long_fields_take_linear_time(field: str) -> None:
     began = time.process_time()
     acceptable_codings(field)
     assert time.process_time() - began < 2  # measured: 0.07
 
 
-# ---- the choice --------------------------------------------------------------------------------
+# ---- selection ---------------------------------------------------------------------------------
 
 ALL = [("zstd", 300), ("br", 300), ("gzip", 350), ("identity", 1000)]
 CHOICES: list[tuple[str | None, list[tuple[str, int]], str | None]] = [
@@ -129,11 +129,11 @@ CHOICES: list[tuple[str | None, list[tuple[str, int]], str | None]] = [
     ("garbage;;", ALL, "identity"),
     ("gzip", ALL, "gzip"),
     ("x-gzip", ALL, "gzip"),
-    # Chromium, Firefox and Safari; equal weight: the smallest, then the order given.
+    # Chromium, Firefox and Safari. At equal weight: the smallest, then the first.
     ("gzip, deflate, br, zstd", ALL, "zstd"),
     ("gzip, deflate, br", ALL, "br"),
     ("gzip, deflate, br", [("br", 351), *ALL[2:]], "gzip"),
-    # Ruby's net/http, and what proxies make of fields.
+    # Ruby's net/http, and fields rewritten by proxies.
     ("gzip;q=1.0,deflate;q=0.6,identity;q=0.3", ALL, "gzip"),
     ("identity;q=1.0, *;q=0.5", ALL, "identity"),
     ("br;q=1.0, gzip;q=0.8, *;q=0.1", ALL, "br"),
@@ -141,14 +141,14 @@ CHOICES: list[tuple[str | None, list[tuple[str, int]], str | None]] = [
     ("*", ALL, "zstd"),
     ("zstd;q=0, *", ALL, "br"),
     ("*;q=0.001", [("identity", 5), ("gzip", 25)], "identity"),
-    # Weight goes before size.
+    # Weight takes precedence over size.
     ("gzip;q=0.9, br;q=0.8", [("br", 1), ("gzip", 999), ("identity", 1)], "gzip"),
-    # What was asked for goes before identity, whatever its weight and size.
+    # A requested coding takes precedence over identity, whatever its weight and size.
     ("gzip;q=0.001", [("gzip", 2000), ("identity", 1000)], "gzip"),
     ("gzip;q=0.5, identity;q=0.6", ALL, "identity"),
     ("gzip;q=0.5, identity;q=0.4", ALL, "gzip"),
     ("gzip, identity", [("gzip", 25), ("identity", 5)], "identity"),
-    # Never a coding that was refused, or not named; never 406.
+    # Never a coding that was refused or not named, and never a 406.
     ("gzip;q=0", ALL, "identity"),
     ("br", [("gzip", 1), ("identity", 1000)], "identity"),
     ("identity;q=0", ALL, "identity"),
@@ -156,7 +156,7 @@ CHOICES: list[tuple[str | None, list[tuple[str, int]], str | None]] = [
     ("gzip;q=0, identity;q=0", ALL, "identity"),
     ("br, identity;q=0", ALL, "br"),
     ("br, *;q=0", [("gzip", 1), ("identity", 1000)], "identity"),
-    # Without an identity.
+    # Without identity among the available codings.
     (None, [("gzip", 1)], "gzip"),
     ("gzip", [("gzip", 1)], "gzip"),
     ("br", [("gzip", 1)], None),
@@ -165,7 +165,9 @@ CHOICES: list[tuple[str | None, list[tuple[str, int]], str | None]] = [
 
 
 @pytest.mark.parametrize(("field", "available", "chosen"), CHOICES)
-def test_choice(field: str | None, available: list[tuple[str, int]], chosen: str | None) -> None:
+def test_select_coding(
+    field: str | None, available: list[tuple[str, int]], chosen: str | None
+) -> None:
     assert select_coding(acceptable_codings(field), available) == chosen
 
 
@@ -190,13 +192,13 @@ def fields() -> st.SearchStrategy[str | None]:
 
 @st.composite
 def stocks(draw: st.DrawFn) -> list[tuple[str, int]]:
-    """Draw what a server has: some codings, identity, sizes that are often equal."""
+    """Draw the codings that a server has, with identity and sizes that are often equal."""
     codings = draw(st.lists(st.sampled_from(["gzip", "br", "zstd"]), unique=True))
     return [(coding, draw(st.integers(1, 3))) for coding in [*codings, "identity"]]
 
 
 def oracle_weight(text: str) -> float | None:
-    """Read a qvalue letter by letter, as the grammar of 12.4.2 has it."""
+    """Read a qvalue character by character, by the grammar of 12.4.2."""
     if text[:1] not in ("0", "1") or text[1:2] not in ("", "."):
         return None
     allowed = string.digits if text[0] == "0" else "0"
@@ -219,22 +221,22 @@ def oracle_entries(field: str) -> list[tuple[str, float]]:
 
 
 def oracle(field: str | None, available: list[tuple[str, int]]) -> str:
-    """Choose as 12.5.3 reads: of those asked for the best, else identity."""
-    asked = []
+    """Select by the text of 12.5.3: the best of the requested codings, else identity."""
+    weighed = []
     entries = [] if field is None else oracle_entries(field)
     for coding, size in available:
         own = [weight for name, weight in entries if name == coding]
         star = [weight for name, weight in entries if name == "*"]
-        asked.append((min(own or star or [0.0]), size, coding))
-    best = max(weight for weight, _, _ in asked)
+        weighed.append((min(own or star or [0.0]), size, coding))
+    best = max(weight for weight, _, _ in weighed)
     if not best:
         return "identity"
-    smallest = min(size for weight, size, _ in asked if weight == best)
-    return next(coding for weight, size, coding in asked if (weight, size) == (best, smallest))
+    smallest = min(size for weight, size, _ in weighed if weight == best)
+    return next(coding for weight, size, coding in weighed if (weight, size) == (best, smallest))
 
 
 @given(fields(), stocks())
-def test_the_choice_is_the_oracles(field: str | None, available: list[tuple[str, int]]) -> None:
+def test_selection_equals_the_oracles(field: str | None, available: list[tuple[str, int]]) -> None:
     assert select_coding(acceptable_codings(field), available) == oracle(field, available)
 
 
@@ -248,16 +250,16 @@ def test_order_and_repetition_do_not_matter(
 
 
 @given(st.text())
-def test_nothing_raises(field: str) -> None:
+def test_any_field_is_parsed(field: str) -> None:
     preferences = acceptable_codings(field)
     assert all(0 <= weight <= 1 for weight in (*preferences.named.values(), preferences.others))
 
 
 @given(elements(GOOD_WEIGHTS), stocks())
-def test_as_webob_reads_it(found: list[str], available: list[tuple[str, int]]) -> None:
+def test_weights_equal_webobs(found: list[str], available: list[tuple[str, int]]) -> None:
     names = [element.partition(";")[0].strip().lower() for element in found]
-    # WebOb takes the first of two weights, knows no aliases, and gives an identity that nobody
-    # named the weight 1.
+    # WebOb uses the first of two weights, does not know aliases, and gives an identity that is
+    # not named the weight 1.
     assume(len(names) == len(set(names)) and "x-gzip" not in names)
     theirs = create_accept_encoding_header(", ".join(found))
     offers = [coding for coding, _ in available]

@@ -1,4 +1,4 @@
-"""Prefixes and PATH_INFO (DESIGN.md section 5, PEP 3333); for URLs see test_paths_location.py."""
+"""Prefixes, and PATH_INFO to file names (PEP 3333). For URLs see test_paths_location.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wsgistatic.http.paths import (
 )
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
-# What paths go wrong with: separators, dots, tildes, names of devices, control characters.
+# Troublesome characters: separators, dots, tildes, names of devices, control characters.
 PIECES = [
     *"//\\..:~ %?#\0\t\r\n\xe9a1",
     "..",
@@ -39,7 +39,7 @@ PATH = ANY_TEXT | st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
 def latin(text: str) -> str:
-    """Text as PEP 3333 has it: UTF-8 bytes as Latin-1."""
+    """Return text in the form of PEP 3333: its UTF-8 bytes as Latin-1."""
     return text.encode("utf-8").decode("latin-1")
 
 
@@ -60,7 +60,7 @@ def latin(text: str) -> str:
         ("/\U0001f40d/", "/\xf0\x9f\x90\x8d"),
     ],
 )
-def test_prefix(prefix: str, expected: str) -> None:
+def test_parse_prefix(prefix: str, expected: str) -> None:
     assert parse_prefix(prefix) == expected
 
 
@@ -76,14 +76,14 @@ def test_prefix(prefix: str, expected: str) -> None:
         *("/a\nb", "/a\r\nb", "\0", "/a\tb", "\x1f", "/a\x7f", "/\ud800/", "a/\udc80"),
     ],
 )
-def test_wrong_prefix(prefix: str) -> None:
+def test_invalid_prefix(prefix: str) -> None:
     with pytest.raises(ValueError, match=r"^prefix ") as caught:
         parse_prefix(prefix)
     assert repr(prefix) in str(caught.value)
 
 
 @pytest.mark.parametrize("prefix", [None, b"/static/", 5, ["/static/"], PurePosixPath("/static")])
-def test_prefix_of_another_type(prefix: Any) -> None:
+def test_prefix_of_wrong_type(prefix: Any) -> None:
     with pytest.raises(TypeError, match=r"^prefix must be a str") as caught:
         parse_prefix(prefix)
     assert repr(prefix) in str(caught.value)
@@ -92,7 +92,7 @@ def test_prefix_of_another_type(prefix: Any) -> None:
 @given(PATH)
 @settings(deadline=None)
 def test_any_prefix(text: str) -> None:
-    """A prefix is refused, or it is a chain of whole segments that matches itself."""
+    """A prefix is either rejected or a sequence of whole segments."""
     try:
         prefix = parse_prefix(text)
     except ValueError:
@@ -121,7 +121,7 @@ def test_any_prefix(text: str) -> None:
         ("/.well-known/security.txt", [".well-known", "security.txt"], False),  # RFC 8615
         ("/.well-known/", [".well-known"], True),
         (latin("/gr\u00f6\u00dfe.txt"), ["gr\u00f6\u00dfe.txt"], False),
-        # decoded once: a percent sign that is left is one
+        # decoded only once: a remaining percent sign belongs to the name
         ("/%2e%2e/secret", ["%2e%2e", "secret"], False),  # CVE-2021-42013
         ("/100%", ["100%"], False),
         ("/a?b#c", ["a?b#c"], False),
@@ -133,7 +133,7 @@ def test_any_prefix(text: str) -> None:
         ("/a" * 2048, ["a"] * 2048, False),
     ],
 )
-def test_split(path: str, names: list[str], is_directory: bool) -> None:
+def test_split_path(path: str, names: list[str], is_directory: bool) -> None:
     assert split_path(path) == SplitPath(tuple(names), is_directory)
 
 
@@ -145,13 +145,13 @@ def test_split(path: str, names: list[str], is_directory: bool) -> None:
         *("/.", "/..", "/./", "/../", "/a/.", "/a/..", "/a/./b", "/a/../b"),
         # NUL: CVE-2017-1000052, GHSA-j8g2-6fc7-q8f8
         *("/\0", "/a\0", "/a\0.html", "/a/\0/b", "/..\0/"),
-        # longer than any path of a file system's
+        # longer than any path of a file system
         *("/" + "a" * 4096, "/a" * 2048 + "/", "/a" * 30_000),
-        # not PEP 3333 text
+        # not text by PEP 3333
         *("/\u20ac", "/a/\u0100.txt", "/\udc80", "/\ud800", "/\U0001f40d"),
     ],
 )
-def test_no_file(path: str) -> None:
+def test_paths_that_are_never_served(path: str) -> None:
     for dotfiles in (False, True):
         assert split_path(path, dotfiles=dotfiles) is None
         assert split_path(path, dotfiles=dotfiles, windows=True) is None
@@ -169,7 +169,7 @@ def test_dotfiles(path: str) -> None:
         assert split_path(path, dotfiles=True, windows=windows) == expected
 
 
-# Targets of facts/vulnerabilities.md, parts 1, 2 and 4.
+# Request targets from published advisories.
 MISSES = r"""
 /../secret ../secret /static/../../../etc/passwd /static/..%2fserver.py /..%2f..%2fetc/passwd
 /static/%2e%2e/secret /%2e%2e/secret /dir/.%2e/.%2e/secret /assets/file:%2f%2f/..%252fsecret
@@ -184,7 +184,7 @@ MISSES_ON_WINDOWS = r"""
 /admin%5Csecret.txt /C:%5cx /%5c%5chost%5cx /C:/windows/win.ini /c:/windows/web.txt /dir/NUL /COM1
 /x.php::$DATA /%c0%ae%c0%ae/secret /%5c..%5csecret /\evil.example /%09/evil.example /a%0d%0aX:%201
 """
-# Decoded once only, these are plain names.
+# Decoded only once, these are plain names.
 NAMES = "/%%32%65%%32%65/secret /%255c..%255csecret /%u002e/WEB-INF /%2557EB-INF /a%2fb"
 
 
@@ -210,14 +210,14 @@ def test_any_path(dotfiles: bool, text: str) -> None:
     assert posixpath.normpath(joined) == joined
     assert all("/" not in name and "\0" not in name for name in names)
     assert dotfiles or not any(name[0] == "." and name != ".well-known" for name in names)
-    # One file, one URL: what was split is all there was.
+    # One file has one URL: the names contain the whole path.
     back = os.fsencode("/".join(["", *names])) + b"/" * is_directory
     assert back == path.encode("latin-1")
     assert unquote_to_bytes(url_path("", split)) == back
     assert unquote_to_bytes(url_path("/a/\xc3\xa9", split)) == b"/a/\xc3\xa9" + back
 
 
-# ---- names that Windows takes for something else -----------------------------------------------
+# ---- names with a special meaning on Windows ---------------------------------------------------
 
 DEVICES = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
 DEVICES += [port + n for port in ("COM", "LPT") for n in "0123456789\xb9\xb2\xb3"]
@@ -228,17 +228,23 @@ DEVICES += [port + n for port in ("COM", "LPT") for n in "0123456789\xb9\xb2\xb3
     [
         *(name for device in DEVICES for name in (device, f"{device.lower()}.txt")),
         *("Nul.tar.gz", "NUL ", "NUL .txt", "nul  .a.b", "CON:", "aux.", "AUX.h"),  # CVE-2026-21860
-        # trailing dots and spaces fall off
+        # Windows removes trailing dots and spaces
         *("a.", "a..", "a ", "a. .", "a.txt ", "a.txt.", ".well-known.", ".well-known "),
         # separators, drives, streams, wildcards, control characters
         *("a\\b", "\\", "..\\a", "C:", "C:a", "a:b", "a::$DATA", ".well-known:a", "a*", "a?"),
         *('"a"', "<a", "a>", "a|b", "a\x01b", "a\nb", "\x1fa", "a\tb"),
-        # generated 8.3 names are second names of other files
+        # generated 8.3 aliases of other files, such as a~bcdefg.txt
         *("GIT~1", "git~1", "PROGRA~1", "FILE~1.TXT", "a~9.b", "GI7EBA~1", "~1", "~1.a"),
-        *("ABCDE~10", "abcd~123.txt", "A~BCDE~1", "a~~1", "~~1.txt"),  # of a~bcdefg.txt and so on
+        *(
+            "ABCDE~10",
+            "abcd~123.txt",
+            "A~BCDE~1",
+            "a~~1",
+            "~~1.txt",
+        ),
     ],
 )
-def test_windows_refuses(name: str) -> None:
+def test_names_refused_on_windows(name: str) -> None:
     for path in (f"/{name}", f"/{name}/", f"/a/{name}", f"/{name}/a"):
         assert split_path(latin(path), dotfiles=True, windows=True) is None
         assert split_path(latin(path), dotfiles=True) is not None
@@ -251,7 +257,7 @@ ALLOWED = """console.txt nul1 COM COM10 LPTX auxiliary.js null com1x xcon a.con 
 @pytest.mark.parametrize(
     "name", [*ALLOWED.split(), "a b.txt", " a", "a\u00a0", "gr\u00f6\u00dfe.txt"]
 )
-def test_windows_allows(name: str) -> None:
+def test_names_allowed_on_windows(name: str) -> None:
     assert split_path(latin(f"/{name}/a"), windows=True) == SplitPath((name, "a"), False)
 
 
@@ -274,7 +280,7 @@ def test_any_path_on_windows(text: str) -> None:
 
 
 @given(ANY_TEXT, st.booleans(), st.booleans())
-def test_a_name_is_served_just_where_its_path_is(text: str, dotfiles: bool, windows: bool) -> None:
+def test_is_served_name_agrees_with_split_path(text: str, dotfiles: bool, windows: bool) -> None:
     name = "".join(text.encode("utf-8", "replace").decode().split("/")).replace("\0", "")
     path = split_path(f"/{latin(name)}", dotfiles=dotfiles, windows=windows)
     served = is_served_name(name, dotfiles=dotfiles, windows=windows)
@@ -282,12 +288,12 @@ def test_a_name_is_served_just_where_its_path_is(text: str, dotfiles: bool, wind
 
 
 @given(st.binary())
-def test_a_quoted_name_is_the_bytes(raw: bytes) -> None:
+def test_quote_name_keeps_the_bytes(raw: bytes) -> None:
     quoted = quote_name(os.fsdecode(raw))
     assert unquote_to_bytes(quoted) == raw
     assert not set(quoted) & set("/;?#\\ ")
 
 
-def test_a_path_to_read() -> None:
+def test_path_name() -> None:
     assert path_name(latin("/\xfc/") + "\xff") == "/\xfc/\udcff"
     assert path_name("/\u20ac") == "/\u20ac"

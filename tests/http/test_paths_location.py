@@ -1,4 +1,4 @@
-"""From names back to URLs: Location and the path of a file (RFC 3986 3.3, 4.2)."""
+"""File names to URLs: Location and URL paths (RFC 3986 3.3, 4.2)."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from wsgistatic.http.paths import SplitPath, directory_location, file_location, 
         # never another field: CVE-2016-9964
         ("", "/a\r\nX: 1", "\r\nX: 1", "/a%0D%0AX:%201/?%0D%0AX:%201"),
         ("", "/\0", "\0\x7f\xff", "/%00/?%00%7F%FF"),
-        # servers that broke PEP 3333
+        # from servers that violate PEP 3333
         ("", "/\u20ac", "\u20ac", "/%E2%82%AC/?%E2%82%AC"),
         ("", "/\udc80", "", "/%ED%B2%80/"),
     ],
 )
-def test_location(script_name: str, path_info: str, query: str, location: str) -> None:
+def test_directory_location(script_name: str, path_info: str, query: str, location: str) -> None:
     assert directory_location(script_name, path_info, query) == location
 
 
@@ -61,13 +61,13 @@ def test_any_location(script_name: str, path_info: str, query: str) -> None:
             continue
         if isinstance(quoted, bytes):
             assert quoted.strip(b"/") == text.encode("latin-1").strip(b"/")
-        else:  # the query: as it came, but for what is not visible ASCII and "#"
+        else:  # the query is unchanged, except for "#" and characters outside visible ASCII
             same = [c if "!" <= c <= "~" and c != "#" else f"%{ord(c):02X}" for c in text]
             assert quoted == "".join(same)
 
 
-def test_huge_location() -> None:
-    """CVE-2016-10703: sizes from which slow stripping would not come back."""
+def test_huge_locations_take_linear_time() -> None:
+    """CVE-2016-10703: at these sizes slow stripping would not return."""
     for piece in ("/", " ", "//a", "\\", "\udc80"):
         location = directory_location("", piece * 300_000, piece * 300_000)
         assert location[0] == "/" != location[1]
@@ -100,11 +100,13 @@ def test_url_path(prefix: str, names: tuple[str, ...], is_directory: bool, url: 
     ],
 )
 def test_quote_path(path: str, quoted: str) -> None:
-    """3.3: pchar and slashes stay, all else is percent-encoded."""
+    """3.3: pchar and slashes are kept, everything else is percent-encoded."""
     assert quote_path(path) == quoted
 
 
 @given(PATH, PATH, PATH)
-def test_a_file_is_where_its_directory_would_be(script: str, path_info: str, query: str) -> None:
+def test_file_location_is_the_directorys_without_its_slash(
+    script: str, path_info: str, query: str
+) -> None:
     path, mark, rest = directory_location(script, path_info, query).partition("?")
     assert file_location(script, path_info, query) == (path.rstrip("/") or "/") + mark + rest

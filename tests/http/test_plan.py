@@ -1,4 +1,4 @@
-"""From Range and If-Range to 200, 206 or 416 (RFC 9110 13.2.2, 14.2, 15.3.7, 15.5.17)."""
+"""Plans for Range and If-Range: 200, 206 or 416 (RFC 9110 13.2.2, 14.2, 15.3.7, 15.5.17)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wsgistatic.http.conditional import Validators
 from wsgistatic.http.ranges import ByteRange, Multipart, RangePlan, plan_ranges
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
-ALLOWANCE = 4096  # DESIGN.md: a multipart answer may be 4 KiB larger than the whole
+ALLOWANCE = 4096  # bytes by which a multipart body may exceed the whole representation
 NOW = 1_700_000_000
 IMF = "Sat, 29 Oct 1994 19:43:31 GMT"
 LATER = "Sat, 29 Oct 1994 19:43:32 GMT"
@@ -49,8 +49,8 @@ def whole(size: int) -> RangePlan:
         *((header, 0) for header in (None, "bytes=-1", "bytes=0-,-5")),
     ],
 )
-def test_all_of_it(header: str | None, size: int) -> None:
-    """14.2: no Range, or one to ignore."""
+def test_whole_representation(header: str | None, size: int) -> None:
+    """14.2: Range is absent or ignored."""
     assert plan(header, size) == whole(size)
     assert plan(header, size, '"xyzzy"') == whole(size)
     assert plan(header, size, '"other"') == whole(size)
@@ -63,10 +63,10 @@ def test_all_of_it(header: str | None, size: int) -> None:
         ("bytes=-500", 10000, (9500, 10000), "bytes 9500-9999/10000"),
         ("bytes=30000-40000", 50000, (30000, 40001), "bytes 30000-40000/50000"),
         ("bytes=21010-", 47022, (21010, 47022), "bytes 21010-47021/47022"),  # 15.3.7.1
-        # all of it is a range too
+        # the whole representation is a range too
         ("bytes=0-", 10000, (0, 10000), "bytes 0-9999/10000"),
         ("bytes=0-0", 1, (0, 1), "bytes 0-0/1"),
-        # 15.3.7.2: one part left is no multipart
+        # 15.3.7.2: a single part is not sent as multipart
         ("bytes=500-600,601-999", 10000, (500, 1000), "bytes 500-999/10000"),
         ("bytes=500-700,601-999", 10000, (500, 1000), "bytes 500-999/10000"),
         ("bytes=7-9,0-3,4-6", 10000, (0, 10), "bytes 0-9/10000"),
@@ -81,7 +81,7 @@ def test_all_of_it(header: str | None, size: int) -> None:
         ),
     ],
 )
-def test_one_range(header: str, size: int, pair: ByteRange, content_range: str) -> None:
+def test_single_range(header: str, size: int, pair: ByteRange, content_range: str) -> None:
     expected = RangePlan(206, (pair,), pair[1] - pair[0], content_range, None)
     assert plan(header, size) == expected
 
@@ -95,7 +95,7 @@ def test_one_range(header: str, size: int, pair: ByteRange, content_range: str) 
     ],
 )
 def test_unsatisfiable(header: str, size: int) -> None:
-    """15.5.17: 416 with the current length."""
+    """15.5.17: a 416 states the current length."""
     expected = RangePlan(416, (), 0, f"bytes */{size}", None)
     assert plan(header, size) == expected
     assert plan(header, size, '"xyzzy"') == expected
@@ -124,16 +124,16 @@ def test_unsatisfiable(header: str, size: int) -> None:
     ],
 )
 def test_historical_exchange(header: str, ranges: tuple[ByteRange, ...], limit: int) -> None:
-    """See test_ranges.py."""
-    answer = plan(header, 6786140)
-    assert answer.status == 206
-    assert answer.ranges == ranges
-    assert answer.content_range is None  # 15.3.7.2: "MUST NOT generate a Content-Range" outside
-    assert answer.multipart is not None
-    assert answer.multipart.ranges == ranges
-    assert answer.multipart.content_length == answer.content_length <= limit
-    assert answer.multipart.content_type.startswith("multipart/byteranges; boundary=")
-    assert all(b"\r\nContent-Type: application/pdf\r\n" in head for head in answer.multipart.heads)
+    """The requests of ``HISTORICAL`` in test_ranges.py."""
+    planned = plan(header, 6786140)
+    assert planned.status == 206
+    assert planned.ranges == ranges
+    assert planned.content_range is None  # 15.3.7.2: "MUST NOT generate a Content-Range" outside
+    assert planned.multipart is not None
+    assert planned.multipart.ranges == ranges
+    assert planned.multipart.content_length == planned.content_length <= limit
+    assert planned.multipart.content_type.startswith("multipart/byteranges; boundary=")
+    assert all(b"\r\nContent-Type: application/pdf\r\n" in head for head in planned.multipart.heads)
 
 
 @pytest.mark.parametrize(
@@ -151,48 +151,49 @@ def test_historical_exchange(header: str, ranges: tuple[ByteRange, ...], limit: 
 def test_if_range(if_range: str | None, validators: Validators, honoured: bool) -> None:
     """13.2.2 step 5."""
     for header in ("bytes=0-1", "bytes=0-1,5-6"):
-        answer = plan(header, 10000, if_range, validators)
-        assert answer.status == (206 if honoured else 200)
+        planned = plan(header, 10000, if_range, validators)
+        assert planned.status == (206 if honoured else 200)
         if not honoured:
-            assert answer == whole(10000)
+            assert planned == whole(10000)
     assert plan(None, 10000, if_range, validators) == whole(10000)
 
 
-def test_if_range_by_the_year_of_now() -> None:
-    """A year of two digits is read by the `now` that is given (5.6.7)."""
+def test_if_range_with_two_digit_year() -> None:
+    """A two-digit year is resolved by ``now`` (5.6.7)."""
     value = "Saturday, 29-Oct-94 19:43:31 GMT"
     for now, status in ((NOW, 206), (783_459_811 - 60 * 365 * 86400, 200)):
         assert plan_ranges("bytes=0-1", value, STRONG, 10, now=now).status == status
 
 
 def test_allowance() -> None:
-    """A multipart answer 4 KiB larger than the whole is sent, one byte more is not."""
+    """A multipart body may exceed the whole by 4 KiB, but not by one byte more."""
     kind = "a" * 2100
-    length = Multipart([(0, 1), (2, 3)], 100, kind).content_length  # any size of three digits
+    # The length is the same for any size of three digits.
+    length = Multipart([(0, 1), (2, 3)], 100, kind).content_length
     size = length - ALLOWANCE
     assert 100 < size < 1000
-    answer = plan("bytes=0-0,2-2", size, content_type=kind)
-    assert (answer.status, answer.content_length) == (206, size + ALLOWANCE)
+    planned = plan("bytes=0-0,2-2", size, content_type=kind)
+    assert (planned.status, planned.content_length) == (206, size + ALLOWANCE)
     assert plan("bytes=0-0,2-2", size - 1, content_type=kind) == whole(size - 1)
 
 
-def test_limit_and_defaults() -> None:
+def test_max_ranges_and_defaults() -> None:
     apart = "bytes=" + ",".join(f"{3 * n}-{3 * n}" for n in range(200))
     assert len(plan(apart, 100_000).ranges) == 200
     assert plan(apart + ",900-900", 100_000) == whole(100_000)
     assert plan("bytes=0-0,5-5", 10000, max_ranges=1) == whole(10000)
-    answer = plan_ranges("bytes=0-0,5-5", None, Validators(), 10000, now=NOW)
-    assert answer.multipart is not None
-    assert b"\r\nContent-Type: application/octet-stream\r\n" in answer.multipart.heads[0]
+    planned = plan_ranges("bytes=0-0,5-5", None, Validators(), 10000, now=NOW)
+    assert planned.multipart is not None
+    assert b"\r\nContent-Type: application/octet-stream\r\n" in planned.multipart.heads[0]
     assert plan_ranges(apart + ",900-900", None, Validators(), 100_000, now=NOW).status == 200
 
 
-def test_a_plan_does_not_change() -> None:
+def test_plans_are_immutable() -> None:
     with pytest.raises(AttributeError):
         plan("bytes=0-0", 10).status = 200  # type: ignore[misc]
 
 
-# ---- against the bytes asked -------------------------------------------------------------------
+# ---- against the requested bytes ----------------------------------------------------------------
 
 SPEC = st.one_of(
     st.tuples(st.integers(0, 12000), st.integers(0, 3000)).map(lambda p: (p[0], sum(p))),
@@ -203,40 +204,40 @@ SPEC = st.one_of(
 
 @given(st.lists(SPEC, min_size=1, max_size=40), st.integers(1, 10000))
 @settings(deadline=None, max_examples=150)
-def test_what_is_sent_is_what_was_asked(
+def test_exactly_the_requested_bytes_are_sent(
     specs: list[tuple[int | None, int | None]], size: int
 ) -> None:
     def text(number: int | None) -> str:
         return "" if number is None else str(number)
 
-    asked: set[int] = set()
+    requested: set[int] = set()
     for first, last in specs:
         if first is None:
-            asked.update(range(max(size - (last or 0), 0), size))
+            requested.update(range(max(size - (last or 0), 0), size))
         else:
-            asked.update(range(first, size if last is None else min(last + 1, size)))
+            requested.update(range(first, size if last is None else min(last + 1, size)))
     header = "bytes=" + ",".join(f"{text(first)}-{text(last)}" for first, last in specs)
-    answer = plan(header, size)
-    sent = [at for pair in answer.ranges for at in range(*pair)]
-    assert len(sent) == len(set(sent)) <= size  # CVE-2024-26141: never more than there is
-    assert answer.content_length <= size + ALLOWANCE
-    if not asked:
-        assert answer == RangePlan(416, (), 0, f"bytes */{size}")
+    planned = plan(header, size)
+    sent = [at for pair in planned.ranges for at in range(*pair)]
+    assert len(sent) == len(set(sent)) <= size  # CVE-2024-26141: never more than exists
+    assert planned.content_length <= size + ALLOWANCE
+    if not requested:
+        assert planned == RangePlan(416, (), 0, f"bytes */{size}")
         return
     frame = 0
-    if answer.status == 200:
-        frame = Multipart(runs(asked), size, "application/pdf").content_length - len(asked)
-        assert frame + len(asked) > size + ALLOWANCE  # only for this reason
+    if planned.status == 200:
+        frame = Multipart(runs(requested), size, "application/pdf").content_length - len(requested)
+        assert frame + len(requested) > size + ALLOWANCE  # the only reason for a 200
         return
-    assert set(sent) == asked
-    assert len(answer.ranges) == len(runs(asked))
-    assert (answer.content_range is None) is (answer.multipart is not None)
-    if answer.multipart is None:
-        assert len(answer.ranges) == 1
+    assert set(sent) == requested
+    assert len(planned.ranges) == len(runs(requested))
+    assert (planned.content_range is None) is (planned.multipart is not None)
+    if planned.multipart is None:
+        assert len(planned.ranges) == 1
     else:
-        assert len(answer.ranges) > 1
-        frame = sum(map(len, answer.multipart.heads)) + len(answer.multipart.tail)
-    assert answer.content_length == frame + len(asked)
+        assert len(planned.ranges) > 1
+        frame = sum(map(len, planned.multipart.heads)) + len(planned.multipart.tail)
+    assert planned.content_length == frame + len(requested)
 
 
 def runs(positions: set[int]) -> list[ByteRange]:
@@ -247,9 +248,9 @@ def runs(positions: set[int]) -> list[ByteRange]:
 
 @given(ANY_TEXT, ANY_TEXT, st.integers(0, 100))
 @settings(deadline=None)
-def test_no_text_raises(text: str, if_range: str, size: int) -> None:
+def test_any_text_is_planned(text: str, if_range: str, size: int) -> None:
     for header in (text, f"bytes={text}", f"bytes=0-0,2-2,{text}"):
         for value in (None, if_range):
-            answer = plan(header, size, value)
-            assert answer.status in {200, 206, 416}
-            assert answer.content_length <= size + ALLOWANCE
+            planned = plan(header, size, value)
+            assert planned.status in {200, 206, 416}
+            assert planned.content_length <= size + ALLOWANCE

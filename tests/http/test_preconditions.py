@@ -17,15 +17,15 @@ from wsgistatic.http.conditional import (
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
 
-MODIFIED = 783_459_811  # of 13.1.3's example
+MODIFIED = 783_459_811  # the example of 13.1.3
 NOW = MODIFIED + 30 * 365 * 86400
 IMF = "Sat, 29 Oct 1994 19:43:31 GMT"
 RFC850 = "Saturday, 29-Oct-94 19:43:31 GMT"
 ASCTIME = "Sat Oct 29 19:43:31 1994"
 EARLIER = "Sat, 29 Oct 1994 19:43:30 GMT"
 LATER = "Sat, 29 Oct 1994 19:43:32 GMT"
-NO_DATES = ["", "0", "*", '"xyzzy"', "garbage", f"{IMF}, {IMF}", IMF[:-4], IMF.lower(), "\udc80"]
-NO_DATES += ["Thu, 30 Feb 2012 00:00:00 GMT", "9" * 5000, "1994-10-29T19:43:31Z", f"{LATER}\n"]
+NOT_DATES = ["", "0", "*", '"xyzzy"', "garbage", f"{IMF}, {IMF}", IMF[:-4], IMF.lower(), "\udc80"]
+NOT_DATES += ["Thu, 30 Feb 2012 00:00:00 GMT", "9" * 5000, "1994-10-29T19:43:31Z", f"{LATER}\n"]
 
 STRONG = Validators('"xyzzy"', MODIFIED, True)
 WEAK = Validators('W/"xyzzy"', MODIFIED, False)
@@ -45,7 +45,7 @@ def evaluate(validators: Validators = STRONG, **fields: str) -> int:
         # 13.1.1's examples
         ('"xyzzy"', 200, 412, 412),
         ('"xyzzy", "r2d2xxxx", "c3piozzzz"', 200, 412, 412),
-        ("*", 200, 200, 200),  # there is a current representation
+        ("*", 200, 200, 200),  # a current representation exists
         # strong comparison: a weak tag on either side never matches
         ('W/"xyzzy"', 412, 412, 412),
         ('W/"xyzzy", "xyzzy"', 200, 412, 412),
@@ -53,7 +53,7 @@ def evaluate(validators: Validators = STRONG, **fields: str) -> int:
         (" \t*\t ", 200, 200, 200),
         (' ,"xyzzy" ,', 200, 412, 412),
         ('"xyzzy", garbage', 200, 412, 412),
-        # no tag that matches, whatever else it is
+        # no matching tag, whatever else the value is
         *((value, 412, 412, 412) for value in ('"r2d2xxxx"', '"XYZZY"', '"*"', "xyzzy", "", ",")),
         *((value, 412, 412, 412) for value in ("**", '*, "xyzzy"', 'garbage, "xyzzy"', "\udc80")),
         *((value, 412, 412, 412) for value in ('w/"xyzzy"', '"xyzzy', '"xyzzy"x', IMF, "9" * 5000)),
@@ -75,7 +75,7 @@ def test_if_match(value: str, strong: int, weak: int, none: int) -> None:
         ('"xyzzy", "r2d2xxxx", "c3piozzzz"', 304, 200),
         ('W/"xyzzy", W/"r2d2xxxx", W/"c3piozzzz"', 304, 200),
         ("*", 304, 304),
-        # weak comparison, any place in the list
+        # weak comparison, anywhere in the list
         ('"r2d2xxxx",W/"xyzzy"', 304, 200),
         ("\t*", 304, 304),
         ('"xyzzy", garbage', 304, 200),
@@ -85,7 +85,7 @@ def test_if_match(value: str, strong: int, weak: int, none: int) -> None:
     ],
 )
 def test_if_none_match(value: str, tagged: int, none: int) -> None:
-    """13.1.2; the method is GET or HEAD, so that false means 304."""
+    """13.1.2: for GET and HEAD, false means 304."""
     assert evaluate(STRONG, if_none_match=value) == tagged
     assert evaluate(WEAK, if_none_match=value) == tagged
     assert evaluate(NONE, if_none_match=value) == none
@@ -94,7 +94,7 @@ def test_if_none_match(value: str, tagged: int, none: int) -> None:
 @pytest.mark.parametrize(
     ("value", "since", "unmodified"),
     [
-        # 13.1.3's and 13.1.4's example, in the three forms of 5.6.7
+        # the example of 13.1.3 and 13.1.4, in the three formats of 5.6.7
         *((value, 304, 200) for value in (IMF, RFC850, ASCTIME, f" {IMF}\t")),
         (LATER, 304, 200),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 304, 200),
@@ -102,10 +102,10 @@ def test_if_none_match(value: str, tagged: int, none: int) -> None:
         ("Thu, 01 Jan 1970 00:00:00 GMT", 200, 412),
         ("Mon, 01 Jan 0001 00:00:00 GMT", 200, 412),
         # "MUST ignore ... if the received field value is not a valid HTTP-date"
-        *((value, 200, 200) for value in NO_DATES),
+        *((value, 200, 200) for value in NOT_DATES),
     ],
 )
-def test_dates(value: str, since: int, unmodified: int) -> None:
+def test_if_modified_since_and_if_unmodified_since(value: str, since: int, unmodified: int) -> None:
     for validators in (STRONG, WEAK):
         assert evaluate(validators, if_modified_since=value) == since
         assert evaluate(validators, if_unmodified_since=value) == unmodified
@@ -114,14 +114,14 @@ def test_dates(value: str, since: int, unmodified: int) -> None:
     assert evaluate(NONE, if_unmodified_since=value) == 200
 
 
-def test_nothing_asked() -> None:
+def test_without_preconditions() -> None:
     for validators in (STRONG, WEAK, NONE):
         assert evaluate(validators) == 200
     assert Preconditions() == (None, None, None, None)
     assert Validators() == (None, None, False)
 
 
-def test_a_year_of_two_digits_is_read_by_now() -> None:
+def test_two_digit_year_depends_on_now() -> None:
     """5.6.7: the same field, 40 years apart."""
     fields = Preconditions(if_modified_since="Saturday, 29-Oct-50 00:00:00 GMT")
     assert evaluate_preconditions(fields, STRONG, MODIFIED) == 200  # 1950
@@ -134,8 +134,8 @@ def test_a_year_of_two_digits_is_read_by_now() -> None:
 
 # ---- several at once ---------------------------------------------------------------------------
 
-# A value of each kind, and what it says of the current representation: does it match strongly,
-# does it match weakly; is the representation unmodified since (None: the field is ignored).
+# A value of each kind. For tags: whether it matches strongly, and weakly. For dates: whether the
+# representation is unmodified since then (None: the field is ignored).
 TAG_VALUES: dict[str | None, tuple[bool, bool]] = {
     '"xyzzy"': (True, True),
     'W/"xyzzy"': (False, True),
@@ -154,7 +154,7 @@ DATE_VALUES: dict[str | None, bool | None] = {
 
 
 def test_every_combination() -> None:
-    """13.2.2, steps 1 to 4, for each choice of the four fields."""
+    """13.2.2, steps 1 to 4, for every combination of the four fields."""
     tags, dates = [None, *TAG_VALUES], [None, *DATE_VALUES]
     seen = set()
     for fields in itertools.product(tags, dates, tags, dates):
@@ -177,7 +177,7 @@ def test_every_combination() -> None:
 
 @given(*[st.none() | ANY_TEXT | st.sampled_from(['"xyzzy"', "*", IMF, LATER])] * 4)
 @settings(deadline=None)
-def test_no_text_raises(a: str | None, b: str | None, c: str | None, d: str | None) -> None:
+def test_any_text_is_evaluated(a: str | None, b: str | None, c: str | None, d: str | None) -> None:
     for validators in (STRONG, WEAK, NONE, Validators('"\xe9"', None, True)):
         assert evaluate_preconditions(Preconditions(a, b, c, d), validators, NOW) in {200, 304, 412}
         for value in filter(None, (a, b, c, d)):
@@ -187,7 +187,7 @@ def test_no_text_raises(a: str | None, b: str | None, c: str | None, d: str | No
 @pytest.mark.parametrize(
     "value", ['"a", ' * 200_000, "*" * 1_000_000, " " * 1_000_000 + "*x", "9" * 1_000_000]
 )
-def test_huge_values(value: str) -> None:
+def test_huge_values_take_linear_time(value: str) -> None:
     assert evaluate(if_match=value) == 412
     assert evaluate(if_none_match=value) == 200
     assert evaluate(if_modified_since=value) == 200
@@ -211,7 +211,7 @@ def test_huge_values(value: str) -> None:
         ('"xyzzy"', NONE, False),
         ('"xyzzy"', Validators(None, MODIFIED, True), False),
         ('"xyzzy"', Validators('"xyzzy"'), True),
-        # a date: exactly that of a strong validator (8.8.2.2), in any form
+        # a date: equal to Last-Modified, a strong validator (8.8.2.2), in any format
         *((value, STRONG, True) for value in (IMF, RFC850, ASCTIME, f" {IMF} ")),
         *((value, STRONG, False) for value in (EARLIER, LATER, "Fri, 31 Dec 9999 23:59:59 GMT")),
         (IMF, WEAK, False),
@@ -220,12 +220,12 @@ def test_huge_values(value: str) -> None:
         (IMF, Validators(None, MODIFIED, True), True),
         ("Thu, 01 Jan 1970 00:00:00 GMT", Validators(None, 0, True), True),
         ("Thu, 01 Jan 1970 00:00:00 GMT", Validators(None, None, True), False),
-        # neither: one value, no list, no star (13.1.5)
-        *((value, STRONG, False) for value in NO_DATES if value != '"xyzzy"'),
+        # neither: If-Range is a single value, neither a list nor a star (13.1.5)
+        *((value, STRONG, False) for value in NOT_DATES if value != '"xyzzy"'),
         *((value, STRONG, False) for value in ('"xyzzy", "xyzzy"', '"xyzzy",', "xyzzy", "'xyzzy'")),
         *((value, STRONG, False) for value in (f'"xyzzy", {IMF}', '"xyzzy', "\u20ac", '"\u20ac"')),
     ],
 )
-def test_if_range(value: str, validators: Validators, expected: bool) -> None:
-    """13.1.5: anything that does not match exactly means the whole representation."""
+def test_if_range_matches(value: str, validators: Validators, expected: bool) -> None:
+    """13.1.5: without an exact match the whole representation is sent."""
     assert if_range_matches(value, validators, NOW) is expected

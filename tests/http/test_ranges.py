@@ -1,4 +1,4 @@
-"""Range and Content-Range by RFC 9110 section 14, against sets of byte positions."""
+"""Range and Content-Range (RFC 9110 14), against sets of byte positions."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ def many(spec: str, count: int) -> str:
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        # 14.1.2's examples, of a representation of 10000 bytes
+        # the examples of 14.1.2, for a representation of 10000 bytes
         ("bytes=0-499", [(0, 500)]),
         ("bytes=500-999", [(500, 1000)]),
         ("bytes=-500", [(9500, 10000)]),
         ("bytes=9500-", [(9500, 10000)]),
         ("bytes=0-0,-1", [(0, 1), (9999, 10000)]),
-        # (with the space of the RFC; erratum 7306 mends its grammar: "=" OWS range-set)
+        # (the RFC has this space; erratum 7306 fixes the grammar: "=" OWS range-set)
         ("bytes= 0-999, 4500-5499, -1000", [(0, 1000), (4500, 5500), (9000, 10000)]),
         ("bytes=500-600,601-999", [(500, 601), (601, 1000)]),
         ("bytes=500-700,601-999", [(500, 701), (601, 1000)]),
-        # last-pos at and after the end: the remainder
+        # last-pos at or after the end means the remainder
         ("bytes=0-9998", [(0, 9999)]),
         ("bytes=0-9999", [(0, 10000)]),
         ("bytes=0-10000", [(0, 10000)]),
         ("bytes=9999-9999", [(9999, 10000)]),
         ("bytes=9999-", [(9999, 10000)]),
-        # a suffix longer than the representation: all of it
+        # a suffix longer than the representation means all of it
         ("bytes=-10000", [(0, 10000)]),
         ("bytes=-10001", [(0, 10000)]),
-        # what cannot be satisfied is left out; nothing left is 416 (14.2, 15.5.17)
+        # unsatisfiable ranges are dropped; with none left it is a 416 (14.2, 15.5.17)
         ("bytes=10000-", []),
         ("bytes=10000-10001", []),
         ("bytes=-0", []),
         ("bytes=-0,10000-", []),
         ("bytes=10000-,3-4,-0", [(3, 5)]),
-        # 14.1: "range unit names are case-insensitive"
+        # 14.1: "All range unit names are case-insensitive"
         ("BYTES=1-2", [(1, 3)]),
         ("bYtEs=1-2", [(1, 3)]),
-        # white space and empty elements where a list may have them (5.6.1.2)
+        # whitespace and empty elements where a list may have them (5.6.1.2)
         (" \tbytes=1-2\t ", [(1, 3)]),
         ("bytes=1-2 ,\t3-4", [(1, 3), (3, 5)]),
         ("bytes=,1-2", [(1, 3)]),
@@ -78,7 +78,7 @@ def many(spec: str, count: int) -> str:
         ("bytes=010-0011", [(10, 12)]),
     ],
 )
-def test_valid(header: str, expected: list[ByteRange]) -> None:
+def test_valid_headers(header: str, expected: list[ByteRange]) -> None:
     assert get_ranges(header, 10000) == expected
 
 
@@ -96,9 +96,9 @@ def test_valid(header: str, expected: list[ByteRange]) -> None:
             "byte\u017f=0-1",
             "\u00a0bytes=0-1",
         ),
-        # no range-spec at all: 1#range-spec
+        # no range-spec at all, though the grammar requires one: 1#range-spec
         *("bytes=", "bytes= ", "bytes=,", "bytes=, \t,", "bytes=,,,,,,,,,,,,,,,,"),
-        # malformed; one invalid range-spec makes the whole invalid (14.1.1)
+        # malformed; one invalid range-spec invalidates the header (14.1.1)
         *("bytes=-", "bytes=x", "bytes=5", "bytes=0-9x", "bytes=x0-9", "bytes=0-9-", "bytes=--1"),
         *("bytes=0--1", "bytes=-1-", "bytes=1-2,x", "bytes=x,1-2", "bytes=1-2,-", "bytes=1-2;3-4"),
         *("bytes=+1-2", "bytes=1_0-20", "bytes=0x1-2", "bytes=1.0-2", "bytes=*", "bytes=0-*"),
@@ -111,7 +111,7 @@ def test_valid(header: str, expected: list[ByteRange]) -> None:
             "bytes=1\u20132",
             "bytes=1-2\x85",
         ),
-        # last-pos less than first-pos is invalid (14.1.1)
+        # a last-pos less than first-pos is invalid (14.1.1)
         *(
             "bytes=2-1",
             "bytes=10000-9999",
@@ -132,8 +132,8 @@ def test_valid(header: str, expected: list[ByteRange]) -> None:
         *("bytes=\ud800-", "bytes=0-\udcb2", "\udc80", "bytes\udc80=0-1"),
     ],
 )
-def test_ignored(header: str | None) -> None:
-    """As if there were no Range: the answer is 200."""
+def test_ignored_headers(header: str | None) -> None:
+    """The response is a 200, as if Range were absent."""
     assert get_ranges(header, 10000) is None
 
 
@@ -145,7 +145,7 @@ def test_ignored(header: str | None) -> None:
         (f"bytes=0-{HUGE}", []),
         (f"bytes={HUGE}-", []),
         ("bytes=-0", []),
-        # satisfiable by 14.1.2, but Content-Range has no way to say it: 200
+        # satisfiable by 14.1.2, but Content-Range cannot express it: 200
         ("bytes=-1", None),
         (f"bytes=-{HUGE}", None),
         ("bytes=0-0,-1", None),
@@ -161,7 +161,7 @@ def test_documented_examples() -> None:
     assert get_ranges(f"bytes={2**64}-{2**64 + 1}", 2**70) == [(2**64, 2**64 + 2)]
 
 
-# A PDF reader's requests for a file of 6786140 bytes; what is adjacent is sent as one.
+# A PDF reader's requests for a file of 6786140 bytes. Adjacent ranges are sent as one.
 HISTORICAL = [
     (
         "bytes=6626812-6627960,6785258-6786139",
@@ -208,7 +208,7 @@ def test_max_ranges(header: str, limit: int, count: int | None) -> None:
 
 
 def test_apache_killer_is_bounded() -> None:
-    """CVE-2011-3192: what is left to send is never more than there is."""
+    """CVE-2011-3192: after merging, never more is sent than exists."""
     header = "bytes=0-," + ",".join(f"5-{n}" for n in range(5, 204))
     ranges = get_ranges(header, 10000)
     assert ranges is not None
@@ -236,15 +236,15 @@ def test_apache_killer_is_bounded() -> None:
         (many("5-5", 250_000), 250_000),
     ],
 )
-def test_huge_headers(header: str, count: int | None) -> None:
-    """CVE-2022-44570, CVE-2025-62727: a quadratic parser would not come back from these."""
+def test_huge_headers_take_linear_time(header: str, count: int | None) -> None:
+    """CVE-2022-44570, CVE-2025-62727: at these sizes a quadratic parser would not return."""
     ranges = get_ranges(header, 10, max_ranges=1_000_000)
     assert (ranges if ranges is None else len(ranges)) == count
 
 
 @given(ANY_TEXT, st.integers(0, 100))
 @settings(deadline=None)
-def test_no_text_raises(text: str, size: int) -> None:
+def test_any_text_is_parsed(text: str, size: int) -> None:
     for header in (text, f"bytes={text}", f"bytes=0-1,{text}", f"bytes={text}-"):
         for start, stop in get_ranges(header, size) or []:
             assert 0 <= start < stop <= size
@@ -253,8 +253,8 @@ def test_no_text_raises(text: str, size: int) -> None:
 # ---- get_ranges: against sets of positions -----------------------------------------------------
 
 
-def asked_positions(header: str, size: int) -> list[set[int]] | None:
-    """Look at each byte and ask whether a spec wants it (slow, obvious, small numbers only)."""
+def requested_positions(header: str, size: int) -> list[set[int]] | None:
+    """Check for each byte whether a range-spec includes it (slow, but obvious)."""
     unit, equals, rest = header.strip(" \t").partition("=")
     specs = [spec for spec in (element.strip(" \t") for element in rest.split(",")) if spec]
     if not equals or unit.encode("utf-8").lower() != b"bytes" or not specs:
@@ -292,31 +292,31 @@ HEADER = st.one_of(
 
 @given(HEADER, st.integers(0, 35))
 @settings(deadline=None, max_examples=600)
-def test_against_positions(header: str, size: int) -> None:
+def test_get_ranges_against_positions(header: str, size: int) -> None:
     ranges = get_ranges(header, size)
     got = None if ranges is None else [set(range(*pair)) for pair in ranges]
-    assert got == asked_positions(header, size)
+    assert got == requested_positions(header, size)
 
-
-# ---- merge_ranges ------------------------------------------------------------------------------
 
 POSITIONS = st.text("0123456789", max_size=20)
 
 
 @given(POSITIONS, POSITIONS, st.integers(0, 10**20), st.integers(0, 2))
-def test_the_usual_form_means_what_the_grammar_says(
+def test_shortcut_for_one_range_equals_the_general_parser(
     first: str, last: str, size: int, limit: int
 ) -> None:
-    """Blanks around it, which do not count, keep a header from the abbreviation."""
+    """Spaces around a header do not change its meaning, but they bypass the shortcut."""
     header = f"bytes={first}-{last}"
     assert get_ranges(header, size, limit) == get_ranges(f" {header} ", size, limit)
 
+
+# ---- merge_ranges ------------------------------------------------------------------------------
 
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 12)).map(lambda p: (p[0], sum(p))))
 
 
 def merge_slowly(ranges: list[ByteRange]) -> list[ByteRange]:
-    """From each range asked grow left and right over all positions asked."""
+    """Extend each range to the left and right over all requested positions."""
     positions = {at for pair in ranges for at in range(*pair)}
     merged: list[ByteRange] = []
     for start, _ in ranges:
@@ -332,19 +332,19 @@ def merge_slowly(ranges: list[ByteRange]) -> list[ByteRange]:
 
 @given(PAIRS)
 @settings(deadline=None, max_examples=400)
-def test_merge(ranges: list[ByteRange]) -> None:
+def test_merge_ranges(ranges: list[ByteRange]) -> None:
     merged = merge_ranges(ranges)
-    assert merged == merge_slowly(ranges)  # the place of each is that of its first member
+    assert merged == merge_slowly(ranges)  # each takes the place of its first member
     sent = [at for pair in merged for at in range(*pair)]
-    assert len(set(sent)) == len(sent)  # nothing twice
-    assert set(sent) == {at for pair in ranges for at in range(*pair)}  # all that was asked, only
+    assert len(set(sent)) == len(sent)  # nothing is sent twice
+    assert set(sent) == {at for pair in ranges for at in range(*pair)}  # exactly what was requested
     assert not {stop for _, stop in merged} & {start for start, _ in merged}  # no two touch
     assert merge_ranges(merged) == merged
     assert merge_ranges(iter(ranges)) == merged
 
 
-def test_merge_of_many() -> None:
-    """Sizes at which anything quadratic would not come back."""
+def test_merge_ranges_takes_less_than_quadratic_time() -> None:
+    """At these sizes a quadratic algorithm would not return."""
     apart = [(3 * n, 3 * n + 1) for n in range(200_000)]
     assert merge_ranges(apart) == apart
     assert merge_ranges(reversed(apart)) == apart[::-1]
@@ -360,7 +360,7 @@ def test_merge_of_many() -> None:
 @pytest.mark.parametrize(
     ("start", "stop", "size", "value"),
     [
-        # 14.4's examples
+        # the examples of 14.4
         (42, 1234, 1234, "bytes 42-1233/1234"),
         (0, 500, 1234, "bytes 0-499/1234"),
         (500, 1000, 1234, "bytes 500-999/1234"),

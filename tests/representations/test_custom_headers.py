@@ -1,4 +1,4 @@
-"""The option ``headers``: fields of the user's own."""
+"""The option ``headers``: header fields of the user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsgistatic import FileApp, StaticFiles
 from wsgistatic.representations.headers import apply_headers
 
 TAG = '"17979cfe362a0000-c"'
-# Requests for hello.txt and the status of their answers.
+# Requests for hello.txt, and the status of the response.
 KINDS: list[tuple[int, dict[str, str]]] = [
     (200, {}),
     (206, {"HTTP_RANGE": "bytes=0-1"}),
@@ -33,7 +33,9 @@ def set_field(headers: Headers, path: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "extra"), KINDS)
-def test_on_every_answer_about_a_file(site: Path, status: int, extra: dict[str, str]) -> None:
+def test_sent_with_every_response_for_a_file(
+    site: Path, status: int, extra: dict[str, str]
+) -> None:
     for option, value in (({"X-Own": "a, b"}, "a, b"), (set_field, "/s/hello.txt")):
         app = StaticFiles(None, site, prefix="/s", headers=option)
         for _ in range(2):
@@ -41,7 +43,7 @@ def test_on_every_answer_about_a_file(site: Path, status: int, extra: dict[str, 
             assert (result.status, result.headers["X-Own"]) == (status, value)
 
 
-def test_a_mapping_is_on_answers_without_a_file_too(site: Path) -> None:
+def test_mapping_is_sent_with_responses_without_a_file_too(site: Path) -> None:
     app = StaticFiles(
         None,
         site,
@@ -63,7 +65,7 @@ def test_a_mapping_is_on_answers_without_a_file_too(site: Path) -> None:
     assert call(app, "/hello.txt").headers["Content-Type"] == "a/b"
 
 
-def test_what_is_set_there_wins(site: Path) -> None:
+def test_custom_headers_win(site: Path) -> None:
     def own(headers: Headers, path: str, url: str) -> None:
         assert headers["content-type"] == "text/plain; charset=utf-8"
         headers["Content-Type"] = "text/x-own"
@@ -82,7 +84,7 @@ def test_what_is_set_there_wins(site: Path) -> None:
         assert "X-Content-Type-Options" not in result.headers
 
 
-def test_without_a_content_type_the_files_own_is_sent(site: Path) -> None:
+def test_removed_content_type_is_restored(site: Path) -> None:
     def remove(headers: Headers, path: str, url: str) -> None:
         del headers["Content-Type"]
 
@@ -90,7 +92,7 @@ def test_without_a_content_type_the_files_own_is_sent(site: Path) -> None:
     assert result.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-def test_of_two_content_types_the_last_is_sent(site: Path) -> None:
+def test_last_of_two_content_types_is_sent(site: Path) -> None:
     def add(headers: Headers, path: str, url: str) -> None:
         headers.add_header("Content-Type", "text/x-own")
 
@@ -98,7 +100,7 @@ def test_of_two_content_types_the_last_is_sent(site: Path) -> None:
     assert result.headers["Content-Type"] == "text/x-own"
 
 
-def test_what_is_applied_leaves_the_fields_alone_that_it_is_applied_to() -> None:
+def test_apply_headers_does_not_modify_its_argument() -> None:
     fields = [("X-Own", "ours")]
     assert apply_headers({"X-Own": "theirs"}, fields, "", "") == [("X-Own", "theirs")]
     assert fields == [("X-Own", "ours")]
@@ -114,7 +116,7 @@ def test_vary_is_joined(site: Path) -> None:
 
 
 @pytest.mark.catalog
-def test_called_once_for_a_version(site: Path) -> None:
+def test_called_once_per_version(site: Path) -> None:
     calls: list[tuple[str, str]] = []
 
     def record(headers: Headers, path: str, url: str) -> None:
@@ -129,7 +131,7 @@ def test_called_once_for_a_version(site: Path) -> None:
 
 
 @pytest.mark.catalog
-def test_called_once_for_a_version_and_coding(site: Path) -> None:
+def test_called_once_per_version_and_coding(site: Path) -> None:
     calls: list[str] = []
 
     def record(headers: Headers, path: str, url: str) -> None:
@@ -157,7 +159,7 @@ def test_called_once_for_a_version_and_coding(site: Path) -> None:
         lambda headers, path, url: headers.add_header("ETag", '"x"'),
     ],
 )
-def test_a_callable_that_fails_fails_closed(
+def test_failing_function_fails_closed(
     site: Path, wrong: Any, caplog: pytest.LogCaptureFixture, open_descriptors: None
 ) -> None:
     with caplog.at_level(logging.ERROR, "wsgistatic"):

@@ -1,4 +1,4 @@
-"""Configured header fields."""
+"""HeaderPolicy: the configured header fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from wsgistatic.representations.headers import HeaderPolicy
 
 
-def test_a_constant() -> None:
+def test_constant_fields() -> None:
     policy = HeaderPolicy("max-age=5", True, "https://a.example")
     assert policy.for_file("/p", "/u", "a/b").others == [
         ("Cache-Control", "max-age=5"),
@@ -24,11 +24,11 @@ def test_a_constant() -> None:
     ]
 
 
-def test_nothing() -> None:
+def test_no_fields() -> None:
     assert HeaderPolicy(None, False, None).for_file("/p", "/u", "a/b").others == []
 
 
-def test_a_callable_decides_by_path_and_url() -> None:
+def test_cache_control_function_gets_path_and_url() -> None:
     policy = HeaderPolicy(lambda path, url: f"max-age={len(path)}{len(url)}", False, None)
     assert policy.for_file("/p", "/url", "a/b").others == [("Cache-Control", "max-age=24")]
     assert (
@@ -37,7 +37,7 @@ def test_a_callable_decides_by_path_and_url() -> None:
 
 
 @pytest.mark.parametrize("value", ["no-cache\r\nX: 1", 5, "\u20ac"])
-def test_a_callable_that_fails_costs_caching_only(
+def test_failing_cache_control_function_only_disables_caching(
     value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "wsgistatic"):
@@ -49,14 +49,14 @@ def test_a_callable_that_fails_costs_caching_only(
 
 
 @pytest.mark.parametrize("value", ["", "a\r\nb", "a\nb", "a\0b", " a", "a ", "\u20ac", "\x7f"])
-def test_values_that_are_no_header(value: str) -> None:
+def test_invalid_header_values(value: str) -> None:
     with pytest.raises(ValueError, match=r"cache_control must be .* not "):
         HeaderPolicy(value, True, None)
     with pytest.raises(ValueError, match=r"allow_origin must be .* not "):
         HeaderPolicy(None, True, value)
 
 
-def test_values_of_wrong_types() -> None:
+def test_values_of_wrong_type() -> None:
     with pytest.raises(TypeError, match="cache_control must be a str, a callable"):
         HeaderPolicy(5, True, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nosniff must be True or False, not 1"):

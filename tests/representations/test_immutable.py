@@ -25,32 +25,32 @@ def cache_control(app: Any, path: str, **headers: str) -> str | None:
     return value
 
 
-def test_none_is_never() -> None:
+def test_none_matches_no_url() -> None:
     assert not immutable_rule(None)(f"/static/{HASHED}")
 
 
-def test_hashed_names() -> None:
+def test_hashed_matches_hashed_names() -> None:
     rule = immutable_rule("hashed")
     assert rule(f"/static/{HASHED}")
     assert not rule("/static/hashed/app.css")
 
 
 @pytest.mark.parametrize("value", [r"c/v\d+/", re.compile(r"C/V\d+/", re.I)])
-def test_a_regular_expression_is_searched_on_the_url(value: str | re.Pattern[str]) -> None:
+def test_regular_expression_is_searched_on_the_url(value: str | re.Pattern[str]) -> None:
     rule = immutable_rule(value)
     assert rule("/static/v2/app.css")
     assert not rule("/static/app.css")
     assert not rule("/static/v2")
 
 
-def test_a_callable_says_something_true_or_not() -> None:
+def test_result_of_a_function_is_converted_to_bool() -> None:
     assert immutable_rule(lambda url: url == "/a")("/a") is True
     assert immutable_rule(lambda url: url == "/a")("/b") is False
     assert immutable_rule(re.compile("/a").match)("/abc") is True
     assert immutable_rule(lambda url: None)("/a") is False
 
 
-def test_a_callable_that_fails_is_logged_and_means_no(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_function_is_logged_and_means_false(caplog: pytest.LogCaptureFixture) -> None:
     def fail(url: str) -> bool:
         raise RuntimeError("broken rule")
 
@@ -73,7 +73,7 @@ def test_a_callable_that_fails_is_logged_and_means_no(caplog: pytest.LogCaptureF
         ("/(", ValueError, r"immutable must be .* not '/\(': missing \)"),
     ],
 )
-def test_wrong_values(value: Any, error: type[Exception], message: str, site: Path) -> None:
+def test_invalid_values(value: Any, error: type[Exception], message: str, site: Path) -> None:
     with pytest.raises(error, match=message):
         immutable_rule(value)
     with pytest.raises(error, match=message):
@@ -83,14 +83,14 @@ def test_wrong_values(value: Any, error: type[Exception], message: str, site: Pa
 
 
 @pytest.mark.parametrize("other", ["no-cache", None, lambda path, url: "no-cache"])
-def test_it_goes_before_cache_control(other: Any) -> None:
+def test_immutable_takes_precedence_over_cache_control(other: Any) -> None:
     policy = HeaderPolicy(other, False, None, "hashed")
     immutable = [("Cache-Control", "public, max-age=31536000, immutable")]
     assert policy.for_file("/p", f"/{HASHED}", "a/b").others == immutable
     assert policy.for_file(f"/{HASHED}", "/app.css", "a/b").others != immutable
 
 
-def test_what_clients_get(site: Path) -> None:
+def test_responses(site: Path) -> None:
     for folder in (site, site / "sub"):
         (folder / HASHED).write_text("body {}")
         age(folder / HASHED)
@@ -99,14 +99,14 @@ def test_what_clients_get(site: Path) -> None:
         assert cache_control(app, path) == IMMUTABLE_CACHE_CONTROL
         assert cache_control(app, path, Range="bytes=0-1") == IMMUTABLE_CACHE_CONTROL
         assert cache_control(app, path, **{"If-None-Match": "*"}) == IMMUTABLE_CACHE_CONTROL
-        # A cache must keep no refusal under the URL.
+        # A cache must not keep an error under the URL.
         assert cache_control(app, path, Range="bytes=100-") is None
     for path in ("/static/hello.txt", "/static/sub/", "/static/sub"):
         assert cache_control(app, path) == "no-cache"
     assert cache_control(app, f"/static/no-{HASHED}") == "no-store"
 
 
-def test_a_file_app_goes_by_the_url_that_was_asked_for(site: Path) -> None:
+def test_file_app_matches_the_requested_url(site: Path) -> None:
     app = FileApp(site / "hello.txt", immutable=r"/v\d+/hello$")
     assert cache_control(app, "/v1/hello") == IMMUTABLE_CACHE_CONTROL
     assert cache_control(app, "/hello") == "public, max-age=60"

@@ -21,7 +21,7 @@ def test_cross_origin_isolation(site: Path) -> None:
         assert result.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_uploads_cannot_act_in_the_name_of_the_site(site: Path) -> None:
+def test_uploads_cannot_run_scripts_with_the_sites_origin(site: Path) -> None:
     (site / "evil.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
     age(site / "evil.svg")
     app = StaticFiles(None, site, headers=untrusted_uploads())
@@ -33,7 +33,7 @@ def test_uploads_cannot_act_in_the_name_of_the_site(site: Path) -> None:
         assert "Content-Disposition" not in result.headers
 
 
-def test_a_pdf_is_shown(site: Path) -> None:
+def test_pdf_files_are_not_sandboxed(site: Path) -> None:
     (site / "report.pdf").write_bytes(b"%PDF-")
     app = StaticFiles(None, site, headers=untrusted_uploads())
     assert "Content-Security-Policy" not in call(app, "/report.pdf").headers
@@ -53,6 +53,6 @@ def test_uploads_as_downloads(site: Path) -> None:
     assert "Content-Disposition" not in result.headers
 
 
-def test_a_wrong_argument() -> None:
+def test_argument_of_wrong_type() -> None:
     with pytest.raises(TypeError, match="attachment must be True or False, not 'yes'"):
         untrusted_uploads(attachment="yes")  # type: ignore[arg-type]

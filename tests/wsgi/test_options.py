@@ -48,7 +48,7 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each at most once, not"),
     ({"encodings": [[]]}, ValueError, r"encodings must be .* not \[\[\]\]"),
     ({"headers": 5}, TypeError, "headers must be a mapping .* not 5"),
-    ({"headers": {5: "x"}}, TypeError, "headers must have field names of str, not 5"),
+    ({"headers": {5: "x"}}, TypeError, "headers must have field names of type str, not 5"),
     ({"headers": {"A:": "x"}}, ValueError, "headers must have field names that are tokens, not"),
     ({"headers": {"A": 5}}, TypeError, r"headers\['A'\] must be a str, not 5"),
     ({"headers": {"A": "x\r\nB: y"}}, ValueError, r"headers\['A'\] must be a header value"),

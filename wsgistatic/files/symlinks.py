@@ -1,11 +1,16 @@
-"""Look at a name beneath a root directory without being led out of it.
+"""Reach a name below a root directory, under each policy for symbolic links.
 
-Strategy: two walkers with one method, ``visit(segments, action)``, which calls
-``action(name, dir_fd)`` where the name can be used without following a link.
-``DescriptorWalker`` opens every component relative to the one above it and follows no link at
-all; a link is first resolved by name, and the resolved path walked in the same way, so that a
-swap between check and open leads to a miss, never outside. ``PathWalker`` is for platforms
-without directory descriptors: it resolves and compares, before and after.
+Each policy has a walker with one method, ``visit(segments, action)``. It calls
+``action(name, dir_fd)`` in the directory of the last name, and the action must not follow a link
+in that name.
+
+``DescriptorWalker`` opens every component relative to the one above it and never follows a link.
+If it meets a link, it resolves the whole path by name, checks that the target is inside the root,
+and walks the resolved path in the same way. A link that is swapped between the check and the walk
+leads to another attempt or a miss, never outside.
+
+``PathWalker`` is for platforms that cannot open files relative to a directory. It resolves the
+path before and after the action, and compares.
 """
 
 from __future__ import annotations
@@ -28,43 +33,50 @@ HAS_DESCRIPTOR_WALK = (
     and hasattr(os, "O_NOFOLLOW")
     and hasattr(os, "O_DIRECTORY")
 )
-# O_PATH or O_SEARCH want search permission only: a directory of mode 0711 is as good as any.
+NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+# What open() with O_NOFOLLOW raises for a link; FreeBSD uses EMLINK.
+LINK_ERRORS = (errno.ELOOP, errno.EMLINK)
+
+# O_PATH and O_SEARCH need only search permission, so that a directory of mode 0711 works.
 _SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 _DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
-NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
-LINK_ERRORS = (errno.ELOOP, errno.EMLINK)  # what it says of a link; EMLINK: FreeBSD
-# A link that is swapped just when it is looked at (a deploy) is looked at anew so often.
-_TRIES = 8
+
+# How often a visit starts again because a link was swapped meanwhile, for example by a deployment.
+_MAX_ATTEMPTS = 8
 
 
 class LinkMetError(Exception):
-    """The name is a symbolic link: raised by actions and walkers, never out of ``visit``."""
+    """A name is a symbolic link. Actions and walkers raise it; it never leaves ``visit``."""
 
 
 class Walker(Protocol):
-    """What ``Directory`` needs of a way to go down."""
+    """A way from a root directory to the names below it."""
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
-        """Call the action on the last name, in its directory."""
+        """Call an action with the last name and its directory, and return the result.
 
+        Arguments:
+            segments: The names below the root; none of them for the root itself.
+            action: Called with a name, and with the descriptor of its directory or None if the
+                name is a full path. It raises LinkMetError if the name is a link.
 
-def reject_link(status: os.stat_result) -> None:
-    """Raise LinkMetError where a status is that of a symbolic link."""
-    if stat.S_ISLNK(status.st_mode):
-        raise LinkMetError
+        Raises:
+            FileNotFoundError: The policy forbids the path, or its links keep changing.
+            OSError: Whatever else the file system or the action raises.
+        """
 
 
 class DescriptorWalker:
-    """Walks by directory descriptors, following no link (``symlinks`` inside or deny)."""
+    """Walks by directory descriptors and follows no link; for the policies "inside" and "deny"."""
 
     def __init__(self, root: str, symlinks: Symlinks) -> None:
         self._root = root
         self._resolves = symlinks == "inside"
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
-        """Call the action on the last name, in its directory."""
+        """Call the action on the last name, in its directory; see ``Walker.visit``."""
         root, names = self._root, segments
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             with suppress(LinkMetError):
                 return self._walk(root, names, action)
             if not self._resolves:
@@ -83,27 +95,11 @@ class DescriptorWalker:
             os.close(directory)
 
 
-def open_directory(name: str, parent: int | None, flags: int) -> int:
-    """Open a directory without following a link; LinkMetError where its name is one.
-
-    Arguments:
-        name: relative to the parent.
-        parent: descriptor of a directory; None: the name is a path.
-        flags: of ``os.open``, beside O_NOFOLLOW.
-    """
-    try:
-        return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
-    except OSError as error:
-        if error.errno in (errno.ENOTDIR, *LINK_ERRORS):  # a link, or a file
-            reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
-        raise
-
-
 class PathWalker:
-    """Walks by names where there are no directory descriptors.
+    """Walks by path on platforms without directory descriptors, for "inside" and "deny".
 
-    A swap within microseconds between the two comparisons can mislead it; nothing better can
-    be had there.
+    A swap between the two checks can go undetected if it is undone in time. These platforms offer
+    no better primitive.
     """
 
     def __init__(self, root: str, symlinks: Symlinks) -> None:
@@ -111,52 +107,84 @@ class PathWalker:
         self._denies = symlinks == "deny"
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
-        """Call the action on the resolved path."""
-        for _ in range(_TRIES):
-            where = resolve_inside(self._root, segments)
-            if self._denies and where[1] != segments:
+        """Call the action on the resolved path; see ``Walker.visit``."""
+        for _ in range(_MAX_ATTEMPTS):
+            target = resolve_inside(self._root, segments)
+            if self._denies and target[1] != segments:
                 break
             with suppress(LinkMetError):
-                result = action(os.path.join(where[0], *where[1]), None)
-                if self._still_leads(segments, where):
+                result = action(os.path.join(target[0], *target[1]), None)
+                if self._still_leads_to(target, segments):
                     return result
                 if hasattr(result, "close"):
                     result.close()
         raise not_found_error()
 
-    def _still_leads(self, segments: tuple[str, ...], where: tuple[str, tuple[str, ...]]) -> bool:
+    def _still_leads_to(
+        self, target: tuple[str, tuple[str, ...]], segments: tuple[str, ...]
+    ) -> bool:
         with suppress(OSError):
-            return resolve_inside(self._root, segments) == where
+            return resolve_inside(self._root, segments) == target
         return False
 
 
 class FollowingWalker:
-    """Goes wherever links lead (``symlinks="follow"``)."""
+    """Follows every link, wherever it leads; for the policy "follow"."""
 
     def __init__(self, root: str) -> None:
         self._root = root
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
-        """Call the action on the path with its links resolved."""
+        """Call the action on the path with its links resolved; see ``Walker.visit``."""
         path = os.path.join(self._root, *segments)
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             with suppress(LinkMetError):
                 return action(real_path(path), None)
         raise not_found_error()
 
 
-def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Resolve all links; give the real root and the names below it.
+def open_directory(name: str, parent: int | None, flags: int) -> int:
+    """Open a directory without following a link, and return its descriptor.
+
+    Arguments:
+        name: Name relative to the parent.
+        parent: Descriptor of a directory; None if the name is a path.
+        flags: Those of ``os.open``, to which O_NOFOLLOW is added.
 
     Raises:
-        FileNotFoundError: where the target is not there, or not beneath the root.
-        OSError: whatever else the file system says.
+        LinkMetError: The name is a symbolic link.
+        OSError: The directory cannot be opened.
+    """
+    try:
+        return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
+    except OSError as error:
+        # With O_DIRECTORY a link can fail as ENOTDIR, like a file.
+        if error.errno in (errno.ENOTDIR, *LINK_ERRORS):
+            reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
+        raise
+
+
+def reject_link(status: os.stat_result) -> None:
+    """Raise LinkMetError if a status is that of a symbolic link."""
+    if stat.S_ISLNK(status.st_mode):
+        raise LinkMetError
+
+
+def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Resolve all links of a path that must stay inside the root.
+
+    Returns:
+        The real path of the root, and the names below it.
+
+    Raises:
+        FileNotFoundError: The target does not exist or is outside the root.
+        OSError: Whatever else the file system raises.
     """
     real_root = os.path.realpath(root, strict=True)
     try:
         real = real_path(os.path.join(real_root, *segments))
     except PermissionError:
-        # Whether it leads outside cannot be seen, and nobody shall learn what is there.
+        # The path may lead outside, where clients must not learn what exists.
         raise not_found_error() from None
     if real == real_root:
         return real_root, ()
@@ -167,7 +195,7 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
 
 
 def real_path(path: str) -> str:
-    """Resolve all links of a path; an OSError where that leads to nothing."""
+    """Resolve all links of a path; raise OSError if it does not lead to a file."""
     try:
         return os.path.realpath(path, strict=True)
     except RecursionError:  # a chain of a thousand links, before Python 3.13

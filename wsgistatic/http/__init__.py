@@ -1,1 +1,1 @@
-"""What the RFCs say: no I/O, no clock, no environ."""
+"""HTTP as the RFCs define it: this layer does no I/O, reads no clock and knows no environ."""

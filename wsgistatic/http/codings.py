@@ -1,8 +1,10 @@
-"""Content codings (RFC 9110 8.4.1) that sidecars are written in: gzip, zstd and br.
+"""Content codings (RFC 9110 8.4.1): gzip, zstd and br, their suffixes and their compressors.
 
-Strategy: each is fed block by block, so that a file of any size needs one block of memory and an
-interruption does not wait for a whole file. The same bytes at the same level always give the
-same output: no time, no name, and the block size makes no difference.
+A coding is applied block by block, so a file of any size needs one block of memory, and an
+interruption takes effect before the file ends. Output is reproducible: it depends only on the
+content and the level, not on the time, the file's name or the size of the blocks.
+
+Third-party libraries are imported on first use.
 """
 
 from __future__ import annotations
@@ -12,47 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
-_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # zlib's own header: mtime 0, no name
-
-
-class Encoder(NamedTuple):
-    """One compression under way."""
-
-    compress: Callable[[bytes], bytes]
-    finish: Callable[[], bytes]
-
-
-class Decoder(NamedTuple):
-    """One decompression under way; ``is_whole`` once the stream ended, with nothing after it."""
-
-    decompress: Callable[[bytes], bytes]
-    is_whole: Callable[[], bool]
-
-
-class Library(NamedTuple):
-    """What a library offers.
-
-    Attributes:
-        encoder: called with the level and the size of what will be compressed.
-        decoder: makes a decoder.
-        errors: what the library raises on bytes that are not its own.
-    """
-
-    encoder: Callable[[int, int], Encoder]
-    decoder: Callable[[], Decoder]
-    errors: tuple[type[Exception], ...]
-
 
 class Coding(NamedTuple):
     """A content coding.
 
     Attributes:
-        name: as in Content-Encoding.
-        suffix: of the sidecar, added to the file's whole name.
-        package: what has to be installed; empty where the standard library has it.
-        levels: those that may be chosen.
-        level: the default, the highest: a file is compressed once and sent often.
-        load: imports the library; ImportError where there is none.
+        name: Its name in Content-Encoding.
+        suffix: What a sidecar's name adds to the full name of its file.
+        package: The package that provides it, or ``""`` for the standard library.
+        levels: The compression levels that may be chosen.
+        level: The default for sidecars: the highest, as a file is compressed once and sent often.
+        load: Imports the library and returns its codec; raises ImportError if it is missing.
     """
 
     name: str
@@ -60,10 +32,16 @@ class Coding(NamedTuple):
     package: str
     levels: range
     level: int
-    load: Callable[[], Library]
+    load: Callable[[], Codec]
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
-        """Compress blocks of so many bytes in all."""
+        """Compress blocks.
+
+        Arguments:
+            blocks: The content.
+            size: Its length in bytes.
+            level: One of ``levels``.
+        """
         encoder = self.load().encoder(level, size)
         for block in blocks:
             yield encoder.compress(block)
@@ -73,32 +51,67 @@ class Coding(NamedTuple):
         """Decompress blocks.
 
         Raises:
-            ValueError: they are not one whole stream of this coding.
+            ValueError: The blocks are not exactly one complete stream of this coding.
         """
-        library = self.load()
-        decoder = library.decoder()
+        codec = self.load()
+        decoder = codec.decoder()
         try:
             for block in blocks:
                 yield decoder.decompress(block)
-        except library.errors as error:
+        except codec.errors as error:
             raise ValueError(f"not {self.name}: {error}") from error
-        if not decoder.is_whole():
-            raise ValueError(f"not one whole stream of {self.name}")
+        if not decoder.is_complete():
+            raise ValueError(f"not one complete stream of {self.name}")
 
 
-def _load_gzip() -> Library:
+class Codec(NamedTuple):
+    """The compressor and decompressor of one library.
+
+    Attributes:
+        encoder: Starts a compression, given the level and the size of the content.
+        decoder: Starts a decompression.
+        errors: The exceptions that the library raises for malformed input.
+    """
+
+    encoder: Callable[[int, int], Encoder]
+    decoder: Callable[[], Decoder]
+    errors: tuple[type[Exception], ...]
+
+
+class Encoder(NamedTuple):
+    """A compression in progress."""
+
+    compress: Callable[[bytes], bytes]
+    finish: Callable[[], bytes]
+
+
+class Decoder(NamedTuple):
+    """A decompression in progress.
+
+    Attributes:
+        decompress: Decompresses the next block.
+        is_complete: Returns whether the stream has ended and nothing follows it.
+    """
+
+    decompress: Callable[[bytes], bytes]
+    is_complete: Callable[[], bool]
+
+
+def _load_gzip() -> Codec:
+    gzip_format = 16 + zlib.MAX_WBITS  # zlib then writes the gzip header, with no name and time 0
+
     def encoder(level: int, size: int) -> Encoder:
-        stream = zlib.compressobj(level, zlib.DEFLATED, _GZIP_FORMAT)
+        stream = zlib.compressobj(level, zlib.DEFLATED, gzip_format)
         return Encoder(stream.compress, stream.flush)
 
     def decoder() -> Decoder:
-        stream = zlib.decompressobj(_GZIP_FORMAT)
+        stream = zlib.decompressobj(gzip_format)
         return Decoder(stream.decompress, lambda: stream.eof and not stream.unused_data)
 
-    return Library(encoder, decoder, (zlib.error,))
+    return Codec(encoder, decoder, (zlib.error,))
 
 
-def _load_brotli() -> Library:
+def _load_brotli() -> Codec:
     brotli: Any = import_module("brotli")
 
     def encoder(level: int, size: int) -> Encoder:
@@ -109,21 +122,21 @@ def _load_brotli() -> Library:
         stream = brotli.Decompressor()
         return Decoder(stream.process, stream.is_finished)
 
-    return Library(encoder, decoder, (brotli.error,))
+    return Codec(encoder, decoder, (brotli.error,))
 
 
-def _load_zstd() -> Library:
+def _load_zstd() -> Codec:
     try:
         return _standard_zstd(import_module("compression.zstd"))  # Python 3.14
     except ImportError:
         return _zstandard(import_module("zstandard"))
 
 
-# Both are told the size: it goes into the frame, and a small file gets a small window. The levels
-# end where a window would pass the 8 MiB that RFC 9659 lets a recipient count on.
+# Both libraries get the size of the content. It is written into the frame, and gives a small file
+# a small window, which takes the client less memory.
 
 
-def _standard_zstd(zstd: Any) -> Library:
+def _standard_zstd(zstd: Any) -> Codec:
     def encoder(level: int, size: int) -> Encoder:
         stream = zstd.ZstdCompressor(level=level)
         stream.set_pledged_input_size(size)
@@ -132,16 +145,16 @@ def _standard_zstd(zstd: Any) -> Library:
     def decoder() -> Decoder:
         return _zstd_decoder(zstd.ZstdDecompressor())
 
-    return Library(encoder, decoder, (zstd.ZstdError, EOFError))
+    return Codec(encoder, decoder, (zstd.ZstdError, EOFError))
 
 
-def _zstandard(zstandard: Any) -> Library:
+def _zstandard(zstandard: Any) -> Codec:
     def encoder(level: int, size: int) -> Encoder:
         stream = zstandard.ZstdCompressor(level=level).compressobj(size=size)
 
         def finish() -> bytes:
-            # Ending the frame keeps the interpreter's lock (zstandard 0.25), ending a block does
-            # not: with two threads twice as fast, for three bytes.
+            # Ending the frame holds the GIL (zstandard 0.25) while ending a block releases it. So
+            # end the block first: two threads are twice as fast, for three more bytes.
             block: bytes = stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
             end: bytes = stream.flush()
             return block + end
@@ -151,29 +164,32 @@ def _zstandard(zstandard: Any) -> Library:
     def decoder() -> Decoder:
         return _zstd_decoder(zstandard.ZstdDecompressor().decompressobj())
 
-    return Library(encoder, decoder, (zstandard.ZstdError,))
+    return Codec(encoder, decoder, (zstandard.ZstdError,))
 
 
 def _zstd_decoder(stream: Any) -> Decoder:
     return Decoder(stream.decompress, lambda: stream.eof and not stream.unused_data)
 
 
-# The fastest first: where it saves nothing, the others are not tried.
+# By name, the fastest compressor first. If that one saves too little of a file, the compressor of
+# sidecars does not try the others.
 CODINGS = {
     coding.name: coding
     for coding in (
         Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip),
+        # Above level 19 the window would exceed the 8 MB limit of RFC 9659.
         Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd),
         Coding("br", ".br", "Brotli", range(12), 11, _load_brotli),
     )
 }
-# The order in which the server chooses at equal weight and size.
+
+# The server's order of preference between codings of the same weight and size.
 PREFERENCE = ("zstd", "br", "gzip")
 
 
 def available_codings() -> tuple[str, ...]:
-    """Name the codings whose library is installed."""
-    return tuple(coding.name for coding in CODINGS.values() if _is_available(coding))
+    """Return the names of the codings whose library is installed, the fastest first."""
+    return tuple(name for name, coding in CODINGS.items() if _is_available(coding))
 
 
 def _is_available(coding: Coding) -> bool:

@@ -1,8 +1,8 @@
-"""Conditional requests: which answer the preconditions of a GET or HEAD force (RFC 9110 13).
+"""Conditional requests: validators, preconditions and If-Range (RFC 9110 8.8 and 13).
 
-Strategy: ``evaluate_preconditions`` is section 13.2.2 step by step; each step is a function
-named after its field. A field that is no date is ignored; a list without a match is a list
-without a match, whatever else it is.
+``evaluate_preconditions`` follows section 13.2.2 step by step, with one function per field. A
+field whose value is not a date is ignored. A list that is malformed matches by the entity tags
+before the error.
 """
 
 from __future__ import annotations
@@ -13,54 +13,16 @@ from typing import Literal, NamedTuple
 
 from wsgistatic.http.dates import parse_http_date
 
-# entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
-# etagc = %x21 / %x23-7E / obs-text: no quote, no white space, no escapes.
-_OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
-_ENTITY_TAG = re.compile(f"(?:W/)?{_OPAQUE_TAG}")
-# Separators before a tag; empty elements are ignored (5.6.1.2).
-_SEPARATORS = re.compile(r"[ \t,]*")
-_AFTER_TAG = re.compile(r"[ \t]*(?:,|\Z)")
-
-
-def is_entity_tag(value: str) -> bool:
-    """Tell whether a text is one entity tag, quotes included."""
-    return _ENTITY_TAG.fullmatch(value) is not None
-
-
-def is_weak(tag: str) -> bool:
-    """Tell whether an entity tag is weak."""
-    return tag.startswith("W/")
-
-
-def entity_tags(value: str) -> Iterator[str]:
-    """Yield the entity tags of an If-Match or If-None-Match list, as they are written."""
-    position = 0
-    while True:
-        position = _SEPARATORS.match(value, position).end()  # type: ignore[union-attr]
-        match = _ENTITY_TAG.match(value, position)
-        if match is None or _AFTER_TAG.match(value, match.end()) is None:
-            return
-        yield match[0]
-        position = match.end()
-
-
-def matches_strongly(tag: str, other: str) -> bool:
-    """Compare as If-Match and If-Range do: equal, and neither is weak (8.8.3.2)."""
-    return tag == other and not is_weak(tag)
-
-
-def matches_weakly(tag: str, other: str) -> bool:
-    """Compare as If-None-Match does: equal opaque tags (8.8.3.2)."""
-    return tag.removeprefix("W/") == other.removeprefix("W/")
+_OWS = " \t"
 
 
 class Validators(NamedTuple):
-    """What tells one version of a representation from the others (RFC 9110 8.8).
+    """What distinguishes one version of a representation from the others (RFC 9110 8.8).
 
     Attributes:
-        etag: the entity tag with its quotes, or None.
-        last_modified: whole seconds since the epoch, or None.
-        date_is_strong: ``last_modified`` is a strong validator (8.8.2.2).
+        etag: Entity tag, including its quotes, or None.
+        last_modified: Modification date in whole seconds since the epoch, or None.
+        date_is_strong: Whether ``last_modified`` is a strong validator (8.8.2.2).
     """
 
     etag: str | None = None
@@ -69,7 +31,7 @@ class Validators(NamedTuple):
 
 
 class Preconditions(NamedTuple):
-    """The values of the conditional fields of a request; None where a field is absent."""
+    """The values of a request's conditional fields; None if a field is absent."""
 
     if_match: str | None = None
     if_unmodified_since: str | None = None
@@ -80,18 +42,18 @@ class Preconditions(NamedTuple):
 def evaluate_preconditions(
     preconditions: Preconditions, validators: Validators, now: float
 ) -> Literal[200, 304, 412]:
-    """Decide a GET or HEAD of an existing representation in the order of RFC 9110 13.2.2.
+    """Evaluate the preconditions of a GET or HEAD request in the order of RFC 9110 13.2.2.
 
     Arguments:
-        preconditions: the request's fields.
-        validators: those of the selected representation.
-        now: seconds since the epoch, to read dates with years of two digits.
+        preconditions: The request's conditional fields.
+        validators: Those of the selected representation, which must exist.
+        now: Current time in seconds since the epoch. It resolves years of two digits.
 
     Returns:
-        412 or 304, or 200: go on (to Range and If-Range).
+        The status of the response: 412 or 304, or 200 to continue with Range and If-Range.
     """
     if_match, if_unmodified_since, if_none_match, if_modified_since = preconditions
-    # Steps 1 and 2: "When If-Match is not present and If-Unmodified-Since is present".
+    # Steps 1 and 2: "When ... If-Match is not present, and If-Unmodified-Since is present".
     if if_match is not None:
         if not _if_match(if_match, validators):
             return 412
@@ -99,7 +61,7 @@ def evaluate_preconditions(
         if_unmodified_since, validators, now
     ):
         return 412
-    # Steps 3 and 4: with If-None-Match there, If-Modified-Since is not looked at.
+    # Steps 3 and 4: "When ... If-None-Match is not present, and If-Modified-Since is present".
     if if_none_match is not None:
         if not _if_none_match(if_none_match, validators):
             return 304
@@ -111,7 +73,7 @@ def evaluate_preconditions(
 
 
 def _if_match(value: str, validators: Validators) -> bool:
-    # 13.1.1: "*" is true if there is a current representation; a list by strong comparison.
+    # 13.1.1: "*" is true if a current representation exists; a list uses strong comparison.
     if _is_star(value):
         return True
     etag = validators.etag
@@ -119,7 +81,7 @@ def _if_match(value: str, validators: Validators) -> bool:
 
 
 def _if_none_match(value: str, validators: Validators) -> bool:
-    # 13.1.2: "*" is false if there is a current representation; a list by weak comparison.
+    # 13.1.2: "*" is false if a current representation exists; a list uses weak comparison.
     if _is_star(value):
         return False
     etag = validators.etag
@@ -127,32 +89,81 @@ def _if_none_match(value: str, validators: Validators) -> bool:
 
 
 def _if_unmodified_since(value: str, validators: Validators, now: float) -> bool:
-    # 13.1.4: "MUST ignore ... if the received field value is not a valid HTTP-date", or if
-    # there is no modification date.
+    # 13.1.4: "A recipient MUST ignore the If-Unmodified-Since header field if the received field
+    # value is not a valid HTTP-date", or if the resource has no modification date.
     date = parse_http_date(value, now)
     last_modified = validators.last_modified
     return date is None or last_modified is None or last_modified <= date
 
 
 def _if_modified_since(value: str, validators: Validators, now: float) -> bool:
-    # 13.1.3: the same two reasons to ignore the field.
+    # 13.1.3: the field is ignored in the same two cases.
     date = parse_http_date(value, now)
     last_modified = validators.last_modified
     return date is None or last_modified is None or last_modified > date
 
 
-def if_range_matches(value: str, validators: Validators, now: float) -> bool:
-    """Tell whether a Range may be honoured in spite of If-Range (RFC 9110 13.1.5).
+def _is_star(value: str) -> bool:
+    return value.strip(_OWS) == "*"
 
-    True for an entity tag that matches strongly, or a date that is exactly a Last-Modified
-    that is a strong validator. Anything else, garbage included, means the whole representation.
+
+def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
+    """Return whether If-Range permits a partial response (RFC 9110 13.1.5).
+
+    An entity tag must match by strong comparison. A date must equal Last-Modified exactly, and
+    Last-Modified must be a strong validator. For any other value, even a malformed one, the
+    whole representation is sent.
+
+    Arguments:
+        if_range: Value of the field.
+        validators: Those of the selected representation.
+        now: Current time in seconds since the epoch, as for ``evaluate_preconditions``.
     """
-    value = value.strip(" \t")
+    value = if_range.strip(_OWS)
     if is_entity_tag(value):
         return validators.etag is not None and matches_strongly(validators.etag, value)
+    # 13.1.5: "If the HTTP-date validator provided is not a strong validator in the sense defined
+    # by Section 8.8.2.2, the condition is false."
     date = parse_http_date(value, now)
     return date is not None and validators.date_is_strong and date == validators.last_modified
 
 
-def _is_star(value: str) -> bool:
-    return value.strip(" \t") == "*"
+# 8.8.3: entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
+# etagc = %x21 / %x23-7E / obs-text: no quotes and no spaces. A backslash escapes nothing.
+_OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
+_ENTITY_TAG = re.compile(f"(?:W/)?{_OPAQUE_TAG}")
+# 5.6.1.2: a recipient ignores empty elements of a list.
+_BEFORE_TAG = re.compile(r"[ \t,]*")
+_AFTER_TAG = re.compile(r"[ \t]*(?:,|\Z)")
+
+
+def is_entity_tag(value: str) -> bool:
+    """Return whether a string is exactly one entity tag, including its quotes."""
+    return _ENTITY_TAG.fullmatch(value) is not None
+
+
+def is_weak(tag: str) -> bool:
+    """Return whether an entity tag is weak."""
+    return tag.startswith("W/")
+
+
+def entity_tags(value: str) -> Iterator[str]:
+    """Yield the entity tags of an If-Match or If-None-Match list, up to the first error."""
+    position = 0
+    while True:
+        position = _BEFORE_TAG.match(value, position).end()  # type: ignore[union-attr]
+        match = _ENTITY_TAG.match(value, position)
+        if match is None or _AFTER_TAG.match(value, match.end()) is None:
+            return
+        yield match[0]
+        position = match.end()
+
+
+def matches_strongly(tag: str, other: str) -> bool:
+    """Compare entity tags strongly (8.8.3.2): they are equal and not weak."""
+    return tag == other and not is_weak(tag)
+
+
+def matches_weakly(tag: str, other: str) -> bool:
+    """Compare entity tags weakly (8.8.3.2): their opaque tags are equal."""
+    return tag.removeprefix("W/") == other.removeprefix("W/")

@@ -1,7 +1,7 @@
-"""HTTP dates (RFC 9110 5.6.7): whole seconds since the epoch, UTC.
+"""HTTP dates (RFC 9110 5.6.7), as whole seconds since the epoch in UTC.
 
-Strategy: strict. A recipient must take three forms; anything else, two joined dates and days
-that do not exist included, is no date.
+Parsing is strict. A recipient must accept three formats; anything else is not a date. That
+includes two dates joined by a comma, and days that do not exist.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DAY_NAME = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _DAY_NAME_L = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
-_FORMS = tuple(
-    re.compile(form)
-    for form in (
+_FORMATS = tuple(
+    re.compile(pattern)
+    for pattern in (
         # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
         rf"{_DAY_NAME}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
         # rfc850-date: Sunday, 06-Nov-94 08:49:37 GMT
@@ -28,22 +28,22 @@ _FORMS = tuple(
         rf"{_DAY_NAME} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
     )
 )
-_LONGEST = len("Wednesday, 06-Nov-94 08:49:37 GMT")
+_MAX_LENGTH = len("Wednesday, 06-Nov-94 08:49:37 GMT")
 _LEAP_SECOND = 60
 
 
 def parse_http_date(value: str, now: float) -> int | None:
-    """Give the seconds since the epoch of an HTTP-date in any of its three forms, or None.
+    """Return the seconds since the epoch of an HTTP-date in any of its three formats, or None.
 
     Arguments:
-        value: the field's value.
-        now: the present time in seconds since the epoch, to read years of two digits by.
+        value: Value of the header field.
+        now: Current time in seconds since the epoch. It resolves years of two digits.
     """
     value = value.strip(" \t")
-    if len(value) > _LONGEST:
+    if len(value) > _MAX_LENGTH:
         return None
-    for form in _FORMS:
-        match = form.fullmatch(value)
+    for pattern in _FORMATS:
+        match = pattern.fullmatch(value)
         if match is not None:
             break
     else:
@@ -62,12 +62,13 @@ def parse_http_date(value: str, now: float) -> int | None:
 
 
 def _full_year(date: tuple[int, ...], now: float) -> int:
-    # 5.6.7: "a timestamp that appears to be more than 50 years in the future" is in the past.
+    # 5.6.7: a date with a two-digit year "that appears to be more than 50 years in the future" is
+    # "the most recent year in the past that had the same last two digits".
     this_year, *since = datetime.fromtimestamp(now, timezone.utc).timetuple()[:6]
     year = this_year - this_year % 100 + date[0]
     return year - 100 if (year, *date[1:]) > (this_year + 50, *since) else year
 
 
 def format_http_date(seconds: int) -> str:
-    """Give the IMF-fixdate of whole seconds since the epoch."""
+    """Return the IMF-fixdate of a time in whole seconds since the epoch."""
     return formatdate(seconds, usegmt=True)

@@ -1,4 +1,8 @@
-"""Content-Disposition with a file name of any characters (RFC 6266, RFC 8187)."""
+"""Header fields: the grammar that they share, and the values of a few short ones.
+
+Fields with rules of their own (ranges, preconditions, negotiation, dates) have their own modules.
+Section numbers without an RFC are those of RFC 9110.
+"""
 
 from __future__ import annotations
 
@@ -7,100 +11,63 @@ from base64 import b64encode
 from typing import Literal
 from urllib.parse import quote
 
-# RFC 8187 3.2.1: attr-char, besides letters and digits.
-_ATTR_CHARS = "!#$&+-.^_`|~"
-# What older recipients get: no quote, no backslash, no "%" (some decode it), no control.
-_UNSAFE = re.compile(r"[^ !#-$&-\[\]-~]")
-# Surrogates that stand for no byte (PEP 383: U+DC80 to U+DCFF do).
-_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+Headers = list[tuple[str, str]]
 
-
-def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str:
-    """Give the value of Content-Disposition.
-
-    Arguments:
-        kind: ``"attachment"`` to save it, ``"inline"`` to show it.
-        name: file name offered to the user, as Python has it from the file system.
-
-    Returns:
-        ``filename`` alone where that can say the name, else also ``filename*`` in UTF-8
-        (RFC 6266 4.3: recipients "SHOULD pick" that one).
-    """
-    name = name.replace("/", "_").replace("\\", "_")
-    plain = _UNSAFE.sub("_", name)
-    if plain == name:
-        return f'{kind}; filename="{plain}"'
-    encoded = quote(_as_text(name).encode(), safe=_ATTR_CHARS)
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
-
-
-def _as_text(name: str) -> str:
-    """Give a name without what is no text; its bytes are UTF-8, whatever the locale says."""
-    raw = _NO_BYTE.sub("\ufffd", name).encode("utf-8", "surrogateescape")
-    return raw.decode("utf-8", "replace")
-
-
-# A Dictionary of Structured Fields (RFC 8941 3.2) with values as RFC 9530 4 has them: "an
-# Integer ... in the range 0 to 10 inclusive", perhaps with parameters, which mean nothing here.
-_KEY = r"[a-z*][a-z0-9_.*-]*"
-_PARAMETERS = rf"(?:;[ ]*{_KEY}(?:=[!-+\--:<-~]*)?)*"
-_MEMBER = re.compile(rf"({_KEY})=([0-9]{{1,15}}){_PARAMETERS}")
-
-
-def wants_sha256(field: str | None) -> bool:
-    """Tell whether a client wants a SHA-256 digest of the representation (RFC 9530 4).
-
-    Arguments:
-        field: value of Want-Repr-Digest, or None. One that is malformed is ignored.
-    """
-    if field is None:
-        return False
-    wanted = {}
-    for member in field.split(","):
-        match = _MEMBER.fullmatch(member.strip(" \t"))
-        if match is None:
-            return False  # RFC 8941 4.2: the entire field "MUST be ignored"
-        wanted[match[1]] = int(match[2])
-    return 1 <= wanted.get("sha-256", 0) <= 10  # "0 means not acceptable"
-
-
-def repr_digest(sha256: bytes) -> str:
-    """Give the value of Repr-Digest (RFC 9530 3).
-
-    Arguments:
-        sha256: of the whole selected representation.
-    """
-    return f"sha-256=:{b64encode(sha256).decode()}:"
-
-
-def add_vary(fields: list[tuple[str, str]], names: str) -> list[tuple[str, str]]:
-    """Give header fields with request fields added to Vary (12.5.5)."""
-    already = [value for name, value in fields if name.lower() == "vary"]
-    others = [field for field in fields if field[0].lower() != "vary"]
-    return [*others, ("Vary", ", ".join([*already, names]))]
-
-
-TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
+# 5.6.2: token = 1*tchar
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a rule of the grammar, not a password
 # 12.4.2: qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
 QVALUE = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
-# RFC 9110 5.5: field-content is visible text, spaces and tabs; CR, LF and NUL end a header.
+
+# 5.1: field-name = token
+_FIELD_NAME = re.compile(TOKEN)
+# 5.5: visible characters, with spaces and tabs only between them. CR, LF and NUL are excluded,
+# since they could end the header section early.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff](?:[\t \x21-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
-# They tell what is sent (ours to say) or belong to the connection (PEP 3333: the server's).
-_RESERVED = (
-    *("accept-ranges", "content-encoding", "content-length", "content-range", "etag"),
-    *("last-modified", "connection", "keep-alive", "proxy-authenticate", "te", "trailer"),
-    *("transfer-encoding", "upgrade"),
-)
+
+_RESERVED = {
+    # wsgistatic derives these from the representation that it sends.
+    "accept-ranges",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "etag",
+    "last-modified",
+    # These belong to the connection, which the server manages (PEP 3333).
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+
+def check_field(name: object, value: object) -> None:
+    """Check a header field from the option ``headers``.
+
+    Raises:
+        TypeError, ValueError: The message states the name, the value and what is allowed.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"headers must have field names of type str, not {name!r}")
+    if not _FIELD_NAME.fullmatch(name):
+        raise ValueError(f"headers must have field names that are tokens, not {name!r}")
+    if name.lower() in _RESERVED:
+        raise ValueError(f"headers must not set {name}: wsgistatic or the server sets it")
+    check_field_value(f"headers[{name!r}]", value)
 
 
 def check_field_value(option: str, value: object, alternatives: str = "") -> None:
-    """Check a configured header value.
+    """Check an option whose value is sent as a header value.
 
     Arguments:
-        alternatives: what else is allowed, such as ``" or None"``.
+        option: Name of the option, for the error message.
+        value: Its value.
+        alternatives: What the option accepts besides a header value, such as ``" or None"``.
 
     Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+        TypeError, ValueError: The message states the option, the value and what is allowed.
     """
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")
@@ -110,19 +77,83 @@ def check_field_value(option: str, value: object, alternatives: str = "") -> Non
         )
 
 
-def check_field(name: object, value: object) -> None:
-    """Check a header field that the user configured with the option ``headers``.
+def add_vary(headers: Headers, names: str) -> Headers:
+    """Return headers with request field names added to Vary (12.5.5).
 
-    Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+    Arguments:
+        headers: Header fields, with or without Vary; they are not modified.
+        names: One field name, or several joined by commas.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"headers must have field names of str, not {name!r}")
-    if not re.fullmatch(TOKEN, name):
-        raise ValueError(f"headers must have field names that are tokens, not {name!r}")
-    if name.lower() in _RESERVED:
-        raise ValueError(f"headers must not set {name}, which is not for an option to say")
-    check_field_value(f"headers[{name!r}]", value)
+    present = [value for name, value in headers if name.lower() == "vary"]
+    others = [field for field in headers if field[0].lower() != "vary"]
+    return [*others, ("Vary", ", ".join([*present, names]))]
 
 
-Headers = list[tuple[str, str]]
+# RFC 8187 3.2.1: the punctuation of attr-char; quote() leaves letters and digits as they are.
+_ATTR_CHAR_PUNCTUATION = "!#$&+-.^_`|~"
+# Not safe in a quoted file name: quotes and backslashes, controls and non-ASCII characters, and
+# "%", which some recipients decode.
+_UNSAFE_IN_QUOTES = re.compile(r"[^ !#-$&-\[\]-~]")
+# Surrogates that stand for no byte; U+DC80 to U+DCFF stand for undecodable bytes (PEP 383).
+_LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
+
+def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str:
+    """Return the value of Content-Disposition for a file name (RFC 6266).
+
+    Arguments:
+        kind: ``"attachment"`` to download the file, ``"inline"`` to display it.
+        name: File name that the client should offer; may contain undecodable bytes in the form
+            that ``os.fsdecode`` gives them.
+
+    Returns:
+        The parameter ``filename`` alone if it can express the name. Otherwise ``filename`` holds
+        an approximation, and ``filename*`` the name in UTF-8: recipients "SHOULD pick" the
+        latter (RFC 6266 4.3).
+    """
+    name = name.replace("/", "_").replace("\\", "_")
+    plain = _UNSAFE_IN_QUOTES.sub("_", name)
+    if plain == name:
+        return f'{kind}; filename="{plain}"'
+    encoded = quote(_as_valid_text(name).encode(), safe=_ATTR_CHAR_PUNCTUATION)
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+
+
+def _as_valid_text(name: str) -> str:
+    """Return the name as valid text, reading undecodable bytes as UTF-8 whatever the locale."""
+    raw = _LONE_SURROGATE.sub("\ufffd", name).encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "replace")
+
+
+# The field is a Dictionary (RFC 8941 3.2) of algorithms with integers from 0 to 10 (RFC 9530 4).
+# A member may have parameters; none has a meaning here.
+_KEY = r"[a-z*][a-z0-9_.*-]*"
+_PARAMETERS = rf"(?:;[ ]*{_KEY}(?:=[!-+\--:<-~]*)?)*"
+_MEMBER = re.compile(rf"({_KEY})=([0-9]{{1,15}}){_PARAMETERS}")
+
+
+def wants_sha256(want_repr_digest: str | None) -> bool:
+    """Return whether the client asks for a SHA-256 digest of the representation (RFC 9530 4).
+
+    Arguments:
+        want_repr_digest: Value of Want-Repr-Digest, or None. A malformed value is ignored.
+    """
+    if want_repr_digest is None:
+        return False
+    preferences = {}
+    for member in want_repr_digest.split(","):
+        match = _MEMBER.fullmatch(member.strip(" \t"))
+        if match is None:
+            return False  # RFC 8941 4.2: "the entire field value MUST be ignored"
+        preferences[match[1]] = int(match[2])
+    # RFC 9530 4: 0 means "not acceptable". Above 10 the value is outside the grammar.
+    return 1 <= preferences.get("sha-256", 0) <= 10
+
+
+def repr_digest(sha256: bytes) -> str:
+    """Return the value of Repr-Digest (RFC 9530 3).
+
+    Arguments:
+        sha256: Digest of the whole selected representation.
+    """
+    return f"sha-256=:{b64encode(sha256).decode()}:"

@@ -1,9 +1,9 @@
-"""Content negotiation by Accept-Encoding (RFC 9110 12.5.3).
+"""Content negotiation by Accept-Encoding and Accept (RFC 9110 12.5).
 
-Strategy: the field is split and each element matched whole, so that the work is linear in the
-field's length. An element that is not in the grammar (an unknown parameter, a weight above 1 or
-with four digits) is ignored, as if it were not there: what it meant is a guess, and a guess is
-safe only where it leads to fewer codings. What the RFC leaves open is decided at ``quality``.
+Both fields are split at their commas, and each element is matched as a whole, so that parsing
+takes linear time. An element outside the grammar (an unknown parameter, a weight above 1 or with
+four digits) is ignored, as if it were absent. We would have to guess its meaning, and a wrong
+guess could send a coding or a media type that the client cannot use.
 """
 
 from __future__ import annotations
@@ -15,82 +15,92 @@ from typing import NamedTuple
 from wsgistatic.http.fields import QVALUE, TOKEN
 
 IDENTITY = "identity"
-# Acceptable without having been asked for: less than any weight that can be written (0.001).
+# The weight of a coding that is acceptable though the client did not ask for it. It is lower than
+# any weight that can be written; the lowest of those is 0.001.
 UNASKED = 0.0001
 
+_OWS = " \t"
+
 # Accept-Encoding = #( codings [ weight ] ) ; codings = content-coding / "identity" / "*"
-# weight = OWS ";" OWS "q=" qvalue (12.4.2); "*" is a token like the others to this pattern.
-_ELEMENT = re.compile(rf"({TOKEN})(?:[ \t]*;[ \t]*[qQ]=({QVALUE}))?")
+# weight = OWS ";" OWS "q=" qvalue (12.4.2). The token matches "*" too.
+_CODING = re.compile(rf"({TOKEN})(?:[ \t]*;[ \t]*[qQ]=({QVALUE}))?")
 # 8.4.1.1, 8.4.1.3: "A recipient SHOULD consider "x-gzip" to be equivalent to "gzip"."
 _ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
-class Preferences(NamedTuple):
-    """What a client accepts.
+class CodingPreferences(NamedTuple):
+    """The content codings that a client accepts, with their weights.
 
     Attributes:
-        named: weights of the codings that the field names, by lower-case name.
-        others: the weight of every other one.
+        named: Weight of each coding that Accept-Encoding names, by lower-case name.
+        others: Weight of every other coding.
     """
 
     named: Mapping[str, float]
     others: float
 
     def quality(self, coding: str) -> float:
-        """Give the weight of a coding, 0 (not acceptable) to 1.
+        """Return the weight of a coding, from 0 (not acceptable) to 1.
 
-        "identity" that the field does not name has the weight of ``*``; without that it is
-        acceptable, but less than anything that was asked for (``UNASKED``).
+        An "identity" that the field does not name has the weight of ``*``. Without a ``*`` it is
+        acceptable, but less than any coding that the client asked for (``UNASKED``).
 
         Arguments:
-            coding: the name in any case, or "identity".
+            coding: Name of the coding in any case, or "identity".
         """
         return self.named.get(_canonical(coding), self.others)
 
 
-# 12.5.3: without the field "any content coding is considered acceptable", which shows no wish.
-_NO_FIELD = Preferences({IDENTITY: 1.0}, UNASKED)
+# 12.5.3: "If no Accept-Encoding header field is in the request, any content coding is considered
+# acceptable". Still, the client has not asked for any.
+_NO_FIELD = CodingPreferences({IDENTITY: 1.0}, UNASKED)
 
 
-def acceptable_codings(field: str | None) -> Preferences:
-    """Parse an Accept-Encoding field; a pure function, fit for memoising.
+def acceptable_codings(accept_encoding: str | None) -> CodingPreferences:
+    """Parse an Accept-Encoding field (RFC 9110 12.5.3).
 
-    Where a coding is named twice the lowest weight counts, in whatever order: a coding refused
-    by anybody on the way (a proxy that adds a line) must not be sent, and one that is liked
-    less can be missed.
+    If the field names a coding twice, the lower weight counts, in either order. A coding that any
+    hop refused, such as a proxy that appended a line, must not be sent; one that is merely less
+    welcome can be missed.
 
     Arguments:
-        field: the value, several lines joined by commas; None where the field is absent.
+        accept_encoding: Value of the field, with several lines joined by commas; None if the
+            request has no such field.
     """
-    if field is None:
+    if accept_encoding is None:
         return _NO_FIELD
     named: dict[str, float] = {}
-    for element in field.split(","):
-        match = _ELEMENT.fullmatch(element.strip(" \t"))
+    for element in accept_encoding.split(","):
+        match = _CODING.fullmatch(element.strip(_OWS))
         if match is not None:
             coding, weight = _canonical(match[1]), float(match[2] or 1)
             named[coding] = min(weight, named.get(coding, weight))
     others = named.pop("*", None)
     if others is None:
-        # "acceptable by default unless specifically excluded": so is an empty field's identity.
+        # 12.5.3: "If the representation has no content coding, then it is acceptable by default
+        # unless specifically excluded". An empty field excludes nothing.
         named.setdefault(IDENTITY, UNASKED)
         others = 0.0
-    return Preferences(named, others)
+    return CodingPreferences(named, others)
 
 
-def select_coding(preferences: Preferences, available: Sequence[tuple[str, int]]) -> str | None:
-    """Choose the representation to send.
+def select_coding(
+    preferences: CodingPreferences, available: Sequence[tuple[str, int]]
+) -> str | None:
+    """Choose the content coding of the representation to send.
 
-    The highest weight wins, then the smallest size, then the order given. Where nothing is
-    acceptable "identity" is sent all the same: 12.5.3 allows it instead of a 406, and every
-    client can read it.
+    The highest weight wins, then the smallest size, then the first in the given order. If the
+    client accepts none of them, "identity" is chosen nevertheless. RFC 9110 12.5.3 allows that
+    instead of a 406, and every client can read it.
 
     Arguments:
-        preferences: of the client.
-        available: (coding, size in bytes) pairs, "identity" among them, best first.
+        preferences: The client's.
+        available: Pairs of a coding ("identity" is one) and its size in bytes, in the server's
+            order of preference.
 
     Returns:
-        A coding of those available; None where none is acceptable and "identity" is not there.
+        One of the available codings, or None if none is acceptable and "identity" is not
+        available.
     """
     ranked = [(-preferences.quality(coding), size, coding) for coding, size in available]
     acceptable = [choice for choice in ranked if choice[0] < 0]
@@ -104,56 +114,54 @@ def _canonical(coding: str) -> str:
     return _ALIASES.get(name, name)
 
 
-_OWS = " \t"
+_WEIGHT = re.compile(QVALUE)
 
 
-class Preference(NamedTuple):
-    """How much a media type is wanted; the greater, the more.
+class TypePreference(NamedTuple):
+    """How much a client wants a media type; preferences compare by that.
 
     Attributes:
-        quality: 0 (not acceptable) to 1.
-        precision: 2 where the type was named, 1 by ``type/*``, 0 by ``*/*`` or not at all.
+        quality: Weight, from 0 (not acceptable) to 1.
+        precision: 2 if Accept names the type, 1 if ``type/*`` matches it, 0 if ``*/*`` or
+            nothing does.
     """
 
     quality: float
     precision: int
 
 
-_UNWANTED = Preference(0.0, 0)
-
-
-def preference_for(accept: str | None, media_type: str) -> Preference:
-    """Give a client's preference for a media type.
+def preference_for(accept: str | None, media_type: str) -> TypePreference:
+    """Return a client's preference for a media type (RFC 9110 12.5.1).
 
     Arguments:
-        accept: value of Accept; None or empty, without a wish, is as ``*/*``.
-        media_type: in lower case, without parameters.
+        accept: Value of Accept, or None. An empty field means the same as ``*/*``.
+        media_type: In lower case, without parameters.
     """
     if accept is None or not accept.strip(_OWS):
-        return Preference(1.0, 0)
+        return TypePreference(1.0, 0)
     ranges = {media_type: 2, media_type.partition("/")[0] + "/*": 1, "*/*": 0}
-    found = []
+    matches = []
     for element in accept.lower().split(","):
         name, *parameters = (part.strip(_OWS) for part in element.split(";"))
         if name in ranges:
             quality = _weight(parameters)
             if quality is not None:
-                found.append((ranges[name], quality))
+                matches.append((ranges[name], quality))
     # 12.5.1: "The most specific reference has precedence".
-    precision, quality = max(found, default=(0, 0.0))
-    return Preference(quality, precision)
+    precision, quality = max(matches, default=(0, 0.0))
+    return TypePreference(quality, precision)
 
 
 def names_type(accept: str | None, media_type: str) -> bool:
-    """Tell whether a client asks for a media type by its name, not by a wildcard."""
+    """Return whether a client accepts a media type by its name, not only by a wildcard."""
     preference = preference_for(accept, media_type)
     return preference.precision == 2 and preference.quality > 0
 
 
 def _weight(parameters: list[str]) -> float | None:
-    """Give the weight of a media range, 1 where there is none; None where it is no number."""
+    """Return the weight among a media range's parameters, or None if it is malformed."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "q":
-            return float(value) if re.fullmatch(QVALUE, value) else None
+            return float(value) if _WEIGHT.fullmatch(value) else None
     return 1.0

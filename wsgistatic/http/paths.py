@@ -1,8 +1,8 @@
-"""From PATH_INFO to the names of a file, and from names back to a Location.
+"""Translate between URLs and file names: PATH_INFO to names, names to links and Locations.
 
-Strategy: nothing is repaired. A path is either the one canonical spelling of a file's URL, or it
-is a miss before the file system is asked. Bytes are decoded once (PEP 3333 hands them over as
-Latin-1 text); a percent sign that is still there is a percent sign.
+Nothing is normalised. A path either is the one canonical spelling of a file's URL, or it is a miss
+before the file system is asked. PEP 3333 passes the bytes of a path as Latin-1 text, with
+percent-encoding already removed; a percent sign that is still there belongs to the name.
 """
 
 from __future__ import annotations
@@ -14,41 +14,33 @@ from urllib.parse import quote
 
 ON_WINDOWS = os.name == "nt"
 
-# RFC 3986 3.3: pchar without percent-encoding; quote() adds ALPHA / DIGIT / "_.-~" itself.
-_PCHAR = "/:@!$&'()*+,;="
-_LINK = _PCHAR.translate({ord(c): None for c in "/;"})
-# The query stays as it came: all of visible ASCII but "#", which would begin a fragment.
-_QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
+WELL_KNOWN = ".well-known"  # public by definition (RFC 8615), though its name begins with a dot
 
-# Names that open a device in every directory of a Windows file system, whatever the extension.
-_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.I)
-# Separators, drives and streams, wildcards, control characters.
-_WINDOWS_RESERVED = re.compile(r'[\\:*?"<>|\x00-\x1f]')
-# A generated 8.3 alias: GIT~1 is another name of .git.
-_WINDOWS_SHORT_NAME = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9]+(?:\.[^.]{0,3})?")
-
-# Bytes of a path below the prefix: PATH_MAX of Linux. Only a link to a directory above (self -> .)
-# would make more of it lead anywhere, and to resolve that costs the square of its length.
-_LONGEST_PATH = 4096
-
-WELL_KNOWN = ".well-known"  # RFC 8615: public by definition
+# PATH_MAX of Linux, in bytes. A longer path could only lead anywhere through a link to a directory
+# above it (self -> .), and the cost of resolving such a path grows with the square of its length.
+_MAX_PATH_LENGTH = 4096
 
 
 class SplitPath(NamedTuple):
-    """A canonical path below the prefix: its names, and whether it ended in a slash."""
+    """A canonical path below the prefix.
+
+    Attributes:
+        segments: The names in it.
+        is_directory: Whether it ends in a slash.
+    """
 
     segments: tuple[str, ...]
     is_directory: bool
 
 
 def parse_prefix(prefix: str) -> str:
-    """Give the PATH_INFO form of a prefix: ``""`` for the root, else ``"/a/b"``.
+    """Convert the option ``prefix`` to the form of PATH_INFO: ``""`` for the root, else ``"/a/b"``.
 
     Arguments:
-        prefix: a URL path as text, not percent-encoded; slashes at its ends do not matter.
+        prefix: URL path as text, not percent-encoded. Slashes at either end are optional.
 
     Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+        TypeError, ValueError: The message states the option, the value and what is allowed.
     """
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str such as '/static/', not {prefix!r}")
@@ -56,13 +48,13 @@ def parse_prefix(prefix: str) -> str:
     segments = stripped.split("/")
     if "://" in prefix or re.search(r"[?#%\x00-\x1f\x7f]", prefix):
         raise ValueError(
-            f"prefix must be a URL path such as '/static/', decoded and without host or query, "
-            f"not {prefix!r}"
+            "prefix must be a URL path such as '/static/' (not percent-encoded, without host or "
+            f"query), not {prefix!r}"
         )
     if not stripped:
         return ""
     if any(segment in ("", ".", "..") for segment in segments):
-        raise ValueError(f"prefix must not have empty, '.' or '..' segments, as {prefix!r} has")
+        raise ValueError(f"prefix must not have empty, '.' or '..' segments: {prefix!r}")
     try:
         return "/" + stripped.encode("utf-8").decode("latin-1")
     except UnicodeEncodeError:
@@ -72,19 +64,22 @@ def parse_prefix(prefix: str) -> str:
 def split_path(
     path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
-    """Split a path below the prefix into file names; None where it names nothing we serve.
+    """Split a path below the prefix into file names.
 
     Arguments:
-        path: ``""`` or ``"/..."``, PEP 3333 text (bytes as Latin-1).
-        dotfiles: allow names that begin with a dot.
-        windows: refuse names that have a special meaning on a Windows file system.
+        path: ``""`` or ``"/..."``, as PEP 3333 text (bytes as Latin-1).
+        dotfiles: Allow names that begin with a dot.
+        windows: Refuse names that have a special meaning on a Windows file system.
+
+    Returns:
+        The names, or None if the path cannot be that of a file that we serve.
     """
     try:
         raw = path.encode("latin-1")
         text = raw.decode("utf-8") if windows else os.fsdecode(raw)
     except UnicodeError:
-        return None  # characters above U+00FF, lone surrogates: no byte string of any request
-    if "\0" in text or len(raw) > _LONGEST_PATH:
+        return None  # a character above U+00FF or a lone surrogate, which no request can contain
+    if "\0" in text or len(raw) > _MAX_PATH_LENGTH:
         return None
     segments = text.split("/")[1:]
     is_directory = text.endswith("/")
@@ -97,15 +92,23 @@ def split_path(
 
 
 def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
-    """Tell whether a URL may have this segment; arguments as ``split_path``."""
+    """Return whether a name may be part of a URL; for the arguments see ``split_path``."""
     if segment in ("", ".", ".."):
         return False
     if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
         return False
-    return not (windows and _means_something_on_windows(segment))
+    return not (windows and _is_special_on_windows(segment))
 
 
-def _means_something_on_windows(segment: str) -> bool:
+# Names of devices, which exist in every directory of a Windows file system, with any extension.
+_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.I)
+# Separators, drives and streams, wildcards, control characters.
+_WINDOWS_RESERVED = re.compile(r'[\\:*?"<>|\x00-\x1f]')
+# Generated 8.3 aliases, such as GIT~1 for .git.
+_WINDOWS_SHORT_NAME = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9]+(?:\.[^.]{0,3})?")
+
+
+def _is_special_on_windows(segment: str) -> bool:
     stem = segment.partition(".")[0].rstrip(" ")
     return (
         segment[-1] in ". "
@@ -115,16 +118,29 @@ def _means_something_on_windows(segment: str) -> bool:
     )
 
 
+# RFC 3986 3.3: pchar without percent-encoding. quote() adds ALPHA / DIGIT / "_.-~" itself.
+_PCHAR = "/:@!$&'()*+,;="
+_LINK = _PCHAR.translate({ord(c): None for c in "/;"})
+# A query keeps every visible ASCII character but "#", which would begin a fragment.
+_QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
+
+
 def directory_location(script_name: str, path_info: str, query: str) -> str:
-    """Build the Location of a directory: as ``file_location``, but ending in one slash."""
+    """Return the Location of a directory: that of ``file_location``, but ending in one slash."""
     return _location(script_name + path_info, "/", query)
 
 
 def file_location(script_name: str, path_info: str, query: str) -> str:
-    """Build the Location of a file: an absolute path, query kept.
+    """Return the Location of a file: an absolute path with the query.
 
-    It can never name another host (RFC 3986 4.2: a reference that begins with two slashes does;
-    browsers take a backslash for a slash): leading slashes become one, the rest is quoted.
+    It can never name another host. A reference that begins with two slashes would do so (RFC 3986
+    4.2), and browsers take a backslash for a slash. So leading slashes are reduced to one, and
+    other special characters are percent-encoded.
+
+    Arguments:
+        script_name: SCRIPT_NAME, as PEP 3333 text.
+        path_info: PATH_INFO of the file, as PEP 3333 text.
+        query: QUERY_STRING, or ``""``.
     """
     return _location(script_name + path_info, "", query)
 
@@ -133,12 +149,17 @@ def _location(path: str, end: str, query: str) -> str:
     stripped = quote_path(path).strip("/")
     location = f"/{stripped}{end}" if stripped else "/"
     if query:
-        location += "?" + quote(_wire_bytes(query), safe=_QUERY)
+        location += "?" + quote(_to_bytes(query), safe=_QUERY)
     return location
 
 
 def url_path(prefix: str, path: SplitPath) -> str:
-    """Give the quoted URL path of a file, with its prefix (as ``parse_prefix`` gave it)."""
+    """Return the percent-encoded URL path of a file.
+
+    Arguments:
+        prefix: The prefix as returned by ``parse_prefix``.
+        path: The names below it.
+    """
     names = [quote(os.fsencode(segment), safe=_PCHAR) for segment in path.segments]
     if path.is_directory:
         names.append("")
@@ -147,24 +168,26 @@ def url_path(prefix: str, path: SplitPath) -> str:
 
 def quote_path(path: str) -> str:
     """Percent-encode a path of PEP 3333 text."""
-    return quote(_wire_bytes(path), safe=_PCHAR)
+    return quote(_to_bytes(path), safe=_PCHAR)
 
 
 def quote_name(name: str) -> str:
-    """Percent-encode a file name (as ``os.fsdecode`` gives it) as a segment of a link.
+    """Percent-encode a file name, as returned by ``os.fsdecode``, for one segment of a link.
 
-    ";" is encoded too: clients that know of parameters (RFC 2396) lose it at a segment's end.
+    A semicolon is encoded too, since clients that know path parameters (RFC 2396) drop what
+    follows it.
     """
     return quote(os.fsencode(name), safe=_LINK)
 
 
 def path_name(path: str) -> str:
-    """Give a path of PEP 3333 text as text to read; bytes that are no UTF-8 are surrogates."""
-    return _wire_bytes(path).decode("utf-8", "surrogateescape")
+    """Decode a path of PEP 3333 text for display; undecodable bytes become surrogates."""
+    return _to_bytes(path).decode("utf-8", "surrogateescape")
 
 
-def _wire_bytes(text: str) -> bytes:
+def _to_bytes(text: str) -> bytes:
+    """Return the bytes that PEP 3333 text stands for."""
     try:
         return text.encode("latin-1")
-    except UnicodeEncodeError:  # from a server that broke PEP 3333
+    except UnicodeEncodeError:  # from a server that violates PEP 3333
         return text.encode("utf-8", "surrogatepass")

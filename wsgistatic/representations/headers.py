@@ -1,7 +1,9 @@
-"""Header fields that do not describe a file: caching, CORS, security.
+"""The header fields that the user configures: caching, security, CORS, and any other.
 
-Strategy: the constant ones are made once. A callable of the user's is asked once per file
-version; if it fails, the file is served all the same, with less caching.
+``HeaderPolicy`` combines them. Constant fields are built once. A function of the user's is called
+once per file version. If it fails, the error is logged and the file is still sent, but cached less.
+A failing ``headers`` function is the exception: the file may need the fields that are missing, so
+it is not sent.
 """
 
 from __future__ import annotations
@@ -17,89 +19,38 @@ from wsgistatic.files.errors import logger
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 
+CacheControl = str | Callable[[str, str], "str | None"] | None
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
 
-_ALLOWED = "a mapping of field names to values, a callable (headers, path, url), or None"
-
-
-def check_headers(value: object) -> None:
-    """Check the option.
-
-    Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
-    """
-    if isinstance(value, Mapping):
-        for name, content in value.items():
-            check_field(name, content)
-    elif value is not None and not callable(value):
-        raise TypeError(f"headers must be {_ALLOWED}, not {value!r}")
-
-
-class CustomHeadersError(OSError):
-    """The callable failed; an OSError, since its file cannot be had then."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.EIO, "the headers function failed")
-
-
-def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -> Headers:
-    """Give the fields with those of the user's, which win.
-
-    Arguments:
-        option: checked.
-        fields: those of a file.
-        path: of the file.
-        url: its URL path, prefix included.
-
-    Raises:
-        CustomHeadersError: the callable failed, which is logged.
-    """
-    if option is None:
-        return fields
-    headers = HeaderMapping(list(fields))
-    if isinstance(option, Mapping):
-        for name, value in option.items():
-            headers[name] = value
-        return headers.items()
-    try:
-        option(headers, path, url)
-        for name, value in headers.items():
-            check_field(name, value)
-    except Exception:
-        logger.exception("%a: the headers function failed", path)
-        raise CustomHeadersError from None
-    return headers.items()
-
-
-CacheControl = str | Callable[[str, str], "str | None"] | None
-
-# Fields that have no place in an answer without a file: errors have their own.
+# Fields that describe a file. Responses without one, such as errors, have their own.
 _OF_FILES = ("cache-control", "content-disposition", "content-type")
-# What scripts of other origins may read besides the safelisted fields (Fetch 3.2.3).
+# What scripts of other origins may read besides the CORS-safelisted response headers (Fetch 3.2.3).
 _EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag"
 
 
 class FileFields(NamedTuple):
-    """What is sent about one file: its Content-Type, and the other fields."""
+    """The header fields for one file: its Content-Type, and all others."""
 
     content_type: str
     others: Headers
 
 
 class HeaderPolicy:
-    """The configured header fields of answers.
+    """The header fields that every response carries, and those for each file.
 
     Arguments:
-        cache_control: a value; a callable (path, url) -> value or None; None for no field.
-        nosniff: send ``X-Content-Type-Options: nosniff``.
-        allow_origin: value of Access-Control-Allow-Origin, or None.
-        immutable: which URLs are cached for good, whatever cache_control says of them; see
+        cache_control: Value of Cache-Control, or a function (path, url) that returns it; None
+            for no such field.
+        nosniff: Whether to send ``X-Content-Type-Options: nosniff``.
+        allow_origin: Value of Access-Control-Allow-Origin, or None.
+        immutable: URLs to cache permanently, whatever ``cache_control`` returns for them; see
             ``immutable_rule``.
-        headers: fields of the user's own: see ``custom_headers``.
+        headers: Other fields, as a mapping or as a function (headers, path, url) that modifies
+            ``headers``. They win over the fields above.
 
     Attributes:
-        common: fields that every answer of ours carries.
-        allows_origin: scripts of other origins may read.
+        common: The fields that every response carries.
+        allows_origin: Whether scripts of other origins may read the responses.
     """
 
     def __init__(
@@ -133,21 +84,23 @@ class HeaderPolicy:
             self.common = apply_headers(everywhere, fields, "", "")
 
     def for_file(self, path: str, url: str, content_type: str) -> FileFields:
-        """Give the fields of answers about one file.
+        """Return the fields of the responses for one file.
+
+        If the function ``cache_control`` fails, the file is sent with ``no-cache``.
 
         Arguments:
-            path: of the file system.
-            url: the URL path, prefix included.
-            content_type: of the file, by its name.
+            path: Path in the file system.
+            url: URL path, including the prefix.
+            content_type: Media type of the file, by its name.
 
         Raises:
-            CustomHeadersError: the user's callable failed.
+            CustomHeadersError: The function ``headers`` failed.
         """
         value = self._cache_control
         if self._is_immutable(url):
             value = IMMUTABLE_CACHE_CONTROL
         elif callable(value):
-            value = _ask(value, path, url)
+            value = _call_cache_control(value, path, url)
         cache_control = [("Cache-Control", value)] if value is not None else []
         fields = [("Content-Type", content_type), *cache_control, *self._fields]
         fields = apply_headers(self._headers, fields, path, url)
@@ -156,7 +109,9 @@ class HeaderPolicy:
         return FileFields(types[-1] if types else content_type, others)
 
 
-def _ask(function: Callable[[str, str], str | None], path: str, url: str) -> str | None:
+def _call_cache_control(
+    function: Callable[[str, str], str | None], path: str, url: str
+) -> str | None:
     try:
         value = function(path, url)
         if value is not None:
@@ -167,8 +122,60 @@ def _ask(function: Callable[[str, str], str | None], path: str, url: str) -> str
     return value
 
 
-# What a page needs for SharedArrayBuffer and precise timers (WebAssembly threads), and its own
-# subresources with it: HTML Standard, "cross-origin isolated".
+class CustomHeadersError(OSError):
+    """The function ``headers`` failed. An OSError, since the file cannot be sent then."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EIO, "the headers function failed")
+
+
+def check_headers(value: object) -> None:
+    """Check the value of the option ``headers``.
+
+    Raises:
+        TypeError, ValueError: The message states the option, the value and what is allowed.
+    """
+    if isinstance(value, Mapping):
+        for name, content in value.items():
+            check_field(name, content)
+    elif value is not None and not callable(value):
+        raise TypeError(
+            "headers must be a mapping of field names to values, a callable (headers, path, url) "
+            f"or None, not {value!r}"
+        )
+
+
+def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -> Headers:
+    """Return a file's header fields, with those of the option ``headers`` applied.
+
+    Arguments:
+        option: Value of the option, already checked.
+        fields: The fields of the file; they are not modified.
+        path: Path of the file.
+        url: Its URL path, including the prefix.
+
+    Raises:
+        CustomHeadersError: The function failed, or it set an invalid field. This is logged.
+    """
+    if option is None:
+        return fields
+    headers = HeaderMapping(list(fields))
+    if isinstance(option, Mapping):
+        for name, value in option.items():
+            headers[name] = value
+        return headers.items()
+    try:
+        option(headers, path, url)
+        for name, value in headers.items():
+            check_field(name, value)
+    except Exception:
+        logger.exception("%a: the headers function failed", path)
+        raise CustomHeadersError from None
+    return headers.items()
+
+
+# What makes a page "cross-origin isolated" (HTML Standard), with its own subresources. Browsers
+# require this for SharedArrayBuffer (WebAssembly threads) and precise timers.
 CROSS_ORIGIN_ISOLATION: Mapping[str, str] = MappingProxyType(
     {
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -177,24 +184,26 @@ CROSS_ORIGIN_ISOLATION: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Opaque origin, no script, nothing loaded: what is left is a document to look at.
+# An opaque origin without scripts and external resources: the document can only be viewed.
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 
 def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, str, str], None]:
-    """Give a ``headers`` function for a directory of uploads.
+    """Return a ``headers`` function for a directory of user uploads.
 
-    Every file but a PDF gets a Content-Security-Policy that turns off what an HTML, SVG or XML
-    file could do in the name of the site; browsers apply it to documents only, so images, sound
-    and film are shown as ever. (In a sandbox browsers show no PDF; its scripts reach no site.)
-    Leave ``nosniff`` on, and turn ``encodings`` off: beside one upload may lie another that looks
-    like its sidecar.
+    It adds a Content-Security-Policy, so that an uploaded HTML, SVG or XML file cannot run scripts
+    with your site's origin. Browsers apply the policy to documents only; images, audio and video
+    still display as usual. PDF files get no policy, since browsers do not display a PDF in a
+    sandbox, and its scripts have no access to the site.
+
+    Keep the option ``nosniff`` on. Turn ``encodings`` off, because an upload may look like the
+    sidecar of another one.
 
     Arguments:
-        attachment: download instead of showing.
+        attachment: Whether browsers should download the files instead of displaying them.
 
     Raises:
-        TypeError: attachment is not a bool.
+        TypeError: ``attachment`` is not a bool.
     """
     if not isinstance(attachment, bool):
         raise TypeError(f"attachment must be True or False, not {attachment!r}")
