@@ -48,7 +48,7 @@ class Server:
 
     Attributes:
         name: as in the README's table.
-        package: the distribution, pinned in the extra ``servers``; "" for one that is none.
+        package: the distribution, pinned in the group ``servers``; "" if there is none.
         command: words, in which ``$port``, ``$folder`` (a new one, the current directory),
             ``$python``, ``$scripts`` (of the environment), ``$environment`` and ``$home`` (of the
             checkout) are filled in.
