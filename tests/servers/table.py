@@ -17,7 +17,7 @@ from tests.servers.matrix.rows import (
 )
 
 _PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-_HEAD = ("server", "version", "large file by", "connection", "limits")
+_HEAD = ("server", "version", "large file sent by", "connection", "limits")
 _BODIES = {
     OURS: "our iterator",
     WAITRESS_BODY: "its file_wrapper",
