@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 import wsgistatic
-from tests.conftest import DEFAULTS, OLD
-from wsgistatic import FileApp, Reason, StaticFiles, serve_file
+from tests.conftest import OLD
+from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
-from wsgistatic.wsgi.options import FileOptions
+from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
 
 README = (Path(__file__).parent.parent / "README.rst").read_text()
 BLOCK = re.compile(r"^\.\. code-block:: (?:python|ini)\n\n((?:    .*\n|\n)+)", re.M)
@@ -169,11 +169,8 @@ def test_example(project: Path, name: str) -> None:
 def test_option_table() -> None:
     table = README[README.index("``StaticFiles``           default") :].split("\n\n", 1)[0]
     rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
-    parameters = inspect.signature(StaticFiles).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()} | DEFAULTS
-    options = FileOptions()
-    defaults.update({name: getattr(options, name) for name in FileOptions.__slots__})
-    del defaults["options"]
+    defaults = {name: option.default for name, option in (ARGUMENTS | OPTIONS).items()}
+    defaults["app"] = None  # required, as the directory
     defaults["media_types"] = {}
     assert rows.keys() == defaults.keys()
     for name, value in rows.items():

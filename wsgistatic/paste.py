@@ -1,32 +1,38 @@
-"""PasteDeploy: ``use = egg:wsgistatic`` as an app or a filter of an ``.ini`` file.
+"""PasteDeploy: ``use = egg:wsgistatic`` as an app or a filter in an ``.ini`` file.
 
-Strategy: an ``.ini`` file knows text only, so each option of ``StaticFiles`` stands in one table
-with what makes its value of text. What a value may be stays the business of ``StaticFiles``.
+An ``.ini`` file contains only text, which the table of options converts to values.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsgistatic.wsgi.middleware import StaticFiles
-from wsgistatic.wsgi.options import CONVERTERS
+from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS, unknown_option
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_CONVERTERS = {
+    name: option.from_text
+    for name, option in (ARGUMENTS | OPTIONS).items()
+    if option.from_text is not None
+}
+
 
 def make_app(global_conf: Mapping[str, str], /, **options: str) -> StaticFiles:
-    """Make a complete app (``paste.app_factory``), which answers 404 and 405 itself.
+    """Return a complete app, which answers 404 and 405 itself (``paste.app_factory``).
 
     Arguments:
-        global_conf: what PasteDeploy knows of the file; ``here`` is its folder.
-        options: those of ``StaticFiles``, as text; ``directory`` is required, and a relative one
-            starts at ``here``.
+        global_conf: PasteDeploy's settings for the whole file. ``here`` is the file's directory.
+        options: The options of ``StaticFiles`` as text. ``directory`` is required, and a relative
+            one starts at ``here``.
 
     Raises:
-        ValueError: naming the option, the value and what is allowed.
+        ValueError: An option is missing or unknown, or its value is not allowed. The message names
+            the option, the value and what is allowed.
     """
     return _static_files(None, global_conf, options)
 
@@ -34,12 +40,15 @@ def make_app(global_conf: Mapping[str, str], /, **options: str) -> StaticFiles:
 def make_filter_app(
     app: WSGIApplication, global_conf: Mapping[str, str], /, **options: str
 ) -> StaticFiles:
-    """Wrap an app (``paste.filter_app_factory``); arguments and errors are those of ``make_app``.
+    """Return middleware around an app (``paste.filter_app_factory``).
 
     Arguments:
-        app: the WSGI app that gets every miss.
-        global_conf: what PasteDeploy knows of the file.
-        options: those of ``StaticFiles``, as text.
+        app: The WSGI app that gets every request which matches no file.
+        global_conf: As for ``make_app``.
+        options: As for ``make_app``.
+
+    Raises:
+        ValueError: As for ``make_app``.
     """
     return _static_files(app, global_conf, options)
 
@@ -47,12 +56,11 @@ def make_filter_app(
 def _static_files(
     app: WSGIApplication | None, global_conf: Mapping[str, str], options: dict[str, str]
 ) -> StaticFiles:
-    unknown = sorted(options.keys() - CONVERTERS.keys())
-    if unknown:
-        allowed = ", ".join(sorted(CONVERTERS))
-        raise ValueError(f"there is no option {unknown[0]!r}; allowed are {allowed}")
+    for name in options:
+        if name not in _CONVERTERS:
+            raise ValueError(unknown_option(name, _CONVERTERS))
     if not options.get("directory"):
-        raise ValueError("directory is required: the path of the folder to serve")
-    values = {name: CONVERTERS[name](name, text) for name, text in options.items()}
+        raise ValueError("directory is required: the path of the directory to serve")
+    values: dict[str, Any] = {name: _CONVERTERS[name](name, text) for name, text in options.items()}
     values["directory"] = os.path.join(global_conf.get("here", ""), values["directory"])
     return StaticFiles(app, **values)

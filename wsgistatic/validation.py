@@ -1,26 +1,38 @@
-"""Checks of option values at construction: errors name the option, the value, what is allowed."""
+"""Checks of option values at construction.
+
+Each check raises TypeError or ValueError with a message that names the option, the value and what
+is allowed.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 
 
 def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> None:
     """Raise ValueError unless the value is one of those allowed."""
+    # By identity, except for text: 0 == False, and 1 == True.
     if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
         names = ", ".join(map(repr, allowed))
         raise ValueError(f"{option} must be one of {names}, not {value!r}")
 
 
-def check_bool(option: str, value: object, alternative: str = "") -> None:
-    """Raise TypeError unless the value is True or False."""
+def check_bool(option: str, value: object, allowed: str = "True or False") -> None:
+    """Raise TypeError unless the value is True or False.
+
+    Arguments:
+        option: The name of the option.
+        value: The value.
+        allowed: The allowed values, for the message, if the caller accepts more than these two.
+    """
     if not isinstance(value, bool):
-        raise TypeError(f"{option} must be True or False{alternative}, not {value!r}")
+        raise TypeError(f"{option} must be {allowed}, not {value!r}")
 
 
 def check_integer(option: str, value: object, least: int) -> None:
-    """Raise TypeError or ValueError unless the value is an integer of at least so much."""
+    """Raise TypeError or ValueError unless the value is an integer of at least ``least``."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{option} must be an integer of at least {least}, not {value!r}")
     if value < least:
@@ -36,7 +48,7 @@ def check_seconds(option: str, value: object) -> None:
 
 
 def check_file_name(option: str, value: object) -> None:
-    """Raise TypeError or ValueError unless the value is a plain file name."""
+    """Raise TypeError or ValueError unless the value is a file name without a directory."""
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a file name or None, not {value!r}")
     if value in ("", ".", "..") or "/" in value or "\0" in value or os.sep in value:
@@ -45,42 +57,63 @@ def check_file_name(option: str, value: object) -> None:
 
 
 def check_inner_path(option: str, value: object) -> tuple[str, ...]:
-    """Give the names of a path beneath the directory; raise TypeError or ValueError unless it is.
+    """Return the segments of a path below the served directory.
 
     Arguments:
-        value: names with slashes between them: ``"404.html"``, ``"app/index.html"``.
+        option: The name of the option.
+        value: Names separated by slashes, such as ``"404.html"`` or ``"app/index.html"``.
+
+    Raises:
+        TypeError, ValueError: The value is not such a path.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{option} must be a path beneath the directory or None, not {value!r}")
+        raise TypeError(f"{option} must be a path below the directory or None, not {value!r}")
     names = tuple(value.split("/"))
     if any(name in ("", ".", "..") or "\0" in name for name in names):
         raise ValueError(
-            f"{option} must be a path beneath the directory such as '404.html', not {value!r}"
+            f"{option} must be a path below the directory such as '404.html', not {value!r}"
         )
     _check_encodable(option, value)
     return names
 
 
 def check_path(option: str, value: object) -> str:
-    """Give a path as str; raise TypeError or ValueError unless it is one."""
+    """Return a path as an absolute str.
+
+    Arguments:
+        option: The name of the option.
+        value: A str, or an ``os.PathLike`` of one.
+
+    Raises:
+        TypeError, ValueError: The value is not a path.
+    """
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{option} must be a path, not {value!r}")
     path = os.fspath(value)
     if not isinstance(path, str):
-        raise TypeError(f"{option} must be a path of text, not {value!r}")
+        raise TypeError(f"{option} must be a path of type str, not {value!r}")
     if not path or "\0" in path:
         raise ValueError(f"{option} must be a path, not {value!r}")
     _check_encodable(option, path)
-    # Not abspath: it would fold "current/../shared" without asking where "current" leads.
+    # Not abspath, which would shorten "current/../shared" to "shared" even if "current" is a
+    # symbolic link to elsewhere.
     return os.path.join(os.getcwd(), path)
 
 
 def _check_encodable(option: str, name: str) -> None:
-    """Raise ValueError where no file can have a name: by the locale, or a lone surrogate."""
+    """Raise ValueError if no file can have the name, because it cannot be encoded."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{option} must be a name that the file system's encoding, {error.encoding}, can say, "
+            f"{option} must be encodable in the file system encoding ({error.encoding}), "
             f"not {name!r}"
         ) from None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'index'?)"`` for a mistyped name, or ``""`` if nothing is close."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
+
+    close = get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import DEFAULTS
 from wsgistatic import FileApp, StaticFiles
-from wsgistatic.wsgi.options import FileOptions, FileOptionValues
+from wsgistatic.wsgi.options import (
+    ARGUMENTS,
+    FILE_OPTIONS,
+    OPTIONS,
+    DirectoryOptions,
+    FileOptionKwargs,
+    FileOptions,
+    Option,
+    size_from_text,
+    size_to_text,
+)
 
 SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"cache_control": 5}, TypeError, "cache_control must be a str, a callable .* or None, not 5"),
@@ -29,10 +42,10 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"block_size": "64k"}, TypeError, "block_size must be an integer of at least 1, not '64k'"),
     ({"block_size": True}, TypeError, "block_size must be an integer .* not True"),
     ({"max_ranges": -1}, ValueError, "max_ranges must be at least 0, not -1"),
-    ({"file_wrapper": 1}, TypeError, "file_wrapper must be True or False or None, not 1"),
+    ({"file_wrapper": 1}, TypeError, "file_wrapper must be True, False or None, not 1"),
     ({"encodings": "gzip"}, TypeError, "encodings must be a sequence of 'zstd', .* not 'gzip'"),
     ({"encodings": ["deflate"]}, ValueError, r"encodings must be .* not \['deflate'\]"),
-    ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each once, not"),
+    ({"encodings": ["br", "br"]}, ValueError, r"encodings must be .* each at most once, not"),
     ({"encodings": [[]]}, ValueError, r"encodings must be .* not \[\[\]\]"),
     ({"headers": 5}, TypeError, "headers must be a mapping .* not 5"),
     ({"headers": {5: "x"}}, TypeError, "headers must have field names of str, not 5"),
@@ -50,18 +63,22 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"index": 5}, TypeError, "index must be a file name or None, not 5"),
     ({"index": "a/b.html"}, ValueError, "index must be a file name .* not 'a/b.html'"),
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),
-    ({"index": "\ud800"}, ValueError, "index must be a name that .* utf-8, can say, not"),
-    ({"fallback": "a/\udfff"}, ValueError, "fallback must be a name that the file system's"),
-    ({"not_found": "\ud800.html"}, ValueError, "not_found must be a name that .* not"),
+    (
+        {"index": "\ud800"},
+        ValueError,
+        "index must be encodable in the file system encoding .utf-8., not",
+    ),
+    ({"fallback": "a/\udfff"}, ValueError, "fallback must be encodable in the file"),
+    ({"not_found": "\ud800.html"}, ValueError, "not_found must be encodable in .* not"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
     ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
     ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
     ({"clean_urls": None}, TypeError, "clean_urls must be True or False, not None"),
-    ({"fallback": 5}, TypeError, "fallback must be a path beneath .* or None, not 5"),
+    ({"fallback": 5}, TypeError, "fallback must be a path below .* or None, not 5"),
     ({"fallback": "/index.html"}, ValueError, "fallback must be a path .* not '/index.html'"),
     ({"not_found": "../404.html"}, ValueError, "not_found must be a path .* not '../404.html'"),
-    ({"not_found": ""}, ValueError, "not_found must be a path beneath .* not ''"),
-    ({"not_found": "a\0b"}, ValueError, "not_found must be a path beneath"),
+    ({"not_found": ""}, ValueError, "not_found must be a path below .* not ''"),
+    ({"not_found": "a\0b"}, ValueError, "not_found must be a path below"),
     ({"stat_ttl": "1"}, TypeError, "stat_ttl must be a number of seconds, not '1'"),
     ({"stat_ttl": -1}, ValueError, "stat_ttl must be at least 0 and finite, not -1"),
     ({"stat_ttl": float("nan")}, ValueError, "stat_ttl must be at least 0 and finite, not nan"),
@@ -69,7 +86,7 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"cache_file_size": 1.5}, TypeError, "cache_file_size must be an integer .* not 1.5"),
     ({"no_store_misses": 1}, TypeError, "no_store_misses must be True or False, not 1"),
     ({"compress": 1}, TypeError, "compress must be True or False, not 1"),
-    ({"compress": True, "cache_size": 0}, ValueError, "compress must be False where cache_size"),
+    ({"compress": True, "cache_size": 0}, ValueError, "compress must be False if cache_size is 0"),
     ({"offload": "X-Sendfile"}, TypeError, "offload must be a pair .* not 'X-Sendfile'"),
     ({"offload": ("X-Sendfile", 1)}, TypeError, r"offload must be .* not \('X-Sendfile', 1\)"),
     ({"offload": ("X-Sendfile",)}, ValueError, r"offload must be .* not \('X-Sendfile',\)"),
@@ -106,9 +123,9 @@ def test_paths(path: Any, error: type[Exception]) -> None:
 
 
 def test_paths_that_no_file_system_has() -> None:
-    with pytest.raises(ValueError, match="directory must be a name that the file system's"):
+    with pytest.raises(ValueError, match="directory must be encodable in the file system"):
         StaticFiles(None, "\ud800", check_dir=False)
-    with pytest.raises(ValueError, match="source must be a name that the file system's"):
+    with pytest.raises(ValueError, match="source must be encodable in the file system"):
         FileApp("\ud800")
 
 
@@ -126,7 +143,7 @@ class BytesPath:
 
 
 def test_a_path_of_bytes() -> None:
-    with pytest.raises(TypeError, match="directory must be a path of text"):
+    with pytest.raises(TypeError, match="directory must be a path of type str"):
         StaticFiles(None, BytesPath())  # type: ignore[arg-type]
 
 
@@ -138,17 +155,68 @@ def test_directory_must_exist(site: Path) -> None:
     StaticFiles(None, site / "nowhere", check_dir=False)
 
 
-def test_type_checkers_know_the_options() -> None:
-    values = {name: value.__forward_arg__ for name, value in _annotations().items()}
+def test_type_checkers_know_the_options_of_files() -> None:
+    annotations: dict[str, Any] = FileOptionKwargs.__annotations__
+    values = {name: value.__forward_arg__ for name, value in annotations.items()}
     assert values == {field.name: field.type for field in fields(FileOptions)}
 
 
-def _annotations() -> dict[str, Any]:
-    return FileOptionValues.__annotations__
+def test_the_signature_of_static_files_matches_the_table() -> None:
+    parameters = inspect.signature(StaticFiles).parameters.values()
+    keywords = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    assert keywords.keys() == OPTIONS.keys()
+    assert keywords | DEFAULTS == {name: option.default for name, option in OPTIONS.items()}
+    prefix = inspect.signature(StaticFiles).parameters["prefix"]
+    assert prefix.default == ARGUMENTS["prefix"].default
+
+
+def test_the_signature_of_static_files_has_the_types_of_the_options() -> None:
+    types: dict[str, Any] = {field.name: field.type for field in fields(DirectoryOptions)}
+    types["on_answer"] = "OnAnswer | None"  # its argument is defined above the options
+    annotations = StaticFiles.__init__.__annotations__
+    assert {name: annotations[name] for name in OPTIONS} == types
+
+
+def test_the_docstring_of_static_files_describes_every_option() -> None:
+    described = re.findall(r"^        (\w+): ", StaticFiles.__doc__ or "", re.M)
+    assert sorted(described) == sorted({"app", *ARGUMENTS, *OPTIONS})
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_default_is_allowed(name: str) -> None:
+    OPTIONS[name].check(name, OPTIONS[name].default)
+
+
+@pytest.mark.parametrize("option", [*ARGUMENTS.values(), *OPTIONS.values()])
+def test_every_option_has_help_in_sentences(option: Option) -> None:
+    assert re.fullmatch(r"[A-Z].*\.", option.help)
+    assert option.section
+
+
+def test_options_of_files_are_options_of_static_files() -> None:
+    assert OPTIONS.keys() > FILE_OPTIONS.keys()
+    assert all(OPTIONS[name] == option for name, option in FILE_OPTIONS.items())
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0"),
+        (1000, "1000"),
+        (1024, "1 KiB"),
+        (1536, "1536"),
+        (128 * 1024, "128 KiB"),
+        (32 * 1024**2, "32 MiB"),
+        (3 * 1024**3, "3 GiB"),
+    ],
+)
+def test_sizes_as_text(size: int, text: str) -> None:
+    assert size_to_text(size) == text
+    assert size_from_text("cache_size", text) == size
 
 
 def test_not_found_is_for_a_complete_app(site: Path) -> None:
-    with pytest.raises(ValueError, match="not_found must be None where there is an app, not '4'"):
+    with pytest.raises(ValueError, match="not_found must be None if there is an app, not '4'"):
         StaticFiles(lambda environ, start_response: [], site, not_found="4")
 
 
@@ -158,11 +226,32 @@ def test_app_must_be_callable(site: Path) -> None:
 
 
 @pytest.mark.parametrize(("app", "its_own"), [(StaticFiles, "stat_ttl"), (FileApp, "validators")])
-def test_an_unknown_option_is_told_those_that_there_are(site: Path, app: Any, its_own: str) -> None:
+def test_the_error_about_an_unknown_option_lists_those_allowed(
+    site: Path, app: Any, its_own: str
+) -> None:
     source = (site / "hello.txt",) if app is FileApp else (None, site)
     with pytest.raises(TypeError) as raised:
         app(*source, max_age=60)
-    said, known = str(raised.value).split(" is no option; there are ")
-    assert said == "max_age=60"
+    message, known = str(raised.value).split("; options are ")
+    assert message.startswith("unknown option 'max_age'")
     assert {"cache_control", "etag", its_own} <= set(known.split(", "))
     assert "self" not in known
+
+
+@pytest.mark.parametrize("app", [StaticFiles, FileApp])
+@pytest.mark.parametrize(
+    ("mistyped", "meant"), [("cache_controll", "cache_control"), ("mediatypes", "media_types")]
+)
+def test_the_error_about_a_mistyped_option_suggests_the_closest(
+    site: Path, app: Any, mistyped: str, meant: str
+) -> None:
+    source = (site / "hello.txt",) if app is FileApp else (None, site)
+    with pytest.raises(
+        TypeError, match=rf"unknown option '{mistyped}' \(did you mean '{meant}'\?\); options are"
+    ):
+        app(*source, **{mistyped: None})
+
+
+def test_no_option_is_suggested_for_a_name_like_none_of_them(site: Path) -> None:
+    with pytest.raises(TypeError, match="unknown option 'zzz'; options are"):
+        FileApp(site / "hello.txt", zzz=1)  # type: ignore[call-arg]

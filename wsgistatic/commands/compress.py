@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--codings",
         type=lambda text: text.split(","),
         metavar="NAMES",
-        help=f"of {','.join(coding.name for coding in CODINGS)} (default: all that are installed)",
+        help=f"of {','.join(CODINGS)} (default: all that are installed)",
     )
     add(
         "--exclude",

@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.wsgi.middleware import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE
+from wsgistatic.wsgi.options import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE
 
 
 def add_serving_options(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,7 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--encodings",
         type=_names,
-        default=tuple(SUFFIXES),
+        default=PREFERENCE,
         metavar="CODING,...",
         help="content codings whose sidecars are looked for, or none",
     )

@@ -16,7 +16,7 @@ from wsgistatic.compress.compressor import (
     Result,
     Sidecar,
 )
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS
 
 
 def take_any_name() -> None:
@@ -189,7 +189,7 @@ class Report:
             before, after = self._before[name], self._after[name]
             saved = f"{1 - after / before:.1%}" if before else "-"
             print(f"{name:6}{self._sidecars[name]:8,}{before:16,}{after:16,}{saved:>8}")
-        for name in sorted(SUFFIXES.keys() - set(codings)):
+        for name in sorted(CODINGS.keys() - set(codings)):
             print(f"{name:6}{'not asked for, or not installed':>48}")
         counts = ", ".join(f"{self._counts[action]} {action.value}" for action in _WORDS)
         print(f"\n{self._files} files: {counts}, {self._counts[Action.KEPT]} kept")

@@ -24,7 +24,7 @@ from wsgistatic.compress.edits import Disk, Editor, Rehearsal
 from wsgistatic.compress.originals import FileChangedError, FileVersion, digest_of, find_originals
 from wsgistatic.files.directory import Resource, single_file
 from wsgistatic.files.versions import FILE_FLAGS
-from wsgistatic.http.codings import BY_NAME, CODINGS, Coding, available_codings
+from wsgistatic.http.codings import CODINGS, Coding, available_codings
 from wsgistatic.representations.sidecars import is_fresh
 from wsgistatic.validation import check_integer, check_path
 
@@ -159,7 +159,7 @@ class Compressor:
             is_worth_a_try = version.size >= max(self._min_size, 1)
             for coding in self.codings:
                 update = self._update if is_worth_a_try else self._clear
-                sidecars.append(update(version, coding, version.path + coding.extension))
+                sidecars.append(update(version, coding, version.path + coding.suffix))
                 is_worth_a_try = sidecars[-1].size is not None
             return Result(version.path, version.size, tuple(sidecars))
 
@@ -265,28 +265,28 @@ def _processors() -> int:
 
 
 def _checked_codings(names: Iterable[str] | None) -> tuple[Coding, ...]:
-    allowed = ", ".join(map(repr, BY_NAME))
+    allowed = ", ".join(map(repr, CODINGS))
     if isinstance(names, str):
         raise TypeError(f"codings must be several names of {allowed}, not {names!r}")
     chosen = available_codings() if names is None else tuple(names)
     if not chosen:
         raise ValueError(f"codings must have at least one of {allowed}")
     for name in chosen:
-        if name not in BY_NAME:
+        if name not in CODINGS:
             raise ValueError(f"codings must be of {allowed}, not {name!r}")
         try:
-            BY_NAME[name].load()
+            CODINGS[name].load()
         except ImportError:
-            package = BY_NAME[name].package
+            package = CODINGS[name].package
             raise ImportError(f"the coding {name} wants {package}: pip install {package}") from None
-    return tuple(coding for coding in CODINGS if coding.name in chosen)
+    return tuple(coding for coding in CODINGS.values() if coding.name in chosen)
 
 
 def _checked_levels(levels: Mapping[str, int] | None) -> dict[str, int]:
     for name, level in (levels or {}).items():
-        if name not in BY_NAME:
-            raise ValueError(f"levels must be of {', '.join(map(repr, BY_NAME))}, not of {name!r}")
-        allowed = BY_NAME[name].levels
+        if name not in CODINGS:
+            raise ValueError(f"levels must be of {', '.join(map(repr, CODINGS))}, not of {name!r}")
+        allowed = CODINGS[name].levels
         check_integer(f"levels[{name!r}]", level, allowed[0])
         if level not in allowed:
             raise ValueError(f"levels[{name!r}] must be at most {allowed[-1]}, not {level!r}")

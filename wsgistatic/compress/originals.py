@@ -18,9 +18,9 @@ from threading import Event
 
 from wsgistatic.compress.edits import is_abandoned
 from wsgistatic.files.directory import Directory, OpenFile, Resource
-from wsgistatic.files.errors import Outcome, outcome_of
+from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.versions import is_version_settled, signature
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.media_types import why_not_compressed
 from wsgistatic.http.paths import WELL_KNOWN
 
@@ -190,7 +190,7 @@ class _Search:
         except IsADirectoryError:
             pass  # met on its own way
         except OSError as error:
-            if outcome_of(error) is not Outcome.MISS:
+            if classify(error) is not Outcome.MISS:
                 raise
             self._found.skipped["links that lead out of the directory or to nothing"] += 1
 
@@ -220,4 +220,4 @@ def _orphans(names: set[str]) -> Iterator[str]:
 
 def _original_of(name: str) -> str | None:
     stem, extension = os.path.splitext(name)
-    return stem if extension in SUFFIXES.values() else None
+    return stem if extension in {coding.suffix for coding in CODINGS.values()} else None

@@ -6,9 +6,7 @@ the system check shows; ``wrap`` lets it out.
 
 from __future__ import annotations
 
-import inspect
 import os
-from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Literal, NamedTuple
@@ -20,12 +18,10 @@ from django.core.exceptions import ImproperlyConfigured
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.validation import check_bool
 from wsgistatic.wsgi.middleware import StaticFiles
-from wsgistatic.wsgi.options import FileOptions
+from wsgistatic.wsgi.options import OPTIONS
 
 Kind = Literal["STATIC", "MEDIA"]
 
-FILE_OPTIONS = frozenset(field.name for field in fields(FileOptions))
-_OPTIONS = FILE_OPTIONS.union(inspect.getfullargspec(StaticFiles.__init__).kwonlyargs)
 # Options that are not those of StaticFiles.
 _OWN = {"STATIC": ("media", "finders", "prefix"), "MEDIA": ("attachment", "prefix")}
 _NAMES = {"STATIC": "WSGISTATIC", "MEDIA": "WSGISTATIC['media']"}
@@ -126,7 +122,7 @@ def _options(kind: Kind) -> dict[str, Any]:
             f"{_NAMES[kind]} must be True, False or a dict of options, not {options!r}.",
             "True serves MEDIA_ROOT at MEDIA_URL.",
         )
-    known = sorted(_OPTIONS.union(_OWN[kind]))
+    known = sorted({*OPTIONS, *_OWN[kind]})
     unknown = [name for name in options if name not in known]
     if unknown:
         close = get_close_matches(str(unknown[0]), known, 1)

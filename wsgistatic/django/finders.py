@@ -17,7 +17,7 @@ from django.core.exceptions import SuspiciousOperation
 
 from wsgistatic.http.paths import SplitPath, directory_location, parse_prefix, split_path
 from wsgistatic.wsgi.file_app import FileApp
-from wsgistatic.wsgi.options import FileOptions, FileOptionValues
+from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.responses import header, redirect, send
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class FinderFiles:
         *,
         index: str | None = "index.html",
         dotfiles: bool = False,
-        **options: Unpack[FileOptionValues],
+        **options: Unpack[FileOptionKwargs],
     ) -> None:
         self._app = app
         self._prefix = parse_prefix(prefix)
         self._index = index
         self._dotfiles = dotfiles
         self._options = options
-        self._common = FileOptions(**options).policy().common
+        self._common = FileOptions.from_kwargs(options).policy().common
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
@@ -78,7 +78,7 @@ class FinderFiles:
             return None
         if not path_info and not header(environ, "SCRIPT_NAME"):
             return None  # "/" was meant: a redirect to it would not end
-        return split_path(rest, dotfiles=self._dotfiles, windows=os.name == "nt")
+        return split_path(rest, dotfiles=self._dotfiles)
 
     def _redirect(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         location = directory_location(

@@ -14,11 +14,12 @@ from wsgistatic.django.manifest import find_manifest
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
 from wsgistatic.wsgi.middleware import StaticFiles
+from wsgistatic.wsgi.options import FILE_OPTIONS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_FINDER_OPTIONS = conf.FILE_OPTIONS | {"dotfiles", "index"}
+_FINDER_OPTIONS = FILE_OPTIONS.keys() | {"dotfiles", "index"}
 # Files are being written, and no other server is in front.
 _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
 

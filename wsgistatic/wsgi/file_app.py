@@ -27,7 +27,7 @@ from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.cache import Catalog
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.validation import check_choice, check_path
-from wsgistatic.wsgi.options import FileOptions, FileOptionValues
+from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.responder import AnyResponder
 from wsgistatic.wsgi.responses import Answer, error_answer, header, preflight, send
 
@@ -74,15 +74,17 @@ class FileApp:
         download_name: str | None = None,
         disposition: Disposition = "attachment",
         validators: Validators | None = None,
-        **options: Unpack[FileOptionValues],
+        **options: Unpack[FileOptionKwargs],
     ) -> None:
         check_download_name(download_name, disposition)
         _check_validators(validators)
         options.setdefault("encodings", ())
-        file_options = FileOptions.of(options, ("disposition", "download_name", "validators"))
+        file_options = FileOptions.from_kwargs(
+            options, ("disposition", "download_name", "validators")
+        )
         policy = file_options.policy()
         if download_name is not None:
-            content_type = file_options.find_media_types().content_type(download_name)
+            content_type = file_options.media_types_table().content_type(download_name)
             headers = named_headers(file_options.headers, download_name, disposition, content_type)
             file_options = replace(file_options, headers=headers)
             policy = file_options.policy()
@@ -128,7 +130,7 @@ def serve_file(
     download_name: str | None = None,
     disposition: Disposition = "attachment",
     validators: Validators | None = None,
-    **options: Unpack[FileOptionValues],
+    **options: Unpack[FileOptionKwargs],
 ) -> Served:
     """Answer a request with a file or other source, from a view.
 

@@ -7,28 +7,36 @@ Strategy: what the catalog has ready is answered here, in the fewest steps; all 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.packages import Traversable, is_traversable
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
+from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.paths import parse_prefix
+from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import UNKNOWN, Catalog, Entry, Key
+from wsgistatic.representations.headers import CacheControl, CustomHeaders
+from wsgistatic.representations.immutable import Immutable
+from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
 from wsgistatic.wsgi.events import Observer, OnAnswer
-from wsgistatic.wsgi.options import DirectoryOptions, FileOptionValues
+from wsgistatic.wsgi.options import (
+    DEFAULT_CACHE_CONTROL,
+    DEFAULT_CACHE_FILE_SIZE,
+    DEFAULT_CACHE_SIZE,
+    OPTIONS,
+    DirectoryOptions,
+)
 from wsgistatic.wsgi.responses import no_store_if_missing, send
 from wsgistatic.wsgi.site import Finder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from typing_extensions import Unpack
-
-DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
-DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
-
+    from typing_extensions import Never
 
 _SERVED = ("GET", "HEAD")
 _NOT_MODIFIED = "304 Not Modified"
@@ -44,29 +52,55 @@ class StaticFiles:
     app. Files are looked at anew at each request.
 
     Arguments:
-        app: the WSGI app to wrap; None makes a complete app that answers 404 and 405 itself.
-        directory: path of the directory, or one that ``importlib.resources`` gave.
-        prefix: URL path, decoded; slashes at its ends do not matter.
-        index: name of the file served for a directory; None for none.
-        symlinks: ``"inside"`` (links may not lead out of the directory), ``"follow"``, ``"deny"``.
-        dotfiles: serve names that begin with a dot (``.well-known`` always is).
-        listing: show what is in a directory that has no index, as HTML or JSON.
-        fallback: path beneath the directory of the file sent to navigations that miss
-            (single-page apps), or None.
-        not_found: path beneath the directory of the file sent with status 404, or None.
-        clean_urls: ``/page`` is ``page.html``, and ``/page.html`` is redirected to it.
-        check_dir: raise ValueError where the directory does not exist yet.
-        stat_ttl: seconds for which the last look at a file is trusted; 0: a look at each request.
-        cache_size: bytes of memory for what is ready to be sent; 0 keeps nothing.
-        cache_file_size: bytes of the largest file that is kept whole.
-        compress: compress text in memory when it is first asked for.
-        offload: header and path by which the front server is told to send a file.
-        no_store_misses: give the wrapped app's 404 below the prefix ``Cache-Control: no-store``.
-        on_answer: called with an ``AnswerEvent`` for each answer and each miss below the prefix.
-        options: those of ``FileOptions``, which the README tells about.
+        app: WSGI app that gets every request which matches no file. With None the middleware is a
+            complete app, which answers 404 and 405 itself.
+        directory: Path of the directory, or a directory from ``importlib.resources``.
+        prefix: URL path below which the files appear, not percent-encoded. Slashes at its ends do
+            not matter.
+        index: File that is served for a directory, or None.
+        symlinks: ``"inside"`` follows links that stay inside the directory, ``"follow"`` follows
+            all links, ``"deny"`` serves nothing behind a link.
+        dotfiles: Whether to serve names that begin with a dot. ``.well-known`` always is served.
+        listing: Whether to show what is in a directory without an index, as HTML or JSON.
+        fallback: File below the directory that is served to page loads which match no file, for
+            single-page apps, or None.
+        not_found: File below the directory that is sent with status 404, or None.
+        clean_urls: Whether to serve ``page.html`` at ``/page`` and redirect ``/page.html`` to it.
+        check_dir: Whether to raise ValueError if the directory does not exist.
+        stat_ttl: Seconds for which a file is not checked for changes again. 0 checks it at each
+            request.
+        cache_size: Bytes of memory for header fields and small files. 0 turns the cache off.
+        cache_file_size: Bytes of the largest file that is kept in memory.
+        compress: Whether to compress text in memory when it is first requested.
+        offload: Header field that lets the front server send a file, and the path by which that
+            server knows the directory, or None.
+        no_store_misses: Whether to send ``Cache-Control: no-store`` with the wrapped app's 404 and
+            410 responses below the prefix.
+        on_answer: Function that is called with an ``AnswerEvent`` for each response and for each
+            request below the prefix that goes to the wrapped app, or None.
+        cache_control: Value of Cache-Control; a function (path, url) that returns a value or None;
+            or None to send no such field.
+        immutable: URLs that browsers may cache for a year: ``"hashed"``, a regular expression that
+            is searched in the URL path, a function (url), or None.
+        allow_origin: Value of Access-Control-Allow-Origin, or None.
+        nosniff: Whether to send ``X-Content-Type-Options: nosniff``.
+        media_types: Media types by extension (``".foo"``) or by whole file name. They take
+            precedence over the built-in table.
+        charset: Charset that is added to text types, or None.
+        etag: ``"stat"`` makes ETags of modification time and size, ``"content"`` of the bytes; None
+            sends none.
+        headers: Further header fields: a mapping; a function (headers, path, url) that changes the
+            fields of a file; or None.
+        block_size: Bytes that are read and sent at a time.
+        max_ranges: Largest number of ranges in a request. A request for more gets the whole file.
+        file_wrapper: Whether to send files with the server's ``wsgi.file_wrapper``: True wherever
+            it is known to be correct, False never, None only on waitress.
+        encodings: Content codings whose compressed copies are looked for beside a file, the
+            preferred one first.
 
     Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+        TypeError, ValueError: An option is unknown, or its value is not allowed. The message names
+            the option, the value and what is allowed.
     """
 
     def __init__(
@@ -90,28 +124,29 @@ class StaticFiles:
         offload: tuple[str, str] | None = None,
         no_store_misses: bool = False,
         on_answer: OnAnswer | None = None,
-        **options: Unpack[FileOptionValues],
+        cache_control: CacheControl = DEFAULT_CACHE_CONTROL,
+        immutable: Immutable = None,
+        allow_origin: str | None = None,
+        nosniff: bool = True,
+        media_types: Mapping[str, str] | None = None,
+        charset: str | None = "utf-8",
+        etag: EtagMode = "stat",
+        headers: CustomHeaders = None,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        max_ranges: int = DEFAULT_MAX_RANGES,
+        file_wrapper: bool | None = None,
+        encodings: Sequence[str] = PREFERENCE,
+        **unknown: Never,
     ) -> None:
+        # The signature is for help() and type checkers; the table of options checks the values.
+        arguments = locals()
         if app is not None and not callable(app):
             raise TypeError(f"app must be a WSGI app or None, not {app!r}")
         if not_found is not None and app is not None:
-            raise ValueError(f"not_found must be None where there is an app, not {not_found!r}")
-        options_of_directory = DirectoryOptions(
-            index=index,
-            symlinks=symlinks,
-            dotfiles=dotfiles,
-            listing=listing,
-            fallback=fallback,
-            not_found=not_found,
-            clean_urls=clean_urls,
-            check_dir=check_dir,
-            stat_ttl=stat_ttl,
-            cache_size=cache_size,
-            cache_file_size=cache_file_size,
-            compress=compress,
-            offload=offload,
-            no_store_misses=no_store_misses,
-            on_answer=on_answer,
+            raise ValueError(f"not_found must be None if there is an app, not {not_found!r}")
+        options = DirectoryOptions.from_kwargs(
+            {**unknown, **{name: arguments[name] for name in OPTIONS}},
+            others=("app", "directory", "prefix"),
         )
         root: str | Traversable
         if is_traversable(directory):
@@ -130,15 +165,11 @@ class StaticFiles:
         self._trusts = stat_ttl > 0
         self._entries: Mapping[Key, Entry] = self._catalog.entries
         self._is_current = self._catalog.is_current
-        self._finder = Finder(
-            root, self._prefix, options_of_directory, options, self._catalog, alone=app is None
-        )
+        self._finder = Finder(root, self._prefix, options, self._catalog, alone=app is None)
         self._answer = self._finder.answer
         if on_answer is not None:
             self._entries = {}  # nothing is answered here, and all is seen
-            self._answer = Observer(
-                on_answer, self._finder, options_of_directory, self._catalog
-            ).answer
+            self._answer = Observer(on_answer, self._finder, options, self._catalog).answer
         self._inner: WSGIApplication = self._finder.not_found if app is None else app
         self._missed = no_store_if_missing(self._inner) if no_store_misses else self._inner
 

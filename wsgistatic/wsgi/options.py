@@ -1,19 +1,30 @@
-"""The options, checked at construction, and what they make together."""
+"""The options of ``StaticFiles`` and ``FileApp``, in one table.
+
+The fields of the two dataclasses below are that table. Each field states the default of an option,
+its check, its conversion from text and its help. The constructors, PasteDeploy, the command line
+and the Django settings all read it, and so does the reference documentation.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.paths import parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.representations.headers import CacheControl, CustomHeaders, HeaderPolicy
-from wsgistatic.representations.immutable import Immutable
+from wsgistatic.representations.headers import (
+    CacheControl,
+    CustomHeaders,
+    HeaderPolicy,
+    check_headers,
+)
+from wsgistatic.representations.immutable import Immutable, immutable_rule
 from wsgistatic.representations.representation import Describer, EtagMode
 from wsgistatic.validation import (
     check_bool,
@@ -21,145 +32,50 @@ from wsgistatic.validation import (
     check_file_name,
     check_inner_path,
     check_integer,
+    check_path,
     check_seconds,
+    did_you_mean,
 )
+from wsgistatic.wsgi.offload import Offload
 
 if TYPE_CHECKING:
-    from wsgistatic.wsgi.events import OnAnswer
+    from typing_extensions import Self
 
-if TYPE_CHECKING:
-    pass
-
-DEFAULT_CACHE_CONTROL = "public, max-age=60"
-
-
-class FileOptionValues(TypedDict, total=False):
-    """The keyword arguments that ``FileOptions`` takes, for type checkers."""
-
-    cache_control: CacheControl
-    immutable: Immutable
-    allow_origin: str | None
-    nosniff: bool
-    media_types: Mapping[str, str] | None
-    charset: str | None
-    etag: EtagMode
-    block_size: int
-    max_ranges: int
-    file_wrapper: bool | None
-    encodings: Sequence[str]
-    headers: CustomHeaders
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileOptions:
-    """The options that ``StaticFiles`` and ``FileApp`` share; see the README for each."""
-
-    cache_control: CacheControl = DEFAULT_CACHE_CONTROL
-    immutable: Immutable = None
-    allow_origin: str | None = None
-    nosniff: bool = True
-    media_types: Mapping[str, str] | None = None
-    charset: str | None = "utf-8"
-    etag: EtagMode = "stat"
-    block_size: int = DEFAULT_BLOCK_SIZE
-    max_ranges: int = DEFAULT_MAX_RANGES
-    file_wrapper: bool | None = None
-    encodings: Sequence[str] = tuple(SUFFIXES)
-    headers: CustomHeaders = None
-
-    def __post_init__(self) -> None:
-        check_choice("etag", self.etag, ("stat", "content", None))
-        check_integer("block_size", self.block_size, 1)
-        check_integer("max_ranges", self.max_ranges, 0)
-        if self.file_wrapper is not None:
-            check_bool("file_wrapper", self.file_wrapper, " or None")
-        check_encodings(self.encodings)
-
-    @classmethod
-    def of(cls, values: FileOptionValues, others: Iterable[str]) -> FileOptions:
-        """Make them of keyword arguments.
-
-        Arguments:
-            values: by name.
-            others: names of the options that are taken beside these.
-
-        Raises:
-            TypeError, ValueError: naming the option, the value and what is allowed.
-        """
-        names = [field.name for field in fields(cls)]
-        for name, value in values.items():
-            if name not in names:
-                allowed = ", ".join(sorted([*names, *others]))
-                raise TypeError(f"{name}={value!r} is no option; there are {allowed}")
-        return cls(**values)
-
-    def policy(self) -> HeaderPolicy:
-        """Make the header policy."""
-        return HeaderPolicy(
-            self.cache_control, self.nosniff, self.allow_origin, self.immutable, self.headers
-        )
-
-    def find_media_types(self) -> MediaTypes:
-        """Make the table of media types."""
-        return MediaTypes(self.media_types, self.charset)
-
-    def describer(self, policy: HeaderPolicy) -> Describer:
-        """Make the describer."""
-        return Describer(self.find_media_types(), policy, self.etag)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryOptions:
-    """The options of ``StaticFiles`` alone; see the README for each."""
-
-    index: str | None
-    symlinks: Symlinks
-    dotfiles: bool
-    listing: bool
-    fallback: str | None
-    not_found: str | None
-    clean_urls: bool
-    check_dir: bool
-    stat_ttl: float
-    cache_size: int
-    cache_file_size: int
-    compress: bool
-    offload: tuple[str, str] | None
-    no_store_misses: bool
-    on_answer: OnAnswer | None
-
-    def __post_init__(self) -> None:
-        check_choice("symlinks", self.symlinks, ("inside", "follow", "deny"))
-        for option in _SWITCHES:
-            check_bool(option, getattr(self, option))
-        if self.index is not None:
-            check_file_name("index", self.index)
-        check_seconds("stat_ttl", self.stat_ttl)
-        check_integer("cache_size", self.cache_size, 0)
-        check_integer("cache_file_size", self.cache_file_size, 0)
-        if self.compress and self.cache_size == 0:
-            raise ValueError("compress must be False where cache_size is 0, not True")
-        if self.on_answer is not None and not callable(self.on_answer):
-            raise TypeError(f"on_answer must be a callable or None, not {self.on_answer!r}")
-        for option in ("fallback", "not_found"):
-            if getattr(self, option) is not None:
-                check_inner_path(option, getattr(self, option))
-
-
-_SWITCHES = (*("dotfiles", "listing", "clean_urls", "check_dir", "compress", "no_store_misses"),)
-
-
-def check_encodings(value: object) -> None:
-    """Raise TypeError or ValueError unless the value is a sequence of codings, each once."""
-    allowed = "a sequence of " + ", ".join(map(repr, SUFFIXES))
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise TypeError(f"encodings must be {allowed}, not {value!r}")
-    if any(coding not in tuple(SUFFIXES) for coding in value) or len(set(value)) != len(value):
-        raise ValueError(f"encodings must be {allowed}, each once, not {value!r}")
-
-
-# Takes the name of an option and its text; gives its value or raises ValueError.
+# Called with the name of an option and a value; raises TypeError or ValueError.
+Check = Callable[[str, Any], object]
+# Called with the name of an option and a text; returns the value or raises ValueError.
 Converter = Callable[[str, str], Any]
+
+
+class Option(NamedTuple):
+    """One option.
+
+    Attributes:
+        name: The name of the keyword argument.
+        default: The value if the option is not given.
+        check: Raises TypeError or ValueError unless a value is allowed.
+        from_text: Converts text from an .ini file or a command line to a value, which still has
+            to be checked. None if no text can express a value.
+        help: What the option does, in plain English.
+        section: The heading under which help and documentation list the option.
+        metavar: What stands for the text of a value in help, or None for a switch.
+    """
+
+    name: str
+    default: Any
+    check: Check
+    from_text: Converter | None
+    help: str
+    section: str
+    metavar: str | None = None
+
+    @property
+    def is_size(self) -> bool:
+        """Whether the value is a number of bytes."""
+        return self.from_text is size_from_text
+
+
+# Conversion from text. An .ini file and a command line write values in the same way.
 
 _BOOLS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -188,9 +104,12 @@ def _one_of(words: Mapping[str, bool | None]) -> Converter:
     return convert
 
 
+_bool, _bool_or_none = _one_of(_BOOLS), _one_of(_BOOLS_OR_NONE)
+
+
 def _integer(option: str, text: str) -> int:
     if not _INTEGER.fullmatch(text):
-        raise ValueError(f"{option} must be a whole number, such as 200, not {text!r}")
+        raise ValueError(f"{option} must be a whole number such as 200, not {text!r}")
     return int(text)
 
 
@@ -201,7 +120,16 @@ def _seconds(option: str, text: str) -> float:
         raise ValueError(f"{option} must be a number of seconds, not {text!r}") from None
 
 
-def _size(option: str, text: str) -> int:
+def size_from_text(option: str, text: str) -> int:
+    """Return the number of bytes that a text such as ``65536`` or ``64 KiB`` means.
+
+    Arguments:
+        option: The name of the option, for the error message.
+        text: A whole number, optionally followed by KiB, MiB or GiB.
+
+    Raises:
+        ValueError: The text is not a size.
+    """
     size = _SIZE.fullmatch(text)
     if size is None:
         raise ValueError(
@@ -211,63 +139,494 @@ def _size(option: str, text: str) -> int:
     return int(size[1]) * _UNITS[size[2]]
 
 
-def _media_types(option: str, text: str) -> dict[str, str]:
-    media_types = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, equals, media_type = (part.strip() for part in line.partition("="))
-        if not equals:
-            raise ValueError(f"{option} must have lines such as .ext = text/plain, not {line!r}")
-        media_types[name] = media_type
-    return media_types
+def size_to_text(size: int) -> str:
+    """Return a number of bytes in the largest unit that divides it, such as ``64 KiB``."""
+    unit = next((unit for unit in reversed(_UNITS) if size and size % _UNITS[unit] == 0), "")
+    return f"{size // _UNITS[unit]} {unit}".rstrip()
 
 
-def _headers(option: str, text: str) -> dict[str, str] | None:
-    if text.lower() == "none":
-        return None
-    headers = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, colon, value = (part.strip() for part in line.partition(":"))
-        if not colon:
-            raise ValueError(f"{option} must have lines such as X-Name: value, not {line!r}")
-        headers[name] = value
-    return headers
+def _pairs(separators: str, example: str) -> Converter:
+    """Return a converter of lines that each hold a name, a separator and a value."""
+    line_pattern = re.compile(rf"([^{separators}]*)[{separators}](.*)")
+
+    def convert(option: str, text: str) -> dict[str, str] | None:
+        if text.lower() == "none":
+            return None
+        pairs = {}
+        for line in filter(None, map(str.strip, text.splitlines())):
+            pair = line_pattern.fullmatch(line)
+            if pair is None:
+                raise ValueError(f"{option} must be written as {example}, not {line!r}")
+            pairs[pair[1].strip()] = pair[2].strip()
+        return pairs
+
+    return convert
 
 
 def _words(option: str, text: str) -> tuple[str, ...]:
-    return () if text.lower() == "none" else tuple(text.split())
+    return () if text.lower() == "none" else tuple(text.replace(",", " ").split())
 
 
-def _words_or_none(option: str, text: str) -> tuple[str, ...] | None:
-    return _words(option, text) or None
+def _header_and_path(option: str, text: str) -> tuple[str, ...] | None:
+    return None if text.lower() == "none" else tuple(re.split(r"[:\s]\s*", text, maxsplit=1))
 
 
-CONVERTERS: dict[str, Converter] = {
-    "directory": _text,
-    "prefix": _text,
-    "index": _text_or_none,
-    "symlinks": _text,
-    "dotfiles": _one_of(_BOOLS),
-    "listing": _one_of(_BOOLS),
-    "fallback": _text_or_none,
-    "not_found": _text_or_none,
-    "clean_urls": _one_of(_BOOLS),
-    "check_dir": _one_of(_BOOLS),
-    "stat_ttl": _seconds,
-    "cache_size": _size,
-    "cache_file_size": _size,
-    "cache_control": _text_or_none,
-    "allow_origin": _text_or_none,
-    "nosniff": _one_of(_BOOLS),
-    "media_types": _media_types,
-    "charset": _text_or_none,
-    "etag": _text_or_none,
-    "block_size": _size,
-    "max_ranges": _integer,
-    "file_wrapper": _one_of(_BOOLS_OR_NONE),
-    "encodings": _words,
-    "compress": _one_of(_BOOLS),
-    "headers": _headers,
-    "no_store_misses": _one_of(_BOOLS),
-    "immutable": _text_or_none,
-    "offload": _words_or_none,
+# Checks. Options that shape header fields are checked by the code that makes these fields.
+
+
+def _or_none(check: Check) -> Check:
+    def check_unless_none(option: str, value: Any) -> None:
+        if value is not None:
+            check(option, value)
+
+    return check_unless_none
+
+
+def _at_least(least: int) -> Check:
+    return lambda option, value: check_integer(option, value, least)
+
+
+def _choice_of(*allowed: object) -> Check:
+    return lambda option, value: check_choice(option, value, allowed)
+
+
+def _check_bool_or_none(option: str, value: Any) -> None:
+    if value is not None:
+        check_bool(option, value, "True, False or None")
+
+
+def _check_callable_or_none(option: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{option} must be a callable or None, not {value!r}")
+
+
+def _check_encodings(option: str, value: Any) -> None:
+    allowed = "a sequence of " + ", ".join(map(repr, PREFERENCE))
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{option} must be {allowed}, not {value!r}")
+    if any(coding not in PREFERENCE for coding in value) or len(set(value)) != len(value):
+        raise ValueError(f"{option} must be {allowed}, each at most once, not {value!r}")
+
+
+_FILES = "Files and URLs"
+_HEADERS = "Header fields"
+_COMPRESSION = "Compression"
+_PERFORMANCE = "Memory and speed"
+_EVENTS = "Events"
+
+
+def _about(
+    section: str,
+    check: Check,
+    from_text: Converter | None,
+    help: str,
+    metavar: str | None = None,
+) -> dict[str, Any]:
+    """Return the metadata of a field, which ``_table`` makes an ``Option`` of."""
+    return {
+        "check": check,
+        "from_text": from_text,
+        "help": help,
+        "section": section,
+        "metavar": metavar,
+    }
+
+
+DEFAULT_CACHE_CONTROL = "public, max-age=60"
+DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
+DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """The options that ``StaticFiles`` and ``FileApp`` share.
+
+    Values are checked by ``from_kwargs``, not by the constructor.
+    """
+
+    cache_control: CacheControl = field(
+        default=DEFAULT_CACHE_CONTROL,
+        metadata=_about(
+            _HEADERS,
+            lambda option, value: HeaderPolicy(value, True, None),
+            _text_or_none,
+            "Value of Cache-Control, which tells browsers and proxies how long they may reuse a "
+            "file without asking again. With None the field is not sent. In Python it may also be "
+            "a function (path, url) that returns a value or None.",
+            "VALUE",
+        ),
+    )
+    immutable: Immutable = field(
+        default=None,
+        metadata=_about(
+            _HEADERS,
+            lambda option, value: immutable_rule(value),
+            _text_or_none,
+            "Files that browsers may keep for a year without asking again, whatever cache_control "
+            "says: hashed for names with a content hash, as build tools write them, or a regular "
+            "expression that is searched in the URL path. In Python it may also be a function "
+            "(url).",
+            "RULE",
+        ),
+    )
+    allow_origin: str | None = field(
+        default=None,
+        metadata=_about(
+            _HEADERS,
+            lambda option, value: HeaderPolicy(None, False, value),
+            _text_or_none,
+            "Value of Access-Control-Allow-Origin, such as * for every origin. Scripts of that "
+            "origin may then read the files, and the header fields that describe ranges.",
+            "ORIGIN",
+        ),
+    )
+    nosniff: bool = field(
+        default=True,
+        metadata=_about(
+            _HEADERS,
+            check_bool,
+            _bool,
+            "Send X-Content-Type-Options: nosniff, so that browsers do not guess a media type of "
+            "their own.",
+        ),
+    )
+    media_types: Mapping[str, str] | None = field(
+        default=None,
+        metadata=_about(
+            _HEADERS,
+            lambda option, value: MediaTypes(value),
+            _pairs("=", "NAME=TYPE, such as .foo=text/plain"),
+            "Media types by extension (.foo) or by whole file name. They take precedence over the "
+            "built-in table.",
+            "NAME=TYPE",
+        ),
+    )
+    charset: str | None = field(
+        default="utf-8",
+        metadata=_about(
+            _HEADERS,
+            lambda option, value: MediaTypes(None, value),
+            _text_or_none,
+            "Charset that is added to text types. With None browsers have to guess it.",
+            "NAME",
+        ),
+    )
+    etag: EtagMode = field(
+        default="stat",
+        metadata=_about(
+            _HEADERS,
+            _choice_of("stat", "content", None),
+            _text_or_none,
+            "How ETags are made. stat uses the modification time and the size. content hashes the "
+            "bytes, which reads each version of a file once, but gives the same ETag on every "
+            "server. With None no ETag is sent.",
+            "MODE",
+        ),
+    )
+    block_size: int = field(
+        default=DEFAULT_BLOCK_SIZE,
+        metadata=_about(
+            _PERFORMANCE,
+            _at_least(1),
+            size_from_text,
+            "Bytes that are read and sent at a time. Each response in progress holds one block in "
+            "memory.",
+            "SIZE",
+        ),
+    )
+    max_ranges: int = field(
+        default=DEFAULT_MAX_RANGES,
+        metadata=_about(
+            _PERFORMANCE,
+            _at_least(0),
+            _integer,
+            "Largest number of ranges in a request. A request for more gets the whole file.",
+            "N",
+        ),
+    )
+    file_wrapper: bool | None = field(
+        default=None,
+        metadata=_about(
+            _PERFORMANCE,
+            _check_bool_or_none,
+            _bool_or_none,
+            "Send files with the server's wsgi.file_wrapper. True uses it on every server where it "
+            "is known to be correct, which halves the processor time but notices later that a file "
+            "was truncated while it is sent. False never uses it. None uses it only on waitress, "
+            "where it is 2 to 4 times as fast.",
+        ),
+    )
+    encodings: Sequence[str] = field(
+        default=PREFERENCE,
+        metadata=_about(
+            _COMPRESSION,
+            _check_encodings,
+            _words,
+            "Compressed copies to look for beside a file: zstd (.zst), br (.br) and gzip (.gz), "
+            "the preferred one first. Use none where others can add files: one upload could pose "
+            "as the compressed copy of another.",
+            "CODING,...",
+        ),
+    )
+    headers: CustomHeaders = field(
+        default=None,
+        metadata=_about(
+            _HEADERS,
+            lambda option, value: check_headers(value),
+            _pairs(":=", "NAME: VALUE or NAME=VALUE"),
+            "Further header fields for all responses. They take precedence over other options. In "
+            "Python it may also be a function (headers, path, url) that changes the fields of a "
+            "file, and is called once per version.",
+            "NAME=VALUE",
+        ),
+    )
+
+    @classmethod
+    def from_kwargs(cls, values: Mapping[str, object], others: Iterable[str] = ()) -> Self:
+        """Check keyword arguments and return the options.
+
+        Arguments:
+            values: The values by name. Options that are missing get their defaults.
+            others: Names of arguments that the caller takes besides these options.
+
+        Raises:
+            TypeError, ValueError: An option is unknown, or its value is not allowed. The message
+                names the option, the value and what is allowed.
+        """
+        options = _TABLES[cls]
+        given: dict[str, Any] = dict(values)
+        for name, value in given.items():
+            if name not in options:
+                raise TypeError(unknown_option(name, [*options, *others]))
+            options[name].check(name, value)
+        return cls(**given)
+
+    def policy(self) -> HeaderPolicy:
+        """Return the header policy that these options describe."""
+        return HeaderPolicy(
+            self.cache_control, self.nosniff, self.allow_origin, self.immutable, self.headers
+        )
+
+    def media_types_table(self) -> MediaTypes:
+        """Return the table of media types with the configured ones in it."""
+        return MediaTypes(self.media_types, self.charset)
+
+    def describer(self, policy: HeaderPolicy) -> Describer:
+        """Return the describer of files that these options and a policy give."""
+        return Describer(self.media_types_table(), policy, self.etag)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryOptions(FileOptions):
+    """All options of ``StaticFiles``: those of ``FileOptions``, and those of a directory."""
+
+    index: str | None = field(
+        default="index.html",
+        metadata=_about(
+            _FILES,
+            _or_none(check_file_name),
+            _text_or_none,
+            "File that is served for a directory. With None a directory is not found, unless it "
+            "has a listing.",
+            "NAME",
+        ),
+    )
+    symlinks: Symlinks = field(
+        default="inside",
+        metadata=_about(
+            _FILES,
+            _choice_of("inside", "follow", "deny"),
+            _text,
+            "How symbolic links are treated. inside follows links that stay inside the directory, "
+            "follow follows all of them, and deny serves nothing behind a link.",
+            "POLICY",
+        ),
+    )
+    dotfiles: bool = field(
+        default=False,
+        metadata=_about(
+            _FILES,
+            check_bool,
+            _bool,
+            "Serve files and directories whose names begin with a dot. Otherwise .well-known is "
+            "the only one.",
+        ),
+    )
+    listing: bool = field(
+        default=False,
+        metadata=_about(
+            _FILES,
+            check_bool,
+            _bool,
+            "Show what is in a directory without an index, as HTML or JSON. Whoever can open such "
+            "a page sees every name in the directory.",
+        ),
+    )
+    fallback: str | None = field(
+        default=None,
+        metadata=_about(
+            _FILES,
+            _or_none(check_inner_path),
+            _text_or_none,
+            "File below the directory that is served to page loads which match no file, for "
+            "single-page apps. Such requests never reach a wrapped app.",
+            "FILE",
+        ),
+    )
+    not_found: str | None = field(
+        default=None,
+        metadata=_about(
+            _FILES,
+            _or_none(check_inner_path),
+            _text_or_none,
+            "File below the directory that is sent with status 404. It cannot be combined with a "
+            "wrapped app.",
+            "FILE",
+        ),
+    )
+    clean_urls: bool = field(
+        default=False,
+        metadata=_about(
+            _FILES, check_bool, _bool, "Serve page.html at /page, and redirect /page.html to it."
+        ),
+    )
+    check_dir: bool = field(
+        default=True,
+        metadata=_about(
+            _FILES,
+            check_bool,
+            _bool,
+            "Fail at start-up if the directory does not exist. Turn it off for a directory that is "
+            "created later.",
+        ),
+    )
+    stat_ttl: float = field(
+        default=0.0,
+        metadata=_about(
+            _PERFORMANCE,
+            check_seconds,
+            _seconds,
+            "Seconds for which a file is not checked for changes again. Changes are seen that much "
+            "later; in return a response from memory takes a third of the time. With 0 every "
+            "request checks its file.",
+            "SECONDS",
+        ),
+    )
+    cache_size: int = field(
+        default=DEFAULT_CACHE_SIZE,
+        metadata=_about(
+            _PERFORMANCE,
+            _at_least(0),
+            size_from_text,
+            "Memory for header fields and small files. With 0 every request opens and reads its "
+            "file.",
+            "SIZE",
+        ),
+    )
+    cache_file_size: int = field(
+        default=DEFAULT_CACHE_FILE_SIZE,
+        metadata=_about(
+            _PERFORMANCE,
+            _at_least(0),
+            size_from_text,
+            "Size of the largest file that is kept in memory. Larger files are read for each "
+            "request.",
+            "SIZE",
+        ),
+    )
+    compress: bool = field(
+        default=False,
+        metadata=_about(
+            _COMPRESSION,
+            check_bool,
+            _bool,
+            "Compress text in memory when it is first requested. This needs no build step, but "
+            "costs some milliseconds per version of a file. The response has a weak ETag and no "
+            "ranges.",
+        ),
+    )
+    offload: tuple[str, str] | None = field(
+        default=None,
+        metadata=_about(
+            _PERFORMANCE,
+            lambda option, value: None if value is None else Offload(value, ""),
+            _header_and_path,
+            "Let the front server send the files. The value is its header field and the path by "
+            "which it knows the directory, such as X-Accel-Redirect:/internal/ for nginx.",
+            "HEADER:PATH",
+        ),
+    )
+    no_store_misses: bool = field(
+        default=False,
+        metadata=_about(
+            _HEADERS,
+            check_bool,
+            _bool,
+            "Send Cache-Control: no-store with the wrapped app's 404 and 410 responses below the "
+            "prefix, so that no cache remembers a file as missing while a release is rolled out.",
+        ),
+    )
+    on_answer: Callable[[Any], object] | None = field(
+        default=None,
+        metadata=_about(
+            _EVENTS,
+            _check_callable_or_none,
+            None,
+            "Function that is called with an AnswerEvent for each response, and for each request "
+            "below the prefix that is passed to the wrapped app.",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        if self.compress and self.cache_size == 0:
+            raise ValueError("compress must be False if cache_size is 0, not True")
+
+
+class FileOptionKwargs(TypedDict, total=False):
+    """The fields of ``FileOptions`` as keyword arguments, for type checkers."""
+
+    cache_control: CacheControl
+    immutable: Immutable
+    allow_origin: str | None
+    nosniff: bool
+    media_types: Mapping[str, str] | None
+    charset: str | None
+    etag: EtagMode
+    block_size: int
+    max_ranges: int
+    file_wrapper: bool | None
+    encodings: Sequence[str]
+    headers: CustomHeaders
+
+
+def _table(options_class: type[FileOptions]) -> dict[str, Option]:
+    return {
+        one.name: Option(one.name, one.default, **one.metadata) for one in fields(options_class)
+    }
+
+
+# The options of FileApp and of StaticFiles, by name.
+FILE_OPTIONS = _table(FileOptions)
+OPTIONS = _table(DirectoryOptions)
+_TABLES = {FileOptions: FILE_OPTIONS, DirectoryOptions: OPTIONS}
+
+# The arguments of StaticFiles that PasteDeploy and the command line write like options.
+ARGUMENTS = {
+    "directory": Option("directory", None, check_path, _text, "Directory to serve.", _FILES, "DIR"),
+    "prefix": Option(
+        "prefix",
+        "/",
+        lambda option, value: parse_prefix(value),
+        _text,
+        "URL path below which the files appear, not percent-encoded. Slashes at its ends do not "
+        "matter.",
+        _FILES,
+        "PATH",
+    ),
 }
+
+
+def unknown_option(name: str, allowed: Iterable[str]) -> str:
+    """Return the message of the error about an option that does not exist."""
+    known = sorted(allowed)
+    return f"unknown option {name!r}{did_you_mean(name, known)}; options are {', '.join(known)}"

@@ -67,7 +67,7 @@ class Responder:
 
     def compress_text(self) -> None:
         """Compress text in memory from now on."""
-        media_types = self._options.find_media_types()
+        media_types = self._options.media_types_table()
         self._compression = Compression(
             self._options.encodings, media_types, self._catalog, self._keeper
         )
@@ -294,7 +294,7 @@ class SourceResponder:
         validators: Validators | None = None,
     ) -> None:
         self._options = options
-        self._media_types = options.find_media_types()
+        self._media_types = options.media_types_table()
         self._policy = policy
         self._catalog = catalog
         self._validators = validators

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.packages import Traversable, traversable_directory
-from wsgistatic.http.fields import vary_by
+from wsgistatic.http.fields import add_vary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import (
@@ -29,7 +30,7 @@ from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi.listing import Listing
 from wsgistatic.wsgi.offload import Offload
-from wsgistatic.wsgi.options import DirectoryOptions, FileOptions, FileOptionValues
+from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.responder import AnyResponder, Responder
 from wsgistatic.wsgi.responses import (
     Answer,
@@ -54,7 +55,6 @@ class Finder:
         root: absolute path of the directory, or one of a package.
         prefix: as ``parse_prefix`` gave it.
         options: checked.
-        file_options: those of ``FileOptions``, unchecked.
         catalog: what is ready.
         alone: there is no wrapped app.
 
@@ -73,7 +73,6 @@ class Finder:
         root: str | Traversable,
         prefix: str,
         options: DirectoryOptions,
-        file_options: FileOptionValues,
         catalog: Catalog,
         *,
         alone: bool,
@@ -81,8 +80,7 @@ class Finder:
         path = root if isinstance(root, str) else ""
         offload = None if options.offload is None else Offload(options.offload, path)
         if offload is not None and not offload.keeps_codings:
-            file_options = {**file_options, "encodings": ()}
-        checked = FileOptions.of(file_options, DirectoryOptions.__slots__)
+            options = replace(options, encodings=())
         self.alone = alone
         self.prefix = prefix
         self._skipped = len(prefix)
@@ -97,15 +95,15 @@ class Finder:
         )
         # Where names mean what they say, a path can be looked at before it is taken apart.
         self._root = None if os.name == "nt" else path
-        self._policy = checked.policy()
+        self._policy = options.policy()
         make_responder = Responder if path else AnyResponder
-        self.responder: Responder = make_responder(checked, self._policy, catalog)
+        self.responder: Responder = make_responder(options, self._policy, catalog)
         if options.compress:
             self.responder.compress_text()
         if offload is not None and path:
             self.responder.hand_off(offload)
         self._listing = self._make_listing(options) if path else None
-        self._site = self._make_site(options, checked)
+        self._site = self._make_site(options)
         self.answer: Callable[[WSGIEnvironment, str, Entry | None], Answer | None] = (
             self._find if self._site is None else partial(self._answer_site, self._site)
         )
@@ -117,7 +115,7 @@ class Finder:
             self.directory, self._policy, self.prefix, self._index, dotfiles=self._dotfiles
         )
 
-    def _make_site(self, options: DirectoryOptions, file_options: FileOptions) -> Site | None:
+    def _make_site(self, options: DirectoryOptions) -> Site | None:
         fallback, not_found = options.fallback, options.not_found
         if not options.clean_urls and fallback is None and not_found is None:
             return None
@@ -126,7 +124,7 @@ class Finder:
             self.responder,
             self._catalog,
             self._policy,
-            file_options.find_media_types(),
+            options.media_types_table(),
             self.prefix,
             index=self._index,
             dotfiles=self._dotfiles,
@@ -380,7 +378,7 @@ class Site:
             return None  # HTML in place of a script or a picture helps nobody
         url = url_path(self._prefix, _file(self._fallback))
         answer = self._send(environ, self._fallback, url)
-        return answer and answer._replace(headers=vary_by(answer.headers, _NAVIGATION_FIELDS))
+        return answer and answer._replace(headers=add_vary(answer.headers, _NAVIGATION_FIELDS))
 
     def _send(self, environ: WSGIEnvironment, segments: tuple[str, ...], url: str) -> Answer | None:
         key = _NO_PATH_INFO.join(("", url, *segments))
