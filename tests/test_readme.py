@@ -1,4 +1,4 @@
-"""The README: each example runs as it stands, each option and default is what it says."""
+"""The README: every example runs unchanged, and the option tables match the code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
 import wsgistatic
 from tests.conftest import OLD
-from wsgistatic import FileApp, serve_file
+from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
 
@@ -29,8 +30,8 @@ EXAMPLES = {
     if (name := re.match(r"# example: (\w+)\n", code := textwrap.dedent(block)))
 }
 
-# Requests to the example's application: path, Range, expected status and body.
-ASKED: dict[str, list[tuple[str, str, int, str]]] = {
+# Requests to each example's application: path, Range, expected status and body.
+REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "plain": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "django": [
         ("/static/hello.txt", "bytes=1-2", 206, "el"),
@@ -83,7 +84,7 @@ ASKED: dict[str, list[tuple[str, str, int, str]]] = {
     "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
 }
 
-# What an example needs that has another name.
+# The module that an example needs, where it is not named like the example.
 NEEDED = {
     "django_nested": "django",
     "webpy": "web",
@@ -112,7 +113,7 @@ print(json.dumps(answers))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project folder as the examples presuppose it."""
+    """A project folder with the files that the examples expect."""
     for name, content in (
         ("static/hello.txt", "hello"),
         ("static/only.txt", "only"),
@@ -142,11 +143,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_example_is_asked_something() -> None:
-    assert EXAMPLES.keys() == ASKED.keys() | {"settings"}
+def test_every_example_gets_requests() -> None:
+    assert EXAMPLES.keys() == REQUESTS.keys() | {"settings"}
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_example(project: Path, name: str) -> None:
     if name in OPTIONAL:
         pytest.importorskip(NEEDED.get(name, name))
@@ -155,12 +156,12 @@ def test_example(project: Path, name: str) -> None:
         (project / "site.ini").write_text(code)
         code = LOAD_INI
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", RUN, json.dumps(ASKED[name])],
+        [sys.executable, "-W", "ignore", "-c", RUN, json.dumps(REQUESTS[name])],
         cwd=project, input=code, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout.splitlines()[-1])  # CherryPy prints what it was asked
-    for (path, _, status, body), answer in zip(ASKED[name], answers, strict=True):
+    answers = json.loads(done.stdout.splitlines()[-1])  # CherryPy logs its requests first
+    for (path, _, status, body), answer in zip(REQUESTS[name], answers, strict=True):
         assert answer[0] == status, path
         assert body in answer[1]
 
@@ -178,7 +179,7 @@ def test_option_table() -> None:
 
 
 def test_option_table_of_sources() -> None:
-    table = README[README.index("sources have besides      default") :].split("\n\n", 1)[0]
+    table = README[README.index("options for sources       default") :].split("\n\n", 1)[0]
     rows = dict(re.findall(r"^``(\w+)`` +``(.*?)``", table, re.M))
     for function in (FileApp, serve_file):
         parameters = inspect.signature(function).parameters.values()
@@ -189,13 +190,27 @@ def test_option_table_of_sources() -> None:
 
 
 def test_helpers_are_public() -> None:
-    sentence = README[README.index("The helpers are") :].split("; importing")[0]
+    sentence = README[README.index("The helpers are") :].split(". Importing")[0]
     names = re.findall(r"``(\w+)``", sentence)
     assert len(names) > 8
     assert set(names) <= set(wsgistatic.__all__)
 
 
-def test_the_lines_for_views_are_those_that_are_tested() -> None:
+def test_quoted_reasons_are_values_of_reason() -> None:
+    sentence = README[README.index("``refused`` gives the reason:") :].split(" and so on")[0]
+    quoted = re.findall(r'``"(.*?)"``', sentence)
+    assert len(quoted) > 4
+    assert set(quoted) <= {reason.value for reason in Reason}
+
+
+def test_the_console_script_is_the_module() -> None:
+    (script,) = distribution("wsgistatic").entry_points.select(
+        group="console_scripts", name="wsgistatic"
+    )
+    assert script.load() is main
+
+
+def test_the_lines_for_views_are_tested() -> None:
     tested = (Path(__file__).parent / "frameworks" / "apps.py").read_text()
     section = README[README.index("In a view of") : README.index("# example: view")]
     lines = re.findall(r"``(return .*?)``", section)
@@ -203,7 +218,7 @@ def test_the_lines_for_views_are_those_that_are_tested() -> None:
     assert all(line in tested for line in lines)
 
 
-def test_the_explanation(
+def test_the_output_of_explain(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, size, modified in (("app.js", 5000, OLD), ("app.js.gz", 2000, OLD),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         unsatisfied_range,
     )
     from wsgistatic.representations.headers import CROSS_ORIGIN_ISOLATION, untrusted_uploads
-    from wsgistatic.wsgi.events import AnswerEvent
+    from wsgistatic.wsgi.events import AnswerEvent, Reason
     from wsgistatic.wsgi.file_app import FileApp, serve_file
     from wsgistatic.wsgi.middleware import StaticFiles
 
@@ -36,6 +36,7 @@ __all__ = [
     "MultipartIterator",
     "Preconditions",
     "RangePlan",
+    "Reason",
     "StaticFiles",
     "Validators",
     "content_range",
@@ -58,6 +59,7 @@ _HOMES = {
     "MultipartIterator": "files.body",
     "Preconditions": "http.conditional",
     "RangePlan": "http.ranges",
+    "Reason": "wsgi.events",
     "StaticFiles": "wsgi.middleware",
     "Validators": "http.conditional",
     "content_range": "http.ranges",

@@ -100,11 +100,11 @@ def _contender(key: str) -> Contender:
 
 
 FEATURES = (
-    Feature("changed", "a changed file at the next request", _changed),
-    Feature("new", "a new file at the next request", _new),
-    Feature("deleted", "a deleted file gone at the next request", _deleted),
-    Feature("rewritten", "no mixture of a file rewritten under way", _rewritten),
-    Feature("same-second", "ETag tells two files of one second and size", _same_second),
-    Feature("same-content", "ETag of the content (option)", _same_content),
-    Feature("start", "start with 10 000 files: time, memory held", _start, is_measured=True),
+    Feature("changed", "changed file served at the next request", _changed),
+    Feature("new", "new file served at the next request", _new),
+    Feature("deleted", "deleted file gone at the next request", _deleted),
+    Feature("rewritten", "never mixes two versions of a file", _rewritten),
+    Feature("same-second", "ETag differs for same second, same size", _same_second),
+    Feature("same-content", "ETag from the content (option)", _same_content),
+    Feature("start", "start with 10 000 files: time, memory", _start, is_measured=True),
 )

@@ -85,7 +85,7 @@ def _head(bench: Bench) -> None:
     need(reply.headers.get("content-length") == str(len(_BIG)), "no true length")
     need(reply.headers.get("etag") == whole.headers.get("etag"), "another ETag than GET")
     if reply.size:
-        raise Partly("with a body, for the server to drop")
+        raise Partly("sends a body that the server must drop")
 
 
 def _lengths(bench: Bench) -> None:
@@ -129,8 +129,8 @@ FEATURES = (
     Feature("none-match-wins", "If-None-Match wins over the date", _none_match_wins),
     Feature("match", "If-Match, If-Unmodified-Since: 412", _match),
     Feature("modified-since", "If-Modified-Since, three date forms", _modified_since),
-    Feature("head", "HEAD: true length, no body", _head),
-    Feature("length", "Content-Length always", _lengths),
-    Feature("frozen", "304 without a look at the disk (option)", _frozen),
-    Feature("garbage", "header fields of garbage raise nothing", _garbage),
+    Feature("head", "HEAD: exact length, no body", _head),
+    Feature("length", "always a Content-Length", _lengths),
+    Feature("frozen", "304 without checking the disk (option)", _frozen),
+    Feature("garbage", "garbage in header fields raises nothing", _garbage),
 )

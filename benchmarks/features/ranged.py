@@ -63,7 +63,9 @@ def _if_range(bench: Bench) -> None:
     others = {"another tag": '"other"', "an older date": older, "a later date": later}
     need_all(
         {
-            f"whole for {name}": status_of(bench.ask(HTTP_RANGE="bytes=0-9", HTTP_IF_RANGE=value))
+            f"the whole file for {name}": status_of(
+                bench.ask(HTTP_RANGE="bytes=0-9", HTTP_IF_RANGE=value)
+            )
             == 200
             for name, value in others.items()
         }
@@ -103,13 +105,13 @@ def _announced(bench: Bench) -> None:
 
 
 FEATURES = (
-    Feature("range", "one range", _single),
-    Feature("suffix", "the last bytes (suffix range)", _suffix),
+    Feature("range", "single range", _single),
+    Feature("suffix", "suffix range (the last bytes)", _suffix),
     Feature("announced", "Accept-Ranges", _announced),
     Feature("ranges", "several ranges (multipart)", _several),
-    Feature("merged", "150 times the whole file is not sent", _merged),
+    Feature("merged", "never sends the whole file 150 times", _merged),
     Feature("416", "416 with the length", _unsatisfiable),
-    Feature("malformed", "no part for a malformed Range", _malformed),
+    Feature("malformed", "malformed Range gets no part", _malformed),
     Feature("if-range", "If-Range: tag, date", _if_range),
     Feature("head-range", "HEAD ignores Range", _ignored_by_head),
 )

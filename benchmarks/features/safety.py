@@ -92,12 +92,12 @@ def _non_ascii(bench: Bench) -> None:
 
 
 FEATURES = (
-    Feature("traversal", "no way out by the path", _traversal),
-    Feature("links", "no way out by symbolic links", _links),
-    Feature("links-inside", "links within the directory are served", _links_inside),
+    Feature("traversal", "paths cannot leave the directory", _traversal),
+    Feature("links", "symbolic links cannot leave the directory", _links),
+    Feature("links-inside", "links inside the directory are served", _links_inside),
     Feature("dot-names", ".env and .git/config are not served", _dot_names),
-    Feature("pipe", "a FIFO stops nobody", _pipe),
+    Feature("pipe", "a FIFO does not block a request", _pipe),
     Feature("odd-paths", "odd paths are misses, not errors", _odd_paths),
-    Feature("non-ascii", "names beyond ASCII", _non_ascii),
+    Feature("non-ascii", "non-ASCII names", _non_ascii),
     Feature("nosniff", "nosniff", _sniffing),
 )

@@ -1,4 +1,4 @@
-"""The README's configurations, which the tests run with ports and folders of their own."""
+"""Read configurations from the README, so that the tests run what it documents."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CONFIGURATIONS = {file: textwrap.dedent(lines) for file, lines in _BLOCK.findal
 
 
 def configuration(file: str, replaced: Mapping[str, str]) -> str:
-    """Give the code block that begins with the name of a configuration file.
+    """Return the code block that begins with the path of a configuration file.
 
     Arguments:
-        file: its absolute path in the README.
-        replaced: what a test must say otherwise, by what the README says.
+        file: the absolute path that the README gives the file.
+        replaced: the test's own ports and folders, by the text that they replace.
     """
     text = _CONFIGURATIONS[file]
     for theirs, ours in replaced.items():
@@ -28,7 +28,7 @@ def configuration(file: str, replaced: Mapping[str, str]) -> str:
 
 
 def command_options(program: str) -> dict[str, str]:
-    """Give the options, each with a value, that the README starts a program with."""
+    """Return the options, each with its value, that the README passes to a program."""
     line = re.search(rf"^    {program} (.*)$", _README, re.M)
     assert line is not None, program
     words = shlex.split(line[1])

@@ -17,7 +17,7 @@ from tests.servers.matrix.rows import (
 )
 
 _PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-_HEAD = ("server", "version", "large file by", "connection", "limits")
+_HEAD = ("server", "version", "large file sent by", "connection", "limits")
 _BODIES = {
     OURS: "our iterator",
     WAITRESS_BODY: "its file_wrapper",
@@ -29,7 +29,7 @@ _LETTERS = {limit: "abcdefghij"[place] for place, limit in enumerate(Limit)}
 
 
 def lines() -> list[str]:
-    """Give the table, and the list that its letters mean."""
+    """Return the table, and the list that explains its letters."""
     cells = [_cells(row, pins()) for row in ALL_SERVERS]
     widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
     rule = " ".join("=" * width for width in widths)
@@ -54,9 +54,9 @@ def _connection(closes: frozenset[str]) -> str:
 
 
 def pins() -> dict[str, str]:
-    """Give the versions that the extra ``servers`` pins."""
-    extra = _PYPROJECT.read_text().split("\nservers = [")[1].split("]")[0]
-    return dict(re.findall(r'"([\w.-]+)==([^"]+)"', extra))
+    """Return the versions that the dependency group ``servers`` pins."""
+    group = _PYPROJECT.read_text().split("\nservers = [")[1].split("]")[0]
+    return dict(re.findall(r'"([\w.-]+)==([^"]+)"', group))
 
 
 if __name__ == "__main__":

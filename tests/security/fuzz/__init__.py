@@ -1,1 +1,1 @@
-"""Coverage-guided targets; they want the extra ``fuzz``."""
+"""Targets of the coverage-guided fuzzer, which needs the dependency group ``fuzz``."""

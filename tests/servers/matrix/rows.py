@@ -22,16 +22,16 @@ UWSGI_BODY = "_io.FileIO"  # the built-in wrapper gives the file itself back
 class Limit(Enum):
     """What a server does that no middleware can change; the value is the README's sentence."""
 
-    BUFFERS = "takes a file into memory as fast as it can be read, however slow the client"
-    READS_ON = "reads a file to its end after the client has gone"
-    CUT_LATE = "a file cut while it is sent: the client waits for the keep-alive timeout"
-    CUT_WAITS = "a file cut while it is sent: the client waits until it gives up"
-    CUT_ADDS_TEXT = "a file cut while it is sent: a text is added, then it closes"
-    UNWATCHED = "a file rewritten in place while it is sent is not noticed (sendfile)"
-    OVERRUNS = "a file that grows just before it is sent: sent past its Content-Length"
-    SHORT_HEADERS = "more than 4 KB of request headers: closed without an answer (``buffer-size``)"
-    HIDES_ZERO = "drops ``Content-Length: 0`` from an answer to HEAD"
-    TAKES_STATIC = "serves ``/static/`` from a folder of its own: choose another prefix"
+    BUFFERS = "buffers the whole file in memory, however slow the client is"
+    READS_ON = "reads the file to its end after the client has disconnected"
+    CUT_LATE = "file truncated while it is sent: the client waits for the keep-alive timeout"
+    CUT_WAITS = "file truncated while it is sent: the client waits until it gives up"
+    CUT_ADDS_TEXT = "file truncated while it is sent: the server adds an error text, then closes"
+    UNWATCHED = "file rewritten in place while it is sent: not noticed (sendfile)"
+    OVERRUNS = "file that grows just before it is sent: the body exceeds its Content-Length"
+    SHORT_HEADERS = "over 4 KB of request headers: closed without a response (``buffer-size``)"
+    HIDES_ZERO = "drops ``Content-Length: 0`` from a response to HEAD"
+    TAKES_STATIC = "serves ``/static/`` from its own folder: choose another prefix"
 
 
 # The answers of the battery, see test_answers.py.
@@ -48,7 +48,7 @@ class Server:
 
     Attributes:
         name: as in the README's table.
-        package: the distribution, pinned in the extra ``servers``; "" for one that is none.
+        package: the distribution, pinned in the group ``servers``; "" if there is none.
         command: words, in which ``$port``, ``$folder`` (a new one, the current directory),
             ``$python``, ``$scripts`` (of the environment), ``$environment`` and ``$home`` (of the
             checkout) are filled in.
