@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,11 @@ def modules_below(folder: str) -> list[Path]:
 
 
 def imports_of(module: Path) -> set[str]:
-    """Return the dotted names that a module imports, lazily or not."""
-    names = set()
+    """Return what a module imports, lazily or not, as dotted names; ``a.b`` for b from a."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -43,8 +44,12 @@ def dotted_name(module: Path) -> str:
 
 
 def own_imports(module: Path) -> set[str]:
+    """Return the modules of the package that a module imports."""
     modules = {dotted_name(path) for path in modules_below("")}
-    return imports_of(module) & modules - {"wsgistatic"}
+    names = imports_of(module)
+    return {name if name in modules else name.rpartition(".")[0] for name in names} & modules - {
+        "wsgistatic"
+    }
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -55,6 +60,18 @@ def test_a_layer_imports_only_itself_and_the_layers_below(layer: str) -> None:
     for module in modules:
         for name in own_imports(module):
             assert name.split(".")[1] in allowed, f"{module.relative_to(PACKAGE)} imports {name}"
+
+
+def test_what_every_layer_may_import_imports_nothing() -> None:
+    assert own_imports(PACKAGE / f"{EVERYWHERE}.py") == set()
+
+
+def test_no_import_is_circular() -> None:
+    graph = {dotted_name(module): own_imports(module) for module in modules_below("")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def test_http_does_no_io_and_reads_no_clock() -> None:

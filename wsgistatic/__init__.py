@@ -21,9 +21,10 @@ if TYPE_CHECKING:
         unsatisfied_range,
     )
     from wsgistatic.representations.headers import CROSS_ORIGIN_ISOLATION, untrusted_uploads
-    from wsgistatic.wsgi.events import AnswerEvent, Reason
+    from wsgistatic.wsgi.events import AnswerEvent
     from wsgistatic.wsgi.file_app import FileApp, serve_file
     from wsgistatic.wsgi.middleware import StaticFiles
+    from wsgistatic.wsgi.trace import Reason
 
 __version__ = "0.1.0"
 
@@ -59,7 +60,7 @@ _HOMES = {
     "MultipartIterator": "files.body",
     "Preconditions": "http.conditional",
     "RangePlan": "http.ranges",
-    "Reason": "wsgi.events",
+    "Reason": "wsgi.trace",
     "StaticFiles": "wsgi.middleware",
     "Validators": "http.conditional",
     "content_range": "http.ranges",

@@ -56,7 +56,7 @@ def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told.finding("file") == (
         f"{folder}/page.txt: 300 bytes, modified Tue, 14 Nov 2023 22:13:20 GMT"
     )
-    assert told.finding("gzip") == "page.txt.gz: not there"
+    assert told.finding("gzip") == "page.txt.gz: does not exist"
     assert told.finding("identity") == "page.txt: 300 bytes, selected"
     assert told.answer()[:3] == [
         "200 OK",
@@ -123,12 +123,12 @@ def test_a_coding_made_in_memory(folder: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("url", "step", "finding"),
     [
-        ("/none.txt", "file", "{folder}/none.txt: not there"),
+        ("/none.txt", "file", "{folder}/none.txt: does not exist"),
         ("/outside", "file", "{folder}/outside: a link that leads outside the directory"),
         ("/.git/x", "path", "/.git/x: a name that begins with a dot"),
         ("http://www.example.com//a%00", "path", "//a\\x00: not the canonical spelling of a path"),
-        ("/%c3%bc.txt", "file", "{folder}/ü.txt: not there"),
-        ("/ü.txt", "file", "{folder}/ü.txt: not there"),
+        ("/%c3%bc.txt", "file", "{folder}/ü.txt: does not exist"),
+        ("/ü.txt", "file", "{folder}/ü.txt: does not exist"),
     ],
 )
 def test_misses(
@@ -198,16 +198,20 @@ def test_directories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told.status == 0
     told = Told(capsys, folder, "/")
     assert told.finding("file") == f"{folder}: a directory without an index"
-    assert told.finding("listing") == "a page of what is in it"
+    assert told.finding("listing") == "a page that lists the directory"
     assert told.status == 0
     assert Told(capsys, folder, "/sub/", "--index", "none", "--no-listing").status == 1
 
 
 def test_a_clean_url(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/about", "--clean-urls")
-    assert told.finding("file") == f"{folder}/about: not there"
+    assert told.finding("file") == f"{folder}/about: does not exist"
     assert told.finding("clean URL").startswith(f"{folder}/about.html: 200 bytes")
     assert told.finding("identity") == "about.html: 200 bytes, selected"
+    assert told.status == 0
+    told = Told(capsys, folder, "/about.html", "--clean-urls")
+    assert told.finding("file").startswith(f"{folder}/about.html: 200 bytes")
+    assert told.answer()[:2] == ["301 Moved Permanently", "Location: /about"]
     assert told.status == 0
 
 

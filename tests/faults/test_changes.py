@@ -6,7 +6,6 @@ server; here the very block is chosen, by the reads of the file.
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import threading
@@ -24,6 +23,7 @@ from waitress.server import create_server
 
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
+from wsgistatic.files.versions import RegularFile
 
 # What is refused now is asked again now, and what is compressed has to be kept.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
@@ -82,23 +82,16 @@ def replace(path: Path) -> None:
 def change_before_read(
     monkeypatch: pytest.MonkeyPatch, number: int, change: Change
 ) -> list[Change]:
-    """Change the file that is read just before its so-manyth block is read, once."""
+    """Change the file once, just before the block with this number is read."""
     pending = [change]
+    read_at = RegularFile.read_at
 
-    class File(io.FileIO):
-        def read(self, size: int | None = -1, /) -> Any:
-            self.meet()
-            return super().read(size)
+    def change_and_read(file: RegularFile, offset: int, size: int) -> bytes:
+        if offset >= number * BLOCK and pending:
+            pending.pop()(Path(os.readlink(f"/proc/self/fd/{file.fileno()}")))
+        return read_at(file, offset, size)
 
-        def readinto(self, buffer: Any, /) -> Any:
-            self.meet()
-            return super().readinto(buffer)
-
-        def meet(self) -> None:
-            if self.tell() >= number * BLOCK and pending:
-                pending.pop()(Path(os.readlink(f"/proc/self/fd/{self.fileno()}")))
-
-    monkeypatch.setattr(io, "FileIO", File)
+    monkeypatch.setattr(RegularFile, "read_at", change_and_read)
     return pending
 
 

@@ -16,6 +16,7 @@ from tests.calling import Result
 from tests.conftest import OLD
 from tests.faults.kinds import KINDS, Kind, same
 from wsgistatic import StaticFiles
+from wsgistatic.representations.cache import Variant
 
 # What is refused now is asked again now, and what is compressed has to be kept.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
@@ -114,17 +115,26 @@ def test_what_is_dated_by_the_clock_is_described_once(
     seconds, app = Seconds(monkeypatch), kind.app(site)
     step_back(monkeypatch, -7200.0)
     kind.ask(app)
-    before = dict(app._entries)
+    before = described(app)
     assert before
     for back in (0.0, 3600.0):  # then anew, once
         step_back(monkeypatch, back)
         if back:
             seconds.ask(kind, app)
-            assert all(app._entries[key] is not before[key] for key in before)
-            before = dict(app._entries)
+            assert all(described(app)[key] is not before[key] for key in before)
+            before = described(app)
         for _ in range(3):
             seconds.ask(kind, app)
-            assert all(app._entries[key] is before[key] for key in before)
+            assert all(described(app)[key] is before[key] for key in before)
+
+
+def described(app: StaticFiles) -> dict[tuple[str, str | None], Variant]:
+    """Return all cached variants by key and coding."""
+    return {
+        (key, coding): variant
+        for key, cached in app._cache.files.items()
+        for coding, variant in cached.variants.items()
+    }
 
 
 @pytest.mark.parametrize("mtime", [0, -1, 1, 1_000_000_000, OLD * 10**9, OLD * 10**9 + 1])

@@ -1,4 +1,4 @@
-"""BlockIterator and MultipartIterator: exact bytes, one block of memory, closed on every path."""
+"""BlockIterator and MultipartIterator: exact bytes, one block of memory, a closed file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import logging
 import os
 import tracemalloc
 import warnings
+from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -15,21 +17,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgistatic.files.body import BlockIterator, MultipartIterator
-from wsgistatic.files.changes import Watch
+from wsgistatic.files.directory import single_file
+from wsgistatic.files.sources import MemoryReader
 from wsgistatic.http.ranges import Multipart
 
 KILO = 1024
+Open = Callable[[Path], FileIO]
+
+
+def open_regular(path: Path) -> FileIO:
+    """Open a file as the package does: it is read with ``read_at``."""
+    return single_file(str(path)).open().file
+
+
+def open_raw(path: Path) -> FileIO:
+    """Open a file as a user of ``BlockIterator`` may do: it is read with ``seek`` and ``read``."""
+    return open(path, "rb", buffering=0)
+
+
+each_way_to_open = pytest.mark.parametrize("open_file", [open_regular, open_raw])
 
 
 class Trickle(io.BytesIO):
-    """A raw file that gives at most three bytes a read."""
+    """A raw file that returns at most three bytes per read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(min(3, size or 0))
 
 
 @given(st.binary(max_size=200), st.data(), st.integers(1, 50))
-def test_any_range_by_any_block(content: bytes, data: st.DataObject, block_size: int) -> None:
+def test_any_range_in_blocks_of_any_size(
+    content: bytes, data: st.DataObject, block_size: int
+) -> None:
     start = data.draw(st.integers(0, len(content)))
     stop = data.draw(st.integers(start, len(content)))
     for file in (io.BytesIO(content), Trickle(content)):
@@ -37,11 +56,13 @@ def test_any_range_by_any_block(content: bytes, data: st.DataObject, block_size:
         assert b"".join(blocks) == content[start:stop]
         assert all(0 < len(block) <= block_size for block in blocks)
         assert file.closed
+    assert list(BlockIterator(MemoryReader(content), start, stop, block_size)) == blocks
 
 
-def test_multipart_is_frame_and_content(site: Path) -> None:
+@each_way_to_open
+def test_multipart_body_consists_of_frame_and_content(site: Path, open_file: Open) -> None:
     multipart = Multipart([(2, 5), (990, 1000)], 1000, "text/plain", boundary="B")
-    with open(site / "digits.bin", "rb", buffering=0) as file:
+    with open_file(site / "digits.bin") as file:
         body = b"".join(MultipartIterator(file, multipart, block_size=4))
         assert file.closed
     assert body == (
@@ -52,15 +73,17 @@ def test_multipart_is_frame_and_content(site: Path) -> None:
     assert len(body) == multipart.content_length
 
 
-def test_no_fileno_and_no_length(site: Path) -> None:
-    with open(site / "digits.bin", "rb", buffering=0) as file:
+@each_way_to_open
+def test_body_has_no_fileno_and_no_length(site: Path, open_file: Open) -> None:
+    with open_file(site / "digits.bin") as file:
         body = BlockIterator(file, 0, 10)
         assert not hasattr(body, "fileno")
         assert not hasattr(body, "__len__")
 
 
-def test_closed_by_its_last_block(site: Path) -> None:
-    file = open(site / "digits.bin", "rb", buffering=0)  # noqa: SIM115
+@each_way_to_open
+def test_last_block_closes_the_file(site: Path, open_file: Open) -> None:
+    file = open_file(site / "digits.bin")
     body = BlockIterator(file, 0, 20, block_size=10)
     assert next(body) == b"0123456789"
     assert not file.closed
@@ -70,8 +93,9 @@ def test_closed_by_its_last_block(site: Path) -> None:
         next(body)
 
 
-def test_close_in_the_middle_and_again(site: Path) -> None:
-    file = open(site / "digits.bin", "rb", buffering=0)  # noqa: SIM115
+@each_way_to_open
+def test_close_before_the_end_and_twice(site: Path, open_file: Open) -> None:
+    file = open_file(site / "digits.bin")
     body = BlockIterator(file, 0, 30, block_size=10)
     next(body)
     assert not file.closed
@@ -82,18 +106,18 @@ def test_close_in_the_middle_and_again(site: Path) -> None:
         next(body)
 
 
-def test_a_file_that_ends_early_raises(caplog: pytest.LogCaptureFixture) -> None:
+def test_file_that_ends_early_raises(caplog: pytest.LogCaptureFixture) -> None:
     file = io.BytesIO(b"x" * 15)
     body = BlockIterator(file, 0, 20, block_size=10, label="/srv/site/name.bin")
     assert next(body) == b"x" * 10
     with caplog.at_level(logging.ERROR, "wsgistatic"), pytest.raises(OSError, match="ended") as e:
         next(body)
-    assert "/srv" not in str(e.value)  # some servers show the error's text to the client
+    assert "/srv" not in str(e.value)  # some servers show the text of an error to the client
     assert "/srv/site/name.bin" in caplog.text
     assert file.closed
 
 
-def test_an_empty_range_closes_too() -> None:
+def test_empty_range_closes_the_file() -> None:
     file = io.BytesIO(b"")
     assert list(BlockIterator(file, 0, 0)) == []
     assert file.closed
@@ -106,22 +130,23 @@ def test_last_block_of_a_sparse_4_gib_file(tmp_path: Path) -> None:
         writer.truncate(size)
         writer.seek(size - 3)
         writer.write(b"end")
-    file = open(path, "rb", buffering=0)  # noqa: SIM115
-    watch = Watch(file, os.fstat(file.fileno()), doubtful=False)
+    opened = single_file(str(path)).open()
+    detector = opened.detector(suspect=False)
     tracemalloc.start()
-    body = BlockIterator(file, size - 100, size, watch=watch)
+    body = BlockIterator(opened.file, size - 100, size, detector=detector)
     assert b"".join(body)[-3:] == b"end"
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 * KILO
 
 
-def test_memory_stays_at_one_block(tmp_path: Path) -> None:
+@each_way_to_open
+def test_memory_is_bounded_by_one_block(tmp_path: Path, open_file: Open) -> None:
     size = 64 * KILO**2
     path = tmp_path / "big.bin"
     with path.open("wb") as writer:
         writer.truncate(size)
-    file = open(path, "rb", buffering=0)  # noqa: SIM115
+    file = open_file(path)
     tracemalloc.start()
     total = 0
     for block in BlockIterator(file, 0, size):
@@ -133,12 +158,15 @@ def test_memory_stays_at_one_block(tmp_path: Path) -> None:
     assert peak < 2.5 * 256 * KILO
 
 
-def test_a_body_that_is_dropped_closes_its_file_at_once(site: Path) -> None:
-    # Some servers drop a body without close(); a reference cycle would keep the file open.
+@each_way_to_open
+def test_body_that_is_not_closed_closes_its_file_when_it_is_dropped(
+    site: Path, open_file: Open
+) -> None:
+    # Some servers drop a body without close(). A reference cycle would keep the file open.
     gc.disable()
     try:
         for ranges in ([(0, 500)], [(0, 100), (500, 600)]):
-            file = open(site / "digits.bin", "rb", buffering=0)  # noqa: SIM115
+            file = open_file(site / "digits.bin")
             descriptor = file.fileno()
             if len(ranges) == 1:
                 body: BlockIterator | MultipartIterator = BlockIterator(file, 0, 500, 10)
@@ -156,8 +184,9 @@ def test_a_body_that_is_dropped_closes_its_file_at_once(site: Path) -> None:
         gc.enable()
 
 
-def test_close_forgets_the_first_block(site: Path) -> None:
-    file = open(site / "digits.bin", "rb", buffering=0)  # noqa: SIM115
+@each_way_to_open
+def test_close_drops_the_first_block(site: Path, open_file: Open) -> None:
+    file = open_file(site / "digits.bin")
     body = BlockIterator(file, 0, 500, 10)
     body.close()
     with pytest.raises(ValueError, match="closed"):

@@ -1,16 +1,19 @@
-"""A file that changes while it is sent: whole, or visibly broken."""
+"""A file that changes while it is sent: the response is complete, or visibly broken."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import age
 from wsgistatic.files.body import BlockIterator, MultipartIterator
-from wsgistatic.files.changes import FileChangedError, Watch
+from wsgistatic.files.changes import FileChangedError, raise_if_changed, read_content
+from wsgistatic.files.directory import OpenFile, single_file
+from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.ranges import Multipart
 
 BLOCK = 1000
@@ -27,10 +30,12 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def body_of(path: Path, *, doubtful: bool = False) -> BlockIterator:
-    file = open(path, "rb", buffering=0)  # noqa: SIM115
-    watch = Watch(file, os.fstat(file.fileno()), doubtful)
-    return BlockIterator(file, 0, SIZE, BLOCK, watch)
+def open_file(path: Path) -> OpenFile:
+    return single_file(str(path)).open()
+
+
+def body_of(opened: OpenFile, *, suspect: bool = False) -> BlockIterator:
+    return BlockIterator(opened.file, 0, SIZE, BLOCK, opened.detector(suspect))
 
 
 def truncate(path: Path) -> None:
@@ -49,7 +54,7 @@ def rewrite_between_two_samples(path: Path) -> None:
     path.write_bytes(OLD_CONTENT[:1] + b"n" + OLD_CONTENT[2:])
 
 
-def rewrite_with_the_same_times(path: Path) -> None:
+def rewrite_with_the_same_mtime(path: Path) -> None:
     before = path.stat()
     path.write_bytes(b"n" * SIZE)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -59,11 +64,11 @@ def rewrite_longer(path: Path) -> None:
     path.write_bytes(b"n" * (SIZE + 500))
 
 
-def rewrite_longer_behind_the_same_header(path: Path) -> None:
+def rewrite_longer_after_the_same_header(path: Path) -> None:
     path.write_bytes(OLD_CONTENT[:64] + b"n" * (SIZE + 500))
 
 
-def shift(path: Path) -> None:
+def insert_a_line(path: Path) -> None:
     path.write_bytes(b"new line\n" + OLD_CONTENT)
 
 
@@ -93,14 +98,14 @@ def change_mode(path: Path) -> None:
         truncate_to_nothing,
         rewrite,
         rewrite_between_two_samples,
-        rewrite_with_the_same_times,
+        rewrite_with_the_same_mtime,
         rewrite_longer,
-        rewrite_longer_behind_the_same_header,
-        shift,
+        rewrite_longer_after_the_same_header,
+        insert_a_line,
     ],
 )
-def test_broken_when_truncated_or_rewritten(path: Path, change: Change, after: int) -> None:
-    body = body_of(path)
+def test_truncation_and_rewrite_break_the_body(path: Path, change: Change, after: int) -> None:
+    body = body_of(open_file(path))
     sent = [next(body) for _ in range(after)]
     change(path)
     with pytest.raises(OSError, match=r"changed|ended"):
@@ -111,18 +116,20 @@ def test_broken_when_truncated_or_rewritten(path: Path, change: Change, after: i
 
 @pytest.mark.parametrize("after", range(4))
 @pytest.mark.parametrize("change", [append, replace, remove, change_mode])
-def test_whole_when_grown_or_replaced(path: Path, change: Change, after: int) -> None:
-    body = body_of(path)
+def test_growth_and_replacement_do_not_break_the_body(
+    path: Path, change: Change, after: int
+) -> None:
+    body = body_of(open_file(path))
     sent = [next(body) for _ in range(after)]
     change(path)
     sent.extend(body)
     assert b"".join(sent) == OLD_CONTENT
 
 
-def test_an_append_whose_mtime_shows_before_its_size(
+def test_append_whose_mtime_changes_before_the_size(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = body_of(path)
+    body = body_of(open_file(path))
     sent = [next(body)]
     os.utime(path)
     monkeypatch.setattr("wsgistatic.files.changes.time.sleep", lambda seconds: append(path))
@@ -130,25 +137,25 @@ def test_an_append_whose_mtime_shows_before_its_size(
     assert b"".join(sent) == OLD_CONTENT
 
 
-def test_a_change_that_the_clock_does_not_show(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Same size and same mtime: what a rewrite within one tick of the kernel's clock looks like.
-    watch_everything = body_of(path, doubtful=True)
-    assert b"".join(watch_everything) == OLD_CONTENT
-    body = body_of(path, doubtful=True)
+def test_rewrite_of_a_suspect_file_that_no_time_stamp_shows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A rewrite within one tick of the kernel's clock leaves the size and all time stamps the same.
+    assert b"".join(body_of(open_file(path), suspect=True)) == OLD_CONTENT
+    opened = open_file(path)
+    body = body_of(opened, suspect=True)
     sent = [next(body), next(body)]
-    opened = os.fstat(body._file.fileno())
     path.write_bytes(b"n" * SIZE)
-    monkeypatch.setattr(os, "fstat", lambda descriptor: opened)
+    monkeypatch.setattr(os, "fstat", lambda descriptor: opened.status)
     with pytest.raises(FileChangedError):
         sent.extend(body)
 
 
-def test_multipart_is_watched_over_its_parts(path: Path) -> None:
+def test_all_parts_of_a_multipart_body_are_checked(path: Path) -> None:
     def parts() -> Iterator[bytes]:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115
-        watch = Watch(file, os.fstat(file.fileno()), doubtful=False)
+        opened = open_file(path)
         multipart = Multipart([(3000, 4000), (0, 1500)], SIZE, "text/plain")
-        return MultipartIterator(file, multipart, BLOCK, watch)
+        return MultipartIterator(opened.file, multipart, BLOCK, opened.detector(suspect=False))
 
     assert len(list(parts())) == 4
     body = parts()
@@ -158,14 +165,14 @@ def test_multipart_is_watched_over_its_parts(path: Path) -> None:
     age(path)
     body = parts()
     next(body), next(body)
-    shift(path)
+    insert_a_line(path)
     with pytest.raises(FileChangedError):
         list(body)
 
 
-def test_content_that_changes_between_two_reads(path: Path) -> None:
-    # A log that grows all the time, and is rewritten in one place that was already read.
-    body = body_of(path)
+def test_growing_file_whose_sent_bytes_are_rewritten(path: Path) -> None:
+    # A log that keeps growing, and whose header, which was sent already, is then rewritten.
+    body = body_of(open_file(path))
     sent = [next(body)]
     append(path)
     sent.append(next(body))
@@ -178,29 +185,70 @@ def test_content_that_changes_between_two_reads(path: Path) -> None:
         sent.extend(body)
 
 
-def test_a_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = path.stat()
+def test_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_file(path)
 
     def rewrite_unseen(descriptor: int) -> os.stat_result:
         path.write_bytes(b"n" * SIZE)
-        return opened
+        return opened.status
 
     monkeypatch.setattr(os, "fstat", rewrite_unseen)
-    with open(path, "rb", buffering=0) as file, pytest.raises(FileChangedError):
-        BlockIterator(file, 0, SIZE, BLOCK, Watch(file, opened, doubtful=True))
+    with opened, pytest.raises(FileChangedError):
+        body_of(opened, suspect=True)
 
 
-def test_a_file_replaced_before_its_first_block_goes_out_whole(path: Path) -> None:
-    file = open(path, "rb", buffering=0)  # noqa: SIM115
-    watch = Watch(file, os.fstat(file.fileno()), doubtful=False)
+def test_file_that_is_replaced_before_its_first_block_is_read(path: Path) -> None:
+    opened = open_file(path)
     replace(path)
-    assert b"".join(BlockIterator(file, 0, SIZE, BLOCK, watch)) == OLD_CONTENT
+    assert b"".join(body_of(opened)) == OLD_CONTENT
 
 
-def test_growth_before_the_first_block_is_looked_at_anew(path: Path) -> None:
-    file = open(path, "rb", buffering=0)  # noqa: SIM115
-    watch = Watch(file, os.fstat(file.fileno()), doubtful=False)
+def test_growth_before_the_first_block_counts_as_a_change(path: Path) -> None:
+    opened = open_file(path)
     append(path)
     with pytest.raises(FileChangedError):
-        BlockIterator(file, 0, SIZE, BLOCK, watch)
-    assert file.closed
+        body_of(opened)
+    assert opened.file.closed
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (append, False),
+        (remove, False),
+        (change_mode, False),
+        (truncate, True),
+        (rewrite, True),
+        (rewrite_with_the_same_mtime, False),  # no time stamp that it compares shows this
+    ],
+)
+def test_raise_if_changed(path: Path, change: Change, expected: bool) -> None:
+    with open_file(path) as opened:
+        raise_if_changed(opened.file, opened.status)
+        change(path)
+        with pytest.raises(FileChangedError) if expected else nullcontext():
+            raise_if_changed(opened.file, opened.status)
+
+
+@pytest.mark.parametrize("change", [append, truncate, rewrite])
+def test_read_content_of_a_file_that_changes_before_it_is_read(path: Path, change: Change) -> None:
+    with open_file(path) as opened:
+        assert read_content(opened.file, opened.status) == OLD_CONTENT
+        change(path)
+        with pytest.raises(FileChangedError):
+            read_content(opened.file, opened.status)
+
+
+def test_read_content_of_a_file_that_ends_early_although_its_status_is_the_same(
+    path: Path,
+) -> None:
+    class EndsEarly(RegularFile):
+        def read_at(self, offset: int, size: int) -> bytes:
+            return super().read_at(offset, min(size, SIZE - 3 - offset))
+
+    status = path.stat()
+    with (
+        EndsEarly(os.open(path, os.O_RDONLY), status) as file,
+        pytest.raises(FileChangedError),
+    ):
+        read_content(file, status)

@@ -1,10 +1,11 @@
-"""Digests of content: made once a version, in bounded memory."""
+"""Digests of file versions: each version is hashed once, in bounded memory."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,174 +14,170 @@ import pytest
 from tests.calling import call_bare, environ_of
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
-from wsgistatic.files import digests as content_digest
-from wsgistatic.files.digests import ContentDigests, content_etag
-from wsgistatic.files.directory import Directory, OpenFile
+from wsgistatic.files import digests as digests_module
+from wsgistatic.files.digests import ContentDigests
+from wsgistatic.files.directory import Directory
+from wsgistatic.files.versions import RegularFile
+from wsgistatic.representations.representation import content_etag
+
+pytestmark = pytest.mark.usefixtures("open_descriptors")
 
 
 class Opener:
+    """Opens a file, and counts how often."""
+
     def __init__(self, site: Path, name: str) -> None:
-        self.files = Directory(str(site)).resource((name,))
+        self.source = Directory(str(site)).file((name,))
         self.calls = 0
-        self.opened: list[OpenFile] = []
 
-    def __call__(self) -> OpenFile:
+    def __call__(self) -> RegularFile:
         self.calls += 1
-        self.opened.append(self.files.open())
-        return self.opened[-1]
-
-    def close(self) -> None:
-        for opened in self.opened:
-            opened.close()
+        return self.source.open().file
 
 
-def tag_of(tags: ContentDigests, opener: Opener, settled: bool = True) -> bytes | None:
-    try:
-        return tags.digest(opener.files.stat(), settled, opener)
-    finally:
-        opener.close()
+def digest_of(digests: ContentDigests, opener: Opener, settled: bool = True) -> bytes | None:
+    return digests.digest(opener.source.stat(), settled, opener)
 
 
-def test_equal_bytes_have_equal_tags_whatever_the_times(site: Path) -> None:
+def test_equal_bytes_have_equal_digests_whatever_their_mtime(site: Path) -> None:
     (site / "copy.txt").write_bytes((site / "hello.txt").read_bytes())
-    tags = ContentDigests()
-    first, second = tag_of(tags, Opener(site, "hello.txt")), tag_of(tags, Opener(site, "copy.txt"))
-    assert first == second
+    digests = ContentDigests()
+    first = digest_of(digests, Opener(site, "hello.txt"))
+    assert first == digest_of(digests, Opener(site, "copy.txt"))
     assert first == hashlib.sha256(b"hello world\n").digest()
     assert content_etag(first) == f'"{first.hex()[:32]}"'
-    assert tag_of(tags, Opener(site, "digits.bin")) != first
+    assert digest_of(digests, Opener(site, "digits.bin")) != first
 
 
-def test_a_version_is_hashed_once(site: Path) -> None:
-    tags, opener = ContentDigests(), Opener(site, "hello.txt")
-    assert tag_of(tags, opener) == tag_of(tags, opener)
+def test_each_version_is_hashed_once(site: Path) -> None:
+    digests, opener = ContentDigests(), Opener(site, "hello.txt")
+    first = digest_of(digests, opener)
+    assert first == digest_of(digests, opener)
     assert opener.calls == 1
     (site / "hello.txt").write_bytes(b"HELLO WORLD\n")
-    age(site / "hello.txt")  # same size, same mtime: only ctime tells
-    tag_of(tags, opener)
+    age(site / "hello.txt")  # same size, same mtime: only the ctime differs
+    assert digest_of(digests, opener) == hashlib.sha256(b"HELLO WORLD\n").digest()
     assert opener.calls == 2
 
 
-def test_what_is_not_settled_is_not_kept(site: Path) -> None:
-    tags, opener = ContentDigests(), Opener(site, "hello.txt")
-    assert tag_of(tags, opener, settled=False) == tag_of(tags, opener, settled=False)
+def test_digest_of_a_version_that_is_not_settled_is_not_kept(site: Path) -> None:
+    digests, opener = ContentDigests(), Opener(site, "hello.txt")
+    first = digest_of(digests, opener, settled=False)
+    assert first == digest_of(digests, opener, settled=False)
     assert opener.calls == 2
 
 
-def test_a_file_that_changed_since_its_status_has_no_tag(site: Path) -> None:
-    tags, opener = ContentDigests(), Opener(site, "hello.txt")
-    status = opener.files.stat()
+def test_file_that_changed_before_it_was_opened_has_no_digest(site: Path) -> None:
+    digests, opener = ContentDigests(), Opener(site, "hello.txt")
+    status = opener.source.stat()
     (site / "hello.txt").write_bytes(b"longer than it was")
-    assert tags.digest(status, True, opener) is None
-    opener.close()
+    assert digests.digest(status, True, opener) is None
 
 
-def test_memory_is_bounded(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_digest, "_KEPT", 2)
-    tags = ContentDigests()
+def test_least_recently_used_digests_are_dropped(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests_module, "_MAX_DIGESTS", 2)
+    digests = ContentDigests()
     openers = [Opener(site, name) for name in ("hello.txt", "digits.bin", "empty.bin")]
     for opener in (openers[0], openers[1], openers[0], openers[2]):
-        tag_of(tags, opener)  # the second is the one not used for longest
-    tag_of(tags, openers[0])
-    tag_of(tags, openers[1])
+        digest_of(digests, opener)  # the second is now the least recently used
+    digest_of(digests, openers[0])
+    digest_of(digests, openers[1])
     assert [opener.calls for opener in openers] == [1, 2, 1]
 
 
-def test_a_file_that_changes_while_it_is_hashed_has_no_tag(
+def test_file_that_changes_while_it_is_hashed_has_no_digest(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tags, opener = ContentDigests(), Opener(site, "hello.txt")
-    hash_content = content_digest.hash_content
+    digests, opener = ContentDigests(), Opener(site, "hello.txt")
+    hash_content = digests_module.hash_content
 
     def hash_late(*arguments: Any) -> bytes:
         (site / "hello.txt").write_bytes(b"HELLO WORLD\n")
         return hash_content(*arguments)
 
-    monkeypatch.setattr(content_digest, "hash_content", hash_late)
-    assert tag_of(tags, opener) is None
+    monkeypatch.setattr(digests_module, "hash_content", hash_late)
+    assert digest_of(digests, opener) is None
     assert opener.calls == 1
 
 
-def test_the_file_is_hashed_from_its_start(site: Path) -> None:
-    tags, opener = ContentDigests(), Opener(site, "digits.bin")
-
-    def opened_in_the_middle() -> OpenFile:
-        opened = opener()
-        opened.file.seek(500)
-        return opened
-
-    middle = tags.digest(opener.files.stat(), False, opened_in_the_middle)
-    assert opener.opened[0].file.tell() == 0
-    opener.close()
-    assert middle == tag_of(tags, opener)
+def test_file_is_hashed_from_its_start_and_keeps_its_position(site: Path) -> None:
+    digests, opener = ContentDigests(), Opener(site, "digits.bin")
+    expected = hashlib.sha256(b"0123456789" * 100).digest()
+    with opener() as file:
+        for position in (0, 500):
+            file.seek(position)
+            assert digests.digest(file.status, False, lambda: nullcontext(file)) == expected
+            assert file.tell() == position
 
 
 CLIENTS = 8
 
 
 class Meeting:
-    """Takes the place of ``hash_content``: the first waits until all others have begun."""
+    """Replaces ``hash_content``: the first call waits until all clients have sent a request."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, outcomes: list[Exception | None]) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, errors: list[Exception | None]) -> None:
         self.calls = 0
-        self._begun = threading.Semaphore(0)
-        self._hash = content_digest.hash_content
-        self._outcomes = iter(outcomes)
-        monkeypatch.setattr(content_digest, "hash_content", self)
+        self._arrived = threading.Semaphore(0)
+        self._hash = digests_module.hash_content
+        self._errors = iter(errors)
+        monkeypatch.setattr(digests_module, "hash_content", self)
 
-    def begin(self) -> None:
-        self._begun.release()
+    def arrive(self) -> None:
+        self._arrived.release()
 
     def __call__(self, *arguments: Any) -> bytes:
         self.calls += 1
         if self.calls == 1:
             for _ in range(CLIENTS):
-                assert self._begun.acquire(timeout=60)
-            settle()  # they have come as far as they can
-        outcome = next(self._outcomes, None)
-        if outcome is not None:
-            raise outcome
+                assert self._arrived.acquire(timeout=60)
+            settle()  # until all of them wait
+        error = next(self._errors, None)
+        if error is not None:
+            raise error
         return self._hash(*arguments)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", ["/digits.bin", "/sub/index.html"])
-def test_equal_first_requests_hash_a_version_once(
-    site: Path, path: str, method: str, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+def test_simultaneous_first_requests_hash_a_version_once(
+    site: Path, path: str, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle()
     meeting = Meeting(monkeypatch, [])
     app = StaticFiles(None, site, etag="content")
 
-    def ask(_: int) -> tuple[int, str]:
-        meeting.begin()
+    def request(_: int) -> tuple[int, str]:
+        meeting.arrive()
         result = call_bare(app, environ_of(path, method))
         return result.status, result.headers["ETag"]
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        answers = list(clients.map(ask, range(CLIENTS)))
+        responses = list(clients.map(request, range(CLIENTS)))
     digest = hashlib.sha256((site / path[1:]).read_bytes()).digest()
-    assert answers == [(200, content_etag(digest))] * CLIENTS
+    assert responses == [(200, content_etag(digest))] * CLIENTS
     assert meeting.calls == 1
 
 
-def test_a_reader_that_fails_leaves_the_work_to_the_next(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+def test_after_a_failed_read_the_next_request_hashes_the_version(
+    site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle()
     meeting = Meeting(monkeypatch, [OSError(5, "Input/output error"), None])
     app = StaticFiles(None, site, etag="content")
 
-    def ask(_: int) -> int:
-        meeting.begin()
+    def request(_: int) -> int:
+        meeting.arrive()
         return call_bare(app, environ_of("/digits.bin")).status
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        assert sorted(clients.map(ask, range(CLIENTS))) == [*[200] * (CLIENTS - 1), 500]
+        assert sorted(clients.map(request, range(CLIENTS))) == [*[200] * (CLIENTS - 1), 500]
     assert meeting.calls == 2
 
 
-def test_nothing_is_kept_of_who_waited(site: Path) -> None:
-    tags, opener = ContentDigests(), Opener(site, "digits.bin")
-    tag_of(tags, opener)
-    assert len(tags._under_way) == 0
+def test_nothing_is_kept_of_a_request_that_waited(site: Path) -> None:
+    digests, opener = ContentDigests(), Opener(site, "digits.bin")
+    digest_of(digests, opener)
+    assert len(digests._once._in_progress) == 0

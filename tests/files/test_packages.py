@@ -1,4 +1,4 @@
-"""Directories of packages: in an archive, in several places, or known to a loader only."""
+"""Directories of packages: in an archive, in several places, or known only to a loader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, StaticFiles
 from wsgistatic.files.packages import _OPENING, Archive, MemberReader, ZipMember
-from wsgistatic.representations import cache as catalog
+from wsgistatic.representations import cache as cache_module
+from wsgistatic.representations.cache import Variant
 
 BIG = bytes(range(256)) * 2000
 MEMBERS = {
@@ -52,6 +53,13 @@ def static(archive: Path) -> Iterator[zipfile.Path]:
         yield zipfile.Path(opened, "pkg/static/")
 
 
+def only_variant(app: StaticFiles, path: str) -> Variant:
+    """Return the cached variant of a file without codings."""
+    variant = app._files[path].only
+    assert variant is not None
+    return variant
+
+
 def inner(environ: Any, start_response: Any) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"the app"]
@@ -60,9 +68,9 @@ def inner(environ: Any, start_response: Any) -> list[bytes]:
 def test_files_and_misses(static: zipfile.Path, open_descriptors: None) -> None:
     app = StaticFiles(inner, static, prefix="/static/")
     for _ in range(2):
-        answer = call(app, "/static/hello.txt")
-        assert (answer.status, answer.body) == (200, b"hello world\n")
-        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        response = call(app, "/static/hello.txt")
+        assert (response.status, response.body) == (200, b"hello world\n")
+        assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
         assert call(app, "/static/empty.txt").headers["Content-Length"] == "0"
         assert call(app, "/static/big.bin").body == BIG
         assert call(app, "/static/d\xc3\xbcr/f\xc3\xb6r.txt").body == b"umlauts"
@@ -87,7 +95,7 @@ def test_directories_and_their_index(static: zipfile.Path) -> None:
     assert call(StaticFiles(None, static, index=None), "/sub").status == 404
 
 
-def test_the_root_of_an_archive(archive: Path) -> None:
+def test_root_of_an_archive(archive: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         app = StaticFiles(None, zipfile.Path(opened), prefix="/z/")
         assert call(app, "/z/pkg/secret.txt").body == b"canary"
@@ -98,7 +106,7 @@ def test_the_root_of_an_archive(archive: Path) -> None:
         assert call(app, "/z").headers["Location"] == "/z/"
 
 
-def test_methods(static: zipfile.Path) -> None:
+def test_other_methods(static: zipfile.Path) -> None:
     app = StaticFiles(None, static)
     assert call_bare(app, environ_of("/hello.txt", "POST")).status == 405
     assert call_bare(app, environ_of("/nope", "POST")).status == 404
@@ -135,7 +143,7 @@ def test_validators_and_ranges_are_the_same_warm_and_cold(
             assert call(app, f"/{name}", HTTP_RANGE="bytes=9999999-").status == 416
 
 
-def test_the_tag_is_the_same_whatever_the_time_of_the_archive(archive: Path) -> None:
+def test_entity_tag_does_not_depend_on_the_mtime_of_the_archive(archive: Path) -> None:
     tags = set()
     for seconds in (1_000_000_000, 1_100_000_000):
         os.utime(archive, (seconds, seconds))
@@ -147,8 +155,8 @@ def test_the_tag_is_the_same_whatever_the_time_of_the_archive(archive: Path) -> 
 
 
 @pytest.mark.catalog
-def test_small_members_are_kept(static: zipfile.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    time.sleep(0.03)  # until the clock has ticked since the archive's last change
+def test_small_members_are_cached(static: zipfile.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle()
     app = StaticFiles(None, static)
     for path in ("/hello.txt", "/big.bin"):
         call(app, path)
@@ -160,33 +168,33 @@ def test_small_members_are_kept(static: zipfile.Path, monkeypatch: pytest.Monkey
     assert call(app, "/big.bin", HTTP_IF_NONE_MATCH="*").status == 304
 
 
-def test_headers_are_made_with_the_name_of_the_member(static: zipfile.Path) -> None:
-    asked = []
+def test_callables_of_options_get_the_path_of_the_member(static: zipfile.Path) -> None:
+    calls = []
 
     def cache_control(path: str, url: str) -> str:
-        asked.append((path, url))
+        calls.append((path, url))
         return "no-cache"
 
     app = StaticFiles(None, static, prefix="/s", cache_control=cache_control)
     assert call(app, "/s/hello.txt").headers["Cache-Control"] == "no-cache"
-    assert set(asked) == {(f"{static.root.filename}/pkg/static/hello.txt", "/s/hello.txt")}
+    assert set(calls) == {(f"{static.root.filename}/pkg/static/hello.txt", "/s/hello.txt")}
 
 
 @pytest.mark.live
-def test_a_replaced_archive_is_served_as_it_was(archive: Path, static: zipfile.Path) -> None:
+def test_replaced_archive_is_served_as_it_was(archive: Path, static: zipfile.Path) -> None:
     app = StaticFiles(None, static)
     before = call(app, "/hello.txt").headers["ETag"]
     other = zip_of(archive.with_name("new.zip"), {"pkg/static/hello.txt": b"new"}, 0)
     other.replace(archive)
     for _ in range(3):
-        answer = call(app, "/hello.txt")
-        assert (answer.body, answer.headers["ETag"]) == (b"hello world\n", before)
+        response = call(app, "/hello.txt")
+        assert (response.body, response.headers["ETag"]) == (b"hello world\n", before)
         assert call(app, "/hello.txt", HTTP_RANGE="bytes=0-3").body == b"hell"
         assert call(app, "/big.bin").body == BIG
 
 
 @pytest.mark.live
-def test_an_archive_rewritten_in_place_is_served_no_more(
+def test_archive_rewritten_in_place_is_no_longer_served(
     archive: Path, static: zipfile.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settle()
@@ -195,16 +203,16 @@ def test_an_archive_rewritten_in_place_is_served_no_more(
     with archive.open("r+b") as file:
         file.write(b"XXXXXXXX")
         file.truncate(500)
-    for extra in ({"HTTP_IF_NONE_MATCH": '"no"'}, {}):  # in full, and in short
+    for extra in ({"HTTP_IF_NONE_MATCH": '"no"'}, {}):  # not on the short path, and on it
         for path in ("/hello.txt", "/big.bin"):
-            answer = call(app, path, **extra)
-            assert answer.status == 500
-            assert b"zip" not in answer.body
+            response = call(app, path, **extra)
+            assert response.status == 500
+            assert b"zip" not in response.body
     assert "rewritten in place" in caplog.text
 
 
 @pytest.mark.live
-def test_a_fresh_archive_has_a_weak_tag_and_is_not_kept(tmp_path: Path) -> None:
+def test_members_of_a_recent_archive_have_weak_tags(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
     os.utime(path)
     with zipfile.ZipFile(path) as opened:
@@ -214,9 +222,9 @@ def test_a_fresh_archive_has_a_weak_tag_and_is_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
-def test_if_range_by_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
+def test_if_range_with_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
-    now_ns = time.time_ns() - time.time_ns() % 1000 - 1  # whole seconds would be a coarse clock's
+    now_ns = time.time_ns() - time.time_ns() % 1000 - 1  # whole seconds mean a coarse clock
     os.utime(path, ns=(now_ns, now_ns))
     time.sleep(0.03)
     with zipfile.ZipFile(path) as opened:
@@ -228,16 +236,16 @@ def test_if_range_by_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
                 assert call(app, "/hello.txt", **request).status == status
 
 
-def test_a_member_that_is_shorter_than_the_archive_says(static: zipfile.Path) -> None:
+def test_member_that_is_shorter_than_the_archive_states(static: zipfile.Path) -> None:
     static.root.getinfo("pkg/static/hello.txt").file_size += 5
     settle()
     for cache_size in (1_000_000, 0):
         app = StaticFiles(None, static, cache_size=cache_size)
-        for _ in range(2):  # nothing short is kept
+        for _ in range(2):  # nothing incomplete is cached
             assert call(app, "/hello.txt").status == 500
 
 
-def test_a_stored_member_is_closed_where_its_headers_fail(
+def test_stored_member_is_closed_if_the_headers_function_fails(
     tmp_path: Path, open_descriptors: None
 ) -> None:
     def fail(*arguments: Any) -> None:
@@ -249,28 +257,28 @@ def test_a_stored_member_is_closed_where_its_headers_fail(
 
 
 @pytest.mark.catalog
-def test_members_of_an_archive_written_just_now_are_not_kept(
+def test_members_of_a_recent_archive_are_not_cached(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = archive.stat().st_ctime_ns + 1
     monkeypatch.setattr(time, "time_ns", lambda: now)
     app = StaticFiles(None, static)
     assert call(app, "/hello.txt").body == b"hello world\n"
-    assert not app._entries
+    assert not app._files
 
 
 @pytest.mark.catalog
-def test_a_whole_member_after_a_head_is_kept_with_its_content(static: zipfile.Path) -> None:
+def test_get_after_head_caches_the_body_of_a_member(static: zipfile.Path) -> None:
     settle()
     app = StaticFiles(None, static)
     call(app, "/hello.txt", "HEAD")
-    assert app._entries["/hello.txt"].body is None
+    assert only_variant(app, "/hello.txt").body is None
     call(app, "/hello.txt")
-    assert app._entries["/hello.txt"].body == [b"hello world\n"]
+    assert only_variant(app, "/hello.txt").body == [b"hello world\n"]
 
 
 @pytest.mark.catalog
-def test_the_date_of_a_member_becomes_strong_while_it_is_kept(
+def test_date_of_a_member_becomes_strong_while_it_is_cached(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.utime(archive)
@@ -280,13 +288,13 @@ def test_the_date_of_a_member_becomes_strong_while_it_is_kept(
         now = written + int(age_ * 1_000_000_000)
         monkeypatch.setattr(time, "time_ns", lambda now=now: now)
         date = call(app, "/hello.txt").headers["Last-Modified"]
-        assert "/hello.txt" in app._entries
+        assert "/hello.txt" in app._files
         request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": date}
         assert call(app, "/hello.txt", **request).status == status
 
 
 @pytest.mark.catalog
-def test_a_working_directory_that_changes_moves_no_archive(
+def test_archive_is_found_after_the_working_directory_changed(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(archive.parent)
@@ -295,18 +303,18 @@ def test_a_working_directory_that_changes_moves_no_archive(
         monkeypatch.chdir("/")
         settle()
         call(app, "/hello.txt")
-        assert app._catalog.is_current(app._entries["/hello.txt"])
+        assert app._cache.is_fresh(only_variant(app, "/hello.txt"))
 
 
 class Recorded:
-    """An open member that tells what is done with it, and under which lock."""
+    """An open member that records its reads, and whether the lock was held."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self.tell = file.tell
         self.sizes: list[int] = []
-        self.opened_alone = _OPENING.locked()
-        self.closed_alone = False
+        self.opened_under_lock = _OPENING.locked()
+        self.closed_under_lock = False
 
     def read(self, size: int) -> bytes:
         self.sizes.append(size)
@@ -314,11 +322,11 @@ class Recorded:
         return content
 
     def close(self) -> None:
-        self.closed_alone = _OPENING.locked()
+        self.closed_under_lock = _OPENING.locked()
         self._file.close()
 
 
-def test_a_compressed_member_is_opened_anew_for_a_step_back_and_passed_in_pieces(
+def test_compressed_member_is_opened_again_to_seek_back_and_skipped_in_pieces(
     static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files: list[Recorded] = []
@@ -331,31 +339,53 @@ def test_a_compressed_member_is_opened_anew_for_a_step_back_and_passed_in_pieces
     monkeypatch.setattr(static.root, "open", record)
     reader = MemberReader(Archive(static.root), static.root.getinfo("pkg/static/big.bin"))
     for offset in (400_000, 7):
-        reader.seek(offset)
-        assert reader.read(5) == BIG[offset : offset + 5]
+        assert reader.read_at(offset, 5) == BIG[offset : offset + 5]
     reader.close()
-    assert [(file.opened_alone, file.closed_alone) for file in files] == [(True, True)] * 2
+    locked = [(file.opened_under_lock, file.closed_under_lock) for file in files]
+    assert locked == [(True, True)] * 2
     assert max(files[0].sizes) <= 64 * 1024
 
 
-def test_a_stored_member_that_claims_to_be_longer_does_not_show_what_comes_after(
+def test_stored_member_with_a_wrong_size_does_not_reveal_the_next_one(
     tmp_path: Path,
 ) -> None:
     members = {"a.txt": b"open", "b.txt": b"secret"}
     with zipfile.ZipFile(zip_of(tmp_path / "a.zip", members, zipfile.ZIP_STORED)) as archive:
         archive.getinfo("a.txt").file_size = 1000
-        opened = ZipMember(Archive(archive), "a.txt").open()
-        assert b"secret" not in opened.file.read(1000)
-        opened.file.close()
+        with ZipMember(Archive(archive), "a.txt").open() as opened:
+            assert b"secret" not in opened.file.read_at(0, 1000)
 
 
-def test_an_archive_in_memory(archive: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "compression", "options", "status"),
+    [
+        ("hello.txt", zipfile.ZIP_DEFLATED, {}, 206),
+        ("hello.txt", zipfile.ZIP_DEFLATED, {"cache_size": 0}, 200),
+        ("big.bin", zipfile.ZIP_DEFLATED, {}, 200),
+        ("hello.txt", zipfile.ZIP_STORED, {"cache_size": 0}, 206),
+        ("big.bin", zipfile.ZIP_STORED, {}, 206),
+    ],
+)
+@pytest.mark.catalog
+def test_ranges_in_descending_order_unless_each_is_decompressed_from_the_start(
+    tmp_path: Path, name: str, compression: int, options: dict[str, Any], status: int
+) -> None:
+    path = zip_of(tmp_path / "a.zip", MEMBERS, compression)
+    settle()
+    with zipfile.ZipFile(path) as opened:
+        app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"), **options)
+        for _ in range(2):
+            request = environ_of(f"/{name}", HTTP_RANGE="bytes=9-10,0-1")
+            assert call_bare(app, request).status == status
+
+
+def test_archive_in_memory(archive: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as opened:
         app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"))
         for _ in range(2):
-            answer = call(app, "/hello.txt", HTTP_RANGE="bytes=0-3")
-            assert (answer.status, answer.body) == (206, b"hell")
-            assert "Last-Modified" not in answer.headers
+            response = call(app, "/hello.txt", HTTP_RANGE="bytes=0-3")
+            assert (response.status, response.body) == (206, b"hell")
+            assert "Last-Modified" not in response.headers
 
 
 @compressions
@@ -367,18 +397,18 @@ def test_many_threads_on_one_archive(
     with zipfile.ZipFile(path) as opened:
         app = StaticFiles(None, zipfile.Path(opened), block_size=20_000)
 
-        def ask(number: int) -> bool:
+        def is_right(number: int) -> bool:
             name = f"f{number % 8}.bin"
             if number % 3:
-                at = number * 331 % 250_000
-                value = f"bytes={at}-{at + 40_000}"
-                got = call_bare(app, environ_of("/" + name, HTTP_RANGE=value))
-                return got.body == members[name][at : at + 40_001]
+                offset = number * 331 % 250_000
+                value = f"bytes={offset}-{offset + 40_000}"
+                response = call_bare(app, environ_of("/" + name, HTTP_RANGE=value))
+                return response.body == members[name][offset : offset + 40_001]
             return call_bare(app, environ_of("/" + name)).body == members[name]
 
         with ThreadPoolExecutor(16) as pool:
-            assert all(pool.map(ask, range(600)))
-        assert opened.testzip() is None  # and it is still open
+            assert all(pool.map(is_right, range(600)))
+        assert opened.testzip() is None  # it is still open
 
 
 RUN = """
@@ -389,20 +419,20 @@ from webob import Request
 from wsgistatic import FileApp, StaticFiles
 static = importlib.resources.files("pkg") / "static"
 app = StaticFiles(None, static, prefix="/s/")
-answers = []
+responses = []
 for path, value in (("/s/hello.txt", ""), ("/s/hello.txt", "bytes=6-"), ("/s/sub/", ""),
                     ("/s/../secret.txt", ""), ("/s/nope", "")):
     request = Request.blank(path, headers={"Range": value} if value else {})
     response = request.get_response(app)
-    answers.append([response.status_int, response.text])
+    responses.append([response.status_int, response.text])
 response = Request.blank("/").get_response(FileApp(static / "hello.txt"))
-answers.append([response.status_int, response.text])
-print(json.dumps([pkg.__file__, answers]))
+responses.append([response.status_int, response.text])
+print(json.dumps([pkg.__file__, responses]))
 """
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_an_imported_package(archive: Path, tmp_path: Path, zipped: bool) -> None:
+def test_imported_package(archive: Path, tmp_path: Path, zipped: bool) -> None:
     place = archive
     if not zipped:
         place = tmp_path / "unpacked"
@@ -413,11 +443,11 @@ def test_an_imported_package(archive: Path, tmp_path: Path, zipped: bool) -> Non
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    file, answers = json.loads(done.stdout)
+    file, responses = json.loads(done.stdout)
     assert file.startswith(str(place))
-    assert answers[:3] == [[200, "hello world\n"], [206, "world\n"], [200, "<p>index</p>"]]
-    assert [status for status, _ in answers[3:5]] == [404, 404]
-    assert answers[5] == [200, "hello world\n"]
+    assert responses[:3] == [[200, "hello world\n"], [206, "world\n"], [200, "<p>index</p>"]]
+    assert [status for status, _ in responses[3:5]] == [404, 404]
+    assert responses[5] == [200, "hello world\n"]
 
 
 @pytest.fixture
@@ -437,7 +467,7 @@ def namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     sys.modules.pop("wsgistatic_space", None)
 
 
-def test_a_package_in_several_places(namespace: Any, open_descriptors: None) -> None:
+def test_namespace_package(namespace: Any, open_descriptors: None) -> None:
     app = StaticFiles(inner, namespace, prefix="/n/", offload=("X-Accel-Redirect", "/i/"))
     for _ in range(2):
         assert call(app, "/n/both.txt").body == b"both.txt of two"
@@ -449,7 +479,7 @@ def test_a_package_in_several_places(namespace: Any, open_descriptors: None) -> 
 
 
 class Places(Node):
-    """What ``importlib.resources`` gives of a namespace package, as far as it is used."""
+    """A namespace package, as ``importlib.resources`` returns it."""
 
     def __init__(self, *places: Any) -> None:
         super().__init__("pkg", {})
@@ -457,7 +487,7 @@ class Places(Node):
 
 
 @pytest.mark.live
-def test_a_member_is_not_described_as_the_file_that_stood_before_it(
+def test_member_is_not_described_as_the_file_that_hid_it_before(
     archive: Path, static: zipfile.Path, tmp_path: Path
 ) -> None:
     first = tmp_path / "first"
@@ -469,13 +499,13 @@ def test_a_member_is_not_described_as_the_file_that_stood_before_it(
     app = StaticFiles(None, Places(first, static))
     assert call(app, "/hello.txt").body == b"longer than the member"
     shutil.rmtree(first)
-    answer = call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
-    assert answer.headers["Content-Length"] == "12"
-    assert answer.body == b"hello world\n"
+    response = call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
+    assert response.headers["Content-Length"] == "12"
+    assert response.body == b"hello world\n"
 
 
 @pytest.mark.live
-def test_a_package_in_several_places_is_live(namespace: Any, tmp_path: Path) -> None:
+def test_changes_in_a_namespace_package_are_seen(namespace: Any, tmp_path: Path) -> None:
     app = StaticFiles(None, namespace)
     assert call(app, "/only1.txt").status == 200
     (tmp_path / "one" / "wsgistatic_space" / "only1.txt").write_text("changed")
@@ -484,10 +514,10 @@ def test_a_package_in_several_places_is_live(namespace: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.live
-def test_a_file_that_appears_in_an_earlier_place_is_seen(
+def test_file_that_appears_in_an_earlier_place_is_seen(
     namespace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "_INTERVAL", 0.0)  # a second else
+    monkeypatch.setattr(cache_module, "_INTERVAL", 0.0)  # instead of a second
     time.sleep(0.03)
     app = StaticFiles(None, namespace)
     for _ in range(2):
@@ -496,8 +526,23 @@ def test_a_file_that_appears_in_an_earlier_place_is_seen(
     assert call(app, "/only1.txt").body == b"two"
 
 
+@pytest.mark.live
+def test_file_that_appears_in_an_earlier_place_of_nested_places_is_seen(
+    namespace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "_INTERVAL", 0.0)  # instead of a second
+    first = tmp_path / "first"
+    first.mkdir()
+    settle()
+    app = StaticFiles(None, Places(first, namespace))
+    for _ in range(2):
+        assert call(app, "/only1.txt").body == b"only1.txt of one"
+    (first / "only1.txt").write_text("first")
+    assert call(app, "/only1.txt").body == b"first"
+
+
 @pytest.mark.usefixtures("ordinary_user")
-def test_what_may_not_be_read_in_the_first_place_is_not_taken_from_the_next(
+def test_unreadable_file_in_the_first_place_is_not_replaced_by_one_in_the_next(
     public_directory: Path,
 ) -> None:
     for portion in "ab":
@@ -510,12 +555,12 @@ def test_what_may_not_be_read_in_the_first_place_is_not_taken_from_the_next(
     assert call(StaticFiles(None, places), "/x.txt").status == 403
 
 
-def test_a_loader_that_is_all_there_is(open_descriptors: None) -> None:
+def test_package_that_only_its_loader_can_open(open_descriptors: None) -> None:
     tree = Node("static", {"hello.txt": b"hello", "sub": {"index.html": b"<p>index</p>"}})
     app = StaticFiles(inner, tree, prefix="/s/")
     for _ in range(2):
-        answer = call(app, "/s/hello.txt", HTTP_RANGE="bytes=1-2")
-        assert (answer.status, answer.body) == (206, b"el")
+        response = call(app, "/s/hello.txt", HTTP_RANGE="bytes=1-2")
+        assert (response.status, response.body) == (206, b"el")
         assert call(app, "/s/sub/").body == b"<p>index</p>"
         assert call(app, "/s/sub").status == 301
     for path in ("/s/", "/s", "/s/nope", "/s/hello.txt/x", "/s/hello.txt/", "/s/sub/nope"):
@@ -532,7 +577,7 @@ def test_wrong_directories(static: zipfile.Path) -> None:
             StaticFiles(None, wrong)  # type: ignore[arg-type]
 
 
-def test_what_a_site_wants_of_misses(static: zipfile.Path) -> None:
+def test_fallback_404_page_and_clean_urls(static: zipfile.Path) -> None:
     app = StaticFiles(
         None,
         static,
@@ -553,15 +598,15 @@ def test_what_a_site_wants_of_misses(static: zipfile.Path) -> None:
 
 
 class Late(Node):
-    """A file that is there when it is asked for a second time."""
+    """A file that exists from the second look-up on."""
 
     def __init__(self, name: str, content: bytes | dict[str, Any] | None) -> None:
         super().__init__(name, content)
-        self.asked = 0
+        self.calls = 0
 
     def is_file(self) -> bool:
-        self.asked += 1
-        return self.asked > 1
+        self.calls += 1
+        return self.calls > 1
 
     def joinpath(self, child: str) -> Node:
         assert isinstance(self._content, dict)
@@ -569,30 +614,30 @@ class Late(Node):
         return found
 
 
-def test_what_on_answer_is_told(static: zipfile.Path) -> None:
-    told: list[AnswerEvent] = []
-    app = StaticFiles(inner, static, on_answer=told.append)
+def test_events_for_packages(static: zipfile.Path) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(inner, static, on_answer=events.append)
     for path in ("/hello.txt", "/nope", "/", "/hello.txt/x", "/sub/x/"):
         call_bare(app, environ_of(path))
-    app = StaticFiles(inner, static, index=None, on_answer=told.append)
+    app = StaticFiles(inner, static, index=None, on_answer=events.append)
     for path in ("/sub", "/hello.txt/"):
         call_bare(app, environ_of(path))
     late = Late("static", {"late.txt": Late("late.txt", b"late")})
-    call_bare(StaticFiles(inner, late, on_answer=told.append), environ_of("/late.txt"))
-    assert [event.status for event in told] == [200, *[None] * 7]
-    assert [event.refused for event in told[1:]] == [
-        "not there",
+    call_bare(StaticFiles(inner, late, on_answer=events.append), environ_of("/late.txt"))
+    assert [event.status for event in events] == [200, *[None] * 7]
+    assert [event.refused for event in events[1:]] == [
+        "does not exist",
         "a directory without an index",
-        "not there",
-        "not there",
+        "does not exist",
+        "does not exist",
         "a directory without an index",
-        "a slash after the name of what is no directory",
-        "something that has passed",
+        "a slash after the name of something other than a directory",
+        "something that is no longer the case",
     ]
 
 
-def test_compression_leaves_members_as_they_are(static: zipfile.Path) -> None:
+def test_members_are_not_compressed_in_memory(static: zipfile.Path) -> None:
     app = StaticFiles(None, static, compress=True, cache_size=1_000_000)
-    answer = call(app, "/hello.txt", HTTP_ACCEPT_ENCODING="gzip")
-    assert answer.body == b"hello world\n"
-    assert "Content-Encoding" not in answer.headers
+    response = call(app, "/hello.txt", HTTP_ACCEPT_ENCODING="gzip")
+    assert response.body == b"hello world\n"
+    assert "Content-Encoding" not in response.headers

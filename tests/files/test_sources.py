@@ -1,4 +1,4 @@
-"""Every kind of source gets the full answers: ranges, preconditions, closing."""
+"""Every kind of source gets complete responses: ranges, preconditions, closing."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ def parts_of(body: bytes, content_type: str) -> list[bytes]:
 
 
 @each_kind
-def test_the_whole(kind: str, tmp_path: Path) -> None:
+def test_whole_source(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source, **OPTIONS)
         for _ in range(2):
-            answer = call(app, "/any")
-            assert (answer.status, answer.body) == (200, CONTENT)
-            assert max(map(len, answer.blocks)) == 1000
-            assert answer.headers["Content-Length"] == str(SIZE)
-            assert answer.headers["Accept-Ranges"] == "bytes"
+            response = call(app, "/any")
+            assert (response.status, response.body) == (200, CONTENT)
+            assert max(map(len, response.blocks)) == 1000
+            assert response.headers["Content-Length"] == str(SIZE)
+            assert response.headers["Accept-Ranges"] == "bytes"
             known = kind in NAMED
             expected = "text/plain; charset=utf-8" if known else "application/octet-stream"
-            assert answer.headers["Content-Type"] == expected
-            assert "Content-Disposition" not in answer.headers
+            assert response.headers["Content-Type"] == expected
+            assert "Content-Disposition" not in response.headers
 
 
 @each_kind
-def test_a_head(kind: str, tmp_path: Path) -> None:
+def test_head(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = call(FileApp(source), "/", "HEAD", HTTP_RANGE="bytes=0-1")
-        assert (answer.status, answer.body) == (200, b"")
-        assert answer.headers["Content-Length"] == str(SIZE)
+        response = call(FileApp(source), "/", "HEAD", HTTP_RANGE="bytes=0-1")
+        assert (response.status, response.body) == (200, b"")
+        assert response.headers["Content-Length"] == str(SIZE)
 
 
 @each_kind
@@ -71,59 +71,59 @@ def test_a_head(kind: str, tmp_path: Path) -> None:
 )
 def test_one_range(kind: str, tmp_path: Path, value: str, start: int, stop: int) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = call(FileApp(source, **OPTIONS), "/", HTTP_RANGE=f"bytes={value}")
-        assert (answer.status, answer.body) == (206, CONTENT[start:stop])
-        assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+        response = call(FileApp(source, **OPTIONS), "/", HTTP_RANGE=f"bytes={value}")
+        assert (response.status, response.body) == (206, CONTENT[start:stop])
+        assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
 
 
 @each_kind
 def test_several_ranges(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = call(FileApp(source, **OPTIONS), "/", HTTP_RANGE="bytes=1-1500,3000-3009,-5")
-        assert answer.status == 206
-        assert parts_of(answer.body, answer.headers["Content-Type"]) == [
+        response = call(FileApp(source, **OPTIONS), "/", HTTP_RANGE="bytes=1-1500,3000-3009,-5")
+        assert response.status == 206
+        assert parts_of(response.body, response.headers["Content-Type"]) == [
             CONTENT[1:1501],
             CONTENT[3000:3010],
             CONTENT[-5:],
         ]
-        assert answer.headers["Content-Length"] == str(len(answer.body))
+        assert response.headers["Content-Length"] == str(len(response.body))
 
 
 @each_kind
-def test_ranges_backwards(kind: str, tmp_path: Path) -> None:
+def test_ranges_in_descending_order(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = call(FileApp(source), "/", HTTP_RANGE="bytes=3000-3009,0-9")
-        if kind in SEQUENTIAL:  # each would be decompressed from the start
-            assert (answer.status, answer.body) == (200, CONTENT)
+        response = call(FileApp(source), "/", HTTP_RANGE="bytes=3000-3009,0-9")
+        if kind in SEQUENTIAL:  # each range would be decompressed from the start
+            assert (response.status, response.body) == (200, CONTENT)
         else:
-            assert answer.status == 206
-            assert parts_of(answer.body, answer.headers["Content-Type"]) == [
+            assert response.status == 206
+            assert parts_of(response.body, response.headers["Content-Type"]) == [
                 CONTENT[3000:3010],
                 CONTENT[:10],
             ]
 
 
 @each_kind
-def test_a_range_out_of_reach(kind: str, tmp_path: Path) -> None:
+def test_range_beyond_the_end(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = call(FileApp(source), "/", HTTP_RANGE=f"bytes={SIZE}-")
-        assert (answer.status, answer.body) == (416, b"")
-        assert answer.headers["Content-Range"] == f"bytes */{SIZE}"
+        response = call(FileApp(source), "/", HTTP_RANGE=f"bytes={SIZE}-")
+        assert (response.status, response.body) == (416, b"")
+        assert response.headers["Content-Range"] == f"bytes */{SIZE}"
 
 
 @each_kind
-def test_an_empty_source(kind: str, tmp_path: Path) -> None:
+def test_empty_source(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, b"") as source:
         app = FileApp(source)
-        answer = call(app, "/")
-        assert (answer.status, answer.body) == (200, b"")
-        assert answer.headers["Content-Length"] == "0"
+        response = call(app, "/")
+        assert (response.status, response.body) == (200, b"")
+        assert response.headers["Content-Length"] == "0"
         assert call(app, "/", HTTP_RANGE="bytes=0-").status == 416
         assert call(app, "/", HTTP_RANGE="bytes=-5").status == 200
 
 
 @each_kind
-def test_tags(kind: str, tmp_path: Path) -> None:
+def test_entity_tag(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source)
         tag = call(app, "/").headers.get("ETag")
@@ -137,7 +137,7 @@ def test_tags(kind: str, tmp_path: Path) -> None:
         assert "Content-Length" not in same.headers
         assert call(app, "/", HTTP_IF_NONE_MATCH='"x"').status == 200
         assert call(app, "/", HTTP_IF_MATCH='"x"').status == 412
-        if not tag.startswith("W/"):  # a temporary file is too new
+        if not tag.startswith("W/"):  # that of a temporary file is too recent
             assert call(app, "/", HTTP_IF_MATCH=tag).status == 200
             part = call(app, "/", HTTP_RANGE="bytes=0-3", HTTP_IF_RANGE=tag)
             assert (part.status, part.body) == (206, CONTENT[:4])
@@ -146,7 +146,7 @@ def test_tags(kind: str, tmp_path: Path) -> None:
 
 
 @each_kind
-def test_dates(kind: str, tmp_path: Path) -> None:
+def test_date(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source)
         date = call(app, "/").headers.get("Last-Modified")
@@ -163,24 +163,24 @@ def test_dates(kind: str, tmp_path: Path) -> None:
 
 
 @each_kind
-def test_validators_of_the_callers(kind: str, tmp_path: Path) -> None:
+def test_validators_of_the_caller(kind: str, tmp_path: Path) -> None:
     date = formatdate(86400, usegmt=True)
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source, validators=Validators('"v1"', 86400, True), etag=None)
-        answer = call(app, "/")
-        assert (answer.body, answer.headers["ETag"]) == (CONTENT, '"v1"')
-        assert answer.headers["Last-Modified"] == date
+        response = call(app, "/")
+        assert (response.body, response.headers["ETag"]) == (CONTENT, '"v1"')
+        assert response.headers["Last-Modified"] == date
         assert call(app, "/", HTTP_IF_NONE_MATCH='"v1"').status == 304
         assert call(app, "/", HTTP_IF_MATCH='"v0"').status == 412
         for value, status in (('"v1"', 206), (date, 206), ('"v0"', 200), ('W/"v1"', 200)):
-            answer = call(app, "/", HTTP_RANGE="bytes=-1", HTTP_IF_RANGE=value)
-            assert answer.status == status
+            response = call(app, "/", HTTP_RANGE="bytes=-1", HTTP_IF_RANGE=value)
+            assert response.status == status
 
 
-def test_what_has_validators_of_the_callers_is_not_read_for_a_tag() -> None:
+def test_source_with_validators_of_the_caller_is_not_hashed() -> None:
     class Unread(Blob):
         def read(self, size: int = -1) -> bytes:
-            assert size == 0  # asked whether it is bytes or text
+            assert size == 0  # a read that finds out whether it returns bytes or text
             return super().read(size)
 
     app = FileApp(Unread(CONTENT), validators=Validators('"v1"'), etag="content")
@@ -188,25 +188,25 @@ def test_what_has_validators_of_the_callers_is_not_read_for_a_tag() -> None:
 
 
 @each_kind
-def test_a_tag_by_content_and_its_digest(kind: str, tmp_path: Path) -> None:
+def test_entity_tag_from_content_and_digest(kind: str, tmp_path: Path) -> None:
     digest = hashlib.sha256(CONTENT).digest()
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source, etag="content")
         for _ in range(2):
-            answer = call(app, "/", HTTP_RANGE="bytes=5-9", HTTP_WANT_REPR_DIGEST="sha-256=1")
-            assert (answer.status, answer.body) == (206, CONTENT[5:10])
-            assert answer.headers["ETag"].removeprefix("W/") == f'"{digest[:16].hex()}"'
+            response = call(app, "/", HTTP_RANGE="bytes=5-9", HTTP_WANT_REPR_DIGEST="sha-256=1")
+            assert (response.status, response.body) == (206, CONTENT[5:10])
+            assert response.headers["ETag"].removeprefix("W/") == f'"{digest[:16].hex()}"'
             expected = f"sha-256=:{b64encode(digest).decode()}:"
-            assert answer.headers["Repr-Digest"] == expected
+            assert response.headers["Repr-Digest"] == expected
 
 
 @each_kind
-def test_no_tag(kind: str, tmp_path: Path) -> None:
+def test_no_entity_tag(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         assert "ETag" not in call(FileApp(source, etag=None), "/").headers
 
 
-def test_a_tag_of_bytes_is_that_of_the_bytes() -> None:
+def test_entity_tag_of_bytes_depends_on_the_bytes_only() -> None:
     tags = {call(FileApp(each), "/").headers["ETag"] for each in (b"a", bytearray(b"a"), b"b")}
     assert len(tags) == 2
 
@@ -217,31 +217,31 @@ def test_a_tag_of_bytes_is_that_of_the_bytes() -> None:
     block_size=st.integers(1, 700),
     ranges=st.lists(st.tuples(st.integers(0, 3100), st.integers(0, 900)), min_size=1, max_size=5),
 )
-def test_what_arrives_is_what_is_there(
+def test_any_ranges_of_any_source(
     kind: str, content: bytes, block_size: int, ranges: list[tuple[int, int]]
 ) -> None:
     value = "bytes=" + ",".join(f"{first}-{first + more}" for first, more in ranges)
     with tempfile.TemporaryDirectory() as folder, source_of(kind, Path(folder), content) as source:
         app = FileApp(source, block_size=block_size)
-        answer = call_bare(app, environ_of("/", HTTP_RANGE=value))
-        asked = call(FileApp(content), "/", HTTP_RANGE=value)  # bytes: no order is refused
-        if answer.status == 200:
-            assert answer.body == content
-            assert asked.status == 200 or kind in SEQUENTIAL
-        elif answer.status == 416:
+        response = call_bare(app, environ_of("/", HTTP_RANGE=value))
+        expected = call(FileApp(content), "/", HTTP_RANGE=value)  # bytes: any order is served
+        if response.status == 200:
+            assert response.body == content
+            assert expected.status == 200 or kind in SEQUENTIAL
+        elif response.status == 416:
             assert all(first >= len(content) for first, _ in ranges)
-        elif "Content-Range" in answer.headers:
-            first, last = map(int, answer.headers["Content-Range"][6:].split("/")[0].split("-"))
-            assert answer.body == content[first : last + 1]
+        elif "Content-Range" in response.headers:
+            first, last = map(int, response.headers["Content-Range"][6:].split("/")[0].split("-"))
+            assert response.body == content[first : last + 1]
         else:
-            assert answer.body.count(b"Content-Range: ") >= 2
-            for part in answer.body.split(b"Content-Range: bytes ")[1:]:
+            assert response.body.count(b"Content-Range: ") >= 2
+            for part in response.body.split(b"Content-Range: bytes ")[1:]:
                 first, last = map(int, part.split(b"/")[0].split(b"-"))
                 assert part.partition(b"\r\n\r\n")[2].startswith(content[first : last + 1])
 
 
 @each_kind
-def test_a_client_that_goes_away(kind: str, tmp_path: Path) -> None:
+def test_client_that_disconnects(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         body: Any = start(FileApp(source, **OPTIONS), environ_of("/")).iterable
         assert next(iter(body)) == CONTENT[:1000]
@@ -250,7 +250,7 @@ def test_a_client_that_goes_away(kind: str, tmp_path: Path) -> None:
 
 
 @each_kind
-def test_two_responses_at_a_time(kind: str, tmp_path: Path) -> None:
+def test_two_responses_that_are_read_by_turns(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source, **OPTIONS)
         bodies: list[Any] = [start(app, environ_of("/")).iterable for _ in range(2)]
@@ -264,23 +264,23 @@ def test_many_threads(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source, **OPTIONS)
 
-        def ask(place: int) -> bool:
-            value = f"bytes={place}-{place + 2500}"
-            answer = call_bare(app, environ_of("/", HTTP_RANGE=value))
-            return answer.body == CONTENT[place : place + 2501]
+        def is_right(offset: int) -> bool:
+            value = f"bytes={offset}-{offset + 2500}"
+            response = call_bare(app, environ_of("/", HTTP_RANGE=value))
+            return response.body == CONTENT[offset : offset + 2501]
 
         with ThreadPoolExecutor(8) as pool:
-            assert all(pool.map(ask, range(0, 6000, 37)))
+            assert all(pool.map(is_right, range(0, 6000, 37)))
 
 
 @each_kind
-def test_file_objects_are_left_open_by_file_app_and_closed_by_serve_file(
+def test_file_app_leaves_file_objects_open_and_serve_file_closes_them(
     kind: str, tmp_path: Path
 ) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         assert call(FileApp(source), "/").body == CONTENT
         assert not getattr(source, "closed", False)
-        answer = serve_file(environ_of("/"), source, **OPTIONS)
-        assert answer.status == "200 OK"
-        assert b"".join(answer.body) == CONTENT
+        response = serve_file(environ_of("/"), source, **OPTIONS)
+        assert response.status == "200 OK"
+        assert b"".join(response.body) == CONTENT
         assert getattr(source, "closed", True) == (kind != "BytesIO")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from wsgistatic.files.directory import OpenFile, _open_regular, _stat_readable
+from wsgistatic.files.directory import _open_regular, _stat_readable
 from wsgistatic.files.symlinks import (
     DescriptorWalker,
     FollowingWalker,
@@ -19,6 +19,7 @@ from wsgistatic.files.symlinks import (
     Walker,
     resolve_inside,
 )
+from wsgistatic.files.versions import RegularFile
 
 T = TypeVar("T")
 Segments = tuple[str, ...]
@@ -26,8 +27,8 @@ WALKERS = (DescriptorWalker, PathWalker)
 
 
 def read(walker: Walker, *segments: str) -> bytes:
-    with walker.visit(segments, _open_regular) as opened:
-        return opened.file.read()
+    with walker.visit(segments, _open_regular) as file:
+        return file.read()
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_name_that_remains_a_link_is_a_miss(site: Path, kind: str) -> None:
         "following": FollowingWalker(str(site)),
     }
 
-    def always_a_link(name: str, dir_fd: int | None) -> OpenFile:
+    def always_a_link(name: str, dir_fd: int | None) -> RegularFile:
         raise LinkMetError
 
     with pytest.raises(FileNotFoundError):
@@ -193,7 +194,7 @@ def test_path_walker_closes_a_file_that_moved_meanwhile(site: Path, open_descrip
     link = site / "flip.txt"
     link.symlink_to("hello.txt")
 
-    def open_then_flip(name: str, dir_fd: int | None) -> OpenFile:
+    def open_then_flip(name: str, dir_fd: int | None) -> RegularFile:
         opened = _open_regular(name, dir_fd)
         link.unlink()
         link.symlink_to("../secret.txt")

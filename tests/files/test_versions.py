@@ -1,4 +1,4 @@
-"""Bytes of one version of a file, or none."""
+"""Signatures of file versions, and reads that return nothing of any other version."""
 
 from __future__ import annotations
 
@@ -12,10 +12,21 @@ from typing import Any
 
 import pytest
 
-from wsgistatic.files import versions as version
-from wsgistatic.files.versions import open_version, read_version, signature
+from wsgistatic.files import versions
+from wsgistatic.files.directory import single_file
+from wsgistatic.files.sources import Version
+from wsgistatic.files.versions import (
+    SECOND,
+    is_settled,
+    is_version_settled,
+    modified_ns,
+    open_version,
+    read_version,
+    signature,
+)
 
 Change = Callable[[Path], None]
+NOW = 1_800_000_000 * SECOND + 123_456_789
 
 
 def remove(path: Path) -> None:
@@ -28,7 +39,7 @@ def rewrite(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def link_away(path: Path) -> None:
+def become_a_link(path: Path) -> None:
     path.unlink()
     path.symlink_to("hello.txt")
 
@@ -43,14 +54,18 @@ def become_a_directory(path: Path) -> None:
     path.mkdir()
 
 
+def status(mtime_ns: int, ctime_ns: int) -> Any:
+    return SimpleNamespace(st_mtime_ns=mtime_ns, st_ctime_ns=ctime_ns, st_size=5)
+
+
 @pytest.mark.parametrize("field", ["st_mtime_ns", "st_size", "st_ino", "st_ctime_ns", "st_dev"])
-def test_each_number_of_the_status_tells_versions_apart(field: str) -> None:
-    status: Any = SimpleNamespace(st_mtime_ns=1, st_size=1, st_ino=1, st_ctime_ns=1, st_dev=1)
-    other: Any = SimpleNamespace(**{**vars(status), field: 2})
-    assert signature(status) != signature(other)
+def test_signature_contains_each_field_that_a_change_can_show_in(field: str) -> None:
+    version: Any = SimpleNamespace(st_mtime_ns=1, st_size=1, st_ino=1, st_ctime_ns=1, st_dev=1)
+    other: Any = SimpleNamespace(**{**vars(version), field: 2})
+    assert signature(version) != signature(other)
 
 
-def test_ranges_of_the_version(site: Path, open_descriptors: None) -> None:
+def test_ranges_of_the_expected_version(site: Path, open_descriptors: None) -> None:
     path = site / "digits.bin"
     ranges = [(995, 1000), (0, 3)]
     assert read_version(str(path), signature(path.stat()), ranges) == [b"56789", b"012"]
@@ -60,8 +75,12 @@ def test_ranges_of_the_version(site: Path, open_descriptors: None) -> None:
     file.close()
 
 
-@pytest.mark.parametrize("change", [remove, rewrite, link_away, become_a_fifo, become_a_directory])
-def test_another_version(site: Path, change: Change, open_descriptors: None) -> None:
+@pytest.mark.parametrize(
+    "change", [remove, rewrite, become_a_link, become_a_fifo, become_a_directory]
+)
+def test_changed_file_is_not_the_expected_version(
+    site: Path, change: Change, open_descriptors: None
+) -> None:
     path = site / "digits.bin"
     expected = signature(path.stat())
     change(path)
@@ -69,31 +88,52 @@ def test_another_version(site: Path, change: Change, open_descriptors: None) -> 
     assert open_version(str(path), expected) is None
 
 
-def test_fewer_bytes_than_were_foretold(site: Path, open_descriptors: None) -> None:
+def test_range_beyond_the_end_of_the_file(site: Path, open_descriptors: None) -> None:
     path = site / "digits.bin"
     assert read_version(str(path), signature(path.stat()), [(990, 1001)]) is None
 
 
-def test_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(version, "read_at", version._seek_and_read)
+def test_read_version_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "read_at", versions._seek_and_read)
     path = site / "digits.bin"
     assert read_version(str(path), signature(path.stat()), [(5, 8), (1, 2)]) == [b"567", b"1"]
 
 
-def test_without_pread_nobody_else_moves_the_position(
+def test_without_pread_reads_hold_a_lock_and_restore_the_position(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = []
+    locked = []
     real = os.lseek
 
     def seek(*arguments: int) -> int:
-        alone.append(version._SEEKING.locked())
+        locked.append(versions._SEEKING.locked())
         return real(*arguments)
 
     monkeypatch.setattr(os, "lseek", seek)
-    with open(site / "digits.bin", "rb") as file:
-        assert version._seek_and_read(file.fileno(), 3, 5) == b"567"
-    assert alone == [True]
+    with open(site / "digits.bin", "rb", buffering=0) as file:
+        file.read(100)
+        assert versions._seek_and_read(file.fileno(), 3, 5) == b"567"
+        assert locked == [True] * 3
+        assert file.tell() == 100
+        with pytest.raises(OSError, match="Invalid argument"):
+            versions._seek_and_read(file.fileno(), 3, -1)
+        assert file.tell() == 100
+
+
+@pytest.mark.parametrize("has_pread", [True, False])
+def test_read_at_keeps_the_position(
+    site: Path, has_pread: bool, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
+) -> None:
+    if not has_pread:
+        monkeypatch.setattr(versions, "read_at", versions._seek_and_read)
+    path = site / "digits.bin"
+    file = open_version(str(path), signature(path.stat()))
+    assert file is not None
+    with file:
+        assert file.read(3) == b"012"
+        assert file.read_at(996, 10) == b"6789"
+        assert file.read_at(1000, 10) == b""
+        assert file.read(3) == b"345"
 
 
 _OPENS_A_TERMINAL = """
@@ -105,18 +145,18 @@ try:
     os.open("/dev/tty", os.O_RDONLY)
 except OSError:
     sys.exit(0)
-sys.exit("the terminal is ours now")
+sys.exit("the process has a controlling terminal now")
 """
 
 
-def test_a_terminal_in_place_of_a_file_does_not_become_that_of_the_server() -> None:
-    # A session without a terminal, as that of a daemon, takes the first that it opens.
+def test_terminal_in_place_of_a_file_does_not_become_the_controlling_terminal() -> None:
+    # A session without a terminal, like that of a daemon, acquires the first one that it opens.
     command = [sys.executable, "-c", _OPENS_A_TERMINAL]
     ended = subprocess.run(command, start_new_session=True, capture_output=True, check=False)
     assert ended.returncode == 0, ended.stderr
 
 
-def test_an_error_while_a_version_is_opened(
+def test_error_while_a_version_is_opened(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     def fail(descriptor: int) -> os.stat_result:
@@ -128,3 +168,41 @@ def test_an_error_while_a_version_is_opened(
         patched.setattr("wsgistatic.files.versions.os.fstat", fail)
         assert read_version(str(path), expected, [(0, 3)]) is None
         assert open_version(str(path), expected) is None
+
+
+@pytest.mark.parametrize(
+    ("age_ns", "fraction", "settled"),
+    [
+        (0, True, False),
+        (19_000_000, True, False),
+        (20_000_000, True, True),
+        (-5 * SECOND, True, False),  # in the future: set by another clock
+        (SECOND, False, False),  # whole seconds: the file system may keep no fractions
+        (2 * SECOND, False, True),
+    ],
+)
+def test_is_settled(age_ns: int, fraction: bool, settled: bool) -> None:
+    now = NOW if fraction else NOW // SECOND * SECOND
+    assert is_settled(now - age_ns, now) is settled
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "settled"),
+    [
+        (NOW - SECOND, NOW - SECOND, True),
+        (NOW - SECOND, NOW - 1, False),  # set back
+        (NOW - 1, NOW - SECOND, False),
+        (NOW + SECOND, NOW - SECOND, True),  # set by hand
+        (NOW + SECOND, NOW - 1, False),
+    ],
+)
+def test_version_is_settled_if_both_time_stamps_are(mtime: int, ctime: int, settled: bool) -> None:
+    assert is_version_settled(status(mtime, ctime), NOW) is settled
+
+
+@pytest.mark.parametrize("mtime", [0, 1, SECOND, -7 * SECOND])
+def test_ctime_replaces_a_missing_mtime(mtime: int) -> None:
+    first, second = status(mtime, NOW - SECOND), status(mtime, NOW)
+    assert modified_ns(first) == NOW - SECOND
+    file = single_file("/srv/a.txt")
+    assert file.fingerprint(Version(5, first)) != file.fingerprint(Version(5, second))

@@ -1,4 +1,4 @@
-"""The catalog: good as long as a stat shows the same version, within its budget."""
+"""The cache: valid as long as a stat shows the same version, and within its budget."""
 
 from __future__ import annotations
 
@@ -14,171 +14,313 @@ from typing import Any
 import pytest
 
 from tests.calling import call, call_bare, environ_of, start
-from tests.conftest import OLD, as_ordinary_user, settle
+from tests.conftest import OLD, age, as_ordinary_user, settle
 from wsgistatic import StaticFiles
-from wsgistatic.files.changes import FileChangedError, read_content
-from wsgistatic.files.directory import Directory
+from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import open_version
 from wsgistatic.http.conditional import Validators
-from wsgistatic.representations.cache import Catalog, Entry
+from wsgistatic.representations.cache import Cache, CachedFile, Location, Variant, page_key
 from wsgistatic.representations.representation import describe
+from wsgistatic.representations.sidecars import Sidecars
 
 SECOND = 1_000_000_000
+NO_SIDECARS = Sidecars(())
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
 
-def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> Entry:
+def cache_of(budget: int, stat_ttl: float = 0.0) -> Cache:
+    return Cache(budget, max_body_size=4_000, stat_ttl=stat_ttl, sidecars=NO_SIDECARS)
+
+
+def variant_of(
+    path: Path,
+    content: bytes | None = None,
+    *,
+    settled: bool = True,
+    coding: str | None = None,
+    varies: bool = False,
+    last_modified: int = OLD,
+) -> Variant:
     status = path.stat()
     described = describe(
-        str(path), status.st_size, "a/b", Validators('"x"', OLD, True), [], settled=settled
+        str(path),
+        status.st_size,
+        "a/b",
+        Validators('"x"', last_modified, True),
+        [],
+        settled=settled,
+        coding=coding,
+        varies=varies,
     )
-    return Entry(described, status, content=content)
+    return Variant(described, status, single_file(str(path)), content)
+
+
+def only(app: StaticFiles, path: str) -> Variant:
+    """Return the cached variant of a file that has no codings."""
+    variant = app._files[path].only
+    assert variant is not None
+    return variant
 
 
 def warm(app: StaticFiles, path: str) -> None:
     settle()
     for _ in range(2):
         call_bare(app, environ_of(path))
-    assert path in app._entries
+    assert path in app._files
 
 
-def test_the_budget_is_kept_and_the_unused_go_first(site: Path) -> None:
-    catalog = Catalog(budget=17_500, largest_content=4_000, stat_ttl=0.0)
+def advance(monkeypatch: pytest.MonkeyPatch, seconds: float) -> float:
+    """Let the monotonic clock stand still at a later time, and return that."""
+    later = time.monotonic() + seconds
+    for module in ("representations.cache", "wsgi.middleware", "wsgi.responder"):
+        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
+    return later
+
+
+def test_budget_is_kept_and_unused_files_are_evicted_first(site: Path) -> None:
+    cache = cache_of(17_500)
     path = site / "hello.txt"
     for number in range(4):
-        catalog.keep(f"/{number}", entry_of(path, b"x" * 1000))
-    assert list(catalog.entries) == ["/0", "/1", "/2", "/3"]
-    catalog.entries["/0"].used = True
-    catalog.keep("/4", entry_of(path, b"x" * 1000))
-    assert list(catalog.entries) == ["/2", "/3", "/4", "/0"]
-    assert not catalog.entries["/0"].used
+        cache.add(f"/{number}", variant_of(path, b"x" * 1000), None, ())
+    assert list(cache.files) == ["/0", "/1", "/2", "/3"]
+    cache.files["/0"].used = True
+    cache.add("/4", variant_of(path, b"x" * 1000), None, ())
+    assert list(cache.files) == ["/2", "/3", "/4", "/0"]
+    assert not cache.files["/0"].used
     for _ in range(1000):
-        catalog.keep("/same", entry_of(path, b"x" * 1000))
-    assert len(catalog.entries) == 4
-    for key, entry in list(catalog.entries.items()):
-        catalog.review(str(key), entry)
-    assert len(catalog.entries) == 4
-    entries = list(catalog.entries.items())
+        cache.add("/same", variant_of(path, b"x" * 1000), None, ())
+    assert len(cache.files) == 4
+    for key, cached in list(cache.files.items()):
+        assert cached.only is not None
+        cache.drop_if_stale(key, cached.only)
+    assert len(cache.files) == 4
+    variants = [(key, cached.only) for key, cached in cache.files.items()]
     path.write_bytes(b"changed")
-    for key, entry in entries * 2:
-        catalog.review(str(key), entry)
-    assert catalog._size == 0
+    for key, variant in variants * 2:
+        assert variant is not None
+        cache.drop_if_stale(key, variant)
+    assert not cache.files
+    assert cache._size == 0
 
 
-def test_a_file_whose_coding_is_asked_for_is_in_use(site: Path) -> None:
-    catalog = Catalog(100_000, 4_000, stat_ttl=0.0)
-    original = entry_of(site / "hello.txt")
-    catalog.keep_choice(("/hello.txt", "br"), original, "br")
-    assert not original.used
-    assert catalog.find("/hello.txt", "br") is None
-    assert original.used
+def test_file_that_does_not_fit_evicts_nothing(site: Path) -> None:
+    cache = cache_of(10_000)
+    cache.add("/small", variant_of(site / "hello.txt"), None, ())
+    cache.add("/big", variant_of(site / "hello.txt", b"x" * 10_000), None, ())
+    assert list(cache.files) == ["/small"]
 
 
-def test_what_does_not_fit_throws_nothing_out(site: Path) -> None:
-    catalog = Catalog(10_000, 4_000, 0.0)
-    catalog.keep("/small", entry_of(site / "hello.txt"))
-    catalog.keep("/big", entry_of(site / "hello.txt", b"x" * 10_000))
-    assert list(catalog.entries) == ["/small"]
+def test_file_that_no_longer_fits_with_another_variant_is_removed(site: Path) -> None:
+    cache = cache_of(12_000)
+    path = site / "hello.txt"
+    cache.add("/other", variant_of(path), None, ())
+    cache.add("/coded", variant_of(path, varies=True), "", ())
+    assert list(cache.files) == ["/other", "/coded"]
+    cache.add("/coded", variant_of(path, b"x" * 9_000, coding="br", varies=True), "br", ())
+    assert list(cache.files) == ["/other"]
+    cache.drop_if_stale("/other", variant_of(path))
+    assert cache._size == cache.files["/other"].weight
 
 
-def test_choices_count_in_the_budget(site: Path) -> None:
-    catalog = Catalog(10_000, 4_000, 0.0)
+def test_values_of_accept_encoding_count_in_the_budget(site: Path) -> None:
+    cache = cache_of(10_000)
     for key in ("/1", "/2"):
-        catalog.keep_choice(key, entry_of(site / "hello.txt"), "br")
-    assert list(catalog.entries) == ["/2"]
+        cache.add(key, variant_of(site / "hello.txt", coding="br", varies=True), "br", ())
+    assert list(cache.files) == ["/2"]
 
 
-def test_one_thread_at_a_time_adds_and_forgets(site: Path) -> None:
-    catalog = Catalog(8_000, 4_000, 0.0)
-    alone = []
+def test_one_thread_at_a_time_changes_the_cache(site: Path) -> None:
+    cache = cache_of(8_000)
+    locked = []
 
-    class Guarded(OrderedDict[Any, Entry]):
-        def __setitem__(self, key: Any, entry: Entry) -> None:
-            alone.append(catalog._lock.locked())
-            super().__setitem__(key, entry)
+    class Guarded(OrderedDict[str, CachedFile]):
+        def __setitem__(self, key: str, cached: CachedFile) -> None:
+            locked.append(cache._lock.locked())
+            super().__setitem__(key, cached)
 
         def pop(self, *arguments: Any) -> Any:
-            alone.append(catalog._lock.locked())
+            locked.append(cache._lock.locked())
             return super().pop(*arguments)
 
         def popitem(self, last: bool = True) -> Any:
-            alone.append(catalog._lock.locked())
+            locked.append(cache._lock.locked())
             return super().popitem(last)
 
-    catalog.entries = Guarded()
-    entry = entry_of(site / "hello.txt")
+    cache.files = Guarded()
+    variant = variant_of(site / "hello.txt")
     for key in ("/1", "/2", "/3"):
-        catalog.keep(key, entry)
+        cache.add(key, variant, None, ())
     (site / "hello.txt").unlink()
-    catalog.review("/3", entry)
-    assert list(catalog.entries) == ["/2"]
-    assert all(alone)
+    cache.drop_if_stale("/3", variant)
+    assert list(cache.files) == ["/2"]
+    assert locked
+    assert all(locked)
 
 
-def test_sidecars_are_looked_for_again_as_seldom_as_files(
+def test_sidecars_are_checked_again_as_seldom_as_files(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wsgistatic.representations.cache.monotonic", lambda: 1000.0)
     for stat_ttl, until in ((0.0, 1001.0), (0.5, 1001.0), (9.0, 1009.0)):
-        entry = entry_of(site / "hello.txt")
-        assert Catalog(10_000, 4_000, stat_ttl).is_as_seen(entry)
-        assert entry.seen_until == until
+        cache = cache_of(10_000, stat_ttl)
+        cache.add("/hello.txt", variant_of(site / "hello.txt"), None, ())
+        cached = cache.files["/hello.txt"]
+        assert cached.checked_until == 1001.0
+        assert cache.sidecars_unchanged(cached)
+        assert cached.checked_until == until
 
 
-def test_what_is_never_kept(site: Path) -> None:
-    catalog = Catalog(budget=10_000, largest_content=4_000, stat_ttl=0.0)
+def test_sidecars_that_changed(site: Path) -> None:
+    sidecars = Sidecars(("gzip",))
+    cache = Cache(10_000, 4_000, 0.0, sidecars)
     path = site / "hello.txt"
-    catalog.keep("/fresh", entry_of(path, settled=False))
-    catalog.keep("/big", entry_of(path, b"x" * 10_000))
-    Catalog(0, 4_000, 0.0).keep("/off", entry_of(path))
-    assert not catalog.entries
-    assert [catalog.wants_content(size) for size in (0, 1, 4_000, 4_001)] == [
-        *(False, True, True, False)
-    ]
-    assert not Catalog(100, 4_000, 0.0).wants_content(1)
+    cache.add("/hello.txt", variant_of(path), None, sidecars.stats(str(path)))
+    cached = cache.files["/hello.txt"]
+    assert cache.sidecars_unchanged(cached)
+    (site / "hello.txt.gz").write_bytes(b"coded")
+    assert not cache.sidecars_unchanged(cached)
+    cache.add("/hello.txt", variant_of(path, varies=True), None, sidecars.stats(str(path)))
+    assert cache.files["/hello.txt"] is not cached
+    assert cache.sidecars_unchanged(cache.files["/hello.txt"])
 
 
-def test_a_stat_is_trusted_for_its_time(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_that_was_set_back(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = cache_of(10_000)
+    path = site / "hello.txt"
+    now = OLD + 100
+    monkeypatch.setattr(time, "time", lambda: now)
+    cache.add("/hello.txt", variant_of(path, last_modified=OLD + 50), None, ())
+    cached = cache.files["/hello.txt"]
+    assert cache.sidecars_unchanged(cached)
+    now -= 60
+    assert not cache.sidecars_unchanged(cached)
+    cache.add("/hello.txt", variant_of(path, last_modified=OLD + 40), None, ())
+    assert cache.files["/hello.txt"] is not cached
+    assert cache.sidecars_unchanged(cache.files["/hello.txt"])
+
+
+def test_files_that_are_never_cached(site: Path) -> None:
+    cache = cache_of(10_000)
+    path = site / "hello.txt"
+    cache.add("/recent", variant_of(path, settled=False), None, ())
+    cache.add("/big", variant_of(path, b"x" * 10_000), None, ())
+    assert not cache.files
+    off = cache_of(0)
+    off.add("/off", variant_of(path), None, ())
+    assert not off.files
+    assert [cache.keeps_body(size) for size in (0, 1, 4_000, 4_001)] == [False, True, True, False]
+    assert not cache_of(100).keeps_body(1)
+    assert not off.keeps_body(1)
+
+
+def test_variants_of_one_version_are_kept_together(site: Path) -> None:
+    cache = cache_of(100_000)
+    path = site / "hello.txt"
+    own = variant_of(path, varies=True)
+    coded = variant_of(path, b"coded", coding="br", varies=True)
+    cache.add("/a", own, None, ())
+    cache.add("/a", coded, "br, gzip", ())
+    cached = cache.files["/a"]
+    assert cached.only is None
+    assert cached.variant_for(None) is own
+    assert cached.variant_for("br, gzip") is coded
+    assert cached.variant_for("br") is None
+    cache.add("/a", variant_of(path, coding="br", varies=True), "br", ())
+    again = cached.variant_for("br")
+    assert again is not None
+    assert again is cached.variant_for("br, gzip")
+    assert again is not coded
+    assert again.body == [b"coded"]  # taken over from the variant for the same version
+    assert len(cached.variants) == 2
+
+
+def test_variants_of_another_version_are_dropped(site: Path) -> None:
+    cache = cache_of(100_000)
+    path = site / "hello.txt"
+    cache.add("/a", variant_of(path, b"own", varies=True), None, ())
+    cache.add("/a", variant_of(path, b"coded", coding="br", varies=True), "br", ())
+    path.write_bytes(b"changed")
+    changed = variant_of(path, varies=True)
+    cache.add("/a", changed, None, ())
+    assert cache.files["/a"].variant_for(None) is changed
+    assert changed.body is None
+    assert cache.files["/a"].variant_for("br") is None
+
+
+def test_file_that_varies_from_now_on_has_no_only_variant(site: Path) -> None:
+    cache = cache_of(100_000)
+    path = site / "hello.txt"
+    cache.add("/a", variant_of(path), None, ())
+    cache.add("/a", variant_of(path, coding="br", varies=True), "br", ())
+    cached = cache.files["/a"]
+    assert cached.only is None
+    variant = cached.variant_for("br")
+    assert variant is not None
+    assert variant.representation.coding == "br"
+    assert cached.variant_for("") is None
+    own = variant_of(path)
+    cache.add("/a", own, None, ())
+    assert cached.variant_for("br") is own
+
+
+def test_number_and_length_of_remembered_values_are_bounded(site: Path) -> None:
+    cache = cache_of(100_000)
+    path = site / "hello.txt"
+    for number in range(100):
+        cache.add("/a", variant_of(path, varies=True), f"x{number}", ())
+        assert cache.files["/a"].variant_for(f"x{number}") is not None
+        assert len(cache.files["/a"].by_accept_encoding) <= 16
+    cache.add("/a", variant_of(path, varies=True), "x" * 100, ())
+    assert cache.files["/a"].variant_for("x" * 100) is not None
+    cache.add("/a", variant_of(path, varies=True), "x" * 101, ())
+    assert cache.files["/a"].variant_for("x" * 101) is None
+
+
+def test_key_of_a_page_differs_from_every_path_info() -> None:
+    key = page_key("/some/url", ("404.html",))
+    assert key != page_key("/some/url", ("other.html",))
+    assert key != page_key("/other", ("404.html",))
+    with pytest.raises(UnicodeEncodeError):
+        key.encode("latin-1")
+    with pytest.raises(UnicodeEncodeError):
+        key.encode("utf-8", "surrogateescape")
+
+
+def test_stat_is_trusted_for_stat_ttl(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("wsgistatic.representations.cache.monotonic", lambda: now)
-    catalog = Catalog(100_000, 1_000, stat_ttl=2.0)
-    entry = entry_of(site / "hello.txt")
-    catalog.keep("/hello.txt", entry)
+    cache = Cache(100_000, 1_000, stat_ttl=2.0, sidecars=NO_SIDECARS)
+    variant = variant_of(site / "hello.txt")
+    cache.add("/hello.txt", variant, None, ())
     (site / "hello.txt").unlink()
     now += 1.9
-    assert catalog.is_current(entry)
+    assert cache.is_fresh(variant)
     now += 0.2
-    assert not catalog.is_current(entry)
+    assert not cache.is_fresh(variant)
     (site / "hello.txt").write_text("another")
-    assert not catalog.is_current(entry)
-    again = entry_of(site / "hello.txt")
-    assert catalog.is_current(again)
+    assert not cache.is_fresh(variant)
+    again = variant_of(site / "hello.txt")
+    assert cache.is_fresh(again)
     assert again.trusted_until == now + 2.0
 
 
-def test_content_that_changes_while_it_is_read(site: Path) -> None:
-    for change in (b"longer than before", b"short", b"HELLO WORLD\n"):
-        path = site / "hello.txt"
-        path.write_bytes(b"hello world\n")
-        os.utime(path, (OLD, OLD))
-        with Directory(str(site)).open(("hello.txt",)) as opened:
-            path.write_bytes(change)
-            with pytest.raises(FileChangedError):
-                read_content(opened)
-
-
-def test_content_that_ends_early_though_nothing_shows_it(site: Path) -> None:
-    with Directory(str(site)).open(("hello.txt",)) as opened:
-        opened.file.seek(3)
-        with pytest.raises(FileChangedError):
-            read_content(opened)
+def test_stored_coding_is_stale_if_its_original_changed(site: Path) -> None:
+    path, coded = site / "hello.txt", site / "hello.txt.br"
+    coded.write_bytes(b"coded")
+    variant = variant_of(coded, coding="br", varies=True)
+    variant.original = Location(str(path), path.stat(), single_file(str(path)))
+    cache = cache_of(100_000)
+    assert cache.is_fresh(variant)
+    age(path)
+    assert not cache.is_fresh(variant)
+    assert not variant.still_leads_here()
 
 
 def rewrite(path: Path) -> None:
     path.write_bytes(b"HELLO WORLD\n")
 
 
-def rewrite_with_old_times(path: Path) -> None:
+def rewrite_with_the_same_mtime(path: Path) -> None:
     path.write_bytes(b"HELLO WORLD\n")
     os.utime(path, (OLD, OLD))
 
@@ -197,7 +339,7 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-def link_outside(path: Path) -> None:
+def become_a_link_that_leads_outside(path: Path) -> None:
     path.unlink()
     path.symlink_to("../secret.txt")
 
@@ -212,11 +354,11 @@ def become_a_directory(path: Path) -> None:
     ("change", "status", "body"),
     [
         (rewrite, 200, b"HELLO WORLD\n"),
-        (rewrite_with_old_times, 200, b"HELLO WORLD\n"),
+        (rewrite_with_the_same_mtime, 200, b"HELLO WORLD\n"),
         (replace, 200, b"HELLO WORLD\n"),
         (truncate, 200, b"hello"),
         (remove, 404, None),
-        (link_outside, 404, None),
+        (become_a_link_that_leads_outside, 404, None),
         (become_a_directory, 404, None),
     ],
 )
@@ -224,7 +366,7 @@ def become_a_directory(path: Path) -> None:
     "extra", [{}, {"HTTP_RANGE": "bytes=0-"}, {"HTTP_RANGE": "bytes=0-1,3-4"},
               {"HTTP_IF_MODIFIED_SINCE": "Tue, 14 Nov 2023 22:13:19 GMT"}],
 )  # fmt: skip
-def test_the_next_request_is_right(
+def test_change_shows_at_the_next_request(
     site: Path,
     change: Callable[[Path], None],
     status: int,
@@ -238,13 +380,14 @@ def test_the_next_request_is_right(
     result = call(app, "/hello.txt", method, **extra)
     cold = call(StaticFiles(None, site, cache_size=0), "/hello.txt", method, **extra)
     assert result.status in (status, 206)
-    tag, cold_tag = (answer.headers.get("ETag", "").removeprefix("W/") for answer in (result, cold))
-    assert (result.status, tag) == (cold.status, cold_tag)  # weak until the clock has ticked
+    # The tag is weak until the clock has ticked.
+    tag, cold_tag = (one.headers.get("ETag", "").removeprefix("W/") for one in (result, cold))
+    assert (result.status, tag) == (cold.status, cold_tag)
     if body is not None and method == "GET" and "-1," not in extra.get("HTTP_RANGE", ""):
         assert result.body == body
 
 
-def test_permission_taken_away(public_directory: Path, ordinary_user: None) -> None:
+def test_file_that_becomes_unreadable(public_directory: Path, ordinary_user: None) -> None:
     path = public_directory / "a.txt"
     user = os.geteuid()
     os.seteuid(os.getuid())
@@ -260,7 +403,7 @@ def test_permission_taken_away(public_directory: Path, ordinary_user: None) -> N
     assert call(app, "/a.txt", HTTP_RANGE="bytes=0-0").status == 403
 
 
-def test_a_directory_that_is_closed_to_us(public_directory: Path) -> None:
+def test_directory_that_becomes_unsearchable(public_directory: Path) -> None:
     (public_directory / "sub").mkdir()
     (public_directory / "sub" / "file.txt").write_text("file")
     app = StaticFiles(None, public_directory)
@@ -270,7 +413,7 @@ def test_a_directory_that_is_closed_to_us(public_directory: Path) -> None:
         assert call_bare(app, environ_of("/sub/file.txt")).status == 403
 
 
-def test_directory_swapped(site: Path) -> None:
+def test_directory_that_is_replaced(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/sub/page.html")
     (site / "other").mkdir()
@@ -280,7 +423,7 @@ def test_directory_swapped(site: Path) -> None:
     assert call(app, "/sub/page.html").body == b"<p>PAGE</p>"
 
 
-def test_a_416_leaves_nothing_wrong_behind(site: Path) -> None:
+def test_416_response_does_not_spoil_the_cache(site: Path) -> None:
     app = StaticFiles(None, site)
     settle()
     assert call(app, "/hello.txt", HTTP_RANGE="bytes=99-").status == 416
@@ -289,16 +432,16 @@ def test_a_416_leaves_nothing_wrong_behind(site: Path) -> None:
     assert call(app, "/hello.txt", HTTP_RANGE="bytes=99-").status == 416
 
 
-def test_misses_keep_nothing(site: Path) -> None:
+def test_misses_are_not_cached(site: Path) -> None:
     app = StaticFiles(None, site)
     for number in range(1000):
         call_bare(app, environ_of(f"/no/{number}"))
         call_bare(app, environ_of(f"/{number}"))
         call_bare(app, environ_of("/bare/"))
-    assert len(app._entries) == 0
+    assert len(app._files) == 0
 
 
-def test_headers_and_bodies_are_copies(site: Path) -> None:
+def test_cached_headers_and_bodies_are_copied(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
 
@@ -321,14 +464,16 @@ def test_headers_and_bodies_are_copies(site: Path) -> None:
         {"REQUEST_METHOD": "HEAD", "HTTP_WANT_REPR_DIGEST": "sha-256=1"},
     ],
 )
-def test_answers_in_full_are_copies_too(site: Path, extra: dict[str, str]) -> None:
+def test_headers_and_bodies_are_copied_off_the_short_path_too(
+    site: Path, extra: dict[str, str]
+) -> None:
     def vandal(status: str, headers: list[Any], *exc_info: Any) -> Any:
         headers.clear()
         return lambda data: None
 
     app = StaticFiles(None, site)
     settle()
-    for _ in range(2):  # as it is described, and from the catalog
+    for _ in range(2):  # when it is described, and from the cache
         body: Any = app(environ_of("/hello.txt", **extra), vandal)
         if isinstance(body, list):
             body.clear()
@@ -338,11 +483,11 @@ def test_answers_in_full_are_copies_too(site: Path, extra: dict[str, str]) -> No
     assert call(app, "/hello.txt", HTTP_IF_NONE_MATCH="*").headers["ETag"]
 
 
-def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptors: None) -> None:
+def test_large_cached_files_are_streamed(site: Path, open_descriptors: None) -> None:
     (site / "big.bin").write_bytes(b"0123456789" * 100_000)
     app = StaticFiles(None, site, block_size=1000)
     warm(app, "/big.bin")
-    assert app._entries["/big.bin"].body is None
+    assert only(app, "/big.bin").body is None
     assert call(app, "/big.bin").body == b"0123456789" * 100_000
     assert len(call(app, "/big.bin", HTTP_RANGE="bytes=5-5004").body) == 5000
     result = start(app, environ_of("/big.bin"))
@@ -351,7 +496,7 @@ def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptor
     assert call(app, "/big.bin").status == 404
 
 
-def test_a_known_file_that_is_rewritten_as_it_is_opened(
+def test_cached_file_that_is_rewritten_when_it_is_opened(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     path = site / "big.bin"
@@ -369,7 +514,7 @@ def test_a_known_file_that_is_rewritten_as_it_is_opened(
 
 
 def test_threads_never_see_a_mixture(site: Path) -> None:
-    """16 threads read while a file is replaced and rewritten with the same size, in a loop."""
+    """16 threads read a file that is replaced in a loop by others of the same size."""
     app = StaticFiles(None, site)
     path, wrong, done = site / "race.txt", [], threading.Event()
     path.write_bytes(b"0" * 3000)
@@ -404,8 +549,8 @@ def test_threads_never_see_a_mixture(site: Path) -> None:
     assert wrong == []
 
 
-def test_a_rewrite_within_the_tick_is_noticed(site: Path) -> None:
-    """Write, ask, write with the same size, ask: never the old bytes."""
+def test_rewrite_within_a_tick_of_the_clock_is_noticed(site: Path) -> None:
+    """After each write of the same size, the next response has the new bytes."""
     app = StaticFiles(None, site)
     path = site / "tick.txt"
     for number in range(500):
@@ -418,17 +563,15 @@ def test_a_rewrite_within_the_tick_is_noticed(site: Path) -> None:
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "deny", "follow"])
-def test_a_directory_moved_out_with_a_link_in_its_place(
+def test_directory_moved_out_of_the_root_with_a_link_in_its_place(
     site: Path, symlinks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The file's own signature does not change; a walk, once a second, sees it.
+    # The signature of the file does not change. The walk beneath the root, once a second, sees it.
     app = StaticFiles(None, site, symlinks=symlinks)
     warm(app, "/sub/page.html")
     (site / "sub").rename(site.parent / "private")
     (site / "sub").symlink_to("../private")
-    later = time.monotonic() + 1.1
-    for module in ("representations.cache", "wsgi.middleware"):
-        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
+    advance(monkeypatch, 1.1)
     expected = 200 if symlinks == "follow" else 404
     for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_IF_NONE_MATCH": "*"}):
         assert call(app, "/sub/page.html", **extra).status in (expected, expected + 6, 304)
@@ -437,45 +580,43 @@ def test_a_directory_moved_out_with_a_link_in_its_place(
     assert call(app, "/sub/page.html").status == 404
 
 
-def test_the_walk_is_repeated_where_all_is_well(
+def test_walk_beneath_the_root_is_repeated_after_a_second(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = StaticFiles(None, site)
     warm(app, "/sub/page.html")
-    entry = app._entries["/sub/page.html"]
-    later = time.monotonic() + 1.1
-    for module in ("representations.cache", "wsgi.middleware"):
-        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
+    variant = only(app, "/sub/page.html")
+    later = advance(monkeypatch, 1.1)
     assert call(app, "/sub/page.html").status == 200
     assert call(app, "/sub/page.html", HTTP_RANGE="bytes=0-1").body == b"<p"
-    assert app._entries["/sub/page.html"] is entry
-    assert entry.walked_until == later + 1.0
+    assert only(app, "/sub/page.html") is variant
+    assert variant.path_checked_until == later + 1.0
 
 
-def test_a_range_of_a_directory_moved_out(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_range_of_a_file_whose_directory_was_moved_out_of_the_root(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = StaticFiles(None, site)
     warm(app, "/sub/page.html")
     (site / "sub").rename(site.parent / "private")
     (site / "sub").symlink_to("../private")
-    later = time.monotonic() + 1.1
-    for module in ("representations.cache", "wsgi.middleware"):
-        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
+    advance(monkeypatch, 1.1)
     assert call(app, "/sub/page.html", HTTP_RANGE="bytes=0-1").status == 404
 
 
-def test_a_whole_answer_after_a_head_keeps_the_content(site: Path) -> None:
+def test_get_after_head_or_range_caches_the_body(site: Path) -> None:
     app = StaticFiles(None, site)
     settle()
     for extra in ({"HTTP_RANGE": "bytes=0-1"}, {}):
         call(app, "/hello.txt", **extra)
     call_bare(app, environ_of("/digits.bin", "HEAD"))
-    assert app._entries["/digits.bin"].body is None
+    assert only(app, "/digits.bin").body is None
     assert call(app, "/digits.bin").status == 200
-    assert app._entries["/digits.bin"].body == [b"0123456789" * 100]
-    assert app._entries["/hello.txt"].body == [b"hello world\n"]
+    assert only(app, "/digits.bin").body == [b"0123456789" * 100]
+    assert only(app, "/hello.txt").body == [b"hello world\n"]
 
 
-def test_a_date_becomes_strong_while_its_entry_is_kept(
+def test_date_becomes_strong_while_the_file_is_cached(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = site / "new.txt"
@@ -485,20 +626,20 @@ def test_a_date_becomes_strong_while_its_entry_is_kept(
     date = call(app, "/new.txt").headers["Last-Modified"]
     ranged = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": date}
     later = path.stat().st_mtime_ns + 3 * SECOND
-    monkeypatch.setattr("wsgistatic.representations.representation.time.time_ns", lambda: later)
+    monkeypatch.setattr("wsgistatic.representations.loader.time.time_ns", lambda: later)
     assert call(app, "/new.txt", **ranged).status == 206
 
 
-def test_a_link_as_the_last_name_is_as_good_as_a_file(site: Path) -> None:
+def test_file_behind_a_link_is_cached(site: Path) -> None:
     (site / "link.txt").symlink_to("hello.txt")
     app = StaticFiles(None, site)
     warm(app, "/link.txt")
-    entry = app._entries["/link.txt"]
+    variant = only(app, "/link.txt")
     assert call(app, "/link.txt", HTTP_RANGE="bytes=0-4").body == b"hello"
-    assert app._entries["/link.txt"] is entry
+    assert only(app, "/link.txt") is variant
 
 
-def test_a_wrapper_that_fails_leaves_nothing_open(site: Path, open_descriptors: None) -> None:
+def test_file_is_closed_if_the_file_wrapper_fails(site: Path, open_descriptors: None) -> None:
     (site / "big.bin").write_bytes(b"x" * 300_000)
     app = StaticFiles(None, site)
     warm(app, "/big.bin")
@@ -511,12 +652,12 @@ def test_a_wrapper_that_fails_leaves_nothing_open(site: Path, open_descriptors: 
         start(app, environ_of("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
     frames = [entry.frame.f_locals for entry in caught.traceback]
     files = [frame["file"] for frame in frames if isinstance(frame.get("file"), FileIO)]
-    assert files  # they live as long as the error is looked at
+    assert files  # the traceback keeps them alive
     assert all(file.closed for file in files)
 
 
 @pytest.mark.parametrize("extra", [{}, {"HTTP_RANGE": "bytes=0-9"}])
-def test_a_fault_while_a_known_file_is_opened(
+def test_error_while_a_cached_file_is_opened(
     site: Path, extra: dict[str, Any], monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     (site / "big.bin").write_bytes(b"x" * 300_000)
@@ -534,37 +675,52 @@ def test_a_fault_while_a_known_file_is_opened(
 
 
 @pytest.mark.parametrize("extra", [{}, {"REQUEST_METHOD": "HEAD"}, {"HTTP_IF_NONE_MATCH": "*"}])
-def test_an_entry_that_is_asked_for_is_in_use(site: Path, extra: dict[str, str]) -> None:
+def test_every_kind_of_request_counts_as_use(site: Path, extra: dict[str, str]) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
-    app._entries["/hello.txt"].used = False
+    app._files["/hello.txt"].used = False
     call_bare(app, environ_of("/hello.txt", **extra))
-    assert app._entries["/hello.txt"].used
+    assert app._files["/hello.txt"].used
 
 
-def test_a_file_with_codings_is_in_use_when_one_of_them_is(site: Path) -> None:
+def test_request_for_a_cached_coding_counts_as_use(site: Path) -> None:
     (site / "hello.txt.gz").write_bytes(b"coded")
     settle()
     app = StaticFiles(None, site)
     for _ in range(2):
         call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
-        app._entries["/hello.txt"].used = False
+        app._files["/hello.txt"].used = False
     call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
-    assert app._entries["/hello.txt"].used
+    assert app._files["/hello.txt"].used
 
 
-def test_a_file_that_has_gone_is_forgotten(site: Path) -> None:
+def test_request_for_a_coding_that_is_not_cached_counts_as_use(site: Path) -> None:
+    (site / "hello.txt.gz").write_bytes(b"coded")
+    settle()
+    app = StaticFiles(None, site, compress=True, encodings=("gzip",))
+    call_bare(app, environ_of("/hello.txt"))
+    cached = app._files["/hello.txt"]
+    cached.used = False
+    # Without its Range this value could lead to another variant, so that it is not remembered.
+    extra = {"HTTP_ACCEPT_ENCODING": "not seen before", "HTTP_RANGE": "bytes=0-1"}
+    assert call_bare(app, environ_of("/hello.txt", **extra)).status == 206
+    assert app._files["/hello.txt"] is cached
+    assert cached.variant_for("not seen before") is None
+    assert cached.used
+
+
+def test_removed_file_is_dropped(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
     (site / "hello.txt").unlink()
     assert call_bare(app, environ_of("/hello.txt")).status == 404
-    assert not app._entries
+    assert not app._files
 
 
-def test_an_entry_that_ranges_use_is_in_use(site: Path) -> None:
+def test_range_request_counts_as_use(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
-    entry = app._entries["/hello.txt"]
-    entry.used = False
+    cached = app._files["/hello.txt"]
+    cached.used = False
     call_bare(app, environ_of("/hello.txt", HTTP_RANGE="bytes=0-1"))
-    assert entry.used
+    assert cached.used

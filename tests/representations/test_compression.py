@@ -1,4 +1,4 @@
-"""The option ``compress``: text compressed in memory."""
+"""The option ``compress``: text is compressed in memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import pytest
 from tests.calling import Result, call_bare, environ_of
 from tests.conftest import OLD, age
 from wsgistatic import StaticFiles
-from wsgistatic.files.changes import read_content
-from wsgistatic.files.directory import Directory, OpenFile
+from wsgistatic.files.directory import Directory
+from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS, available_codings
 from wsgistatic.http.media_types import is_text
-from wsgistatic.representations import compression
+from wsgistatic.representations import compression as compression_module
+from wsgistatic.representations.compression import Compression
+from wsgistatic.representations.loader import Loader, _read_version
 
 TEXT = b"let answer = 42;\n" * 1000
 CACHE = {"cache_size": 1_000_000, "cache_file_size": 100_000}
@@ -48,7 +50,18 @@ def app_of(texts: Path, **options: Any) -> StaticFiles:
     )
 
 
-def ask(app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra: Any) -> Result:
+def loader_of(app: StaticFiles) -> Loader:
+    return app.site._responder._loader
+
+
+def compression_of(app: StaticFiles) -> Compression:
+    compression = loader_of(app)._compression
+    assert compression is not None
+    return compression
+
+
+def fetch(app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra: Any) -> Result:
+    """Send a request three times, and return the responses, which must be equal."""
     first, *others = (
         call_bare(app, environ_of(path, HTTP_ACCEPT_ENCODING=accepted, **extra)) for _ in range(3)
     )
@@ -62,7 +75,7 @@ def ask(app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra
 
 
 def test_text_is_compressed(texts: Path) -> None:
-    result = ask(app_of(texts))
+    result = fetch(app_of(texts))
     assert gzip.decompress(result.body) == TEXT
     assert len(result.body) < 200
     assert result.headers["Content-Encoding"] == "gzip"
@@ -72,8 +85,8 @@ def test_text_is_compressed(texts: Path) -> None:
     assert result.headers["ETag"] == f'W/"{OLD * 10**9:x}-{len(TEXT):x}-gzip"'
     assert "Accept-Ranges" not in result.headers
     app = app_of(texts)
-    assert ask(app, "gzip, x").body == ask(app, "gzip, y").body == result.body
-    own = ask(app_of(texts), "")
+    assert fetch(app, "gzip, x").body == fetch(app, "gzip, y").body == result.body
+    own = fetch(app_of(texts), "")
     assert own.body == TEXT
     assert own.headers["Vary"] == "Accept-Encoding"
     assert own.headers["ETag"].startswith('"')
@@ -81,94 +94,92 @@ def test_text_is_compressed(texts: Path) -> None:
 
 
 @pytest.mark.parametrize("coding", available_codings())
-def test_every_coding_that_is_installed(texts: Path, coding: str) -> None:
-    result = ask(app_of(texts, encodings=("zstd", "br", "gzip")), coding)
+def test_every_installed_coding(texts: Path, coding: str) -> None:
+    result = fetch(app_of(texts, encodings=("zstd", "br", "gzip")), coding)
     assert result.headers["Content-Encoding"] == coding
     assert b"".join(CODINGS[coding].decode([result.body])) == TEXT
-    preferred = ask(app_of(texts, encodings=(coding,)), "gzip, br, zstd")
+    preferred = fetch(app_of(texts, encodings=(coding,)), "gzip, br, zstd")
     assert preferred.headers["Content-Encoding"] == coding
 
 
-def test_head_is_as_get(texts: Path, open_descriptors: None) -> None:
-    head = ask(app_of(texts), REQUEST_METHOD="HEAD")
-    assert head.headers == ask(app_of(texts)).headers
+def test_head_has_the_headers_of_get(texts: Path, open_descriptors: None) -> None:
+    head = fetch(app_of(texts), REQUEST_METHOD="HEAD")
+    assert head.headers == fetch(app_of(texts)).headers
     assert head.body == b""
 
 
 def test_revalidation(texts: Path) -> None:
     app = app_of(texts)
-    tag, date = (ask(app).headers[name] for name in ("ETag", "Last-Modified"))
+    tag, date = (fetch(app).headers[name] for name in ("ETag", "Last-Modified"))
     for one in (app, app_of(texts)):
-        result = ask(one, HTTP_IF_NONE_MATCH=tag)
+        result = fetch(one, HTTP_IF_NONE_MATCH=tag)
         assert (result.status, result.headers["Vary"]) == (304, "Accept-Encoding")
-        assert ask(one, HTTP_IF_MODIFIED_SINCE=date).status == 304
-        assert ask(one, "", HTTP_IF_NONE_MATCH=tag).status == 200
-        assert ask(one, HTTP_IF_MATCH=tag).status == 412  # weak tags never match strongly
+        assert fetch(one, HTTP_IF_MODIFIED_SINCE=date).status == 304
+        assert fetch(one, "", HTTP_IF_NONE_MATCH=tag).status == 200
+        assert fetch(one, HTTP_IF_MATCH=tag).status == 412  # weak tags never match strongly
 
 
-def test_a_range_is_of_the_files_own_bytes(texts: Path) -> None:
+def test_range_requests_get_the_own_bytes_of_the_file(texts: Path) -> None:
     app = app_of(texts)
     for _ in range(2):
-        part = ask(app, HTTP_RANGE="bytes=5-9")
+        part = fetch(app, HTTP_RANGE="bytes=5-9")
         assert (part.status, part.body) == (206, TEXT[5:10])
         assert part.headers["Content-Range"] == f"bytes 5-9/{len(TEXT)}"
         assert part.headers["Vary"] == "Accept-Encoding"
         assert "Content-Encoding" not in part.headers
-        assert ask(app).headers["Content-Encoding"] == "gzip"
-    head = ask(app, HTTP_RANGE="bytes=5-9", REQUEST_METHOD="HEAD")
-    assert head.headers == ask(app).headers
+        assert fetch(app).headers["Content-Encoding"] == "gzip"
+    head = fetch(app, HTTP_RANGE="bytes=5-9", REQUEST_METHOD="HEAD")
+    assert head.headers == fetch(app).headers
 
 
-def test_a_sidecar_comes_first_and_has_ranges(texts: Path) -> None:
+def test_sidecar_takes_precedence_and_has_ranges(texts: Path) -> None:
     stored = gzip.compress(TEXT, 1)
     (texts / "app.js.gz").write_bytes(stored)
     age(texts / "app.js.gz")
     time.sleep(0.03)
     app = app_of(texts)
-    assert ask(app).body == stored
-    assert ask(app, HTTP_RANGE="bytes=5-9").body == stored[5:10]
+    assert fetch(app).body == stored
+    assert fetch(app, HTTP_RANGE="bytes=5-9").body == stored[5:10]
 
 
 @pytest.mark.parametrize(
     "path", ["/photo.png", "/noise.txt", "/hardly.txt", "/short.txt", "/large.txt"]
 )
-def test_what_is_left_as_it_is(texts: Path, path: str) -> None:
-    result = ask(app_of(texts), path=path)
+def test_files_that_are_not_compressed(texts: Path, path: str) -> None:
+    result = fetch(app_of(texts), path=path)
     assert result.body == (texts / path[1:]).read_bytes()
     assert "Content-Encoding" not in result.headers
 
 
-def test_two_hundred_bytes_are_enough(texts: Path) -> None:
-    assert ask(app_of(texts), path="/enough.txt").headers["Content-Encoding"] == "gzip"
+def test_two_hundred_bytes_are_compressed(texts: Path) -> None:
+    assert fetch(app_of(texts), path="/enough.txt").headers["Content-Encoding"] == "gzip"
 
 
-def test_what_was_written_just_now_is_sent_as_it_is(
-    texts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recent_file_is_not_compressed(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (texts / "new.js").write_bytes(TEXT)
     now = (texts / "new.js").stat().st_mtime_ns + 1_000_000
     monkeypatch.setattr(time, "time_ns", lambda: now)
-    assert "Content-Encoding" not in ask(app_of(texts), path="/new.js").headers
+    assert "Content-Encoding" not in fetch(app_of(texts), path="/new.js").headers
 
 
-def test_a_sidecar_is_not_compressed_again(texts: Path) -> None:
+def test_sidecar_is_not_compressed_again(texts: Path) -> None:
     stored = gzip.compress(TEXT, 0)
     (texts / "app.js.gz").write_bytes(stored)
     age(texts / "app.js.gz")
     time.sleep(0.03)
     app = app_of(texts, media_types={".gz": "text/x-gzip"}, encodings=("br", "gzip"))
     for accepted in ("gzip", "gzip, br;q=0.5"):
-        assert ask(app, accepted).body == stored
+        assert fetch(app, accepted).body == stored
 
 
-def test_what_was_compressed_just_now_is_handed_out_as_a_copy(texts: Path) -> None:
+def test_body_that_was_just_compressed_is_copied(texts: Path) -> None:
     app = app_of(texts)
     body: Any = app(environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
     body.clear()
-    assert gzip.decompress(ask(app).body) == TEXT
+    assert gzip.decompress(fetch(app).body) == TEXT
 
 
-def test_a_head_with_a_range_is_as_one_without(texts: Path) -> None:
+def test_head_ignores_range(texts: Path) -> None:
     whole, part = (
         call_bare(
             app_of(texts), environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
@@ -179,11 +190,11 @@ def test_a_head_with_a_range_is_as_one_without(texts: Path) -> None:
     assert part.headers["Content-Encoding"] == "gzip"
 
 
-def test_what_does_not_shrink_is_opened_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incompressible_file_is_opened_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, opened = app_of(texts), []
     real = Directory.open
 
-    def count(*arguments: Any) -> OpenFile:
+    def count(*arguments: Any) -> RegularFile:
         opened.append(arguments)
         return real(*arguments)
 
@@ -192,42 +203,43 @@ def test_what_does_not_shrink_is_opened_once(texts: Path, monkeypatch: pytest.Mo
     assert len(opened) == 1
 
 
-def test_what_does_not_shrink_is_tried_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compression, "_REMEMBERED", 1)
+def test_incompressible_file_is_compressed_once(
+    texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression_module, "_MAX_INCOMPRESSIBLE", 1)
     app = app_of(texts)
     tried: list[str] = []
-    real = read_content
+    real = _read_version
 
-    def read(opened: Any) -> bytes:
+    def read(*arguments: Any) -> bytes:
         tried.append("read")
-        return real(opened)
+        return real(*arguments)
 
-    monkeypatch.setattr("wsgistatic.representations.compression.read_content", read)
+    monkeypatch.setattr("wsgistatic.representations.loader._read_version", read)
     for accepted in ("gzip", "gzip, x", "gzip, y"):
-        assert len(ask(app, accepted, "/noise.txt").body) == 5000
+        assert len(fetch(app, accepted, "/noise.txt").body) == 5000
     assert tried == ["read"]
     for name in ("second.txt", "third.txt"):
         (texts / name).write_bytes(os.urandom(300))
         age(texts / name)
         time.sleep(0.03)
-        ask(app, path=f"/{name}")
-    assert app._finder.responder._compression is not None
-    assert len(app._finder.responder._compression._stubborn) == 1
+        fetch(app, path=f"/{name}")
+    assert len(compression_of(app)._incompressible) == 1
 
 
-def test_first_requests_at_once_compress_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simultaneous_first_requests_compress_once(
+    texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = app_of(texts)
     started, tried = threading.Event(), []
-    real = read_content
+    real = _read_version
 
-    def read(opened: Any) -> bytes:
+    def read(*arguments: Any) -> bytes:
         tried.append("read")
         started.wait(10)
-        return real(opened)
+        return real(*arguments)
 
-    monkeypatch.setattr("wsgistatic.representations.compression.read_content", read)
-    assert app._finder.responder._compression is not None
-    under_way = app._finder.responder._compression._once
+    monkeypatch.setattr("wsgistatic.representations.loader._read_version", read)
     waiting = 0
     real_result = Future.result
 
@@ -241,68 +253,67 @@ def test_first_requests_at_once_compress_once(texts: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Future, "result", result)
     with ThreadPoolExecutor(8) as pool:
         environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(8)]
-        bodies = {answer.body for answer in map(real_result, [
-            pool.submit(call_bare, app, environ) for environ in environs
-        ])}  # fmt: skip
+        responses = [pool.submit(call_bare, app, environ) for environ in environs]
+        bodies = {response.body for response in map(real_result, responses)}
     assert tried == ["read"]
     assert [gzip.decompress(body) for body in bodies] == [TEXT]
-    assert not under_way._under_way
+    assert not compression_of(app)._once._in_progress
 
 
-def test_a_fault_while_compressing_reaches_those_who_wait(
+def test_error_while_compressing_reaches_every_request(
     texts: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    def fail(opened: Any) -> bytes:
-        somebody_waits.wait(10)
+    def fail(*arguments: Any) -> bytes:
+        is_waiting.wait(10)
         raise OSError(5, "Input/output error")
 
-    somebody_waits = threading.Event()
+    is_waiting = threading.Event()
     real_result = Future.result
 
     def result(self: Any, *arguments: Any) -> Any:
-        somebody_waits.set()
+        is_waiting.set()
         return real_result(self, *arguments)
 
-    monkeypatch.setattr("wsgistatic.representations.compression.read_content", fail)
+    monkeypatch.setattr("wsgistatic.representations.loader._read_version", fail)
     monkeypatch.setattr(Future, "result", result)
     app = app_of(texts)
     with ThreadPoolExecutor(2) as pool:
         environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(2)]
-        answers = [pool.submit(call_bare, app, environ) for environ in environs]
-        assert [real_result(answer).status for answer in answers] == [500, 500]
+        responses = [pool.submit(call_bare, app, environ) for environ in environs]
+        assert [real_result(response).status for response in responses] == [500, 500]
     monkeypatch.undo()
-    assert ask(app).headers["Content-Encoding"] == "gzip"
+    assert fetch(app).headers["Content-Encoding"] == "gzip"
 
 
-def test_who_waits_is_not_stopped_with_who_compresses(
+def test_interrupt_of_one_thread_does_not_stop_those_that_wait_for_it(
     texts: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     class TimeLimit(BaseException):
-        """As gevent's."""
+        """An interrupt of one thread, like gevent.Timeout."""
 
     waiting, tried = threading.Event(), []
     real_result = Future.result
 
-    def read(opened: Any) -> bytes:
+    def read(*arguments: Any) -> bytes:
         tried.append("read")
         if len(tried) == 1:
             waiting.wait(10)
             raise TimeLimit
-        return read_content(opened)
+        return _read_version(*arguments)
 
     def result(self: Any, *arguments: Any) -> Any:
         waiting.set()
         return real_result(self, *arguments)
 
-    monkeypatch.setattr("wsgistatic.representations.compression.read_content", read)
+    monkeypatch.setattr("wsgistatic.representations.loader._read_version", read)
     monkeypatch.setattr(Future, "result", result)
     app = app_of(texts)
     outcomes: list[Any] = []
 
     def request() -> None:
         try:
-            answer = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
-            outcomes.append(gzip.decompress(answer.body))
+            response = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+            outcomes.append(gzip.decompress(response.body))
         except TimeLimit as limit:
             outcomes.append(type(limit))
 
@@ -315,71 +326,71 @@ def test_who_waits_is_not_stopped_with_who_compresses(
 
 
 @pytest.mark.live
-def test_a_change_shows_at_the_next_request(texts: Path) -> None:
+def test_change_shows_at_the_next_request(texts: Path) -> None:
     app = app_of(texts)
-    assert gzip.decompress(ask(app).body) == TEXT
+    assert gzip.decompress(fetch(app).body) == TEXT
     (texts / "app.js").write_bytes(TEXT * 2)
     result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
-    if "Content-Encoding" in result.headers:  # not where it is too fresh to be kept
+    if "Content-Encoding" in result.headers:  # unless it is too recent to be compressed
         assert gzip.decompress(result.body) == TEXT * 2
     else:
         assert result.body == TEXT * 2
     time.sleep(0.03)
-    assert gzip.decompress(ask(app).body) == TEXT * 2
+    assert gzip.decompress(fetch(app).body) == TEXT * 2
 
 
-def test_a_file_replaced_after_the_look_of_a_head(
+def test_file_that_is_replaced_during_a_head_request(
     texts: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    """Its new bytes do not go under the tag of the old ones, nor does their length."""
+    """Neither its new bytes nor their length are sent with the tag of the old ones."""
     app = app_of(texts)
-    selector = app._finder.responder._selector
-    real = selector.select
+    loader = loader_of(app)
+    real = loader._choose
 
-    def select(*arguments: Any) -> Any:
-        selected = real(*arguments)
-        monkeypatch.setattr(selector, "select", real)
+    def choose(*arguments: Any) -> Any:
+        choice = real(*arguments)
+        monkeypatch.setattr(loader, "_choose", real)
         (texts / "next.js").write_bytes(TEXT * 3)
         os.utime(texts / "next.js", (OLD + 9, OLD + 9))
         time.sleep(0.03)
         (texts / "next.js").rename(texts / "app.js")
         time.sleep(0.03)
-        return selected
+        return choice
 
-    monkeypatch.setattr(selector, "select", select)
+    monkeypatch.setattr(loader, "_choose", choose)
     environ = environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip")
     head = call_bare(app, environ)
     assert head.headers["ETag"] == f'W/"{(OLD + 9) * 10**9:x}-{3 * len(TEXT):x}-gzip"'
-    assert head.headers == ask(app).headers
+    assert head.headers == fetch(app).headers
 
 
 @pytest.mark.catalog
-def test_ranges_of_what_is_never_compressed_are_as_cheap_as_without(
+def test_ranges_of_files_that_are_never_compressed_come_from_the_cache(
     texts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = app_of(texts)
     for accepted in ("gzip", ""):
         call_bare(app, environ_of("/photo.png", HTTP_RANGE="bytes=0-1"))
         with monkeypatch.context() as patch:
-            patch.setattr(app._finder.responder, "respond", None)  # from the catalog, or not
+            patch.setattr(app.site._responder, "respond", None)  # from the cache, or not at all
             environ = environ_of(
                 "/photo.png", HTTP_RANGE="bytes=5-9", HTTP_ACCEPT_ENCODING=accepted
             )
             assert call_bare(app, environ).body == TEXT[5:10]
 
 
-def test_digests_are_of_what_is_sent(texts: Path) -> None:
+def test_digest_is_that_of_the_compressed_bytes(texts: Path) -> None:
     app = app_of(texts, etag="content")
-    coded = ask(app, HTTP_WANT_REPR_DIGEST="sha-256=1")
-    own = ask(app, "", HTTP_WANT_REPR_DIGEST="sha-256=1")
+    coded = fetch(app, HTTP_WANT_REPR_DIGEST="sha-256=1")
+    own = fetch(app, "", HTTP_WANT_REPR_DIGEST="sha-256=1")
     assert coded.headers["Repr-Digest"] != own.headers["Repr-Digest"]
     assert coded.headers["ETag"].startswith('W/"')
-    assert "ETag" not in ask(app_of(texts, etag=None)).headers
+    assert "ETag" not in fetch(app_of(texts, etag=None)).headers
 
 
-def test_off_by_default_and_without_codings(texts: Path) -> None:
-    assert "Vary" not in ask(StaticFiles(None, texts)).headers
-    assert "Vary" not in ask(app_of(texts, encodings=())).headers
+def test_nothing_is_compressed_by_default_or_without_encodings(texts: Path) -> None:
+    assert "Vary" not in fetch(StaticFiles(None, texts)).headers
+    assert "Vary" not in fetch(app_of(texts, encodings=())).headers
 
 
 @pytest.mark.parametrize(
@@ -397,5 +408,5 @@ def test_off_by_default_and_without_codings(texts: Path) -> None:
         ("application/zip", False),
     ],
 )
-def test_what_is_text(content_type: str, expected: bool) -> None:
+def test_is_text(content_type: str, expected: bool) -> None:
     assert is_text(content_type) is expected

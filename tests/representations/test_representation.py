@@ -1,23 +1,26 @@
-"""Validators and header sets of one file version."""
+"""Validators and header fields of one file version."""
 
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from wsgistatic.files.versions import is_settled, is_version_settled, modified_ns
+from wsgistatic.files.versions import SECOND
 from wsgistatic.http.conditional import Validators
 from wsgistatic.representations.representation import (
+    content_etag,
     describe,
+    describe_compressed,
+    etag_for_coding,
+    is_dated_ahead,
     make_validators,
-    never_reused,
-    stat_etag,
+    with_no_cache,
 )
 
-SECOND = 1_000_000_000
 NOW = 1_800_000_000 * SECOND + 123_456_789
 
 
@@ -26,55 +29,16 @@ def status(mtime_ns: int, size: int = 5, ctime_ns: int = NOW) -> os.stat_result:
     return cast(os.stat_result, fields)
 
 
-@pytest.mark.parametrize(
-    ("age_ns", "fraction", "settled"),
-    [
-        (0, True, False),
-        (19_000_000, True, False),
-        (20_000_000, True, True),
-        (-5 * SECOND, True, False),  # from the future: a clock that is not ours
-        (SECOND, False, False),  # whole seconds: the file system may keep no finer ones
-        (2 * SECOND, False, True),
-    ],
-)
-def test_settled(age_ns: int, fraction: bool, settled: bool) -> None:
-    now = NOW if fraction else NOW // SECOND * SECOND
-    assert is_settled(now - age_ns, now) is settled
-
-
-def test_stat_etag_tells_times_and_sizes_apart() -> None:
-    versions = [status(10 * SECOND, 5), status(10 * SECOND + 1, 5), status(10 * SECOND, 6)]
-    tags = {stat_etag(version) for version in versions}
-    assert len(tags) == 3
-    assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
-
-
 def test_etag_is_weak_until_the_clock_has_ticked() -> None:
     assert make_validators(status(NOW - 1), '"x"', NOW).etag == 'W/"x"'
     assert make_validators(status(NOW - SECOND), '"x"', NOW).etag == '"x"'
     assert make_validators(status(NOW - SECOND), None, NOW).etag is None
 
 
-def test_a_time_in_the_future_was_set_by_hand_so_that_the_last_change_decides() -> None:
+def test_ctime_decides_if_the_mtime_lies_in_the_future() -> None:
     future = NOW + 3600 * SECOND
     assert make_validators(status(future, ctime_ns=NOW - SECOND), '"x"', NOW).etag == '"x"'
     assert make_validators(status(future, ctime_ns=NOW - 1), '"x"', NOW).etag == 'W/"x"'
-
-
-@pytest.mark.parametrize(
-    ("mtime", "ctime", "settled"),
-    [
-        (NOW - SECOND, NOW - SECOND, True),
-        (NOW - SECOND, NOW - 1, False),  # put back
-        (NOW - 1, NOW - SECOND, False),
-        (NOW + SECOND, NOW - SECOND, True),  # set by hand
-        (NOW + SECOND, NOW - 1, False),
-    ],
-)
-def test_a_version_is_settled_when_both_its_times_are(
-    mtime: int, ctime: int, settled: bool
-) -> None:
-    assert is_version_settled(status(mtime, ctime_ns=ctime), NOW) is settled
 
 
 def test_last_modified_is_never_later_than_now() -> None:
@@ -84,20 +48,13 @@ def test_last_modified_is_never_later_than_now() -> None:
     assert not future.date_is_strong
 
 
-def test_a_date_is_strong_when_its_second_is_past() -> None:
+def test_date_is_strong_when_its_second_is_past() -> None:
     # RFC 9110 8.8.2.2
     assert not make_validators(status(NOW - SECOND), None, NOW).date_is_strong
     assert make_validators(status(NOW - 2 * SECOND), None, NOW).date_is_strong
 
 
-@pytest.mark.parametrize("mtime", [0, 1, SECOND, -7 * SECOND])
-def test_no_time_of_modification(mtime: int) -> None:
-    first, second = status(mtime, ctime_ns=NOW - SECOND), status(mtime, ctime_ns=NOW)
-    assert modified_ns(first) == NOW - SECOND
-    assert stat_etag(first) != stat_etag(second)
-
-
-def test_header_sets() -> None:
+def test_headers_of_each_status() -> None:
     policy = [("Cache-Control", "no-cache")]
     common = [("X-Common", "1")]
     made = describe(
@@ -120,7 +77,7 @@ def test_header_sets() -> None:
     assert made.refusal_headers == [("Accept-Ranges", "bytes"), ("ETag", '"tag"'), *common]
 
 
-def test_not_modified_has_the_date_where_there_is_no_tag() -> None:
+def test_not_modified_has_the_date_if_there_is_no_entity_tag() -> None:
     # RFC 9110 15.4.5
     made = describe("/p", 5, "a/b", Validators(None, 10), [], True)
     assert made.not_modified_headers == [("Last-Modified", "Thu, 01 Jan 1970 00:00:10 GMT")]
@@ -137,7 +94,53 @@ def test_not_modified_has_the_date_where_there_is_no_tag() -> None:
         ("private, no-store", "private, no-store"),
     ],
 )
-def test_no_cache_answers_by_itself(value: str, instead: str) -> None:
+def test_with_no_cache(value: str, instead: str) -> None:
     fields = [("X-Other", "max-age=1"), ("cache-control", value)]
-    assert never_reused(fields) == [("X-Other", "max-age=1"), ("cache-control", instead)]
-    assert never_reused([("X-Other", "a")]) == [("X-Other", "a")]
+    assert with_no_cache(fields) == [("X-Other", "max-age=1"), ("cache-control", instead)]
+    assert with_no_cache([("X-Other", "a")]) == [("X-Other", "a")]
+
+
+def test_parts_of_a_recent_version_are_not_cached() -> None:
+    recent = describe(
+        "/p", 5, "a/b", Validators('W/"x"', 10), [("Cache-Control", "max-age=9")], False
+    )
+    assert ("Cache-Control", "no-cache") in recent.partial_headers
+    for headers in (recent.full_headers, recent.not_modified_headers):
+        assert ("Cache-Control", "max-age=9") in headers
+
+
+def test_etag_for_coding() -> None:
+    assert etag_for_coding('"x"', "gzip") == '"x-gzip"'
+
+
+def test_content_etag() -> None:
+    assert content_etag(bytes(range(32))) == '"000102030405060708090a0b0c0d0e0f"'
+
+
+@pytest.mark.parametrize(("last_modified", "expected"), [(None, False), (99, False), (101, True)])
+def test_is_dated_ahead(last_modified: int | None, expected: bool) -> None:
+    made = describe("/p", 5, "a/b", Validators(None, last_modified), [], True)
+    assert is_dated_ahead(made, 100.0) is expected
+
+
+@pytest.mark.parametrize(
+    ("etag", "compressed_etag"), [('"x"', 'W/"x-br"'), ('W/"x"', 'W/"x-br"'), (None, None)]
+)
+@pytest.mark.parametrize("digest", [None, b"d" * 32])
+def test_describe_compressed(
+    etag: str | None, compressed_etag: str | None, digest: bytes | None
+) -> None:
+    validators = Validators(etag, 10, True)
+    own = describe(
+        "/p", 700, "text/plain", validators, [("Vary", "Origin")], True, varies=True, digest=digest
+    )
+    made = describe_compressed(own, "br", b"compressed")
+    assert made.validators == Validators(compressed_etag, 10, True)
+    assert (made.path, made.size, made.content_type) == ("/p", 10, "text/plain")
+    assert (made.settled, made.coding, made.varies, made.has_ranges) == (True, "br", True, False)
+    assert made.digest == (digest and sha256(b"compressed").digest())
+    headers = dict(made.full_headers)
+    assert headers["Content-Encoding"] == "br"
+    assert headers["Content-Length"] == "10"
+    assert headers["Vary"] == "Origin, Accept-Encoding"
+    assert "Accept-Ranges" not in headers

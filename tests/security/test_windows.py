@@ -60,7 +60,6 @@ def test_a_miss_by_its_name_asks_no_file_system(
     from tests.calling import call_bare, environ_of
     from wsgistatic import StaticFiles
     from wsgistatic.wsgi import site
-    from wsgistatic.wsgi import site as finder
 
     asked: list[str] = []
 
@@ -72,12 +71,11 @@ def test_a_miss_by_its_name_asks_no_file_system(
         return noted
 
     app = StaticFiles(None, tmp_path, listing=True, clean_urls=True)
-    app._finder._root = None  # what it is where os.name is "nt"
+    app.site._root = None  # as it is where os.name is "nt"
     split = split_path
-    for module in (finder, site):
-        monkeypatch.setattr(
-            module, "split_path", lambda path, **named: split(path, **{**named, "windows": True})
-        )
+    monkeypatch.setattr(
+        site, "split_path", lambda path, **named: split(path, **{**named, "windows": True})
+    )
     import os
 
     for name in ("stat", "open", "scandir", "lstat", "readlink"):

@@ -1,4 +1,8 @@
-"""Conditional and range requests by RFC 9110, as tables. Section numbers are the RFC's."""
+"""Conditional and range requests according to RFC 9110, as tables.
+
+Section numbers are those of the RFC. Each response is also checked against an independent reading
+of it, the oracle.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ from tests.oracle import (
 )
 from wsgistatic import FileApp, StaticFiles, content_range, get_ranges, merge_ranges
 
-OLD = 1_699_056_000 + 13 * 3600  # Sat, 04 Nov 2023: a day of one digit, for asctime
+OLD = 1_699_056_000 + 13 * 3600  # Sat, 04 Nov 2023; asctime pads a day of one digit
 DATA = bytes(range(256)) * 4 + bytes(210)  # 1234 bytes
 LARGE = b"".join(b"%07d\n" % n for n in range(37_500)) + b"x"  # 300,001 bytes: streamed
 IMF, RFC850, ASCTIME = date_forms(OLD)
@@ -42,7 +46,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
         os.utime(folder / name, ns=(0, OLD * 10**9 + 123_456_789))
-    time.sleep(0.1)  # until the tick of their last change is past
+    time.sleep(0.1)  # until the clock has ticked, the files are not cached
     return folder
 
 
@@ -58,8 +62,8 @@ def app(request: pytest.FixtureRequest, root: Path) -> Wsgi:
     return made
 
 
-def known(app: Wsgi, name: str) -> tuple[Answer, File]:
-    """Ask plainly, hold that to account, and give it with what the oracle needs."""
+def known_file(app: Wsgi, name: str) -> tuple[Answer, File]:
+    """Check the plain response to a file, and return it with what the oracle needs to know."""
     plain = ask(app, "/" + name)
     fields = plain.fields
     assert plain.status == 200
@@ -73,8 +77,8 @@ def known(app: Wsgi, name: str) -> tuple[Answer, File]:
     return plain, File(FILES[name], OLD, fields["etag"])
 
 
-def filled(headers: Headers, etag: str) -> Headers:
-    """Put the current entity-tag in the place of {e}, its text without quotes in that of {o}."""
+def fill_in(headers: Headers, etag: str) -> Headers:
+    """Replace {e} by the current entity tag, and {o} by its text without the quotes."""
     return {k: v.replace("{e}", etag).replace("{o}", etag[1:-1]) for k, v in headers.items()}
 
 
@@ -85,7 +89,7 @@ UNMOD = "If-Unmodified-Since"
 IF_RANGE = "If-Range"
 
 CONDITIONS: list[tuple[Headers, int]] = [
-    # 13.1.1: strong comparison, any member of the list, "*" alone
+    # 13.1.1: strong comparison with any member of the list; "*" only by itself
     *(({MATCH: v}, 200) for v in ("{e}", "*", " * ", '"x", {e}', '{e},"x"', ",, {e} ,", "\t{e}")),
     *(({MATCH: v}, 200) for v in ("{e}, garbage", "W/{e}, {e}", '{e}, "unfinished', "{e}, *")),
     *(({MATCH: v}, 412) for v in ("W/{e}", '"x"', "{o}", "garbage, {e}", "w/{e}", "*, {e}", '"*"')),
@@ -97,7 +101,7 @@ CONDITIONS: list[tuple[Headers, int]] = [
     *(({NONE: v}, 304) for v in ("{e}", "W/{e}", "*", "\t* ", '"x", {e}', '"x",W/{e}', ",{e},")),
     *(({NONE: v}, 304) for v in ("{e}, garbage", '"\xe9", {e}', '"a,b" , {e}')),
     *(({NONE: v}, 200) for v in ('"x"', "{o}", "garbage, {e}", "w/{e}", '"*"', "*, {e}", "\udc80")),
-    # 13.1.3: a date in each of the forms of 5.6.7; what is no HTTP-date must be ignored
+    # 13.1.3: a date in any of the forms of 5.6.7; anything else must be ignored
     *(({SINCE: v}, 304) for v in (IMF, RFC850, ASCTIME, LATER, FUTURE, f" {IMF} ")),
     *(({SINCE: v}, 200) for v in (EARLIER, f"{IMF}, {IMF}", f"{LATER},{LATER}", "0", "", "{e}")),
     *(
@@ -120,7 +124,7 @@ CONDITIONS: list[tuple[Headers, int]] = [
         for v in ("Thu, 30 Feb 2012 00:00:00 GMT", "0", "\udc80", EARLIER[:-4], "*")
     ),
     *(({UNMOD: v}, 412) for v in (*date_forms(OLD - 1), *date_forms(784_111_777), f" {EARLIER}")),
-    # 13.2.2: the order, and which field makes which one ignored
+    # 13.2.2: the order of evaluation, and which field makes another one irrelevant
     ({MATCH: "{e}", UNMOD: EARLIER}, 200),
     ({MATCH: '"x"', UNMOD: LATER}, 412),
     ({MATCH: "garbage", UNMOD: LATER}, 412),
@@ -138,7 +142,7 @@ CONDITIONS: list[tuple[Headers, int]] = [
     ({NONE: "garbage", SINCE: IMF}, 200),
     ({NONE: "{e}", SINCE: EARLIER}, 304),
     ({NONE: "{e}", SINCE: "garbage"}, 304),
-    # they come before Range, and If-Range without Range means nothing
+    # preconditions come before Range, and If-Range without Range has no effect
     ({NONE: "{e}", "Range": "bytes=0-1"}, 304),
     ({SINCE: IMF, "Range": "bytes=0-1", IF_RANGE: "{e}"}, 304),
     ({MATCH: '"x"', "Range": "bytes=9999-"}, 412),
@@ -149,9 +153,11 @@ CONDITIONS: list[tuple[Headers, int]] = [
 
 
 @pytest.mark.parametrize(("headers", "status"), CONDITIONS)
-def test_preconditions(app: Wsgi, headers: Headers, status: int) -> None:
-    plain, file = known(app, "data.bin")
-    sent = filled(headers, file.etag)
+def test_preconditions_are_evaluated_as_the_rfc_demands(
+    app: Wsgi, headers: Headers, status: int
+) -> None:
+    plain, file = known_file(app, "data.bin")
+    sent = fill_in(headers, file.etag)
     for method in ("GET", "HEAD"):
         answer = ask(app, "/data.bin", method, sent)
         assert answer.status == status
@@ -159,7 +165,7 @@ def test_preconditions(app: Wsgi, headers: Headers, status: int) -> None:
 
 
 RANGES: list[tuple[Headers, int]] = [
-    # 13.1.5: a strong entity-tag or the exact date; anything else means the whole
+    # 13.1.5: a strong entity tag or the exact date; with anything else the file is sent whole
     *(({IF_RANGE: v, "Range": "bytes=1-2"}, 206) for v in ("{e}", " {e} ", IMF, RFC850, ASCTIME)),
     *(({IF_RANGE: v, "Range": "bytes=1-2"}, 200) for v in ("W/{e}", '"x"', "{o}", "*", "garbage")),
     *(
@@ -172,7 +178,7 @@ RANGES: list[tuple[Headers, int]] = [
     ),
     *(({IF_RANGE: v, "Range": "bytes=9999-"}, 200) for v in ('"x"', LATER, "W/{e}", IMF[:-4])),
     *(({IF_RANGE: v, "Range": "bytes=9999-"}, 416) for v in ("{e}", IMF)),
-    # the tests that pass let the range through
+    # preconditions that hold leave the range in effect
     ({NONE: '"x"', "Range": "bytes=0-0"}, 206),
     ({MATCH: "{e}", UNMOD: EARLIER, "Range": "bytes=0-0"}, 206),
     ({SINCE: EARLIER, "Range": "bytes=0-0"}, 206),
@@ -196,8 +202,8 @@ RANGES: list[tuple[Headers, int]] = [
         for v in ("9998-9999,5000-", "-0,-0", "9" * 30 + "-" + "9" * 31)
     ),
     *(({"Range": v}, 206) for v in ("Bytes=0-1", "BYTES=0-1", "bYtEs=5-5,7-7", " bytes=0-1\t")),
-    ({"Range": "bytes= 0-1"}, 206),  # as 14.1.2 writes its own example
-    # 14.2: a unit that is not known, and what the grammar of 14.1.1 does not allow
+    ({"Range": "bytes= 0-1"}, 206),  # an example in 14.1.2 has this blank
+    # 14.2: unknown units, and values outside the grammar of 14.1.1
     *(
         ({"Range": v}, 200)
         for v in ("", "bytes", "bytes=", "bytes=,", "items=0-1", "byte\u017f=0-1", "*")
@@ -228,7 +234,7 @@ RANGES: list[tuple[Headers, int]] = [
     ),
     ({"Range": "bytes =0-1"}, 200),
     ({"Range": "bytes=0-1\xa0"}, 200),
-    # merging: touching and overlapping ones are one, each at the place of its first member
+    # touching and overlapping ranges are merged, at the place of the first of them
     *(
         ({"Range": f"bytes={v}"}, 206)
         for v in ("0-4,5-9", "5-9,0-4", "0-9,3-4", "-5,0-", "0-5,9-9,4-8")
@@ -237,7 +243,7 @@ RANGES: list[tuple[Headers, int]] = [
         ({"Range": f"bytes={v}"}, 206)
         for v in ("9-9,0-1,5-6", "-1,0-0", "4-5,20-30,0-3,10-19", "0-0,2-2")
     ),
-    # max_ranges, and a multipart answer much larger than the whole
+    # max_ranges, and a multipart response much larger than the whole file
     ({"Range": "bytes=" + ",".join(["0-3"] * 200)}, 206),
     ({"Range": "bytes=" + ",".join(["0-3"] * 201)}, 200),
     ({"Range": "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 20, 2))}, 206),
@@ -246,37 +252,37 @@ RANGES: list[tuple[Headers, int]] = [
 
 
 @pytest.mark.parametrize(("headers", "status"), RANGES)
-def test_ranges(app: Wsgi, headers: Headers, status: int) -> None:
-    plain, file = known(app, "data.bin")
-    sent = filled(headers, file.etag)
+def test_ranges_are_sent_as_the_rfc_demands(app: Wsgi, headers: Headers, status: int) -> None:
+    plain, file = known_file(app, "data.bin")
+    sent = fill_in(headers, file.etag)
     answer = ask(app, "/data.bin", headers=sent)
     assert answer.status == status
     assert check_answer(answer, plain, file, "GET", sent) == status  # the oracle agrees
-    head = ask(app, "/data.bin", "HEAD", sent)  # 14.2: Range is for GET alone
+    head = ask(app, "/data.bin", "HEAD", sent)  # 14.2: Range is defined for GET only
     assert sorted(head.headers) == sorted(plain.headers)
 
 
-def test_head_is_get_without_content(app: Wsgi) -> None:
-    """9.3.2: the same fields, for each kind of file."""
+def test_head_has_the_fields_of_get(app: Wsgi) -> None:
+    """9.3.2: HEAD has the same header fields as GET, without content."""
     for name in FILES:
-        plain, _ = known(app, name)
+        plain, _ = known_file(app, name)
         assert sorted(ask(app, "/" + name, "HEAD").headers) == sorted(plain.headers)
-    assert known(app, "page.html")[0].fields["content-type"] == "text/html; charset=utf-8"
-    assert known(app, "data.bin")[0].fields["content-type"] == "application/octet-stream"
+    assert known_file(app, "page.html")[0].fields["content-type"] == "text/html; charset=utf-8"
+    assert known_file(app, "data.bin")[0].fields["content-type"] == "application/octet-stream"
 
 
 @pytest.mark.parametrize(
     "spec", ["0-", "131071-131072", "-1", "299999-300000", "999-1000", "5-262150"]
 )
-def test_range_of_a_streamed_file(app: Wsgi, spec: str) -> None:
-    plain, file = known(app, "large.bin")
+def test_ranges_of_a_streamed_file(app: Wsgi, spec: str) -> None:
+    plain, file = known_file(app, "large.bin")
     for value in (f"bytes={spec}", f"bytes=3-4,{spec}", f"bytes={spec},0-0"):
         sent = {"Range": value}
         assert check_answer(ask(app, "/large.bin", headers=sent), plain, file, "GET", sent) == 206
 
 
-def test_multipart_by_hand(app: Wsgi) -> None:
-    """15.3.7.2, without the oracle: two parts in the order asked, an exact length."""
+def test_a_multipart_body_has_the_parts_in_the_requested_order(app: Wsgi) -> None:
+    """15.3.7.2, checked without the oracle."""
     answer = ask(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
     assert answer.status == 206
     assert "content-range" not in answer.fields
@@ -301,9 +307,9 @@ def test_multipart_by_hand(app: Wsgi) -> None:
         ("1-0", 200),
     ],
 )
-def test_empty_file(app: Wsgi, value: str, status: int) -> None:
-    """14.1.2: a suffix can be satisfied, but no Content-Range can say so."""
-    plain, file = known(app, "empty.txt")
+def test_ranges_of_an_empty_file(app: Wsgi, value: str, status: int) -> None:
+    """14.1.2: a suffix range is satisfiable, but Content-Range cannot express the result."""
+    plain, file = known_file(app, "empty.txt")
     assert plain.fields["content-length"] == "0"
     sent = {"Range": f"bytes={value}"}
     answer = ask(app, "/empty.txt", headers=sent)
@@ -311,10 +317,10 @@ def test_empty_file(app: Wsgi, value: str, status: int) -> None:
     assert ask(app, "/empty.txt", headers={NONE: file.etag}).status == 304
 
 
-def test_every_combination(root: Path) -> None:
-    """13.2.2: the product of the four preconditions, If-Range and Range, against the oracle."""
+def test_every_combination_of_conditions_agrees_with_the_oracle(root: Path) -> None:
+    """13.2.2: the product of the four preconditions, If-Range and Range."""
     app = StaticFiles(None, root)
-    plain, file = known(app, "data.bin")
+    plain, file = known_file(app, "data.bin")
     tags = [None, "{e}", "W/{e}", '"x"', "*", "garbage", '"x", {e}']
     dates = [None, IMF, EARLIER, LATER, "garbage"]
     seen = set()
@@ -322,21 +328,21 @@ def test_every_combination(root: Path) -> None:
         for value, if_range in [(None, None), ("bytes=2-3", IMF), ("bytes=2-3,5-6", "{e}")]:
             drawn = {MATCH: match, NONE: none, UNMOD: unmod, SINCE: since, IF_RANGE: if_range}
             drawn["Range"] = value
-            sent = filled({k: v for k, v in drawn.items() if v is not None}, file.etag)
+            sent = fill_in({k: v for k, v in drawn.items() if v is not None}, file.etag)
             answer = call(app, make_environ("/data.bin", headers=sent))
             seen.add(check_answer(answer, plain, file, "GET", sent))
     assert seen == {200, 206, 304, 412}
 
 
-def test_two_digit_years(app: Wsgi) -> None:
-    """5.6.7: a year that seems more than 50 years ahead is the past."""
+def test_a_two_digit_year_is_at_most_fifty_years_ahead(app: Wsgi) -> None:
+    """5.6.7: a year that appears to be more than 50 years ahead is in the past."""
     year = datetime.now(timezone.utc).year
     for ahead, status in ((40, 304), (60, 200)):
         date = f"Monday, 01-Jan-{(year + ahead) % 100:02} 00:00:00 GMT"
         assert ask(app, "/data.bin", headers={SINCE: date}).status == status
 
 
-def test_range_helpers() -> None:
+def test_the_public_helpers_for_ranges() -> None:
     assert get_ranges("bytes=30000-40000", 50000) == [(30000, 40001)]
     assert get_ranges("bytes=9-9,0-4,-2,2-6", 10) == [(9, 10), (0, 5), (8, 10), (2, 7)]
     assert get_ranges("bytes=10-", 10) == []

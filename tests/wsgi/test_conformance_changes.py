@@ -1,4 +1,4 @@
-"""Files that change: validators by RFC 9110 8.8, and DESIGN 2 (Validators, Bodies)."""
+"""Files that change: validators (RFC 9110 8.8) and ranges."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wsgistatic import StaticFiles
 OLD = 1_700_000_000
 
 
-def test_a_changed_file_is_served_at_once(tmp_path: Path) -> None:
+def test_the_next_response_after_a_change_has_the_new_version(tmp_path: Path) -> None:
     path, app = tmp_path / "live.txt", StaticFiles(None, tmp_path)
     tags = set()
     for n, content in enumerate([b"one", b"three", b"later", b""]):
@@ -37,8 +37,8 @@ def test_a_changed_file_is_served_at_once(tmp_path: Path) -> None:
     assert ask(app, "/live.txt").status == 404
 
 
-def test_validators_of_a_file_that_is_changing(tmp_path: Path) -> None:
-    """8.8.1, 8.8.2.2: nothing strong about a file that may change again within the tick."""
+def test_validators_of_a_file_that_has_just_changed_are_weak(tmp_path: Path) -> None:
+    """8.8.1, 8.8.2.2: a strong validator must change with every change of the file."""
     path, app = tmp_path / "now.txt", StaticFiles(None, tmp_path)
     for _ in range(50):
         path.write_bytes(b"12345")
@@ -51,7 +51,7 @@ def test_validators_of_a_file_that_is_changing(tmp_path: Path) -> None:
             sent = {"Range": "bytes=0-1", "If-Range": fields["etag"]}
             assert ask(app, "/now.txt", headers=sent).status == 200
             assert ask(app, "/now.txt", headers={"If-Match": fields["etag"]}).status == 412
-    os.utime(path, (0, time.time() + 86_400))  # 8.8.2.1: never later than now, so never strong
+    os.utime(path, (0, time.time() + 86_400))  # 8.8.2.1: the date is never later than now
     date = ask(app, "/now.txt").fields["last-modified"]
     assert (parse_date(date) or 2**40) <= time.time()
     assert ask(app, "/now.txt", headers={"Range": "bytes=0-1", "If-Range": date}).status == 200
@@ -60,8 +60,8 @@ def test_validators_of_a_file_that_is_changing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value", ["0-", "0-0", "5-6", "0-0,2-2", "3-4,0-1", "0-,2-3", "-1,0-1,4-5"]
 )
-def test_ranges_of_a_file_just_written(tmp_path: Path, value: str) -> None:
-    """It did not change while it was sent, so the parts must come whole."""
+def test_ranges_of_a_file_that_has_just_been_written(tmp_path: Path, value: str) -> None:
+    """The file does not change while it is sent, so every part must be complete."""
     path, app = tmp_path / "now.txt", StaticFiles(None, tmp_path)
     path.write_bytes(b"0123456789")
     answer = call(app, make_environ("/now.txt", headers={"Range": f"bytes={value}"}))

@@ -1,4 +1,4 @@
-"""Paths, methods, redirects, composition and changing files, as tables (DESIGN 2 and 5)."""
+"""Paths, methods, redirects and nested apps, as tables."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in folder.rglob("*.*"):
         if path.is_file() and not path.is_symlink():
             os.utime(path, (0, OLD))
-    time.sleep(0.1)  # until the tick of their last change is past
+    time.sleep(0.1)  # until the clock has ticked, the files are not cached
     return folder
 
 
@@ -79,8 +79,8 @@ def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[by
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"wrapped"]
 
 
-def in_time(app: Any, path: str, method: str) -> Answer:
-    """Ask; fail, not hang, where a request blocks."""
+def ask_in_time(app: Any, path: str, method: str) -> Answer:
+    """Send a request; fail instead of waiting forever if it blocks."""
     outcome: Future[Answer] = Future()
 
     def run() -> None:
@@ -94,9 +94,9 @@ def in_time(app: Any, path: str, method: str) -> Answer:
 
 
 def assert_miss(root: Path, path: str, **options: Any) -> None:
-    """A miss is a short 404 alone, or goes to the wrapped app with the environ untouched."""
+    """Check that a path gets a short 404, or goes to the wrapped app with environ unchanged."""
     for method in ("GET", "HEAD", "POST"):
-        alone = in_time(StaticFiles(None, root, **options), path, method)
+        alone = ask_in_time(StaticFiles(None, root, **options), path, method)
         assert alone.status == 404, method
         assert alone.fields["content-type"].startswith("text/plain")
         assert len(alone.body) < 1000
@@ -212,13 +212,13 @@ MISSES = [
 
 
 @pytest.mark.parametrize("path", MISSES)
-def test_misses(root: Path, path: str) -> None:
+def test_paths_that_are_misses(root: Path, path: str) -> None:
     assert_miss(root, path)
 
 
 HITS = {
     "/a.txt": "a.txt",
-    "/\u00c3\u00a9.txt": "\u00e9.txt",  # the bytes of the URL as Latin-1, PEP 3333
+    "/\u00c3\u00a9.txt": "\u00e9.txt",  # PEP 3333: the bytes of the URL, decoded as Latin-1
     "/a b.txt": "a b.txt",
     "/100%.txt": "100%.txt",
     "/dir/b.txt": "dir/b.txt",
@@ -236,7 +236,7 @@ HITS = {
 
 
 @pytest.mark.parametrize("path", HITS)
-def test_hits(root: Path, path: str) -> None:
+def test_paths_of_files(root: Path, path: str) -> None:
     content = (root / HITS[path]).read_bytes()
     for app in (StaticFiles(None, root), StaticFiles(wrapped, str(root) + "/")):
         for _ in range(2):
@@ -259,7 +259,9 @@ def test_hits(root: Path, path: str) -> None:
         ({"index": "b.txt"}, ["/dir/"], ["/dir/sub", "/dir/sub/"]),
     ],
 )
-def test_options(root: Path, options: dict[str, Any], hits: list[str], misses: list[str]) -> None:
+def test_options_decide_what_is_served(
+    root: Path, options: dict[str, Any], hits: list[str], misses: list[str]
+) -> None:
     for path in hits:
         assert ask(StaticFiles(None, root, **options), path).status == 200
     for path in misses:
@@ -267,7 +269,7 @@ def test_options(root: Path, options: dict[str, Any], hits: list[str], misses: l
 
 
 @pytest.mark.parametrize("prefix", ["static", "/static", "static/", "/static/"])
-def test_prefix_is_whole_segments(root: Path, prefix: str) -> None:
+def test_a_prefix_matches_whole_segments(root: Path, prefix: str) -> None:
     for path in ("/static/a.txt", "/static/dir/b.txt"):
         assert ask(StaticFiles(None, root, prefix=prefix), path).status == 200
     assert ask(StaticFiles(None, root, prefix=prefix), "/static/dir").status == 301
@@ -303,7 +305,7 @@ REDIRECTS = {  # PATH_INFO, SCRIPT_NAME, QUERY_STRING -> Location
     ("/q?x#y", "", "q"): "/q%3Fx%23y/?q",
     ("/%2F", "", ""): "/%252F/",
     ("/\\evil.example", "", ""): "/%5Cevil.example/",  # browsers read "/\" as "//"
-    ("/\t/evil.example", "", ""): "/%09/evil.example/",  # and drop the tab of "/<tab>/"
+    ("/\t/evil.example", "", ""): "/%09/evil.example/",  # and drop the tab in "/<tab>/"
     ("/dir", "//evil.example", ""): "/evil.example/dir/",
     ("/dir", "/\\evil.example", ""): "/%5Cevil.example/dir/",
     ("/dir", "/", ""): "/dir/",
@@ -312,10 +314,12 @@ REDIRECTS = {  # PATH_INFO, SCRIPT_NAME, QUERY_STRING -> Location
 
 
 @pytest.mark.parametrize(("path", "script_name", "query"), REDIRECTS)
-def test_redirects(root: Path, path: str, script_name: str, query: str) -> None:
+def test_a_directory_redirects_to_its_url_with_a_slash(
+    root: Path, path: str, script_name: str, query: str
+) -> None:
     wanted = REDIRECTS[path, script_name, query]
     for method in ("GET", "HEAD"):
-        # 13.2.1: no precondition counts where the plain answer is no 2xx
+        # 13.2.1: preconditions are ignored if the plain response is not 2xx
         for headers in ({}, {"If-None-Match": "*"}, {"If-Match": '"x"', "Range": "bytes=0-1"}):
             extra = {"SCRIPT_NAME": script_name, "QUERY_STRING": query}
             answer = ask(StaticFiles(wrapped, root), path, method, headers, **extra)
@@ -323,24 +327,24 @@ def test_redirects(root: Path, path: str, script_name: str, query: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/evil.example:80", "/a;b@c", "/\u00c3\u00a9", "/dir/sub"])
-def test_location_names_the_same_path(root: Path, path: str) -> None:
+def test_location_leads_to_the_same_path_on_the_same_host(root: Path, path: str) -> None:
     location = ask(StaticFiles(None, root), path, HTTP_HOST="evil.example").fields["location"]
     parts = urlsplit(location)
     assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("", "", "", "")
     assert unquote_to_bytes(parts.path) == path.encode("latin-1") + b"/"
 
 
-def test_root_of_a_prefix(root: Path) -> None:
+def test_the_prefix_redirects_to_its_url_with_a_slash(root: Path) -> None:
     app = StaticFiles(None, root / "dir", prefix="/d/")
     assert ask(app, "/d", SCRIPT_NAME="/m").fields["location"] == "/m/d/"
     assert ask(app, "/d/").body == b"index"
-    assert_miss(root, "/")  # no index there
+    assert_miss(root, "/")  # it has no index
 
 
 @pytest.mark.parametrize(
     "method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "Head", "BREW", ""]
 )
-def test_other_methods(root: Path, method: str) -> None:
+def test_other_methods_are_refused_or_passed_on(root: Path, method: str) -> None:
     headers = {"If-Match": '"x"', "Range": "bytes=0-1"}
     for app in (StaticFiles(None, root), FileApp(root / "a.txt")):
         answer = ask(app, "/a.txt", method, headers)
@@ -350,13 +354,13 @@ def test_other_methods(root: Path, method: str) -> None:
     assert call(StaticFiles(wrapped, root), make_environ("/a.txt", method)).status == 299
 
 
-def test_misses_do_not_look_at_preconditions(root: Path) -> None:
-    """13.2.1: they are ignored where the plain answer would be a 404."""
+def test_preconditions_do_not_matter_for_a_miss(root: Path) -> None:
+    """13.2.1: they are ignored if the plain response is a 404."""
     for headers in ({"If-Match": '"x"'}, {"If-None-Match": "*"}, {"Range": "bytes=9-"}):
         assert ask(StaticFiles(None, root), "/nothing", headers=headers).status == 404
 
 
-def test_nesting_and_absent_variables(root: Path, tmp_path: Path) -> None:
+def test_nested_apps_are_tried_from_the_outside_in(root: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"outermost")
     app = StaticFiles(wrapped, root / "dir", prefix="/static/")
     app = StaticFiles(app, root, prefix="/static/")
@@ -369,13 +373,16 @@ def test_nesting_and_absent_variables(root: Path, tmp_path: Path) -> None:
         "/other": b"wrapped",
     }.items():
         assert ask(app, path).body == content
-    bare = {"REQUEST_METHOD": "GET", "PATH_INFO": "/dir"}  # PEP 3333: the others may be absent
+
+
+def test_variables_that_pep_3333_allows_to_be_absent(root: Path) -> None:
+    bare = {"REQUEST_METHOD": "GET", "PATH_INFO": "/dir"}
     assert call(StaticFiles(None, root), bare).fields["location"] == "/dir/"
     del bare["PATH_INFO"]
     assert call(StaticFiles(wrapped, root), bare).status == 299
 
 
-def test_a_missing_directory_is_told_at_once(tmp_path: Path) -> None:
+def test_a_missing_directory_is_an_error_unless_it_may_appear_later(tmp_path: Path) -> None:
     missing = tmp_path / "later"
     with pytest.raises(ValueError, match="later"):
         StaticFiles(None, missing)

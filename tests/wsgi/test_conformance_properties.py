@@ -1,4 +1,4 @@
-"""Properties: whatever is asked, the answer is the oracle's, and nothing ever raises."""
+"""Properties: every response is the oracle's, and no request raises an exception."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ RELAXED = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)  # lone surrogates as well
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)  # including lone surrogates
 
 # ---- header values -----------------------------------------------------------------------------
 
 
-def mixed(*strategies: tuple[int, st.SearchStrategy[str]]) -> st.SearchStrategy[str]:
-    """Do what one_of does, with weights."""
+def weighted(*strategies: tuple[int, st.SearchStrategy[str]]) -> st.SearchStrategy[str]:
+    """Draw from one of the strategies, chosen by weight."""
     places = [place for place, (weight, _) in enumerate(strategies) for _ in range(weight)]
     return st.sampled_from(places).flatmap(lambda place: strategies[place][1])
 
@@ -55,12 +55,12 @@ def numbers(size: int) -> st.SearchStrategy[str]:
     near = st.integers(0, size + 3).map(str)
     edges = st.sampled_from([0, 1, max(size - 1, 0), size, 2**31, 2**63, 2**64]).map(str)
     huge = st.sampled_from(["9" * 5000, "1" + "0" * 4999, "9" * 19])
-    return st.builds(str.__add__, PADDING, mixed((6, near), (3, edges), (1, huge)))
+    return st.builds(str.__add__, PADDING, weighted((6, near), (3, edges), (1, huge)))
 
 
 @st.composite
 def range_sets(draw: st.DrawFn, size: int) -> str:
-    """Draw by the grammar of 14.1.1, mostly with a last-pos that is no less."""
+    """Draw a value within the grammar of 14.1.1, mostly with last-pos at or after first-pos."""
     specs = []
     for _ in range(draw(st.integers(1, draw(st.sampled_from([1, 1, 2, 4, 30]))))):
         kind = draw(st.sampled_from(["ordered"] * 7 + ["open", "suffix", "any"]))
@@ -78,7 +78,7 @@ def range_sets(draw: st.DrawFn, size: int) -> str:
 
 @st.composite
 def near_ranges(draw: st.DrawFn, size: int) -> str:
-    """Draw a range set with one or two characters put in, left out or changed."""
+    """Draw a range set with one or two characters inserted, deleted or changed."""
     text = draw(range_sets(size))
     for _ in range(draw(st.integers(1, 2))):
         place = draw(st.integers(0, len(text)))
@@ -90,19 +90,21 @@ def near_ranges(draw: st.DrawFn, size: int) -> str:
 def range_values(size: int) -> st.SearchStrategy[str]:
     junk = st.sampled_from(JUNK)
     hostile = st.text(HOSTILE, max_size=20).map("bytes=".__add__)
-    return mixed(
+    return weighted(
         (7, range_sets(size)), (2, near_ranges(size)), (1, hostile), (1, ANY_TEXT), (1, junk)
     )
 
 
 def tag_values() -> st.SearchStrategy[str]:
-    """Draw entity-tag fields; {e} stands for the current one, {o} for its text without quotes."""
+    """Draw lists of entity tags; {e} is the current one, {o} its text without the quotes."""
     member = st.sampled_from(["{e}", "{e}", "W/{e}", '"x"', 'W/"x"', '"a,b"', '""', '"\xe9"'])
     garbage = st.sampled_from(
         ["{o}", "garbage", "w/{e}", "*", '"open', '"\u20ac"', "\udc80", "W/", "'{o}'"]
     )
-    lists = st.builds(", ".join, st.lists(mixed((3, member), (1, garbage)), min_size=1, max_size=4))
-    return mixed((3, member), (3, lists), (1, garbage), (1, ANY_TEXT))
+    lists = st.builds(
+        ", ".join, st.lists(weighted((3, member), (1, garbage)), min_size=1, max_size=4)
+    )
+    return weighted((3, member), (3, lists), (1, garbage), (1, ANY_TEXT))
 
 
 def date_values(mtime: int) -> st.SearchStrategy[str]:
@@ -113,24 +115,26 @@ def date_values(mtime: int) -> st.SearchStrategy[str]:
     bad += ["Thu, 30 Feb 2012 00:00:00 GMT", "Thu, 01 Mar 2012 25:00:00 GMT"]
     garbage = st.sampled_from(bad)
     joined = st.builds(", ".join, st.lists(date, min_size=2, max_size=2))
-    return mixed((5, date), (1, joined), (1, garbage), (1, ANY_TEXT))
+    return weighted((5, date), (1, joined), (1, garbage), (1, ANY_TEXT))
 
 
 @st.composite
 def requests(draw: st.DrawFn, size: int, mtime: int) -> Headers:
-    """Draw Range, preconditions or both; those that pass come often, so that ranges are reached."""
+    """Draw Range, preconditions or both; the latter often hold, so that the range takes effect."""
     drawn: dict[str, st.SearchStrategy[str]] = {}
     shape = draw(st.sampled_from(["range", "range", "range", "if-range", "conditions", "all"]))
     if shape != "conditions":
         drawn["Range"] = range_values(size)
     if shape in ("if-range", "all"):
-        drawn["If-Range"] = mixed((2, st.just("{e}")), (1, tag_values()), (1, date_values(mtime)))
+        drawn["If-Range"] = weighted(
+            (2, st.just("{e}")), (1, tag_values()), (1, date_values(mtime))
+        )
     if shape in ("conditions", "all"):
         dates = date_values(mtime)
         conditions = {
-            "If-Match": mixed((2, st.sampled_from(["{e}", "*"])), (1, tag_values())),
-            "If-None-Match": mixed((1, st.just('"x"')), (1, tag_values())),
-            "If-Unmodified-Since": mixed((1, st.just(date_forms(mtime)[0])), (1, dates)),
+            "If-Match": weighted((2, st.sampled_from(["{e}", "*"])), (1, tag_values())),
+            "If-None-Match": weighted((1, st.just('"x"')), (1, tag_values())),
+            "If-Unmodified-Since": weighted((1, st.just(date_forms(mtime)[0])), (1, dates)),
             "If-Modified-Since": dates,
         }
         names = draw(st.lists(st.sampled_from(sorted(conditions)), max_size=4, unique=True))
@@ -138,10 +142,10 @@ def requests(draw: st.DrawFn, size: int, mtime: int) -> Headers:
     return {name: draw(strategy) for name, strategy in drawn.items()}
 
 
-# ---- every request, against the oracle -----------------------------------------------------------
+# ---- every request for a file ------------------------------------------------------------------
 
 SIZES = [*range(20), 26, 31, 99, 100, 101, 255, 512, 1000, 1234, 2047, 4095, 4096, 4097, 9999]
-SIZES += [131_071, 131_072, 131_073, 262_145, 600_000]  # about the cache's and the blocks' limits
+SIZES += [131_071, 131_072, 131_073, 262_145, 600_000]  # around the limits of cache and blocks
 TIMES = [1_700_000_000, 1_699_102_800, 784_111_777, 951_782_400]  # one on a 29 February
 
 
@@ -152,7 +156,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (path / f"{size}.bin").write_bytes(random.Random(size).randbytes(size))
         second, rest = TIMES[size % 4], [0, 1, 999_999_999][size % 3]
         os.utime(path / f"{size}.bin", ns=(0, second * 10**9 + rest))
-    time.sleep(0.1)  # until the tick of their last change is past: only then they are cached
+    time.sleep(0.1)  # until the clock has ticked, the files are not cached
     learn_multipart(StaticFiles(None, path), "/1234.bin", 1234)
     return path
 
@@ -164,8 +168,10 @@ def app(folder: Path) -> StaticFiles:
 
 @settings(RELAXED, max_examples=900)
 @given(data=st.data(), method=st.sampled_from(["GET", "GET", "GET", "HEAD"]))
-def test_any_request(folder: Path, app: StaticFiles, data: st.DataObject, method: str) -> None:
-    """The oracle's status, fields and bytes: from a warm instance and from a cold one."""
+def test_every_request_for_a_file_gets_the_response_of_the_oracle(
+    folder: Path, app: StaticFiles, data: st.DataObject, method: str
+) -> None:
+    """Status, header fields and body agree, from a warm instance and from a cold one."""
     size = data.draw(st.sampled_from(SIZES) | st.sampled_from(SIZES[20:]))
     mtime, name = TIMES[size % 4], f"{size}.bin"
     content = (folder / name).read_bytes()
@@ -175,7 +181,7 @@ def test_any_request(folder: Path, app: StaticFiles, data: st.DataObject, method
     etag = plain.fields["etag"]
     drawn = data.draw(requests(size, mtime))
     headers = {k: v.replace("{e}", etag).replace("{o}", etag[1:-1]) for k, v in drawn.items()}
-    # Leave out what is said nowhere: empty tag fields, and space that only Python takes for space.
+    # Leave out what no specification decides: empty lists of tags, and space only for Python.
     assume(all(value.strip() == value.strip(" \t") for value in headers.values()))
     assume(all(headers.get(name, "x").strip() for name in ("If-Match", "If-None-Match")))
     file = File(content, mtime, etag)
@@ -188,15 +194,15 @@ def test_any_request(folder: Path, app: StaticFiles, data: st.DataObject, method
         assert (again.fields, again.body) == (plain.fields, content)
 
 
-# ---- the helpers -------------------------------------------------------------------------------
+# ---- the public helpers ------------------------------------------------------------------------
 
 
 @settings(RELAXED, max_examples=1000)
 @given(data=st.data(), size=st.one_of(st.integers(0, 20), st.integers(0, 10**6), st.just(2**70)))
-def test_get_ranges(data: st.DataObject, size: int) -> None:
+def test_get_ranges_agrees_with_the_oracle(data: st.DataObject, size: int) -> None:
     value = data.draw(range_values(min(size, 10**6)))
     if size < 10**18:  # the oracle's limit
-        assume(value == value.strip())  # the field's own white space is the caller's
+        assume(value == value.strip())  # white space around the value is the caller's business
         assert get_ranges(value, size) == ask_ranges(value, size)
     else:
         pairs = get_ranges(value, size) or []
@@ -208,12 +214,12 @@ PAIRS = st.builds(lambda a, n: (a, a + n), st.integers(0, 60), st.integers(1, 12
 
 @settings(RELAXED, max_examples=500)
 @given(st.lists(PAIRS, max_size=15))
-def test_merge_ranges(pairs: list[tuple[int, int]]) -> None:
+def test_merged_ranges_cover_the_same_bytes_once(pairs: list[tuple[int, int]]) -> None:
     merged = merge_ranges(pairs)
     covered = [set(range(*pair)) for pair in merged]
     assert set().union(*covered) == {place for pair in pairs for place in range(*pair)}
-    assert sum(map(len, covered)) == len(set().union(*covered))  # nothing twice
-    assert not {start for start, _ in merged} & {stop for _, stop in merged}  # none touch
+    assert sum(map(len, covered)) == len(set().union(*covered))  # no byte is sent twice
+    assert not {start for start, _ in merged} & {stop for _, stop in merged}  # no two ranges touch
     firsts = [min(i for i, (a, _) in enumerate(pairs) if a in places) for places in covered]
     assert firsts == sorted(firsts)
     assert merged == merge(pairs)
@@ -221,7 +227,7 @@ def test_merge_ranges(pairs: list[tuple[int, int]]) -> None:
         assert content_range(start, stop, 99) == f"bytes {start}-{stop - 1}/99"
 
 
-# ---- anything at all ---------------------------------------------------------------------------
+# ---- any environ at all ------------------------------------------------------------------------
 
 SEGMENTS = [
     "a.txt",
@@ -263,8 +269,8 @@ SEGMENTS += [
 ]
 FILES = {"/s/a.txt", "/s/dir/index.html", "/s/dir/", "/s/\xc3\xa9.txt", "/s/in.txt"}
 KNOWN_PATHS = st.sampled_from([*sorted(FILES), "/s/dir", "/s/dir", "/s", "/s/", "", "/"])
-PIECES = st.lists(mixed((3, st.sampled_from(SEGMENTS)), (1, ANY_TEXT)), max_size=5).map("/".join)
-PATHS = mixed((3, KNOWN_PATHS), (3, PIECES.map("/s/".__add__)), (1, PIECES), (1, ANY_TEXT))
+PIECES = st.lists(weighted((3, st.sampled_from(SEGMENTS)), (1, ANY_TEXT)), max_size=5).map("/".join)
+PATHS = weighted((3, KNOWN_PATHS), (3, PIECES.map("/s/".__add__)), (1, PIECES), (1, ANY_TEXT))
 NAMES = [
     "RANGE",
     "IF_RANGE",
@@ -274,12 +280,14 @@ NAMES = [
     "IF_UNMODIFIED_SINCE",
 ]
 NAMES += ["ACCEPT_ENCODING", "ACCEPT", "HOST", "ORIGIN", "X_FORWARDED_HOST", "CACHE_CONTROL"]
-ANY_VALUE = mixed((2, ANY_TEXT), (1, range_sets(5)), (1, tag_values()), (1, date_values(TIMES[0])))
-METHODS = mixed((6, st.sampled_from(["GET", "GET", "HEAD", "POST", "get", ""])), (1, ANY_TEXT))
-SCRIPT_NAMES = mixed(
+ANY_VALUE = weighted(
+    (2, ANY_TEXT), (1, range_sets(5)), (1, tag_values()), (1, date_values(TIMES[0]))
+)
+METHODS = weighted((6, st.sampled_from(["GET", "GET", "HEAD", "POST", "get", ""])), (1, ANY_TEXT))
+SCRIPT_NAMES = weighted(
     (2, st.sampled_from(["", "/m", "//evil.example", "/\\evil.example"])), (1, ANY_TEXT)
 )
-QUERIES = mixed((2, st.sampled_from(["", "a=1", "a\r\nX: y", "//x"])), (1, ANY_TEXT))
+QUERIES = weighted((2, st.sampled_from(["", "a=1", "a\r\nX: y", "//x"])), (1, ANY_TEXT))
 
 
 @pytest.fixture(scope="module")
@@ -308,10 +316,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     headers=st.dictionaries(st.sampled_from(NAMES), ANY_VALUE, max_size=5),
     alone=st.booleans(),
 )
-def test_anything(
+def test_every_environ_gets_a_clean_response(
     tree: Path, path: str, method: str, script_name: str, query: str, headers: Headers, alone: bool
 ) -> None:
-    """No exception, a known status, clean fields, nothing from outside and no word of where."""
+    """No exception, a known status, clean fields, no bytes from outside, no file-system path."""
     seen: list[dict[str, Any]] = []
 
     def wrapped(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""The option ``on_answer``: one event for each answer and each miss below the prefix."""
+"""The option ``on_answer``: one event for each response and each miss below the prefix."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ import pytest
 from tests.calling import call, call_bare, environ_of, start
 from tests.conftest import age, settle
 from wsgistatic import AnswerEvent, StaticFiles
+from wsgistatic.wsgi import middleware
+from wsgistatic.wsgi.trace import Trace
 
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 OTHER_DATE = "Tue, 14 Nov 2023 22:13:19 GMT"
 
-Seen = Callable[..., AnswerEvent]
+EventFor = Callable[..., AnswerEvent]
 
 
 @pytest.fixture
-def seen(site: Path) -> Seen:
-    """Ask an app that is alone or wraps another; give the one event."""
+def event_for(site: Path) -> EventFor:
+    """Return a function that sends a request twice and returns its event, the same both times."""
 
     def ask(
         path: str, method: str = "GET", *, options: dict[str, Any] | None = None, **fields: str
@@ -32,7 +34,7 @@ def seen(site: Path) -> Seen:
         events: list[AnswerEvent] = []
         options = {"app": None, **(options or {})}
         app = StaticFiles(options.pop("app"), site, "/s", **options, on_answer=events.append)
-        for _ in range(2):  # cold, then from the catalog
+        for _ in range(2):  # first without the cache, then from it
             call_bare(app, environ_of(path, method, **fields))
         assert len(events) == 2
         assert events[0] == events[1]
@@ -55,13 +57,13 @@ def inner(environ: Any, start_response: Any) -> list[bytes]:
         ("HEAD", {"HTTP_RANGE": "bytes=0-9"}, 200, 0, (), None),
         ("GET", {"HTTP_IF_MODIFIED_SINCE": DATE}, 304, 0, (), None),
         ("GET", {"HTTP_IF_UNMODIFIED_SINCE": OTHER_DATE}, 412, 0, (),
-         "a precondition that does not hold"),
+         "a precondition that failed"),
         ("GET", {"HTTP_RANGE": "bytes=5000-"}, 416, 0, (), "a range beyond the end"),
     ],
 )  # fmt: skip
-def test_answers_of_a_file(
+def test_responses_with_a_file(
     site: Path,
-    seen: Seen,
+    event_for: EventFor,
     method: str,
     fields: dict[str, str],
     status: int,
@@ -70,65 +72,69 @@ def test_answers_of_a_file(
     refused: str | None,
 ) -> None:
     path = str(site / "digits.bin")
-    event = seen("/s/digits.bin", method, **fields)
+    event = event_for("/s/digits.bin", method, **fields)
     assert event == AnswerEvent(
         "/s/digits.bin", method, status, planned, None, ranges, path, refused
     )
 
 
-def test_several_ranges(seen: Seen) -> None:
-    event = seen("/s/digits.bin", HTTP_RANGE="bytes=0-9,100-109,105-119")
+def test_several_ranges_are_reported_as_merged(event_for: EventFor) -> None:
+    event = event_for("/s/digits.bin", HTTP_RANGE="bytes=0-9,100-109,105-119")
     assert event.ranges == ((0, 10), (100, 120))
     assert event.bytes_planned is not None
     assert event.bytes_planned > 30
 
 
 @pytest.mark.parametrize("fields", [{}, {"HTTP_IF_MODIFIED_SINCE": DATE}])
-def test_a_coding_and_the_file_it_is_in(site: Path, seen: Seen, fields: dict[str, str]) -> None:
+def test_a_stored_coding_is_reported_with_the_path_of_its_file(
+    site: Path, event_for: EventFor, fields: dict[str, str]
+) -> None:
     (site / "hello.txt.gz").write_bytes(b"zipped")
     age(site / "hello.txt.gz")
-    event = seen("/s/hello.txt", HTTP_ACCEPT_ENCODING="gzip", **fields)
+    event = event_for("/s/hello.txt", HTTP_ACCEPT_ENCODING="gzip", **fields)
     assert (event.coding, event.path) == ("gzip", str(site / "hello.txt.gz"))
-    assert seen("/s/hello.txt").coding is None
+    assert event_for("/s/hello.txt").coding is None
 
 
 @pytest.mark.catalog
-def test_a_coding_made_in_memory(site: Path, seen: Seen) -> None:
+def test_a_coding_compressed_in_memory_is_reported_with_the_path_of_the_original(
+    site: Path, event_for: EventFor
+) -> None:
     (site / "long.txt").write_bytes(b"text " * 1000)
     age(site / "long.txt")
     settle()
-    event = seen("/s/long.txt", options={"compress": True}, HTTP_ACCEPT_ENCODING="gzip")
+    event = event_for("/s/long.txt", options={"compress": True}, HTTP_ACCEPT_ENCODING="gzip")
     assert (event.coding, event.path) == ("gzip", str(site / "long.txt"))
 
 
-def test_what_the_front_server_sends(site: Path, seen: Seen) -> None:
-    event = seen("/s/digits.bin", options={"offload": ("X-Accel-Redirect", "/i/")})
+def test_a_response_that_the_front_server_sends(site: Path, event_for: EventFor) -> None:
+    event = event_for("/s/digits.bin", options={"offload": ("X-Accel-Redirect", "/i/")})
     assert (event.status, event.bytes_planned) == (200, 0)
     assert event.path == str(site / "digits.bin")
 
 
-def test_a_redirect(seen: Seen) -> None:
-    event = seen("/s/sub")
+def test_a_redirect(event_for: EventFor) -> None:
+    event = event_for("/s/sub")
     assert event == AnswerEvent("/s/sub", "GET", 301, 0, None, (), None, None)
 
 
-def test_a_directory_page(site: Path, seen: Seen) -> None:
-    event = seen("/s/bare/", options={"listing": True})
+def test_a_directory_page(site: Path, event_for: EventFor) -> None:
+    event = event_for("/s/bare/", options={"listing": True})
     assert (event.status, event.path) == (200, f"{site}/bare")
     assert event.bytes_planned
 
 
-def test_a_directory_page_whose_length_is_not_known(site: Path, seen: Seen) -> None:
+def test_a_directory_page_of_unknown_length(site: Path, event_for: EventFor) -> None:
     for number in range(1001):
         (site / "bare" / f"{number}").touch()
-    event = seen("/s/bare/", options={"listing": True})
+    event = event_for("/s/bare/", options={"listing": True})
     assert (event.status, event.bytes_planned) == (200, None)
 
 
 @pytest.mark.parametrize(
     ("path", "refused"),
     [
-        ("/s/none", "not there"),
+        ("/s/none", "does not exist"),
         ("/s/.hidden", "a name that begins with a dot"),
         ("/s/bare/", "a directory without an index"),
         ("/s//", "not the canonical spelling of a path"),
@@ -136,23 +142,23 @@ def test_a_directory_page_whose_length_is_not_known(site: Path, seen: Seen) -> N
         ("/s/pipe", "not a regular file"),
     ],
 )
-def test_misses(site: Path, seen: Seen, path: str, refused: str) -> None:
+def test_misses_have_a_reason(site: Path, event_for: EventFor, path: str, refused: str) -> None:
     (site / "link").symlink_to("../secret.txt")
     os.mkfifo(site / "pipe")
-    event = seen(path, options={"app": inner})
+    event = event_for(path, options={"app": inner})
     assert event == AnswerEvent(path, "GET", None, None, None, (), None, refused)
-    alone = seen(path)
+    alone = event_for(path)
     assert (alone.status, alone.refused) == (404, refused)
 
 
-def test_a_miss_by_its_method(seen: Seen) -> None:
-    assert seen("/s/hello.txt", "POST", options={"app": inner}) == AnswerEvent(
+def test_other_methods(event_for: EventFor) -> None:
+    assert event_for("/s/hello.txt", "POST", options={"app": inner}) == AnswerEvent(
         "/s/hello.txt", "POST", None, None, None, (), None, "a method other than GET and HEAD"
     )
-    event = seen("/s/hello.txt", "POST")
+    event = event_for("/s/hello.txt", "POST")
     assert (event.status, event.refused) == (405, "a method other than GET and HEAD")
-    event = seen("/s/none", "POST")
-    assert (event.status, event.refused) == (404, "not there")
+    event = event_for("/s/none", "POST")
+    assert (event.status, event.refused) == (404, "does not exist")
 
 
 def test_an_empty_path(site: Path) -> None:
@@ -163,18 +169,18 @@ def test_an_empty_path(site: Path) -> None:
     assert [event.refused for event in events] == ["not the canonical spelling of a path"] * 2
 
 
-def test_the_page_of_a_miss(site: Path, seen: Seen) -> None:
-    event = seen("/s/none", options={"not_found": "hello.txt"})
+def test_a_404_page_keeps_the_reason_of_the_miss(site: Path, event_for: EventFor) -> None:
+    event = event_for("/s/none", options={"not_found": "hello.txt"})
     assert event[2:4] == (404, 12)
-    assert (event.path, event.refused) == (str(site / "hello.txt"), "not there")
+    assert (event.path, event.refused) == (str(site / "hello.txt"), "does not exist")
 
 
-def test_what_came_in_between(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reason_that_no_longer_holds(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, on_answer=events.append)
-    monkeypatch.setattr(app._finder, "answer", lambda *arguments: None)
+    monkeypatch.setattr(app.site._responder, "respond", lambda *arguments: None)
     assert call_bare(app, environ_of("/hello.txt")).status == 404
-    assert events[0].refused == "something that has passed"
+    assert events[0].refused == "something that is no longer the case"
 
 
 @pytest.mark.usefixtures("ordinary_user")
@@ -188,7 +194,9 @@ def test_no_permission(public_directory: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(errno.EMFILE, 503), (errno.EIO, 500)])
-def test_errors(site: Path, number: int, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_file_system(
+    site: Path, number: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
 
@@ -198,11 +206,11 @@ def test_errors(site: Path, number: int, status: int, monkeypatch: pytest.Monkey
     with monkeypatch.context() as broken:
         broken.setattr(os, "open", fail)
         assert call_bare(app, environ_of("/hello.txt")).status == status
-    assert (events[0].status, events[0].refused) == (status, "an error that the log tells of")
+    assert (events[0].status, events[0].refused) == (status, "an error, described in the log")
     assert events[0].path == str(site / "hello.txt")
 
 
-def test_nothing_is_told_of_what_is_not_below_the_prefix(site: Path) -> None:
+def test_requests_outside_the_prefix_are_not_reported(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(inner, site, "/s", on_answer=events.append)
     call(app, "/other")
@@ -210,7 +218,9 @@ def test_nothing_is_told_of_what_is_not_below_the_prefix(site: Path) -> None:
     assert events == []
 
 
-def test_a_function_that_fails_is_logged(site: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_the_function_is_logged_and_the_response_is_sent(
+    site: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(event: AnswerEvent) -> None:
         raise RuntimeError("no room for logs")
 
@@ -221,7 +231,7 @@ def test_a_function_that_fails_is_logged(site: Path, caplog: pytest.LogCaptureFi
     assert "no room for logs" in caplog.text
 
 
-def test_it_is_told_before_the_body_is_read(site: Path) -> None:
+def test_the_event_comes_before_the_body_is_read(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
     result = start(app, environ_of("/digits.bin"))
@@ -229,10 +239,23 @@ def test_it_is_told_before_the_body_is_read(site: Path) -> None:
     result.iterable.close()  # type: ignore[attr-defined]
 
 
-def test_without_it_nothing_is_in_the_way(site: Path) -> None:
+def test_requests_are_traced_only_with_the_option(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces = []
+
+    def trace() -> Trace:
+        traces.append(Trace())
+        return traces[-1]
+
+    monkeypatch.setattr(middleware, "Trace", trace)
     app = StaticFiles(None, site)
-    assert app._entries is app._catalog.entries
-    assert app._answer == app._finder.answer
+    assert app._files is app._cache.files  # the short path answers from the cache
+    for path in ("/hello.txt", "/hello.txt", "/none"):
+        call_bare(app, environ_of(path))
+    assert traces == []
+    call_bare(StaticFiles(None, site, on_answer=lambda event: None), environ_of("/none"))
+    assert len(traces) == 1
 
 
 REQUESTS: list[tuple[str, str, dict[str, str]]] = [
@@ -252,7 +275,7 @@ REQUESTS: list[tuple[str, str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize("app", [None, inner])
-def test_answers_are_the_same_with_it(site: Path, app: Any) -> None:
+def test_responses_are_the_same_with_the_option(site: Path, app: Any) -> None:
     (site / "hello.txt.gz").write_bytes(b"zipped")
     age(site / "hello.txt.gz")
     settle()
@@ -269,7 +292,7 @@ NAMES = ("hello.txt", "sub", "index.html", "page", "to-sub", "to-outside", "loop
 @pytest.mark.parametrize("options", [{}, {"symlinks": "deny"}, {"symlinks": "follow"},
                                      {"index": None, "dotfiles": True}, {"listing": True},
                                      {"clean_urls": True, "fallback": "hello.txt"}])  # fmt: skip
-def test_every_miss_has_its_reason(site: Path, options: dict[str, Any]) -> None:
+def test_every_miss_has_a_reason(site: Path, options: dict[str, Any]) -> None:
     (site / "to-sub").symlink_to("sub")
     (site / "to-outside").symlink_to("..")
     (site / "loop").symlink_to("loop")
@@ -281,4 +304,4 @@ def test_every_miss_has_its_reason(site: Path, options: dict[str, Any]) -> None:
             call_bare(app, environ_of(path))
     for event in events:
         assert (event.refused is None) == (event.status in (200, 301)), event
-        assert event.refused != "something that has passed", event
+        assert event.refused != "something that is no longer the case", event

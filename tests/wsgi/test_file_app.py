@@ -1,4 +1,4 @@
-"""FileApp: one file, mounted or called from a view."""
+"""``FileApp``: one file, mounted or called from a view."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 import secrets
 import time
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from webob import Request
@@ -14,10 +14,11 @@ from webob.dec import wsgify
 
 from tests.calling import call, call_bare, environ_of
 from wsgistatic import FileApp, serve_file
-from wsgistatic.files import digests as content_digest
+from wsgistatic.files import digests
+from wsgistatic.files.changes import Reader
 
 
-def test_whatever_the_url(site: Path) -> None:
+def test_the_url_does_not_matter(site: Path) -> None:
     app = FileApp(site / "hello.txt")
     for path in ("/", "/x/y", "/..", "/nope.png"):
         result = call(app, path)
@@ -27,35 +28,35 @@ def test_whatever_the_url(site: Path) -> None:
     assert call(app, "/", "HEAD").headers["Content-Length"] == "12"
 
 
-def test_methods(site: Path) -> None:
+def test_other_methods_get_405(site: Path) -> None:
     result = call_bare(FileApp(site / "hello.txt"), environ_of("/", "POST"))
     assert (result.status, result.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_apps_made_in_a_view_hash_a_version_once(
+def test_apps_that_are_made_in_a_view_hash_each_version_once(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = site / "hello.txt"
     path.write_bytes(secrets.token_bytes(100))
-    time.sleep(0.03)  # until the clock has ticked, a version is hashed each time
+    time.sleep(0.03)  # until the clock has ticked, each request hashes the file
     hashed: list[int] = []
-    hash_content = content_digest.hash_content
+    hash_content = digests.hash_content
 
-    def count(file: BinaryIO, size: int) -> bytes:
+    def count(file: Reader, size: int) -> bytes:
         hashed.append(size)
         return hash_content(file, size)
 
-    monkeypatch.setattr(content_digest, "hash_content", count)
+    monkeypatch.setattr(digests, "hash_content", count)
     tags = [call(FileApp(path, etag="content"), "/").headers["ETag"] for _ in range(3)]
     assert (len(set(tags)), hashed) == (1, [100])
 
 
 @pytest.mark.parametrize("name", ["nope", "sub", "hello.txt/x"])
-def test_no_such_file(site: Path, name: str) -> None:
+def test_a_missing_file_is_404(site: Path, name: str) -> None:
     assert call(FileApp(site / name), "/").status == 404
 
 
-def test_a_relative_path_is_fixed_at_construction(
+def test_a_relative_path_is_resolved_at_construction(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(site)
@@ -64,7 +65,7 @@ def test_a_relative_path_is_fixed_at_construction(
     assert call(app, "/").status == 200
 
 
-def test_policy_gets_the_url(site: Path) -> None:
+def test_functions_in_options_get_the_quoted_url(site: Path) -> None:
     asked = []
 
     def cache_control(path: str, url: str) -> str:
@@ -78,7 +79,7 @@ def test_policy_gets_the_url(site: Path) -> None:
     assert asked == [(str(site / "hello.txt"), "/app/d%C3%BCr")]
 
 
-def test_from_a_view(site: Path) -> None:
+def test_an_app_can_be_returned_from_a_view(site: Path) -> None:
     @wsgify
     def view(request: Request) -> Any:
         return FileApp(site / "hello.txt", cache_control="private, no-store")
@@ -88,14 +89,14 @@ def test_from_a_view(site: Path) -> None:
     assert result.headers["Cache-Control"] == "private, no-store"
 
 
-def test_hostile_environ(site: Path) -> None:
+def test_a_malformed_script_name_is_tolerated(site: Path) -> None:
     for value in (None, 5, "\udc80", "\u20ac"):
         environ = environ_of("/", SCRIPT_NAME=value)
         assert call_bare(FileApp(site / "hello.txt"), environ).status == 200
 
 
 @pytest.mark.parametrize("options", [{}, {"etag": "content"}, {"download_name": "a.txt"}])
-def test_one_made_in_a_view_leaves_nothing_to_the_garbage_collector(
+def test_an_app_that_is_made_in_a_view_leaves_no_reference_cycle(
     site: Path, options: dict[str, Any]
 ) -> None:
     serve_file(environ_of("/"), site / "hello.txt", **options)

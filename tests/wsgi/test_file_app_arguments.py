@@ -1,4 +1,4 @@
-"""FileApp and serve_file: what is no source, download names, options."""
+"""Arguments of ``FileApp`` and ``serve_file``: sources, download names and options."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ pytestmark = pytest.mark.usefixtures("open_descriptors")
     [
         (5, TypeError, "source must be a path, bytes, .* not 5"),
         (None, TypeError, "source must be .* not None"),
-        (io.StringIO("x"), TypeError, "source must be .* is one of text"),
+        (io.StringIO("x"), TypeError, "source must be .* not the text file .*StringIO"),
         (zipfile.ZipFile, TypeError, "source must be .*ZipFile"),
         ("", ValueError, "source must be a path"),
     ],
 )
-def test_what_is_no_source(source: Any, error: type[Exception], message: str) -> None:
+def test_a_source_of_another_kind_is_an_error(
+    source: Any, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         FileApp(source)
     with pytest.raises(error, match=message):
@@ -39,41 +41,47 @@ def test_what_is_no_source(source: Any, error: type[Exception], message: str) ->
 
 
 class Letters(Blob):
-    """Text of a kind of its own."""
+    """A file object with a ``read`` that returns text."""
 
     def read(self, size: int = -1) -> Any:
         return super().read(size).decode()
 
 
-def test_a_file_object_that_reads_text_is_no_source() -> None:
-    with pytest.raises(TypeError, match="is one of text"):
+def test_a_file_object_that_returns_text_is_an_error() -> None:
+    with pytest.raises(TypeError, match=r"source must be .* not the text file .*Letters"):
         FileApp(Letters(b"x"))
 
 
-def test_bytes_that_change_later_are_served_as_they_were() -> None:
+def test_bytes_are_copied_at_construction() -> None:
     content = bytearray(b"before")
     app = FileApp(content)
     content[:] = b"later!"
     assert call(app, "/").body == b"before"
 
 
-def test_file_objects_that_are_no_source(tmp_path: Path) -> None:
+def test_a_file_object_that_cannot_be_served_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("x")
-    with path.open() as text, pytest.raises(TypeError, match="is one of text"):
-        FileApp(text)  # type: ignore[arg-type]
+    reading, writing = os.pipe()
+    with (
+        path.open() as text,
+        path.open("ab") as written,
+        open(reading, "rb") as pipe,
+        open("/dev/null", "rb") as device,
+    ):
+        for file, error, message in (
+            (text, TypeError, "source must be .* not the text file"),
+            (written, ValueError, "source must be readable; .* is not"),
+            (pipe, ValueError, "source must be seekable; .* is not"),
+            (device, ValueError, "source must be a regular file, not"),
+        ):
+            with pytest.raises(error, match=message):
+                FileApp(file)  # type: ignore[arg-type]
+    os.close(writing)
     with path.open("rb") as closed:
         pass
-    with pytest.raises(ValueError, match="source must be open"):
+    with pytest.raises(ValueError, match=r"source must be an open file; .* is closed"):
         FileApp(closed)
-    with path.open("ab") as written, pytest.raises(ValueError, match="source must be readable"):
-        FileApp(written)
-    reading, writing = os.pipe()
-    with open(reading, "rb") as pipe, pytest.raises(ValueError, match="must be seekable"):
-        FileApp(pipe)
-    os.close(writing)
-    with open("/dev/null", "rb") as device, pytest.raises(ValueError, match="a regular file"):
-        FileApp(device)
 
 
 @pytest.mark.parametrize(
@@ -83,24 +91,34 @@ def test_file_objects_that_are_no_source(tmp_path: Path) -> None:
         ({"download_name": ""}, ValueError, "download_name must be .* not ''"),
         ({"disposition": "save"}, ValueError, "disposition must be one of .* not 'save'"),
         ({"validators": '"v1"'}, TypeError, "validators must be Validators or None, not"),
-        ({"validators": Validators("v1")}, ValueError, "validators must have an etag .* 'v1'"),
-        ({"validators": Validators(None, -1)}, ValueError, "validators must have whole .* -1"),
+        (
+            {"validators": Validators("v1")},
+            ValueError,
+            r"validators\.etag must be an entity tag .* 'v1'",
+        ),
+        (
+            {"validators": Validators(None, -1)},
+            ValueError,
+            r"validators\.last_modified must be whole seconds .* -1",
+        ),
         ({"download_name": "x", "headers": 5}, TypeError, "headers must be a mapping"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_a_wrong_option_is_an_error(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         FileApp(b"x", **options)
 
 
 class Wrapper:
-    """As temporary files, uploads and Django's file fields are."""
+    """Holds a file object, as temporary files, uploads and Django's file fields do."""
 
     def __init__(self, file: Any) -> None:
         self.file = file
 
 
-def test_file_objects_in_wrappers(site: Path) -> None:
+def test_the_file_object_inside_a_wrapper_is_served(site: Path) -> None:
     tag = call(FileApp(site / "hello.txt"), "/").headers["ETag"]
     with (site / "hello.txt").open("rb") as file:
         for source in (Wrapper(file), Wrapper(Wrapper(file))):
@@ -110,7 +128,7 @@ def test_file_objects_in_wrappers(site: Path) -> None:
             FileApp(Wrapper("hello.txt"))  # type: ignore[arg-type]
 
 
-def test_a_download_name() -> None:
+def test_a_download_name_sets_the_media_type_and_content_disposition() -> None:
     app = FileApp(io.BytesIO(CONTENT), download_name='r\u00e9port "x".pdf')
     for request in ({}, {"HTTP_RANGE": "bytes=0-3"}):
         answer = call(app, "/", **request)
@@ -122,14 +140,14 @@ def test_a_download_name() -> None:
     assert "Content-Disposition" not in refused.headers
 
 
-def test_a_download_name_for_a_path_and_shown(site: Path) -> None:
+def test_a_download_name_for_a_file_that_is_shown(site: Path) -> None:
     app = FileApp(site / "hello.txt", download_name="page.html", disposition="inline")
     answer = call(app, "/")
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'inline; filename="page.html"'
 
 
-def test_headers_of_ones_own_win_over_a_download_name() -> None:
+def test_the_option_headers_takes_precedence_over_a_download_name() -> None:
     fields = {"Content-Disposition": "inline", "X-Own": "1"}
     app = FileApp(b"x", download_name="a.txt", headers=fields)
     answer = call(app, "/")
@@ -145,7 +163,7 @@ def test_headers_of_ones_own_win_over_a_download_name() -> None:
     assert answer.headers["Content-Type"] == "image/png"
 
 
-def test_options_apply_to_sources() -> None:
+def test_options_apply_to_every_source() -> None:
     app = FileApp(b"x", cache_control="private", allow_origin="*", headers={"X-Own": "1"})
     for request in ({}, {"HTTP_RANGE": "bytes=9-"}):
         answer = call(app, "/", **request)

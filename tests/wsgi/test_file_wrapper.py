@@ -1,10 +1,10 @@
-"""The allow-list of wrappers, by the classes that servers really have."""
+"""The server's ``wsgi.file_wrapper``: where it is used, and the file that it gets."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ import pytest
 
 from tests.calling import environ_of, start
 from wsgistatic import StaticFiles
+from wsgistatic.files.changes import FileChangedError
+from wsgistatic.files.directory import OpenFile, single_file
 from wsgistatic.wsgi.file_wrapper import RangeFile, wrap_file
+from wsgistatic.wsgi.request import Request
 
 Wrapped = tuple[Any, int]
 
@@ -31,6 +34,7 @@ def of_module(module: str) -> Any:
     return type("Socket", (), {"__module__": module})()
 
 
+# The wrappers with the modules and names that the servers give them.
 WAITRESS = {"wsgi.file_wrapper": wrapper("waitress.buffers", "ReadOnlyFileBasedBuffer")}
 GTHREAD = {
     "wsgi.file_wrapper": wrapper("gunicorn.http.wsgi"),
@@ -45,64 +49,131 @@ SOCKETIFY = {"wsgi.file_wrapper": None}
 
 
 @pytest.fixture
-def file(site: Path) -> Iterator[FileIO]:
-    with FileIO(site / "digits.bin") as file:
-        yield file
+def opened(site: Path) -> Iterator[OpenFile]:
+    with single_file(str(site / "digits.bin")).open() as opened:
+        yield opened
 
 
-def wrap(environ: dict[str, Any], option: bool | None, file: FileIO, start: int) -> Any:
-    return wrap_file(environ, option, file, (start, 1000), os.stat(file.name), 512)
+def wrap(environ: dict[str, Any], option: bool | None, opened: OpenFile, start: int) -> Any:
+    return wrap_file(Request(environ), option, opened, (start, 1000), 512)
 
 
 @pytest.mark.parametrize("start", [0, 900])
-def test_waitress_gets_a_bounded_file(file: FileIO, start: int) -> None:
-    wrapped, block_size = wrap(WAITRESS, None, file, start)
+def test_waitress_gets_a_bounded_file(opened: OpenFile, start: int) -> None:
+    wrapped, block_size = wrap(WAITRESS, None, opened, start)
     assert isinstance(wrapped, RangeFile)
     assert block_size == 512
     assert wrapped.read() == (b"0123456789" * 100)[start:]
-    assert isinstance(wrap(WAITRESS, True, file, start)[0], RangeFile)
-    assert wrap(WAITRESS, False, file, start) is None
+    assert isinstance(wrap(WAITRESS, True, opened, start)[0], RangeFile)
+    assert wrap(WAITRESS, False, opened, start) is None
 
 
 @pytest.mark.parametrize("environ", [GTHREAD, MOD_WSGI, UWSGI])
-def test_sendfile_is_for_whole_files_and_on_request(file: FileIO, environ: dict[str, Any]) -> None:
-    assert wrap(environ, True, file, 0) == (file, 512)
-    assert wrap(environ, True, file, 1) is None
-    assert wrap(environ, None, file, 0) is None
-    assert wrap(environ, False, file, 0) is None
+def test_sendfile_gets_whole_files_and_only_if_the_option_is_true(
+    opened: OpenFile, environ: dict[str, Any]
+) -> None:
+    assert wrap(environ, True, opened, 0) == (opened.file, 512)
+    assert wrap(environ, True, opened, 1) is None
+    assert wrap(environ, None, opened, 0) is None
+    assert wrap(environ, False, opened, 0) is None
 
 
 @pytest.mark.parametrize("environ", [GEVENT, BJOERN, WSGIREF, SOCKETIFY, {}])
-def test_the_others_get_our_iterator(file: FileIO, environ: dict[str, Any]) -> None:
+def test_other_wrappers_are_never_used(opened: OpenFile, environ: dict[str, Any]) -> None:
     for option in (None, True, False):
-        assert wrap(environ, option, file, 0) is None
+        assert wrap(environ, option, opened, 0) is None
 
 
-def test_the_standard_librarys_own_is_not_used(file: FileIO) -> None:
+def test_the_wrapper_of_wsgiref_is_not_used(opened: OpenFile) -> None:
     from wsgiref.util import FileWrapper
 
-    assert wrap({"wsgi.file_wrapper": FileWrapper}, True, file, 0) is None
+    assert wrap({"wsgi.file_wrapper": FileWrapper}, True, opened, 0) is None
 
 
-def test_the_real_one_of_waitress(file: FileIO) -> None:
+def test_the_real_wrapper_of_waitress_sends_the_range(opened: OpenFile) -> None:
     buffers = pytest.importorskip("waitress.buffers")
-    environ = {"wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer}
-    opened = os.fstat(file.fileno())
-    wrapped: Any = wrap_file(environ, None, file, (5, 15), opened, 4)
+    request = Request({"wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer})
+    wrapped: Any = wrap_file(request, None, opened, (5, 15), 4)
     assert wrapped.prepare(10) == 10
     assert wrapped.get(100, skip=True) == b"5678901234"
-    again: Any = wrap_file(environ, None, file, (5, 15), opened, 4)
-    assert b"".join(again) == b"5678901234"  # a middleware that reads the body
+    again: Any = wrap_file(request, None, opened, (5, 15), 4)
+    assert b"".join(again) == b"5678901234"  # as a middleware reads the body
     again.close()
-    assert file.closed
+    assert opened.file.closed
 
 
-def test_a_file_that_was_hashed_is_wrapped_at_its_start(site: Path) -> None:
-    """Wrappers send from where the file stands, and a tag by content reads it to its end."""
-    time.sleep(0.03)  # a file that is younger gets our own iterator
+def test_a_hashed_file_is_passed_at_its_start(site: Path) -> None:
+    """Wrappers send from the position of the file, and content ETags read it to its end."""
+    time.sleep(0.03)  # a more recent file is sent by our own iterator
     environ = environ_of("/digits.bin", **GTHREAD)
     app = StaticFiles(None, site, etag="content", file_wrapper=True, cache_size=0)
     wrapped: Any = start(app, environ).iterable
     assert isinstance(wrapped[0], FileIO)
     with wrapped[0] as file:
         assert file.tell() == 0
+
+
+def test_a_range_file_reads_and_seeks_inside_its_range(opened: OpenFile) -> None:
+    part = RangeFile(opened, 15, 25)
+    assert (part.readable(), part.seekable()) == (True, True)
+    assert part.read(3) == b"567"
+    assert part.tell() == 3
+    assert part.seek(0, os.SEEK_END) == 10
+    assert part.read() == b""
+    assert part.seek(-4, os.SEEK_CUR) == 6
+    assert part.read(100) == b"1234"
+    assert part.seek(2) == 2
+    assert part.read() == b"78901234"
+    assert part.seek(-5) == 0
+    assert part.seek(50) == 50
+    assert part.read() == b""
+    with pytest.raises(OSError, match="fileno"):
+        part.fileno()
+    part.close()
+    assert opened.file.closed
+    assert part.closed
+
+
+@pytest.fixture
+def part(opened: OpenFile) -> Iterator[RangeFile]:
+    with RangeFile(opened, 100, 1000) as part:
+        assert part.read(5) == b"01234"
+        yield part
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 500)
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(b"x" * 1000)
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(b"x" * 999)
+
+
+@pytest.mark.parametrize("change", [truncate, rewrite, shorten])
+def test_reading_a_changed_file_raises(
+    site: Path, part: RangeFile, change: Callable[[Path], None]
+) -> None:
+    change(site / "digits.bin")
+    with pytest.raises(FileChangedError):
+        part.read(5)
+
+
+def test_growth_does_not_matter(site: Path, part: RangeFile) -> None:
+    with (site / "digits.bin").open("ab") as file:
+        file.write(b"more")
+    assert part.read(5) == b"56789"
+    assert part.readall() == (b"0123456789" * 100)[110:]
+
+
+def test_a_premature_end_raises_even_if_the_file_has_grown(site: Path) -> None:
+    path = site / "hello.txt"
+    opened = single_file(str(path)).open()
+    os.truncate(path, opened.size + 10)
+    with RangeFile(opened, 0, 100) as part:
+        assert part.read(50) == b"hello world\n" + bytes(10)
+        with pytest.raises(FileChangedError):
+            part.read(50)

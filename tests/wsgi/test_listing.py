@@ -1,4 +1,4 @@
-"""``listing=True``: a page, or JSON, for a directory without an index."""
+"""``listing=True``: a directory without an index as an HTML page or as JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from tests.calling import Result, call, call_bare, environ_of, start
 from wsgistatic import StaticFiles
-from wsgistatic.wsgi import listing as listing_module
-from wsgistatic.wsgi import listing as scan_module
+from wsgistatic.wsgi import listing
 
 
 def files(root: Path, **options: Any) -> StaticFiles:
@@ -37,7 +36,7 @@ class Links(HTMLParser):
 
 
 def follow(app: StaticFiles, base: str, href: str, **extra: Any) -> Result:
-    """Ask for what a link on a page leads to."""
+    """Request the URL that a link on a page leads to."""
     url = urlsplit(urljoin(f"http://localhost{base}", href))
     assert url.netloc == "localhost"
     script = extra.get("SCRIPT_NAME", "")
@@ -46,7 +45,7 @@ def follow(app: StaticFiles, base: str, href: str, **extra: Any) -> Result:
     return call_bare(app, environ_of("", PATH_INFO=path[len(script) :], **extra))
 
 
-def test_a_page(site: Path, open_descriptors: None) -> None:
+def test_a_page_and_its_header_fields(site: Path, open_descriptors: None) -> None:
     result = call(files(site), "/")
     assert result.status == 200
     assert result.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -64,7 +63,7 @@ def test_a_page(site: Path, open_descriptors: None) -> None:
     assert str(site).encode() not in result.body
 
 
-def test_headers_of_the_user_win(site: Path) -> None:
+def test_the_option_headers_takes_precedence(site: Path) -> None:
     mine = {"content-security-policy": "default-src *", "Vary": "Cookie", "X-A": "b"}
     headers = call(files(site, headers=mine), "/").headers
     assert headers["content-security-policy"] == "default-src *"
@@ -76,18 +75,18 @@ def test_headers_of_the_user_win(site: Path) -> None:
     assert headers["Content-Security-Policy"] == "default-src *"
 
 
-def test_an_index_comes_first(site: Path) -> None:
+def test_an_index_takes_precedence(site: Path) -> None:
     assert call(files(site), "/sub/").body == b"<p>index</p>"
     result = call(files(site, index=None), "/sub/")
     assert Links(result.body).hrefs == ["../", "./index.html", "./page.html"]
 
 
-def test_it_is_an_option(site: Path) -> None:
+def test_directories_are_not_listed_by_default(site: Path) -> None:
     assert call(files(site, listing=False), "/").status == 404
     assert call(files(site, listing=False), "/bare").status == 404
 
 
-def test_the_slash_is_added(site: Path) -> None:
+def test_a_directory_redirects_to_its_url_with_a_slash(site: Path) -> None:
     result = call(files(site, prefix="/static/"), "/static/bare?a=b", SCRIPT_NAME="/app")
     assert result.status == 301
     assert result.headers["Location"] == "/app/static/bare/?a=b"
@@ -107,7 +106,7 @@ def test_misses_stay_misses(site: Path, path: str) -> None:
     assert call(files(site), path).status == 404
 
 
-def test_misses_reach_the_wrapped_app(site: Path) -> None:
+def test_misses_and_other_methods_reach_the_wrapped_app(site: Path) -> None:
     def app(environ: Any, start_response: Any) -> list[bytes]:
         start_response("299 Mine", [("Content-Length", "0")])
         return []
@@ -118,13 +117,13 @@ def test_misses_reach_the_wrapped_app(site: Path) -> None:
     assert call_bare(both, environ_of("/")).status == 200
 
 
-def test_head(site: Path, open_descriptors: None) -> None:
+def test_head_has_the_fields_of_get(site: Path, open_descriptors: None) -> None:
     page, head = call(files(site), "/"), call(files(site), "/", "HEAD")
     assert (head.status, head.headers, head.body) == (200, page.headers, b"")
     assert call(files(site), "/bare", "HEAD").status == 301
 
 
-def test_other_methods(site: Path) -> None:
+def test_other_methods_get_405_for_a_directory(site: Path) -> None:
     assert call(files(site), "/", "POST").status == 405
     assert call(files(site), "/bare", "DELETE").status == 405
     assert call(files(site), "/nope/", "POST").status == 404
@@ -150,14 +149,14 @@ def test_other_methods(site: Path) -> None:
         (5, "text/html"),
     ],
 )
-def test_json_for_those_who_want_it(site: Path, accept: Any, media_type: str) -> None:
+def test_accept_decides_between_html_and_json(site: Path, accept: Any, media_type: str) -> None:
     result = call_bare(files(site), environ_of("/", HTTP_ACCEPT=accept))
     assert result.headers["Content-Type"].partition(";")[0] == media_type
     assert result.headers["Vary"] == "Accept"
     assert result.headers["Content-Length"] == str(len(result.body))
 
 
-def test_json(site: Path) -> None:
+def test_the_entries_as_json(site: Path) -> None:
     result = call(files(site), "/bare/", HTTP_ACCEPT="application/json")
     assert json.loads(result.body) == [
         {"name": "file.txt", "type": "file", "size": 4, "modified": "2023-11-14T22:13:20Z",
@@ -167,7 +166,9 @@ def test_json(site: Path) -> None:
 
 @pytest.mark.parametrize("script_name", ["", "/app", "/ü".encode().decode("latin-1")])
 @pytest.mark.parametrize("prefix", ["/", "/static/", "/a/b"])
-def test_every_link_leads_somewhere(site: Path, prefix: str, script_name: str) -> None:
+def test_every_link_can_be_followed_at_every_mount_point(
+    site: Path, prefix: str, script_name: str
+) -> None:
     (site / "bare" / "x y").mkdir()
     (site / "bare" / "x y" / "end.txt").write_text("end")
     app = files(site, prefix=prefix)
@@ -203,7 +204,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(raw=b"http:", is_directory=True)
 @example(raw=b"\xff\xfe", is_directory=False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_name_can_be_followed(folder: Path, raw: bytes, is_directory: bool) -> None:
+def test_the_link_of_every_name_can_be_followed(
+    folder: Path, raw: bytes, is_directory: bool
+) -> None:
     if not raw or raw[:1] == b".":
         return
     name = os.fsdecode(raw)
@@ -233,7 +236,7 @@ def test_every_name_can_be_followed(folder: Path, raw: bytes, is_directory: bool
 
 @pytest.mark.parametrize("dotfiles", [False, True])
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
-def test_shown_is_just_what_is_served(
+def test_exactly_the_names_that_are_served_are_listed(
     public_directory: Path, ordinary_user: None, symlinks: Any, dotfiles: bool
 ) -> None:
     user = os.geteuid()
@@ -268,7 +271,7 @@ def test_shown_is_just_what_is_served(
     assert ("in" in shown) is (symlinks != "deny")
 
 
-def test_an_unreadable_directory(
+def test_an_unreadable_directory_is_403_and_is_not_listed(
     public_directory: Path, ordinary_user: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = os.geteuid()
@@ -285,7 +288,7 @@ def test_an_unreadable_directory(
     assert Links(call(app, "/").body).hrefs == []
 
 
-def test_a_deep_directory(tmp_path: Path) -> None:
+def test_a_directory_a_hundred_levels_deep(tmp_path: Path) -> None:
     depth = 100
     path = tmp_path.joinpath(*["d"] * depth)
     path.mkdir(parents=True)
@@ -298,7 +301,7 @@ def test_a_deep_directory(tmp_path: Path) -> None:
     assert follow(app, "/" + "d/" * depth, hrefs[-1]).body == b"end"
 
 
-def test_a_new_file_is_shown_at_once(site: Path) -> None:
+def test_a_new_file_is_listed_at_once(site: Path) -> None:
     app = files(site)
     call(app, "/bare/")
     (site / "bare" / "new.txt").touch()
@@ -307,7 +310,7 @@ def test_a_new_file_is_shown_at_once(site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of 100 000 files."""
+    """A directory with 100,000 files."""
     root = tmp_path_factory.mktemp("crowd")
     first = root / "0.txt"
     first.write_text("x")
@@ -316,7 +319,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_many_entries_are_streamed(crowd: Path, open_descriptors: None) -> None:
+def test_a_long_listing_is_streamed_in_little_memory(crowd: Path, open_descriptors: None) -> None:
     app = files(crowd)
     call(app, "/nope")
     tracemalloc.start()
@@ -334,15 +337,15 @@ def test_many_entries_are_streamed(crowd: Path, open_descriptors: None) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert head.startswith(b"<!DOCTYPE html>")
-    assert first_block < 1  # 7 ms where nothing else runs
+    assert first_block < 1  # 7 ms on an idle machine
     assert links == 100_000
     assert largest < 100_000
-    assert peak < 20_000_000  # the page has 20 MB; 11 were measured, 100 bytes a name
+    assert peak < 20_000_000  # the page has 20 MB; measured were 11 MB, 100 bytes per name
     assert b"100000 files, 1 byte<" in tail
     assert "Content-Length" not in result.headers
 
 
-def test_many_entries_as_json_are_in_order(crowd: Path) -> None:
+def test_a_long_listing_as_json_is_sorted(crowd: Path) -> None:
     result = call_bare(files(crowd), environ_of("/", HTTP_ACCEPT="application/json"))
     assert len(result.blocks) > 100
     listed = json.loads(result.body)
@@ -350,14 +353,16 @@ def test_many_entries_as_json_are_in_order(crowd: Path) -> None:
 
 
 @pytest.fixture
-def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stream from three entries on, in small blocks."""
-    monkeypatch.setattr(listing_module, "_MOST_AT_ONCE", 3)
-    monkeypatch.setattr(listing_module, "_BLOCK_SIZE", 1)
+def stream_short_listings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stream listings of three entries and more, in small blocks."""
+    monkeypatch.setattr(listing, "_MOST_AT_ONCE", 3)
+    monkeypatch.setattr(listing, "_BLOCK_SIZE", 1)
 
 
-def test_head_of_a_long_listing(site: Path, few_are_many: None, open_descriptors: None) -> None:
-    # Some servers answer a HEAD without Content-Length with a body of their own.
+def test_head_of_a_long_listing_has_a_content_length(
+    site: Path, stream_short_listings: None, open_descriptors: None
+) -> None:
+    # Some servers send a body of their own for a HEAD without Content-Length.
     page, head = call(files(site), "/"), call(files(site), "/", "HEAD")
     assert "Content-Length" not in page.headers
     assert head.headers == {"Content-Length": str(len(page.body)), **page.headers}
@@ -367,7 +372,7 @@ def test_head_of_a_long_listing(site: Path, few_are_many: None, open_descriptors
 
 @pytest.mark.parametrize("blocks", [0, 1, 3])
 def test_an_aborted_listing_closes_its_directory(
-    site: Path, few_are_many: None, open_descriptors: None, blocks: int
+    site: Path, stream_short_listings: None, open_descriptors: None, blocks: int
 ) -> None:
     result = start(files(site), environ_of("/"))
     body = iter(result.iterable)
@@ -383,8 +388,8 @@ def is_open(directory: Path) -> bool:
     return str(directory) in map(os.path.realpath, descriptors)
 
 
-def test_a_listing_that_nobody_closes(
-    site: Path, few_are_many: None, open_descriptors: None
+def test_a_listing_that_is_never_closed_leaves_no_descriptor(
+    site: Path, stream_short_listings: None, open_descriptors: None
 ) -> None:
     result = start(files(site), environ_of("/"))
     assert next(iter(result.iterable))
@@ -399,20 +404,20 @@ def test_a_short_listing_closes_its_directory_at_once(
     site: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     scans = []
-    make_scan = listing_module.Scan
+    make_scan = listing.Scan
 
-    def keep(*arguments: Any) -> listing_module.Scan:
+    def keep(*arguments: Any) -> listing.Scan:
         scans.append(make_scan(*arguments))
         return scans[-1]
 
-    monkeypatch.setattr(listing_module, "Scan", keep)
+    monkeypatch.setattr(listing, "Scan", keep)
     assert call(files(site), "/", method).status == 200
     assert scans
     assert not is_open(site)
 
 
-def test_a_listing_whose_response_cannot_start(
-    site: Path, few_are_many: None, open_descriptors: None
+def test_a_listing_is_closed_if_start_response_raises(
+    site: Path, stream_short_listings: None, open_descriptors: None
 ) -> None:
     def refuse(*arguments: Any) -> Any:
         raise RuntimeError("no")
@@ -425,21 +430,21 @@ def fail(*arguments: Any) -> Any:
     raise OSError(errno.EMFILE, "Too many open files")
 
 
-def test_a_shortage_is_503(
+def test_a_shortage_of_descriptors_is_503(
     site: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     open_descriptors: None,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(scan_module.Scan, "_file_entry", fail)
+    monkeypatch.setattr(listing.Scan, "_file_entry", fail)
     result = call(files(site), "/")
     assert result.status == 503
     assert str(site) in caplog.text
 
 
-def test_a_shortage_in_the_middle_breaks_the_response(
-    site: Path, few_are_many: None, monkeypatch: pytest.MonkeyPatch,
+def test_a_shortage_of_descriptors_in_the_middle_breaks_the_response(
+    site: Path, stream_short_listings: None, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(scan_module.Scan, "_file_entry", fail)
+    monkeypatch.setattr(listing.Scan, "_file_entry", fail)
     result = start(files(site), environ_of("/"))
     body = iter(result.iterable)
     next(body)

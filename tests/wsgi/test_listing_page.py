@@ -1,4 +1,4 @@
-"""The page: escaping, links, sizes, times, breadcrumbs; and the same as JSON."""
+"""The page of a listing, and the same as JSON: escaping, links, sizes, times, breadcrumbs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsgistatic.wsgi.listing_page import STYLE, Entry, html_page, human_size, js
 
 
 class Page(HTMLParser):
-    """What a browser would make of the page."""
+    """Parses the page as a browser does."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Page(HTMLParser):
 
 def page(*entries: Entry, root: str = "/", segments: tuple[str, ...] = ()) -> tuple[str, Page]:
     text = "".join(html_page(root, segments, entries))
-    text.encode()  # no surrogate is left
+    text.encode()  # which fails for a lone surrogate
     return text, Page(text)
 
 
@@ -73,13 +73,13 @@ def file(name: str, size: int = 0, modified: int = 0) -> Entry:
         (".well-known", "./.well-known", ".well-known"),
     ],
 )
-def test_names(name: str, href: str, shown: str) -> None:
+def test_names_are_escaped_in_links_and_text(name: str, href: str, shown: str) -> None:
     text, parsed = page(file(name))
     assert parsed.links == [(href, shown)]
     assert name in text or name != shown or "&" in text
 
 
-def test_directories_end_in_a_slash() -> None:
+def test_links_to_directories_end_in_a_slash() -> None:
     _, parsed = page(Entry("a:b", True, 0, 0))
     assert parsed.links == [("./a:b/", "a:b/")]
 
@@ -102,12 +102,12 @@ def test_sizes_are_exact_below_a_kibibyte() -> None:
     assert '<td><span title="1024 bytes">1.0 KiB</span></td>' in text
 
 
-def test_sizes_and_times() -> None:
+def test_sizes_and_times_are_shown() -> None:
     text, _ = page(file("a", 1), file("b", 123456, 1_700_000_000), file("c", 5, 10**15))
     assert "<td>1 byte</td>" in text
     assert '<td><span title="123456 bytes">121 KiB</span></td>' in text
     assert '<td><time datetime="2023-11-14T22:13:20Z">2023-11-14 22:13</time></td>' in text
-    assert "<td>5 bytes</td><td></td>" in text  # a year that has no such form
+    assert "<td>5 bytes</td><td></td>" in text  # the year has more than four digits
     text, _ = page(file("a", 0, -1))
     assert 'datetime="1969-12-31T23:59:59Z"' in text
 
@@ -126,7 +126,7 @@ def test_sizes_and_times() -> None:
         (2**73, "8192 EiB"),
     ],
 )
-def test_human_sizes(size: int, text: str) -> None:
+def test_large_sizes_are_rounded(size: int, text: str) -> None:
     assert human_size(size) == text
 
 
@@ -140,13 +140,13 @@ def test_human_sizes(size: int, text: str) -> None:
         ([Entry("d", True, 0, 0), Entry("e", True, 0, 0)], "2 folders"),
     ],
 )  # fmt: skip
-def test_the_end_counts(entries: list[Entry], summary: str) -> None:
+def test_the_summary_counts_the_entries(entries: list[Entry], summary: str) -> None:
     text, _ = page(*entries)
     assert text.endswith(f"<p>{summary}</p>\n</main>\n</body>\n</html>\n")
     assert ("<table>" in text) is bool(entries)
 
 
-def test_the_page_needs_nothing_but_itself() -> None:
+def test_the_page_needs_no_other_resource() -> None:
     text, parsed = page(file("a"), segments=("b",))
     assert "<script" not in text
     assert "url(" not in STYLE
@@ -160,7 +160,7 @@ def test_the_page_needs_nothing_but_itself() -> None:
     assert "prefers-color-scheme:dark" in STYLE
 
 
-def test_the_head_asks_for_no_entry() -> None:
+def test_the_head_is_sent_before_any_entry_is_read() -> None:
     def fail() -> object:
         raise AssertionError
         yield
@@ -169,7 +169,7 @@ def test_the_head_asks_for_no_entry() -> None:
     assert "<title>" in head
 
 
-def test_json() -> None:
+def test_entries_as_json() -> None:
     entries = [Entry("dir", True, 0, 1_700_000_000), file('r\udcff\u202e"', 7, 10**15)]
     text = "".join(json_array(entries))
     assert text.isascii()

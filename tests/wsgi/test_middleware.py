@@ -1,4 +1,4 @@
-"""StaticFiles: the order of a request, and who answers."""
+"""``StaticFiles``: the order of a request, and which requests go to the wrapped app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsgistatic.files import directory
 
 
 class Inner:
-    """The wrapped app: remembers what it was asked."""
+    """A wrapped app that keeps the environ of the last request."""
 
     def __init__(self) -> None:
         self.environ: dict[str, Any] = {}
@@ -30,7 +30,7 @@ def files(site: Path, app: Any = None, **options: Any) -> StaticFiles:
     return StaticFiles(app, site, **options)
 
 
-def test_a_file(site: Path) -> None:
+def test_a_file_and_its_header_fields(site: Path) -> None:
     result = call(files(site), "/hello.txt")
     assert result.status == 200
     assert result.body == b"hello world\n"
@@ -45,13 +45,13 @@ def test_a_file(site: Path) -> None:
     }
 
 
-def test_empty_file(site: Path, open_descriptors: None) -> None:
+def test_an_empty_file(site: Path, open_descriptors: None) -> None:
     result = call(files(site), "/empty.bin")
     assert (result.status, result.blocks, result.headers["Content-Length"]) == (200, [b""], "0")
 
 
 @pytest.mark.parametrize("prefix", ["static", "/static", "static/", "/static/", "//static//"])
-def test_prefix_slashes_do_not_matter(site: Path, prefix: str) -> None:
+def test_slashes_around_the_prefix_do_not_matter(site: Path, prefix: str) -> None:
     app = files(site, Inner(), prefix=prefix)
     assert call(app, "/static/hello.txt").status == 200
     assert call(app, "/hello.txt").status == 299
@@ -59,7 +59,7 @@ def test_prefix_slashes_do_not_matter(site: Path, prefix: str) -> None:
     assert call(app, "/static../secret.txt").status == 299
 
 
-# CVE-2026-34785, CVE-2018-19052: a prefix is whole segments.
+# CVE-2026-34785, CVE-2018-19052: a prefix matches whole segments.
 OTHERS = r"""/static-notes.txt /static.. /static../a /statics/a /static.js /static%2fa /static\ /
 /stati static/a //static/a /x/static /STATIC/a /./static/a"""
 
@@ -68,7 +68,9 @@ OTHERS = r"""/static-notes.txt /static.. /static../a /statics/a /static.js /stat
     "path_info", [*OTHERS.split(), "", "/\udc80", "/static\u20ac", None, b"/static/"]
 )
 @pytest.mark.parametrize("script_name", ["", "/app"])
-def test_whole_segments_only(site: Path, path_info: Any, script_name: str) -> None:
+def test_paths_outside_the_prefix_go_to_the_wrapped_app(
+    site: Path, path_info: Any, script_name: str
+) -> None:
     (site / "index.html").write_text("index")
     app = files(site, Inner(), prefix="/static/")
     environ = environ_of("/", SCRIPT_NAME=script_name)
@@ -78,12 +80,12 @@ def test_whole_segments_only(site: Path, path_info: Any, script_name: str) -> No
     assert call_bare(app, environ).status == 299
 
 
-def test_prefix_in_other_scripts(site: Path) -> None:
+def test_a_prefix_that_is_not_ascii(site: Path) -> None:
     app = files(site, prefix="/größe/")
     assert call(app, "/größe/hello.txt".encode().decode("latin-1")).status == 200
 
 
-def test_file_names_in_other_scripts(site: Path) -> None:
+def test_file_names_that_are_not_ascii(site: Path) -> None:
     for name in ("größe.txt", "日本.txt"):
         (site / name).write_text("x")
         assert call(files(site), f"/{name}".encode().decode("latin-1")).status == 200
@@ -100,7 +102,7 @@ def test_file_names_in_other_scripts(site: Path) -> None:
      "/" + "x" * 300, "/" + "x/" * 3000 + "x", "/\u20ac", "/\udc80", "*", "hello.txt",
      "http://host/hello.txt"],
 )  # fmt: skip
-def test_misses_reach_the_app_untouched(site: Path, path: str) -> None:
+def test_misses_reach_the_wrapped_app_with_environ_unchanged(site: Path, path: str) -> None:
     inner = Inner()
     app = files(site, inner)
     environ = environ_of(path)
@@ -111,7 +113,7 @@ def test_misses_reach_the_app_untouched(site: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", ""])
-def test_other_methods(site: Path, method: str) -> None:
+def test_other_methods_go_to_the_wrapped_app_or_get_405(site: Path, method: str) -> None:
     inner = Inner()
     assert call_bare(files(site, inner), environ_of("/hello.txt", method)).status == 299
     assert inner.environ["REQUEST_METHOD"] == method
@@ -121,7 +123,18 @@ def test_other_methods(site: Path, method: str) -> None:
     assert call_bare(files(site), environ_of("/nope", method)).status == 404
 
 
-def test_404_alone(site: Path) -> None:
+def test_an_unreadable_file_gets_405_for_other_methods(
+    public_directory: Path, ordinary_user: None
+) -> None:
+    with as_root():
+        (public_directory / "private.txt").touch(mode=0)
+        (public_directory / "sub").mkdir(mode=0o755)
+        (public_directory / "sub" / "index.html").touch(mode=0)
+    for path in ("/private.txt", "/sub/", "/sub"):
+        assert call_bare(files(public_directory), environ_of(path, "POST")).status == 405
+
+
+def test_a_miss_without_a_wrapped_app_is_404(site: Path) -> None:
     result = call(files(site), "/nope")
     assert result.body.startswith(b"404 Not Found")
     assert result.headers["Content-Length"] == str(len(result.body))
@@ -131,7 +144,7 @@ def test_404_alone(site: Path) -> None:
     assert head.headers == result.headers
 
 
-def test_directory_with_index(site: Path) -> None:
+def test_a_directory_redirects_to_its_index(site: Path) -> None:
     app = files(site, Inner(), prefix="/static/")
     result = call(app, "/static/sub?a=1&b=%20")
     assert (result.status, result.body) == (301, b"")
@@ -144,16 +157,17 @@ def test_directory_with_index(site: Path) -> None:
     assert mounted.headers["Location"] == "/app/static/sub/"
 
 
-def test_the_root_without_its_slash(site: Path) -> None:
+def test_the_prefix_without_its_slash(site: Path) -> None:
     (site / "index.html").write_text("root")
     assert call(files(site, prefix="/static"), "/static").headers["Location"] == "/static/"
     assert call(files(site, prefix="/static"), "/static/").body == b"root"
     mounted = call(files(site), "", SCRIPT_NAME="/app")
     assert mounted.headers["Location"] == "/app/"
-    assert call_bare(files(site), environ_of("")).status == 404  # "/" is meant; no loop
+    # The URL is "/" already, and would redirect to itself.
+    assert call_bare(files(site), environ_of("")).status == 404
 
 
-def test_index_options(site: Path) -> None:
+def test_the_option_index(site: Path) -> None:
     (site / "sub" / "home.htm").write_text("home")
     assert call(files(site, index="home.htm"), "/sub/").body == b"home"
     assert call(files(site, index=None), "/sub/").status == 404
@@ -163,10 +177,10 @@ def test_index_options(site: Path) -> None:
     assert call(files(site), "/bare").status == 404
 
 
-def test_index_that_may_not_be_read(
+def test_an_unreadable_index_is_403(
     public_directory: Path, ordinary_user: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with _as_root():
+    with as_root():
         (public_directory / "sub").mkdir(mode=0o755)
         (public_directory / "sub" / "index.html").touch(mode=0)
     app = files(public_directory)
@@ -178,7 +192,7 @@ def test_index_that_may_not_be_read(
     assert str(public_directory / "sub" / "index.html") in caplog.text
 
 
-class _as_root:  # noqa: N801
+class as_root:  # noqa: N801
     def __enter__(self) -> None:
         self.user = os.geteuid()
         if os.getuid() == 0:
@@ -189,7 +203,7 @@ class _as_root:  # noqa: N801
 
 
 @pytest.mark.parametrize("path", ["//evil.example/..", "/\\evil.example", "/\t/evil.example/sub"])
-def test_redirects_stay_on_the_host(site: Path, path: str) -> None:
+def test_a_redirect_never_leads_to_another_host(site: Path, path: str) -> None:
     app = files(site)
     assert call_bare(app, environ_of(path)).status == 404
     (site / "\\evil.example").mkdir()
@@ -202,7 +216,7 @@ def test_redirects_stay_on_the_host(site: Path, path: str) -> None:
         assert location.isascii()
 
 
-def test_dotfiles(site: Path) -> None:
+def test_the_option_dotfiles(site: Path) -> None:
     (site / ".well-known").mkdir()
     (site / ".well-known" / "security.txt").write_text("mailto:")
     (site / ".well-known" / ".secret").write_text("x")
@@ -211,7 +225,7 @@ def test_dotfiles(site: Path) -> None:
     assert call(files(site), "/.well-known/.secret").status == 404
 
 
-def test_symlinks(site: Path) -> None:
+def test_the_option_symlinks(site: Path) -> None:
     (site / "out.txt").symlink_to("../secret.txt")
     (site / "in.txt").symlink_to("hello.txt")
     for policy, out, inside in (("inside", 404, 200), ("follow", 200, 200), ("deny", 404, 404)):
@@ -219,7 +233,7 @@ def test_symlinks(site: Path) -> None:
         assert (call(app, "/out.txt").status, call(app, "/in.txt").status) == (out, inside)
 
 
-def test_live(site: Path) -> None:
+def test_changes_are_seen_at_the_next_request(site: Path) -> None:
     app = StaticFiles(None, site / "later", check_dir=False)
     assert call(app, "/a.txt").status == 404
     (site / "later").mkdir()
@@ -237,7 +251,7 @@ def test_live(site: Path) -> None:
     assert call(app, "/a.txt").status == 404
 
 
-def test_nesting_asks_the_outermost_first(site: Path, tmp_path: Path) -> None:
+def test_nested_apps_are_tried_from_the_outside_in(site: Path, tmp_path: Path) -> None:
     theme = tmp_path / "theme"
     theme.mkdir()
     (theme / "hello.txt").write_text("theme")
@@ -247,7 +261,7 @@ def test_nesting_asks_the_outermost_first(site: Path, tmp_path: Path) -> None:
     assert call(app, "/other").status == 299
 
 
-def test_out_of_descriptors_is_503(site: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_shortage_of_descriptors_is_503(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     import resource
 
     app = files(site)
@@ -266,7 +280,7 @@ def test_out_of_descriptors_is_503(site: Path, caplog: pytest.LogCaptureFixture)
     assert call(app, "/hello.txt").status == 200
 
 
-def test_input_output_error_is_500(
+def test_an_input_output_error_is_500(
     site: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: Any, **options: Any) -> Any:
@@ -279,7 +293,7 @@ def test_input_output_error_is_500(
     assert str(site / "hello.txt") in caplog.text
 
 
-def test_start_response_that_raises_leaves_nothing_open(site: Path, open_descriptors: None) -> None:
+def test_the_file_is_closed_if_start_response_raises(site: Path, open_descriptors: None) -> None:
     def refuse(*arguments: Any) -> Any:
         raise RuntimeError("no")
 
@@ -288,7 +302,7 @@ def test_start_response_that_raises_leaves_nothing_open(site: Path, open_descrip
             files(site, block_size=10)(environ_of(path), refuse)
 
 
-def test_policies_on_every_answer(site: Path) -> None:
+def test_every_response_has_the_configured_headers(site: Path) -> None:
     app = files(site, allow_origin="*", cache_control=lambda path, url: f"x-{url}")
     cases: list[tuple[Result, int]] = [
         (call(app, "/hello.txt"), 200),
@@ -313,20 +327,20 @@ def test_policies_on_every_answer(site: Path) -> None:
     assert not {"X-Content-Type-Options", "Cache-Control"} & plain.keys()
 
 
-def test_a_body_left_unread_is_closed_by_close(site: Path, open_descriptors: None) -> None:
+def test_close_closes_the_file_of_an_unread_body(site: Path, open_descriptors: None) -> None:
     result = start(files(site, block_size=10, cache_size=0), environ_of("/digits.bin"))
     assert not isinstance(result.iterable, list)
     next(iter(result.iterable))
     result.iterable.close()  # type: ignore[attr-defined]
 
 
-def test_a_longer_name_than_the_prefix_is_not_below_it_whatever_stands_beside(site: Path) -> None:
+def test_a_directory_beside_the_root_is_not_reached_by_a_longer_prefix(site: Path) -> None:
     (site.parent / f"{site.name}-notes").mkdir()
     (site / "index.html").write_text("index")
     assert call(files(site, Inner(), prefix="/static"), "/static-notes").status == 299
 
 
-def test_other_methods_are_not_answered_from_what_is_ready(site: Path) -> None:
+def test_the_cache_does_not_answer_other_methods(site: Path) -> None:
     settle()
     for app, status in ((None, 405), (Inner(), 299)):
         wrapped = files(site, app)
@@ -341,7 +355,7 @@ def test_other_methods_are_not_answered_from_what_is_ready(site: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["/../secret.txt", "/sub/../../secret.txt", "/..", "/.hidden", "/sub/.git/config"]
 )
-def test_what_is_above_or_hidden_is_not_even_looked_at(
+def test_no_file_system_call_is_made_for_names_above_the_root_or_hidden_names(
     site: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     app, looked = files(site), []
@@ -356,7 +370,7 @@ def test_what_is_above_or_hidden_is_not_even_looked_at(
     assert looked == []
 
 
-def test_environ_of_a_hostile_server(site: Path) -> None:
+def test_values_in_environ_that_are_not_text(site: Path) -> None:
     app = files(site)
     odd: list[Any] = [None, 5, b"bytes", object()]
     for value in odd:
@@ -372,7 +386,7 @@ def test_log_lines_cannot_be_forged(
     public_directory: Path, ordinary_user: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = "x\nCRITICAL: all is lost"
-    with _as_root():
+    with as_root():
         (public_directory / name).touch(mode=0)
     assert call(files(public_directory), f"/{name}").status == 403
     assert caplog.records
@@ -383,7 +397,7 @@ def test_log_lines_cannot_be_forged(
     ("status", "kept"),
     [("404 Not Found", False), ("410 Gone", False), ("200 OK", True), ("403 Forbidden", True)],
 )
-def test_no_cache_keeps_a_miss(site: Path, status: str, kept: bool) -> None:
+def test_the_option_no_store_misses(site: Path, status: str, kept: bool) -> None:
     def inner(environ: Any, start_response: Any) -> list[bytes]:
         write = start_response(
             status,

@@ -20,12 +20,12 @@ NGINX = ("X-Accel-Redirect", "/internal/")
 def ask(site: Path, path: str, option: Any = NGINX, **extra: str) -> Result:
     app = StaticFiles(None, site, prefix="/static", offload=option)
     first = call(app, path, **extra)
-    again = call(app, path, **extra)  # from the catalog
+    again = call(app, path, **extra)  # from the cache
     assert (again.status, again.headers, again.body) == (first.status, first.headers, first.body)
     return again
 
 
-def test_the_file_is_named_and_described(site: Path, open_descriptors: None) -> None:
+def test_the_response_names_and_describes_the_file(site: Path, open_descriptors: None) -> None:
     plain = call(StaticFiles(None, site, prefix="/static"), "/static/sub/page.html")
     for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=99-"}):
         result = ask(site, "/static/sub/page.html", **extra)
@@ -48,7 +48,7 @@ def test_the_file_is_named_and_described(site: Path, open_descriptors: None) -> 
         (os.fsdecode(b"\xff.txt"), "%FF.txt"),
     ],
 )
-def test_names_are_quoted_or_left_as_the_front_server_reads_them(
+def test_names_are_quoted_only_for_front_servers_that_decode_them(
     site: Path, name: str, quoted: str
 ) -> None:
     (site / name).write_bytes(b"x")
@@ -61,13 +61,13 @@ def test_names_are_quoted_or_left_as_the_front_server_reads_them(
         result = ask(site, "/", option, PATH_INFO=f"/static/{wire}")
         assert result.headers[sent] == f"/internal/{quoted}"
     result = ask(site, "/", ("X-Sendfile", "/srv/files"), PATH_INFO=f"/static/{wire}")
-    if name in ("line\nfeed.txt", "50%.txt", "blank "):  # no header can say it to every version
+    if name in ("line\nfeed.txt", "50%.txt", "blank "):  # read differently from version to version
         assert (result.body, "X-Sendfile" in result.headers) == (b"x", False)
     else:
         assert result.headers["X-Sendfile"] == f"/srv/files/{wire}"
 
 
-def test_a_directory_whose_own_name_no_header_says(tmp_path: Path) -> None:
+def test_the_name_of_the_root_does_not_matter(tmp_path: Path) -> None:
     root = tmp_path / "100 %"
     root.mkdir()
     (root / "hello.txt").write_bytes(b"hello")
@@ -76,26 +76,26 @@ def test_a_directory_whose_own_name_no_header_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/", "//", "/sub/..", "/."])
-def test_however_the_directory_is_spelled(site: Path, end: str) -> None:
+def test_the_spelling_of_the_root_does_not_matter(site: Path, end: str) -> None:
     app = StaticFiles(None, f"{site}{end}", offload=NGINX)
     assert call(app, "/hello.txt").headers["X-Accel-Redirect"] == "/internal/hello.txt"
 
 
-def test_ranges_are_offered_once(site: Path) -> None:
-    # nginx adds the field itself, lighttpd and Apache keep ours.
+def test_accept_ranges_is_left_to_nginx(site: Path) -> None:
+    # nginx adds the field itself; lighttpd and Apache keep ours.
     for option, offered in ((NGINX, False), (("X-LIGHTTPD-send-file", "/s"), True),
                             (("X-Sendfile", "/s"), True)):  # fmt: skip
         headers = ask(site, "/static/hello.txt", option).headers
         assert ("Accept-Ranges" in headers) is offered
 
 
-def test_what_is_answered_here(site: Path) -> None:
+def test_responses_that_are_not_offloaded(site: Path) -> None:
     headers = ask(site, "/static/hello.txt").headers
     tag, date = headers["ETag"], headers["Last-Modified"]
     for extra, status, body in (
         ({"HTTP_IF_NONE_MATCH": tag}, 304, b""),
         ({"HTTP_IF_MATCH": '"x"'}, 412, b""),
-        ({"HTTP_IF_MATCH": tag}, 200, b"hello world\n"),  # nginx would compare with its own
+        ({"HTTP_IF_MATCH": tag}, 200, b"hello world\n"),  # nginx would compare its own tag
         ({"HTTP_IF_UNMODIFIED_SINCE": date}, 200, b"hello world\n"),
         ({"REQUEST_METHOD": "HEAD"}, 200, b""),
     ):
@@ -107,7 +107,7 @@ def test_what_is_answered_here(site: Path) -> None:
     assert ask(site, "/static/sub").status == 301
 
 
-def test_codings_go_where_their_name_is_kept(site: Path) -> None:
+def test_codings_go_only_to_front_servers_that_keep_content_encoding(site: Path) -> None:
     (site / "hello.txt.gz").write_bytes(gzip.compress(b"hello world\n"))
     age(site / "hello.txt.gz")
     result = ask(site, "/static/hello.txt", HTTP_ACCEPT_ENCODING="gzip")
@@ -119,7 +119,7 @@ def test_codings_go_where_their_name_is_kept(site: Path) -> None:
     assert "Content-Encoding" not in apache.headers
 
 
-def test_what_is_compressed_in_memory_is_sent_from_there(site: Path) -> None:
+def test_text_compressed_in_memory_is_not_offloaded(site: Path) -> None:
     (site / "app.js").write_bytes(b"let answer = 42;\n" * 100)
     age(site / "app.js")
     time.sleep(0.03)
@@ -133,6 +133,6 @@ def test_what_is_compressed_in_memory_is_sent_from_there(site: Path) -> None:
         assert part.headers["X-Accel-Redirect"] == "/internal/app.js"
 
 
-def test_the_root_with_a_slash_at_its_end(site: Path) -> None:
+def test_a_slash_at_the_end_of_the_root_does_not_matter(site: Path) -> None:
     app = StaticFiles(None, f"{site}/", offload=NGINX)
     assert call(app, "/hello.txt").headers["X-Accel-Redirect"] == "/internal/hello.txt"

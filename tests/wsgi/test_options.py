@@ -1,4 +1,4 @@
-"""Wrong options are errors at construction that name option, value and what is allowed."""
+"""Options: their checks, their table, and the signatures that list them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(("options", "error", "message"), SHARED + STATIC_ONLY)
-def test_static_files(
+def test_a_wrong_option_of_static_files_is_an_error(
     site: Path, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -107,7 +107,7 @@ def test_static_files(
 
 
 @pytest.mark.parametrize(("options", "error", "message"), SHARED)
-def test_file_app(
+def test_a_wrong_option_of_file_app_is_an_error(
     site: Path, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -117,12 +117,12 @@ def test_file_app(
 @pytest.mark.parametrize(
     ("path", "error"), [(5, TypeError), (b"x", TypeError), ("", ValueError), ("a\0b", ValueError)]
 )
-def test_paths(path: Any, error: type[Exception]) -> None:
+def test_directory_must_be_a_path(path: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="directory must be a path"):
         StaticFiles(None, path)
 
 
-def test_paths_that_no_file_system_has() -> None:
+def test_paths_must_be_encodable() -> None:
     with pytest.raises(ValueError, match="directory must be encodable in the file system"):
         StaticFiles(None, "\ud800", check_dir=False)
     with pytest.raises(ValueError, match="source must be encodable in the file system"):
@@ -132,7 +132,7 @@ def test_paths_that_no_file_system_has() -> None:
 @pytest.mark.parametrize(
     ("path", "error"), [(5, TypeError), ("", ValueError), ("a\0b", ValueError)]
 )
-def test_source_paths(path: Any, error: type[Exception]) -> None:
+def test_source_must_be_a_path_if_it_is_a_string(path: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="source must be a path"):
         FileApp(path)
 
@@ -142,7 +142,7 @@ class BytesPath:
         return b"/tmp"
 
 
-def test_a_path_of_bytes() -> None:
+def test_a_path_object_must_be_of_type_str() -> None:
     with pytest.raises(TypeError, match="directory must be a path of type str"):
         StaticFiles(None, BytesPath())  # type: ignore[arg-type]
 

@@ -1,231 +1,83 @@
-"""Which body an answer has, and files that change before it."""
+"""Responses without a file: CORS preflights (Fetch 3.2.2), and misses of the wrapped app."""
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
-from tests.conftest import age, settle
-from wsgistatic import BlockIterator, MultipartIterator, StaticFiles
-from wsgistatic.wsgi import responder
-from wsgistatic.wsgi.responses import plan_answer
+from tests.calling import call, environ_of
+from wsgistatic import FileApp, StaticFiles
+
+PREFLIGHT = {
+    "HTTP_ORIGIN": "https://other.example",
+    "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET",
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "Range, if-none-match,x-other",
+}
 
 
-class Wrapper:
-    """What waitress offers, in brief."""
-
-    __module__ = "waitress.buffers"
-
-    def __init__(self, file: Any, block_size: int) -> None:
-        self.file, self.block_size, self.position = file, block_size, file.tell()
-
-    def __iter__(self) -> Any:
-        yield self.file.read()
-
-    def close(self) -> None:
-        self.file.close()
-
-
-def test_kinds_of_body(site: Path) -> None:
-    app = StaticFiles(None, site, cache_size=0)
-    kinds = {
-        "": BlockIterator,
-        "bytes=0-9": BlockIterator,
-        "bytes=0-1,5-6": MultipartIterator,
-        "bytes=5000-": list,
-    }
-    for value, kind in kinds.items():
-        extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-        body: Any = start(app, environ_of("/digits.bin", **extra)).iterable
-        assert type(body) is kind
-        getattr(body, "close", list)()
-    assert start(app, environ_of("/digits.bin", "HEAD")).iterable == [b""]
-    not_modified = start(app, environ_of("/digits.bin", HTTP_IF_NONE_MATCH="*")).iterable
-    assert not hasattr(not_modified, "__len__")
+def test_a_preflight_is_answered(site: Path) -> None:
+    for app in (
+        StaticFiles(None, site, allow_origin="*"),
+        FileApp(site / "hello.txt", allow_origin="*"),
+    ):
+        result = call(app, "/hello.txt", "OPTIONS", **PREFLIGHT)
+        assert (result.status, result.body) == (200, b"")
+        assert result.headers["Access-Control-Allow-Origin"] == "*"
+        assert result.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
+        assert result.headers["Access-Control-Allow-Headers"] == "range, if-none-match"
+        assert result.headers["Access-Control-Max-Age"] == "86400"
+        assert result.headers["Content-Length"] == "0"
 
 
-WRAPPED: dict[str, Any] = {"wsgi.file_wrapper": Wrapper}
+def test_a_preflight_for_unknown_fields_allows_none(site: Path) -> None:
+    fields = {**PREFLIGHT, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "x-other"}
+    result = call(StaticFiles(None, site, allow_origin="*"), "/hello.txt", "OPTIONS", **fields)
+    assert result.status == 200
+    assert "Access-Control-Allow-Headers" not in result.headers
 
 
 @pytest.mark.parametrize(
-    ("value", "content", "length"), [("", b"0123456789" * 100, "1000"), ("bytes=-2", b"89", "2")]
+    ("path", "option", "method", "fields", "status"),
+    [
+        ("/nope", "*", "OPTIONS", PREFLIGHT, 404),
+        ("/hello.txt", None, "OPTIONS", PREFLIGHT, 405),
+        ("/hello.txt", "*", "OPTIONS", {}, 405),
+        ("/hello.txt", "*", "POST", PREFLIGHT, 405),
+        (
+            "/hello.txt",
+            "*",
+            "OPTIONS",
+            {**PREFLIGHT, "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"},
+            405,
+        ),
+    ],
 )
-def test_file_wrapper_gets_a_file_of_just_what_is_sent(
-    site: Path, value: str, content: bytes, length: str
+def test_other_requests_are_not_preflights(
+    site: Path, path: str, option: str | None, method: str, fields: dict[str, str], status: int
 ) -> None:
-    settle()
-    extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-    environ = environ_of("/digits.bin", **extra, **WRAPPED)
-    result = start(StaticFiles(None, site, block_size=512, cache_size=0), environ)
-    body = result.iterable
-    assert isinstance(body, Wrapper)
-    assert (body.position, body.block_size) == (0, 512)
-    assert result.headers["Content-Length"] == length
-    assert b"".join(body) == content
-    body.close()
+    assert (
+        call(StaticFiles(None, site, allow_origin=option), path, method, **fields).status == status
+    )
 
 
-def test_an_app_that_starts_anew_after_an_error_says_so_through_us(site: Path) -> None:
+def test_a_preflight_goes_to_the_wrapped_app(site: Path) -> None:
+    app = StaticFiles(StaticFiles(None, site / "bare"), site, allow_origin="*")
+    assert call(app, "/hello.txt", "OPTIONS", **PREFLIGHT).status == 404
+
+
+def test_the_exception_info_of_the_wrapped_app_is_passed_on(site: Path) -> None:
     error = (ValueError, ValueError("late"), None)
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         start_response("404 Not Found", [], error)
         return []
 
-    told = []
+    passed = []
 
     def start_response(status: str, headers: Any, *exc_info: Any) -> Any:
-        told.append(exc_info)
+        passed.append(exc_info)
 
     StaticFiles(app, site, no_store_misses=True)(environ_of("/nope"), start_response)
-    assert told == [(error,)]
-
-
-def test_file_wrapper_is_not_given_what_changed_a_moment_ago(site: Path) -> None:
-    # Its next version may have the same times: only our own iterator compares the bytes.
-    for file_wrapper in (None, True):
-        app = StaticFiles(None, site, file_wrapper=file_wrapper, cache_size=0)
-        for _ in range(20):  # again, where the machine was asleep for a tick
-            (site / "digits.bin").write_bytes(b"x" * 1000)
-            body: Any = start(app, environ_of("/digits.bin", **WRAPPED)).iterable
-            body.close()
-            if isinstance(body, BlockIterator):
-                break
-        assert isinstance(body, BlockIterator)
-
-
-def test_a_file_rewritten_in_the_moment_that_it_was_written_in_breaks_the_response(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = site / "digits.bin"
-    path.write_bytes(b"0" * 1000)
-    opened = path.stat()
-    monkeypatch.setattr(time, "time_ns", lambda: opened.st_ctime_ns + 1)
-    result = start(StaticFiles(None, site, block_size=100), environ_of("/digits.bin"))
-    body = iter(result.iterable)
-    next(body)
-    path.write_bytes(b"1" * 1000)
-    monkeypatch.setattr(os, "fstat", lambda descriptor: opened)  # the clock has not ticked
-    with pytest.raises(OSError, match="changed"):
-        list(body)
-
-
-def test_file_wrapper_is_never_used_for_more_than_one_range(site: Path) -> None:
-    settle()
-    extra: dict[str, Any] = {"HTTP_RANGE": "bytes=0-1,5-6", "wsgi.file_wrapper": Wrapper}
-    body = start(
-        StaticFiles(None, site, file_wrapper=True, cache_size=0), environ_of("/digits.bin", **extra)
-    )
-    assert isinstance(body.iterable, MultipartIterator)
-    body.iterable.close()
-    refused = start(
-        StaticFiles(None, site, file_wrapper=False, cache_size=0),
-        environ_of("/digits.bin", **WRAPPED),
-    )
-    assert isinstance(refused.iterable, BlockIterator)
-
-
-class Rewriting:
-    """Rewrites a file right after it was opened, so many times."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
-        self.path, self.times, self.count = path, times, 0
-        self.real = plan_answer
-        monkeypatch.setattr(responder, "plan_answer", self.answer)
-
-    def answer(self, environ: Any, representation: Any, max_ranges: int) -> Any:
-        if self.count < self.times:
-            self.count += 1
-            self.path.write_bytes(b"1" * (1500 + self.count))
-            os.utime(self.path, (1_600_000_000 + self.count,) * 2)
-        return self.real(environ, representation, max_ranges)
-
-
-def test_a_file_rewritten_just_before_it_is_read(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
-) -> None:
-    app = StaticFiles(None, site)
-    Rewriting(monkeypatch, site / "digits.bin", times=1)
-    result = start(app, environ_of("/digits.bin"))
-    body = b"".join(result.iterable)
-    assert (result.status, body) == (200, b"1" * 1501)
-    assert result.headers["Content-Length"] == "1501"
-
-
-def test_a_file_that_never_holds_still(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
-) -> None:
-    app = StaticFiles(None, site)
-    rewriting = Rewriting(monkeypatch, site / "digits.bin", times=1000)
-    result = start(app, environ_of("/digits.bin"))
-    assert result.status == 503
-    assert rewriting.count < 20
-
-
-def test_etag_from_content(site: Path, open_descriptors: None) -> None:
-    app = StaticFiles(None, site, etag="content")
-    (site / "copy.txt").write_bytes((site / "hello.txt").read_bytes())
-    os.utime(site / "copy.txt", (1_500_000_000, 1_500_000_000))
-    tags = {
-        call(app, path, method).headers["ETag"]
-        for path in ("/hello.txt", "/copy.txt")
-        for method in ("GET", "HEAD")
-    }
-    assert len(tags) == 1
-    assert call(app, "/copy.txt", HTTP_IF_NONE_MATCH=tags.pop()).status == 304
-    ranged = call(app, "/digits.bin", HTTP_RANGE="bytes=5-6")
-    assert ranged.body == b"56"
-
-
-def test_no_etag(site: Path) -> None:
-    app = StaticFiles(None, site, etag=None)
-    result = call(app, "/hello.txt")
-    assert "ETag" not in result.headers
-    date = result.headers["Last-Modified"]
-    unchanged = call(app, "/hello.txt", HTTP_IF_MODIFIED_SINCE=date)
-    assert unchanged.status == 304
-    assert unchanged.headers["Last-Modified"] == date
-    ranged = call(app, "/hello.txt", HTTP_RANGE="bytes=0-1", HTTP_IF_RANGE=date)
-    assert ranged.status == 206
-    age(site / "hello.txt")
-    assert call(app, "/hello.txt", HTTP_IF_MATCH="*").status == 200
-    assert call(app, "/hello.txt", HTTP_IF_MATCH='"x"').status == 412
-
-
-def test_max_ranges(site: Path) -> None:
-    app = StaticFiles(None, site, max_ranges=1)
-    assert call(app, "/digits.bin", HTTP_RANGE="bytes=0-1").status == 206
-    assert call(app, "/digits.bin", HTTP_RANGE="bytes=0-1,5-6").status == 200
-    none = StaticFiles(None, site, max_ranges=0)
-    assert call(none, "/digits.bin", HTTP_RANGE="bytes=0-1").status == 200
-
-
-def test_media_type_options(site: Path) -> None:
-    app = StaticFiles(None, site, media_types={".bin": "text/x-digits"}, charset="latin-1")
-    assert call(app, "/digits.bin").headers["Content-Type"] == "text/x-digits; charset=latin-1"
-
-
-def test_a_file_that_grows_while_it_is_hashed_is_sent_without_a_tag(
-    site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
-) -> None:
-    from wsgistatic.files import digests as content_digest
-
-    real, path = content_digest.hash_content, site / "digits.bin"
-
-    def append_and_digest(*arguments: Any) -> bytes:
-        with path.open("ab") as file:
-            file.write(b"more")
-        return real(*arguments)
-
-    monkeypatch.setattr(content_digest, "hash_content", append_and_digest)
-    result = start(StaticFiles(None, site, etag="content"), environ_of("/digits.bin"))
-    assert result.status == 200
-    assert "ETag" not in result.headers
-    # On a slow machine the file is looked at anew, and grows again.
-    length = int(result.headers["Content-Length"])
-    assert b"".join(result.iterable) == (b"0123456789" * 100 + b"more")[:length]
+    assert passed == [(error,)]

@@ -1,4 +1,4 @@
-"""``fallback``, ``not_found`` and ``clean_urls``: what a site wants of misses."""
+"""The options ``fallback``, ``not_found`` and ``clean_urls``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pages(tmp_path: Path) -> Path:
                  "both/index.html", "v1.2.html", "twice", "twice.html", "app.js"):  # fmt: skip
         (root / name).write_text(f"<p>{name}</p>")
         age(root / name)
-    time.sleep(0.03)  # until the clock has ticked, nothing is remembered
+    time.sleep(0.03)  # until the clock has ticked, nothing is cached
     return root
 
 
@@ -42,9 +42,9 @@ def spa(root: Path, app: Any = None, **options: Any) -> StaticFiles:
 
 @pytest.mark.parametrize("path", ["/user/7", "/user/john.doe", "/release/v1.2", "/user/", "/blog"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_navigation_that_misses_gets_the_fallback(pages: Path, path: str, method: str) -> None:
+def test_a_page_load_that_misses_gets_the_fallback(pages: Path, path: str, method: str) -> None:
     app = spa(pages)
-    for _ in range(2):  # looked up, and remembered
+    for _ in range(2):  # from the file, then from the cache
         result = call(app, path, method, **BROWSER)
         assert result.status == 200
         assert result.body == (b"" if method == "HEAD" else b"<p>index.html</p>")
@@ -71,26 +71,26 @@ def test_a_navigation_that_misses_gets_the_fallback(pages: Path, path: str, meth
         ("/../x", "GET", BROWSER),
     ],
 )
-def test_other_misses_stay_misses(
+def test_other_requests_do_not_get_the_fallback(
     pages: Path, path: str, method: str, extra: dict[str, str]
 ) -> None:
     assert call(spa(pages), path, method, **extra).status == 404
     assert call(spa(pages, wrapped), path, method, **extra).status == 299
 
 
-def test_a_navigation_tells_by_its_mode(pages: Path) -> None:
+def test_sec_fetch_mode_shows_a_page_load(pages: Path) -> None:
     mode = {"HTTP_ACCEPT": "*/*", "HTTP_SEC_FETCH_MODE": "navigate"}
     assert call(spa(pages), "/user/7", **mode).status == 200
 
 
-def test_navigations_below_the_prefix_do_not_reach_the_wrapped_app(pages: Path) -> None:
+def test_page_loads_below_the_prefix_do_not_reach_the_wrapped_app(pages: Path) -> None:
     app = spa(pages, wrapped, prefix="/app/")
     assert call(app, "/app/user/7", **BROWSER).status == 200
     assert call(app, "/app/api", HTTP_ACCEPT="application/json").status == 299
     assert call(app, "/user/7", **BROWSER).status == 299
 
 
-def test_files_come_before_the_fallback(pages: Path) -> None:
+def test_files_and_directories_take_precedence_over_the_fallback(pages: Path) -> None:
     app = spa(pages)
     assert call(app, "/blog/first.html", **BROWSER).body == b"<p>blog/first.html</p>"
     assert call(app, "/both", **BROWSER).status == 301
@@ -98,7 +98,7 @@ def test_files_come_before_the_fallback(pages: Path) -> None:
     assert b"first.html" in listed.body
 
 
-def test_the_fallback_has_validators_and_a_policy_of_its_own(pages: Path) -> None:
+def test_the_fallback_has_its_own_validators_and_cache_control(pages: Path) -> None:
     app = spa(pages, cache_control=lambda path, url: f'x="{url}"')
     result = call(app, "/user/7", **BROWSER)
     assert result.headers["Cache-Control"] == 'x="/index.html"'
@@ -108,7 +108,7 @@ def test_the_fallback_has_validators_and_a_policy_of_its_own(pages: Path) -> Non
 
 
 @pytest.mark.live
-def test_the_fallback_is_live(pages: Path) -> None:
+def test_changes_of_the_fallback_are_seen_at_the_next_request(pages: Path) -> None:
     app = spa(pages, fallback="blog/first.html")
     assert call(app, "/user/7", **BROWSER).body == b"<p>blog/first.html</p>"
     (pages / "blog" / "first.html").write_text("<p>changed</p>")
@@ -122,7 +122,7 @@ def test_the_fallback_is_live(pages: Path) -> None:
     assert call(app, "/user/8", **BROWSER).status == 404
 
 
-def test_vary_that_is_there_already_is_kept(pages: Path) -> None:
+def test_a_configured_vary_is_kept(pages: Path) -> None:
     app = spa(pages, headers={"Vary": "Cookie"})
     result = call(app, "/user/7", **BROWSER)
     assert result.headers["Vary"] == "Cookie, Accept, Sec-Fetch-Mode"
@@ -130,7 +130,7 @@ def test_vary_that_is_there_already_is_kept(pages: Path) -> None:
 
 
 @pytest.mark.parametrize("cache_size", [0, 1_000_000])
-def test_pages_have_codings_too(pages: Path, cache_size: int) -> None:
+def test_stored_codings_of_fallback_and_pages_are_used(pages: Path, cache_size: int) -> None:
     for name in ("index.html", "about.html"):
         (pages / f"{name}.gz").write_bytes(b"coded")
         age(pages / f"{name}.gz")
@@ -146,24 +146,24 @@ def test_pages_have_codings_too(pages: Path, cache_size: int) -> None:
 
 @pytest.mark.catalog
 @pytest.mark.live
-def test_a_fallback_that_is_asked_for_is_in_use_and_one_that_has_gone_is_forgotten(
+def test_the_fallback_is_marked_as_used_and_dropped_from_the_cache_once_it_is_deleted(
     pages: Path,
 ) -> None:
     app = spa(pages)
     call(app, "/user/7", **BROWSER)
-    (entry,) = app._entries.values()
-    entry.used = False
+    (cached,) = app._cache.files.values()
+    cached.used = False
     call(app, "/user/7", **BROWSER)
-    assert entry.used
+    assert cached.used
     (pages / "index.html").unlink()
     call(app, "/user/7", **BROWSER)
-    assert not app._entries
+    assert not app._cache.files
 
 
 # ---- not_found ---------------------------------------------------------------------------------
 
 
-def test_the_404_page_is_sent_whole(pages: Path) -> None:
+def test_the_404_page_ignores_ranges_and_preconditions(pages: Path) -> None:
     app = StaticFiles(None, pages, prefix="/s", not_found="404.html", allow_origin="*")
     fields = {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_NONE_MATCH": "*", "HTTP_IF_MATCH": '"x"',
               "HTTP_IF_MODIFIED_SINCE": "Sat, 21 Nov 2026 00:00:00 GMT",
@@ -186,7 +186,7 @@ def test_the_404_page_is_sent_whole(pages: Path) -> None:
     assert call(app, "/s/404.html", HTTP_RANGE="bytes=0-1").status == 206
 
 
-def test_the_404_page_is_not_left_to_the_front_server(pages: Path) -> None:
+def test_the_404_page_is_not_offloaded(pages: Path) -> None:
     offload = ("X-Accel-Redirect", "/internal/")
     app = spa(pages, not_found="404.html", offload=offload)
     assert call(app, "/user/7", **BROWSER).headers["X-Accel-Redirect"] == "/internal/index.html"
@@ -196,7 +196,7 @@ def test_the_404_page_is_not_left_to_the_front_server(pages: Path) -> None:
 
 
 @pytest.mark.live
-def test_a_404_page_that_is_not_there(pages: Path) -> None:
+def test_a_missing_404_page(pages: Path) -> None:
     app = StaticFiles(None, pages, not_found="404.html")
     assert call(app, "/nope").body == b"<p>404.html</p>"
     (pages / "404.html").unlink()
@@ -207,7 +207,7 @@ def test_a_404_page_that_is_not_there(pages: Path) -> None:
     assert call(app, "/nope").status == 404
 
 
-def test_a_404_page_that_may_not_be_read(public_directory: Path) -> None:
+def test_an_unreadable_404_page(public_directory: Path) -> None:
     page = public_directory / "404.html"
     page.write_text("<p>mine</p>")
     page.chmod(0)
@@ -244,9 +244,9 @@ def clean(root: Path, app: Any = None, **options: Any) -> StaticFiles:
         ("/app.js", "app.js"),
     ],
 )
-def test_clean_urls(pages: Path, path: str, name: str) -> None:
+def test_a_page_has_a_url_without_its_extension(pages: Path, path: str, name: str) -> None:
     app = clean(pages)
-    for _ in range(2):  # looked up, and remembered
+    for _ in range(2):  # from the file, then from the cache
         result = call(app, path)
         assert (result.status, result.body) == (200, f"<p>{name}</p>".encode())
     assert call(app, path, "HEAD").status == 200
@@ -266,7 +266,9 @@ def test_clean_urls(pages: Path, path: str, name: str) -> None:
         ("/both", "/app/both/"),
     ],
 )
-def test_one_file_has_one_url(pages: Path, path: str, location: str) -> None:
+def test_other_urls_of_a_page_redirect_to_its_clean_url(
+    pages: Path, path: str, location: str
+) -> None:
     app = clean(pages, cache_control="max-age=1")
     for method in ("GET", "HEAD"):
         for _ in range(2):
@@ -287,12 +289,12 @@ def test_clean_urls_that_are_misses(pages: Path, path: str) -> None:
     assert call(clean(pages, wrapped), path).status == 299
 
 
-def test_a_page_that_is_not_there_by_a_name_of_its_own_script(pages: Path) -> None:
-    # Not ASCII: nothing tells beforehand that it is not there.
+def test_a_missing_page_with_a_name_that_is_not_ascii(pages: Path) -> None:
+    # The quick stat, which finds most misses, is made for ASCII names only.
     assert call(clean(pages), "/ünï.html".encode().decode("latin-1")).status == 404
 
 
-def test_names_that_have_no_shorter_url(pages: Path) -> None:
+def test_names_without_a_clean_url_are_served_as_they_are(pages: Path) -> None:
     for name in ("a.html.html", "...html", ".html"):
         (pages / name).write_text(name)
     app = clean(pages, dotfiles=True)
@@ -300,7 +302,7 @@ def test_names_that_have_no_shorter_url(pages: Path) -> None:
         assert call(app, f"/{name}").body == name.encode()
 
 
-def test_an_index_by_another_name(pages: Path) -> None:
+def test_the_clean_url_of_an_index(pages: Path) -> None:
     app = clean(pages, index=None)
     assert call(app, "/index.html").headers["Location"] == "/index"
     assert call(app, "/index").body == b"<p>index.html</p>"
@@ -310,7 +312,7 @@ def test_an_index_by_another_name(pages: Path) -> None:
 
 
 @pytest.mark.live
-def test_clean_urls_are_live(pages: Path) -> None:
+def test_changes_of_pages_are_seen_at_the_next_request(pages: Path) -> None:
     app = clean(pages)
     assert call(app, "/about").body == b"<p>about.html</p>"
     (pages / "about").write_text("the file itself")
@@ -323,26 +325,40 @@ def test_clean_urls_are_live(pages: Path) -> None:
     assert call(app, "/about").status == 404
 
 
-def test_other_methods_on_clean_urls(pages: Path) -> None:
+def test_other_methods_for_a_clean_url(pages: Path) -> None:
     result = call(clean(pages), "/about", "POST")
     assert (result.status, result.headers["Allow"]) == (405, "GET, HEAD")
     assert call(clean(pages), "/nope", "POST").status == 404
     assert call(clean(pages, wrapped), "/about", "POST").status == 299
 
 
-def test_the_root_without_a_path(pages: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"listing": True}, {"fallback": "index.html"}])
+def test_a_directory_is_not_the_page_of_a_clean_url(pages: Path, options: dict[str, Any]) -> None:
+    (pages / "folder.html").mkdir()
+    (pages / "folder.html" / "index.html").write_text("index")
+    for method in ("GET", "HEAD", "POST"):
+        assert call(clean(pages, **options), "/folder", method).status == 404
+
+
+def test_a_clean_url_answers_a_preflight(pages: Path) -> None:
+    fields = {"HTTP_ORIGIN": "https://a.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"}
+    result = call(clean(pages, allow_origin="*"), "/about", "OPTIONS", **fields)
+    assert (result.status, result.headers["Access-Control-Allow-Methods"]) == (200, "GET, HEAD")
+
+
+def test_the_fallback_for_an_empty_path(pages: Path) -> None:
     app = clean(pages, fallback="index.html")
     assert call_bare(app, environ_of("", **BROWSER)).body == b"<p>index.html</p>"
     assert call_bare(app, environ_of("")).status == 404
 
 
-def test_clean_urls_before_the_fallback(pages: Path) -> None:
+def test_a_page_takes_precedence_over_the_fallback(pages: Path) -> None:
     app = clean(pages, fallback="index.html")
     assert call(app, "/about", **BROWSER).body == b"<p>about.html</p>"
     assert call(app, "/contact", **BROWSER).body == b"<p>index.html</p>"
 
 
-def test_one_file_by_two_names_has_the_policy_of_each(pages: Path) -> None:
+def test_a_file_with_two_urls_has_the_cache_control_of_each(pages: Path) -> None:
     app = clean(pages, fallback="about.html", cache_control=lambda path, url: f"max-age={len(url)}")
     for _ in range(2):
         for path, age_ in (("/about", 6), ("/user/7", 11)):
@@ -350,12 +366,12 @@ def test_one_file_by_two_names_has_the_policy_of_each(pages: Path) -> None:
             assert headers["Cache-Control"] == f"max-age={age_}"
 
 
-def test_an_extension_is_added_once(pages: Path) -> None:
+def test_the_extension_is_added_only_once(pages: Path) -> None:
     (pages / "only.html.html").write_text("<p>twice</p>")
     assert call(clean(pages), "/only.html").status == 404
 
 
-def test_a_page_that_may_not_be_read_is_refused_by_either_name(public_directory: Path) -> None:
+def test_an_unreadable_page_is_403_under_both_names(public_directory: Path) -> None:
     (public_directory / "about.html").write_text("<p>mine</p>")
     (public_directory / "about.html").chmod(0)
     with as_ordinary_user():
@@ -363,21 +379,21 @@ def test_a_page_that_may_not_be_read_is_refused_by_either_name(public_directory:
             assert call(clean(public_directory), path).status == 403
 
 
-def test_the_prefix_without_its_slash_has_no_name_to_shorten(pages: Path) -> None:
+def test_the_prefix_without_its_slash_redirects_to_the_index(pages: Path) -> None:
     app = clean(pages, prefix="/s/")
     assert call(app, "/s").headers["Location"] == "/s/"
 
 
 @pytest.mark.catalog
-def test_what_is_remembered_has_a_name_that_nobody_can_ask_for(pages: Path) -> None:
+def test_the_cache_keys_of_pages_are_not_valid_as_path_info(pages: Path) -> None:
     app = clean(pages, fallback="index.html", prefix="/s")
     call(app, "/s/about")
     call(app, "/s/user", **BROWSER)
-    keys = set(app._catalog.entries)
+    keys = set(app._cache.files)
     assert len(keys) == 2
     for key in keys:
         assert isinstance(key, str)
         with pytest.raises(UnicodeEncodeError):
             key.encode("latin-1")  # PEP 3333
         with pytest.raises(UnicodeEncodeError):
-            key.encode("utf-8", "surrogateescape")  # servers that broke it
+            key.encode("utf-8", "surrogateescape")  # as in servers that violate it

@@ -8,25 +8,25 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 
 from wsgistatic.commands.options import add_serving_options
 from wsgistatic.commands.output import take_any_name
-from wsgistatic.files.directory import Directory
+from wsgistatic.files.directory import File
 from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
-from wsgistatic.http.paths import SplitPath, parse_prefix, path_name, split_path
+from wsgistatic.http.paths import parse_prefix, path_name
 from wsgistatic.http.ranges import get_ranges
 from wsgistatic.representations.sidecars import is_fresh
-from wsgistatic.wsgi.events import AnswerEvent, Reason, why_missed, why_no_file, why_no_path
+from wsgistatic.wsgi.events import AnswerEvent, answer_event
 from wsgistatic.wsgi.middleware import StaticFiles
-from wsgistatic.wsgi.offload import Offload
-from wsgistatic.wsgi.responses import header
+from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.trace import Step, Trace, why_no_file
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -147,7 +147,7 @@ def _target(text: str) -> tuple[str, str]:
 
 
 class Candidate(NamedTuple):
-    """A file that could be sent: its coding, size in bytes, and what became of it."""
+    """A file that could be sent: its coding, its size in bytes, and what became of it."""
 
     path: str
     coding: str
@@ -159,10 +159,11 @@ class Explanation(NamedTuple):
     """What a request gets, and why.
 
     Attributes:
-        steps: pairs of what was looked at and what was found.
-        candidates: the codings of the file, if one was found.
-        status, headers: of the answer of an app that is alone; None where it would not be ours.
-        event: what ``on_answer`` is told of it.
+        steps: pairs of what was tried and what was found.
+        candidates: the codings of the file, if one answers the request.
+        status, headers: of the response of a standalone app; None if the request is not below the
+            prefix.
+        event: what ``on_answer`` would receive.
     """
 
     steps: list[tuple[str, str]]
@@ -173,7 +174,7 @@ class Explanation(NamedTuple):
 
     @property
     def is_served(self) -> bool:
-        """Tell whether the client gets what it asked for, or is told where that is."""
+        """Whether the client gets what it asked for, or a redirect to it."""
         return self.status is not None and self.status < "4"
 
 
@@ -183,135 +184,80 @@ def explain(
     """Explain what a request gets.
 
     Arguments:
-        directory, prefix, options: those of ``StaticFiles``; none is left out.
+        directory, prefix, options: as for ``StaticFiles``, complete.
         environ: of the request.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
     """
-    events: list[AnswerEvent] = []
-    app = StaticFiles(None, directory, prefix, **options, on_answer=events.append)
-    status, headers = _ask(app, environ)
-    parsed = parse_prefix(prefix)
-    if not events:
-        steps = [("prefix", f"not below {path_name(parsed)}/: the wrapped app gets the request")]
+    app = StaticFiles(None, directory, prefix, **options)
+    below, path_info = parse_prefix(prefix), environ["PATH_INFO"]
+    if path_info != below and not path_info.startswith(below + "/"):
+        steps = [("prefix", f"not below {path_name(below)}/: the wrapped app gets the request")]
         return Explanation(steps, [], None, [], None)
-    steps = [("prefix", f"below {path_name(parsed)}/")]
-    search = _Search(Directory(os.path.abspath(directory), options["symlinks"]), options)
-    found = search.find(environ["PATH_INFO"][len(parsed) :], events[0])
-    candidates = [] if found is None else search.candidates(found, environ, events[0])
-    steps += search.steps
-    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-        steps.append(("method", f"{environ['REQUEST_METHOD']}: a wrapped app gets the request"))
-    elif "HTTP_RANGE" in environ:
-        steps.append(("range", _range_finding(environ, headers, events[0], options["max_ranges"])))
-    if events[0].status == 404:
-        steps.append(("miss", "a wrapped app gets the request"))
-    return Explanation(steps, candidates, status, headers, events[0])
-
-
-class _Search:
-    def __init__(self, directory: Directory, options: dict[str, Any]) -> None:
-        self._directory = directory
-        self._options = options
-        self.steps: list[tuple[str, str]] = []
-
-    def find(self, rest: str, event: AnswerEvent) -> tuple[str, ...] | None:
-        """Go through the files that could answer; give the names of the one that does."""
-        dotfiles = self._options["dotfiles"]
-        path = split_path(rest, dotfiles=dotfiles, windows=os.name == "nt")
-        if path is None:
-            why = why_no_path(rest, dotfiles=dotfiles)
-            self.steps.append(("path", f"{path_name(rest)}: {why.value}"))
-            return None
-        for what, tried in self._tried(path):
-            reason = why_missed(self._directory, tried, self._options["index"])
-            if reason is None and what == "fallback" and event.status == 404:
-                self.steps.append((what, "for navigations that do not name an asset"))
-                return None
-            found = self._file(tried)
-            self.steps.append((what, self._finding(tried, found, reason)))
-            if reason is None:
-                return found if event.path is not None else None
-            if reason is Reason.NO_INDEX and self._options["listing"]:
-                self.steps.append(("listing", "a page of what is in it"))
-                return None
-        return None
-
-    def candidates(
-        self, segments: tuple[str, ...], environ: WSGIEnvironment, event: AnswerEvent
-    ) -> list[Candidate]:
-        """Tell what became of each coding of a file."""
-        original = self._directory.resource(segments)
-        status = original.stat()
-        preferences = acceptable_codings(header(environ, "HTTP_ACCEPT_ENCODING"))
-        selected = preferences.quality(event.coding or IDENTITY)
-        found = []
-        for coding in PREFERENCE:
-            suffix = CODINGS[coding].suffix
-            path = original.path + suffix
-            reason = why_no_file(self._directory, (*segments[:-1], segments[-1] + suffix))
-            if reason is not None:
-                found.append(Candidate(path, coding, None, reason.value))
-                continue
-            sidecar = original.sidecar(suffix).stat()
-            if coding not in self._codings():
-                finding = "left out by the options"
-            elif not is_fresh(sidecar, status):
-                finding = "older than its file"
-            elif event.path == path:
-                finding = "selected"
-            else:
-                finding = _why_not_selected(preferences.quality(coding), selected)
-            found.append(Candidate(path, coding, sidecar.st_size, finding))
-        if event.path == original.path:
-            finding = f"compressed to {event.coding} in memory" if event.coding else "selected"
-        else:
-            finding = _why_not_selected(preferences.quality(IDENTITY), selected)
-        return [*found, Candidate(original.path, IDENTITY, status.st_size, finding)]
-
-    def _codings(self) -> Iterable[str]:
-        offload = self._options["offload"]
-        if offload is not None and not Offload(offload, self._directory.path).keeps_codings:
-            return ()
-        encodings: Iterable[str] = self._options["encodings"]
-        return encodings
-
-    def _tried(self, path: SplitPath) -> Iterable[tuple[str, SplitPath]]:
-        yield "file", path
-        if self._options["clean_urls"] and path.segments and not path.is_directory:
-            *above, name = path.segments
-            yield "clean URL", SplitPath((*above, name + ".html"), False)
-        if self._options["fallback"] is not None:
-            yield "fallback", SplitPath(tuple(self._options["fallback"].split("/")), False)
-
-    def _file(self, path: SplitPath) -> tuple[str, ...]:
-        """Give the names of the file that answers for a path."""
-        where = os.path.join(self._directory.path, *path.segments)
-        if self._options["index"] is not None and os.path.isdir(where):
-            return (*path.segments, self._options["index"])
-        return path.segments
-
-    def _finding(self, path: SplitPath, names: tuple[str, ...], reason: Reason | None) -> str:
-        if reason is not None:
-            return f"{os.path.join(self._directory.path, *path.segments)}: {reason.value}"
-        resource = self._directory.resource(names)
-        status = resource.stat()
-        modified = format_http_date(int(status.st_mtime))
-        return f"{resource.path}: {status.st_size:,} bytes, modified {modified}"
-
-
-def _ask(app: StaticFiles, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]]]:
-    started: list[Any] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        started.extend((status, headers))
-
-    body = app(environ, start_response)
-    close = getattr(body, "close", None)
+    trace = Trace()
+    request = Request(environ, trace)
+    response = app.site.respond(request) or app.site.not_found(request)
+    close = getattr(response.body, "close", None)
     if close is not None:
         close()
-    return started[0], started[1]
+    event = answer_event(request, response)
+    steps = [("prefix", f"below {path_name(below)}/")]
+    steps += [(step.name, _finding(step)) for step in trace.steps]
+    if not request.is_read:
+        steps.append(("method", f"{request.method}: a wrapped app gets the request"))
+    elif "HTTP_RANGE" in environ:
+        finding = _range_finding(environ, response.headers, event, options["max_ranges"])
+        steps.append(("range", finding))
+    candidates: list[Candidate] = []
+    if event.status == 404:
+        steps.append(("miss", "a wrapped app gets the request"))
+    elif event.path is not None:
+        for step in trace.steps:
+            if isinstance(step.source, File):
+                candidates = _candidates(step.source, app.encodings, request, event)
+    return Explanation(steps, candidates, response.status, response.headers, event)
+
+
+def _finding(step: Step) -> str:
+    if step.reason is not None:
+        return f"{step.path}: {step.reason.value}"
+    if isinstance(step.source, File):
+        status = step.source.stat()
+        modified = format_http_date(int(status.st_mtime))
+        return f"{step.path}: {status.st_size:,} bytes, modified {modified}"
+    return step.note
+
+
+def _candidates(
+    original: File, encodings: Sequence[str], request: Request, event: AnswerEvent
+) -> list[Candidate]:
+    """Return what became of each coding of a file."""
+    status = original.stat()
+    preferences = acceptable_codings(request.accept_encoding)
+    selected = preferences.quality(event.coding or IDENTITY)
+    found = []
+    for coding in PREFERENCE:
+        file = original.with_suffix(CODINGS[coding].suffix)
+        reason = why_no_file(file.directory, file.segments)
+        if reason is not None:
+            found.append(Candidate(file.path, coding, None, reason.value))
+            continue
+        sidecar = file.stat()
+        if coding not in encodings:
+            finding = "left out by the options"
+        elif not is_fresh(sidecar, status):
+            finding = "older than its file"
+        elif event.path == file.path:
+            finding = "selected"
+        else:
+            finding = _why_not_selected(preferences.quality(coding), selected)
+        found.append(Candidate(file.path, coding, sidecar.st_size, finding))
+    if event.path == original.path:
+        finding = f"compressed to {event.coding} in memory" if event.coding else "selected"
+    else:
+        finding = _why_not_selected(preferences.quality(IDENTITY), selected)
+    return [*found, Candidate(original.path, IDENTITY, status.st_size, finding)]
 
 
 def _range_finding(

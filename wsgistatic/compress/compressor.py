@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from wsgistatic.compress.edits import Disk, Editor, Rehearsal
 from wsgistatic.compress.originals import FileChangedError, FileVersion, digest_of, find_originals
-from wsgistatic.files.directory import Resource, single_file
+from wsgistatic.files.directory import File, single_file
 from wsgistatic.files.versions import FILE_FLAGS
 from wsgistatic.http.codings import CODINGS, Coding, available_codings
 from wsgistatic.representations.sidecars import is_fresh
@@ -120,7 +120,7 @@ class Compressor:
         return self._compress(single_file(check_path("path", path)), Event())
 
     def compress_files(
-        self, files: Iterable[Resource], jobs: int | None = None
+        self, files: Iterable[File], jobs: int | None = None
     ) -> Generator[Result, None, None]:
         """Bring the sidecars of many files up to date, and give each result as it is there.
 
@@ -143,7 +143,7 @@ class Compressor:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _compress(self, resource: Resource, stop: Event) -> Result:
+    def _compress(self, resource: File, stop: Event) -> Result:
         try:
             for _ in range(_TRIES - 1):
                 with suppress(FileChangedError):
@@ -152,7 +152,7 @@ class Compressor:
         except Exception as error:  # whatever it is, the other files are none the worse
             return Result(resource.path, 0, (), error)
 
-    def _compress_version(self, resource: Resource, stop: Event) -> Result:
+    def _compress_version(self, resource: File, stop: Event) -> Result:
         with resource.open() as opened:
             version = FileVersion(resource, opened, stop)
             sidecars: list[Sidecar] = []

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from threading import Event
 
 from wsgistatic.compress.edits import is_abandoned
-from wsgistatic.files.directory import Directory, OpenFile, Resource
+from wsgistatic.files.directory import Directory, File, OpenFile
 from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.versions import is_version_settled, signature
 from wsgistatic.http.codings import CODINGS
@@ -49,7 +49,7 @@ class FileVersion:
         stop: set to end reading.
     """
 
-    def __init__(self, resource: Resource, opened: OpenFile, stop: Event) -> None:
+    def __init__(self, resource: File, opened: OpenFile, stop: Event) -> None:
         self.path = resource.path
         self.status = opened.status
         self.size = opened.status.st_size
@@ -120,7 +120,7 @@ class Originals:
         errors: paths that could not be looked at, with the reason.
     """
 
-    files: list[Resource] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
     size: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     orphans: list[str] = field(default_factory=list)
@@ -149,7 +149,7 @@ class _Search:
         self._directory = Directory(root)
         self._exclude = exclude
         self._found = Originals()
-        self._sized: list[tuple[int, Resource]] = []
+        self._sized: list[tuple[int, File]] = []
 
     def result(self) -> Originals:
         self._sized.sort(key=lambda sized: (-sized[0], sized[1].path))
@@ -197,7 +197,7 @@ class _Search:
     def _consider(self, segments: Segments, size: int) -> None:
         reason = why_not_compressed(segments[-1])
         if reason is None:
-            self._sized.append((size, self._directory.resource(segments)))
+            self._sized.append((size, self._directory.file(segments)))
         else:
             self._found.skipped[reason] += 1
 

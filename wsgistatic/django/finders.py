@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
 
-from wsgistatic.http.paths import SplitPath, directory_location, parse_prefix, split_path
-from wsgistatic.wsgi.file_app import FileApp
+from wsgistatic.files.directory import single_file
+from wsgistatic.http.paths import SplitPath, parse_prefix, quote_path, split_path
+from wsgistatic.representations.cache import Cache
+from wsgistatic.representations.loader import Target
+from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
-from wsgistatic.wsgi.responses import header, redirect, send
+from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responder import make_responder
+from wsgistatic.wsgi.responses import Response, redirect
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,8 +34,8 @@ class FinderFiles:
     """WSGI middleware that serves what the staticfiles finders find.
 
     Arguments:
-        app: the WSGI app to wrap; it gets every miss.
-        prefix, index, dotfiles, options: as of ``StaticFiles``.
+        app: the WSGI app to wrap, which gets every miss.
+        prefix, index, dotfiles, options: as for ``StaticFiles``.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
@@ -49,45 +54,47 @@ class FinderFiles:
         self._prefix = parse_prefix(prefix)
         self._index = index
         self._dotfiles = dotfiles
-        self._options = options
-        self._common = FileOptions.from_kwargs(options).policy().common
+        options.setdefault("encodings", ())  # what is edited has no sidecars yet
+        checked = FileOptions.from_kwargs(options)
+        policy, sidecars = checked.policy(), Sidecars(checked.encodings)
+        self._common = policy.common
+        self._responder = make_responder(
+            checked, policy, checked.media_types_table(), Cache(0, 0, 0.0, sidecars), sidecars
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request (PEP 3333)."""
-        path = self._split(environ)
+        """Respond to a request (PEP 3333)."""
+        request = Request(environ)
+        response = self._respond(request)
+        if response is None:
+            return self._app(environ, start_response)
+        return response.start(request, start_response)
+
+    def _respond(self, request: Request) -> Response | None:
+        path = self._split(request)
         if path is None:
-            return self._app(environ, start_response)
-        if not path.is_directory:
-            file = _find(path.segments)
-            if file is not None:
-                return FileApp(file, **self._options)(environ, start_response)
-        index = None if self._index is None else _find((*path.segments, self._index))
-        if index is None:
-            return self._app(environ, start_response)
-        if path.is_directory:
-            return FileApp(index, **self._options)(environ, start_response)
-        return self._redirect(environ, start_response)
+            return None
+        file = None if path.is_directory else _find(path.segments)
+        if file is None and self._index is not None:
+            file = _find((*path.segments, self._index))
+            if file is not None and not path.is_directory:
+                headers = [("Cache-Control", "no-cache"), *self._common]
+                return redirect(request.directory_location(), headers)
+        if file is None:
+            return None
+        url = quote_path(request.script_name + request.path_info)
+        return self._responder.respond(request, Target(single_file(file), url, ""))
 
-    def _split(self, environ: WSGIEnvironment) -> SplitPath | None:
-        """Give the path below the prefix; None where the wrapped app is asked."""
-        path_info = header(environ, "PATH_INFO") or ""
-        rest = path_info[len(self._prefix) :]
-        if not path_info.startswith(self._prefix) or rest[:1] not in ("", "/"):
+    def _split(self, request: Request) -> SplitPath | None:
+        """Return the path below the prefix; None if the wrapped app gets the request."""
+        rest = request.path_info[len(self._prefix) :]
+        if not request.path_info.startswith(self._prefix) or rest[:1] not in ("", "/"):
             return None
-        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+        if not request.is_read:
             return None
-        if not path_info and not header(environ, "SCRIPT_NAME"):
-            return None  # "/" was meant: a redirect to it would not end
+        if not request.path_info and not request.script_name:
+            return None  # the URL was "/", and a redirect to "/" would never end
         return split_path(rest, dotfiles=self._dotfiles)
-
-    def _redirect(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        location = directory_location(
-            header(environ, "SCRIPT_NAME") or "",
-            header(environ, "PATH_INFO") or "",
-            header(environ, "QUERY_STRING") or "",
-        )
-        headers = [("Cache-Control", "no-cache"), *self._common]
-        return send(redirect(location, headers), environ, start_response)
 
 
 def _find(segments: tuple[str, ...]) -> str | None:

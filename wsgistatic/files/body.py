@@ -1,53 +1,51 @@
 """Response bodies that read a file block by block.
 
-Strategy: a body counts its own bytes and seeks for itself, so that every server sends exactly
-what Content-Length says (facts: with ``fileno`` or a file wrapper many send to the end of the
-file). There is one block in memory at a time. A read that ends early raises: a client must see
-a broken response, not a short one. The file is closed by the last block, by any error, and by
-``close()``, since some servers never call that.
+A body reads at offsets and counts its own bytes, so that every server sends exactly what
+Content-Length announces. (Given a ``fileno`` or a file wrapper, many servers send to the end of the
+file.) One block is in memory at a time. A read that ends early raises: the client must see a broken
+response, not a short one. The file is closed by the last block, by any error and by ``close()``,
+since some servers never call that.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain, takewhile
-from typing import BinaryIO
+from typing import Any
 
-from wsgistatic.files.changes import FileChangedError, Watch, read_fully
+from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader, read_fully
+from wsgistatic.files.errors import logger
 from wsgistatic.http.ranges import ByteRange, Multipart
 
-_Step = tuple[bytes, int, int]  # what comes before a block; its offset and size
+_Step = tuple[bytes, int, int]  # what precedes a block; the block's offset and size
 
-logger = logging.getLogger("wsgistatic")
-
-DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; the knee of rate over size on every server measured
+DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; larger blocks gain little on any server measured
 
 
-class _FileBody:
-    """What the two kinds of body share: reading, watching, closing.
+class FileBody:
+    """Iterates over blocks of a file: what the two public iterators have in common.
 
-    It takes part in no reference cycle: where a server drops a body without closing it, the
-    file is closed at once.
+    It is part of no reference cycle. A server that drops a body without closing it therefore
+    closes the file at once.
     """
 
     def __init__(
         self,
-        file: BinaryIO,
+        file: Any,
         ranges: Sequence[ByteRange],
         steps: Iterator[_Step],
         block_size: int,
-        watch: Watch | None,
+        detector: ChangeDetector | None,
         label: str,
     ) -> None:
-        self._file = file
+        self._file: Reader = file if hasattr(file, "read_at") else _SeekingReader(file)
         self._ranges = ranges
         self._steps = steps
         self._block_size = block_size
-        self._watch = watch
+        self._detector = detector
         self._label = label
         self._unread = sum(stop - start for start, stop in ranges)
-        # The first block is read at once: from then on a rewrite can be told from growth.
+        # The first block is read now: from then on a rewrite can be told from growth.
         self._first = self._advance()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -66,7 +64,7 @@ class _FileBody:
         return block
 
     def close(self) -> None:
-        """Close the file and forget what was read; as often as you like."""
+        """Close the file and drop the block that was read ahead; may be called repeatedly."""
         self._first = None
         self._file.close()
 
@@ -85,21 +83,90 @@ class _FileBody:
                 self._file.close()
 
     def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        block = read_fully(self._file, size)
+        block = read_fully(self._file, offset, size)
         if len(block) < size:
             raise FileChangedError("the file ended before its length")
         self._unread -= size
-        if self._watch is not None:
-            note = self._watch.note if self._unread else self._watch.note_last
-            note(offset, block, self._read_before(offset))
+        if self._detector is not None:
+            check = self._detector.check if self._unread else self._detector.check_last
+            check(offset, block, self._blocks_before(offset))
         return block
 
-    def _read_before(self, last: int) -> Iterator[tuple[int, int]]:
-        """Give offset and size of each block before the one at an offset."""
+    def _blocks_before(self, last: int) -> Iterator[tuple[int, int]]:
+        """Yield offset and size of each block before the one at an offset."""
         steps = chain.from_iterable(_steps(*pair, self._block_size) for pair in self._ranges)
         before = takewhile(lambda step: step[1] != last, steps)
         return ((offset, size) for _, offset, size in before)
+
+
+class BlockIterator(FileBody):
+    """Iterate over one range of a file in blocks.
+
+    The first block is read at once, the others on demand.
+
+    Arguments:
+        file: a binary file that can seek, or any object with ``read_at(offset, size)`` and
+            ``close()``. Use an unbuffered file; a buffer copies each byte once more. The iterator
+            closes the file.
+        start, stop: the half-open range in bytes.
+        block_size: bytes that are read and returned at a time.
+        detector: checks the file for changes while it is sent.
+        label: name of the file in log messages.
+
+    Raises:
+        OSError: here or from ``next()``: the file ended early, changed, or cannot be read.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        start: int,
+        stop: int,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        detector: ChangeDetector | None = None,
+        label: str = "file",
+    ) -> None:
+        steps = _steps(start, stop, block_size)
+        super().__init__(file, ((start, stop),), steps, block_size, detector, label)
+
+
+class MultipartIterator(FileBody):
+    """Iterate over a multipart/byteranges body: part headers, blocks of content, closing line.
+
+    Part headers come in one block with the first bytes of their part, since servers send each block
+    by itself.
+
+    Arguments:
+        file, block_size, detector, label: as for ``BlockIterator``.
+        multipart: the ranges and the text around them.
+
+    Raises:
+        OSError: as for ``BlockIterator``.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        multipart: Multipart,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        detector: ChangeDetector | None = None,
+        label: str = "file",
+    ) -> None:
+        steps = _multipart_steps(multipart, block_size)
+        super().__init__(file, multipart.ranges, steps, block_size, detector, label)
+
+
+class _SeekingReader:
+    """Reads a caller's file object, which knows only ``seek`` and ``read``, at offsets."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.close = file.close
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        content: bytes = self._file.read(size)
+        return content
 
 
 def _steps(start: int, stop: int, block_size: int, head: bytes = b"") -> Iterator[_Step]:
@@ -112,53 +179,3 @@ def _multipart_steps(multipart: Multipart, block_size: int) -> Iterator[_Step]:
     for head, (start, stop) in zip(multipart.heads, multipart.ranges, strict=True):
         yield from _steps(start, stop, block_size, head)
     yield multipart.tail, 0, 0
-
-
-class BlockIterator(_FileBody):
-    """Iterate over one range of a file in blocks.
-
-    Arguments:
-        file: a seekable binary file; unbuffered, or each byte is copied once more. It is
-            closed by the iterator.
-        start, stop: the half-open range, in bytes.
-        block_size: bytes read and handed out at a time.
-        watch: looks for changes of the file under way.
-        label: a name for the log, where something goes wrong.
-
-    The first block is read at once, the others as they are asked for.
-
-    Raises:
-        OSError: here or from ``next()``: the file ends early, changed, or cannot be read.
-    """
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        start: int,
-        stop: int,
-        block_size: int = DEFAULT_BLOCK_SIZE,
-        watch: Watch | None = None,
-        label: str = "file",
-    ) -> None:
-        steps = _steps(start, stop, block_size)
-        super().__init__(file, ((start, stop),), steps, block_size, watch, label)
-
-
-class MultipartIterator(_FileBody):
-    """Iterate over a multipart/byteranges body: part heads, blocks of content, closing line.
-
-    A head comes with the first block of its part: servers send each block by itself.
-
-    Arguments are those of ``BlockIterator``, with a ``Multipart`` for the range.
-    """
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        multipart: Multipart,
-        block_size: int = DEFAULT_BLOCK_SIZE,
-        watch: Watch | None = None,
-        label: str = "file",
-    ) -> None:
-        steps = _multipart_steps(multipart, block_size)
-        super().__init__(file, multipart.ranges, steps, block_size, watch, label)

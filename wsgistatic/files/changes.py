@@ -1,10 +1,11 @@
-"""Notice that an open file changes while it is sent.
+"""Detect that an open file changes while it is sent.
 
-Strategy: ``fstat`` after each block. Shorter, or as long with another mtime: truncated or
-rewritten in place, and the response must break. Longer may be an append (a log), which does no
-harm, or a rewrite with something longer; a new ctime alone may be a rename, or a rewrite whose
-mtime was put back. So samples of every block sent are kept in one checksum, and read again when
-such a change is first seen and before the last block goes out.
+The detector calls ``fstat`` after each block. A file that became shorter, or kept its length with
+a new mtime, was truncated or rewritten in place, and the response must break. A longer file may
+have been appended to (a log), which does no harm, or rewritten with something longer. A new ctime
+alone may come from a rename, or from a rewrite whose mtime was put back. For these cases a checksum
+over samples of each sent block is kept. The samples are read again when such a change first shows,
+and before the last block goes out.
 """
 
 from __future__ import annotations
@@ -13,34 +14,64 @@ import os
 import time
 import zlib
 from collections.abc import Iterable
-from io import FileIO
-from typing import BinaryIO
+from typing import Protocol
 
-from wsgistatic.files.directory import OpenFile
+from wsgistatic.files.versions import RegularFile
 
-# One byte in so many goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 of the
-# read, where a checksum of all bytes takes 60. A prime, so as not to hit upon fields of records.
+# One byte in 509 goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 us of the
+# read, where a checksum of all bytes takes 60. A prime, so that samples do not always hit the same
+# field of fixed-length records.
 _STRIDE = 509
 _PATIENCE = 0.05  # seconds
 
 
 class FileChangedError(OSError):
-    """The file is no longer the version whose headers were sent."""
+    """The file is no longer the version that was described."""
 
 
-def read_fully(file: BinaryIO, size: int) -> bytes:
-    """Read so many bytes, or up to the end of the file; one raw read may give fewer."""
-    block = file.read(size)
+class Reader(Protocol):
+    """An open source of bytes that can be read at any offset."""
+
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        """Return up to ``size`` bytes from an offset; fewer only at the end or after a signal."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+def read_fully(file: Reader, offset: int, size: int) -> bytes:
+    """Return ``size`` bytes from an offset, or those up to the end of the file."""
+    block = file.read_at(offset, size)
     if len(block) == size:
         return block
-    pieces = [block]
-    while pieces[-1] and (size := size - len(pieces[-1])):
-        pieces.append(file.read(size))
+    pieces, count = [block], len(block)
+    while pieces[-1] and count < size:
+        pieces.append(file.read_at(offset + count, size - count))
+        count += len(pieces[-1])
     return b"".join(pieces)
 
 
-def raise_if_changed(file: FileIO, opened: os.stat_result) -> None:
-    """Raise where an open file was truncated, or rewritten without growing.
+def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
+    """Return all bytes of a small file.
+
+    Arguments:
+        file: the open file.
+        opened: its status when it was opened.
+
+    Raises:
+        FileChangedError: it changed in the meantime. A new ctime alone is accepted: most often the
+            file was replaced, and what was read is still the old version.
+    """
+    content = read_fully(file, 0, opened.st_size)
+    now = os.fstat(file.fileno())
+    unchanged = (now.st_mtime_ns, now.st_size) == (opened.st_mtime_ns, opened.st_size)
+    if not unchanged or len(content) != opened.st_size:
+        raise FileChangedError("the file changed while it was read")
+    return content
+
+
+def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
+    """Raise if an open file was truncated, or rewritten without growing.
 
     Arguments:
         file: the open file.
@@ -49,81 +80,77 @@ def raise_if_changed(file: FileIO, opened: os.stat_result) -> None:
     Raises:
         FileChangedError: it is no longer that version.
     """
-    now = _look(file, opened)
+    now = _current_status(file, opened)
     same = (now.st_mtime_ns, now.st_size) == (opened.st_mtime_ns, opened.st_size)
     if not same and now.st_size <= opened.st_size:
         raise _changed()
 
 
-class Watch:
-    """Watches one open file through one response; moves its position.
+class ChangeDetector:
+    """Checks one open file for changes during one response.
 
     Arguments:
         file: the open file.
         opened: its status when the headers were made.
-        doubtful: it changed so shortly before that the next change may not show in its mtime.
+        suspect: it changed so recently that the next change may not show in its mtime.
     """
 
-    def __init__(self, file: FileIO, opened: os.stat_result, doubtful: bool) -> None:
+    def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
         self._file = file
         self._opened = opened
-        self._doubtful = doubtful
+        self._suspect = suspect
         self._started = False
         self._samples = 0
 
-    def note(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Take note of a block that was read and is about to be sent; more will follow.
+    def check(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
+        """Check a block that was read and is about to be sent; more blocks will follow.
 
         Arguments:
-            offset: where it was read.
+            offset: where the block was read.
             block: its bytes.
             sent: offset and size of each block before it.
 
         Raises:
             FileChangedError: the file was truncated or rewritten.
         """
-        trusted = not self._doubtful
-        self._check(offset, block)
-        if trusted and self._doubtful:
+        trusted = not self._suspect
+        self._check_block(offset, block)
+        if trusted and self._suspect:
             self._check_sent(sent)
         self._started = True
         self._samples = zlib.crc32(block[::_STRIDE], self._samples)
 
-    def note_last(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Take note of the last block; arguments and errors as ``note``."""
-        self._check(offset, block)
-        if self._doubtful:
+    def check_last(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
+        """Check the last block; arguments and errors as for ``check``."""
+        self._check_block(offset, block)
+        if self._suspect:
             self._check_sent(sent)
 
-    def _check(self, offset: int, block: bytes) -> None:
-        opened, now = self._opened, _look(self._file, self._opened)
+    def _check_block(self, offset: int, block: bytes) -> None:
+        opened, now = self._opened, _current_status(self._file, self._opened)
         if (now.st_mtime_ns, now.st_size) != (opened.st_mtime_ns, opened.st_size):
-            # With nothing sent there is nothing to compare growth with: look at the file anew.
+            # As long as nothing is sent, nothing tells growth from a rewrite: start again.
             if now.st_size <= opened.st_size or not self._started:
                 raise _changed()
-            self._doubtful = True
+            self._suspect = True
         elif now.st_ctime_ns != opened.st_ctime_ns:
-            self._doubtful = True
-        if self._doubtful and self._read(offset, len(block)) != block:
+            self._suspect = True
+        if self._suspect and read_fully(self._file, offset, len(block)) != block:
             raise _changed()
 
     def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
         samples = 0
-        for earlier, size in sent:
-            samples = zlib.crc32(self._read(earlier, size)[::_STRIDE], samples)
+        for offset, size in sent:
+            samples = zlib.crc32(read_fully(self._file, offset, size)[::_STRIDE], samples)
         if samples != self._samples:
             raise _changed()
 
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        return read_fully(self._file, size)
 
+def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result:
+    """Return the status of an open file; while an append may be in progress, wait for its end.
 
-def _look(file: FileIO, opened: os.stat_result) -> os.stat_result:
-    """Look at a file; where it may be growing just now, until it has grown.
-
-    Linux sets the mtime of an append before the size: a few microseconds, on a busy machine
-    milliseconds. So a rewrite of the same length is known only after ``_PATIENCE``.
+    Linux sets the mtime of an append before the size: by some microseconds, on a busy machine by
+    milliseconds. A rewrite of the same length is therefore certain only after ``_PATIENCE``.
     """
     now = os.fstat(file.fileno())
     if now.st_mtime_ns != opened.st_mtime_ns:
@@ -136,19 +163,3 @@ def _look(file: FileIO, opened: os.stat_result) -> os.stat_result:
 
 def _changed() -> FileChangedError:
     return FileChangedError("the file changed while it was sent")
-
-
-def read_content(opened: OpenFile) -> bytes:
-    """Read a small file whole.
-
-    Raises:
-        FileChangedError: it changed meanwhile. (A new ctime alone is most often a file that was
-            replaced; the entry is not good then, but what was read is.)
-    """
-    file, status = opened
-    content = read_fully(file, status.st_size)
-    now = os.fstat(file.fileno())
-    unchanged = (now.st_mtime_ns, now.st_size) == (status.st_mtime_ns, status.st_size)
-    if not unchanged or len(content) != status.st_size:
-        raise FileChangedError("the file changed while it was read")
-    return content

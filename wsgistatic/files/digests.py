@@ -1,8 +1,8 @@
-"""Digests of files' bytes: the same on every machine that holds the same bytes.
+"""SHA-256 digests of file versions, each computed once.
 
-Strategy: a version is hashed once and the digest kept under the version's signature, in a bounded
-table; requests that come meanwhile wait for that one. What is too fresh to have a signature of its
-own is hashed each time.
+A digest is stored under the signature of its version, in a bounded table. Requests that need the
+digest of a version that is being hashed wait for it. A version too recent to have a signature of
+its own is hashed each time.
 """
 
 from __future__ import annotations
@@ -11,92 +11,93 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Lock
-from typing import BinaryIO
-from weakref import WeakValueDictionary
 
-from wsgistatic.files.directory import OpenFile
-from wsgistatic.files.versions import Signature, signature
+from wsgistatic.files.changes import Reader
+from wsgistatic.files.single_flight import SingleFlight
+from wsgistatic.files.versions import RegularFile, Signature, signature
 
-_HASH_BLOCK = 1024 * 1024
-_KEPT = 20_000  # digests; about 5 MB
+_HASH_BLOCK = 1024 * 1024  # bytes
+_MAX_DIGESTS = 20_000  # about 5 MB
 
 
 class ContentDigests:
-    """A bounded table of content hashes; any number of threads and apps may share it."""
+    """A bounded table of digests, which any number of threads and apps may share."""
 
     def __init__(self) -> None:
         self._digests: OrderedDict[Signature, bytes] = OrderedDict()
         self._lock = Lock()
-        # A lock for each version being hashed, as long as somebody holds it or waits for it.
-        self._under_way: WeakValueDictionary[Signature, Lock] = WeakValueDictionary()
+        self._once: SingleFlight[Signature, bytes | None] = SingleFlight()
 
     def digest(
-        self, status: os.stat_result, settled: bool, open_file: Callable[[], OpenFile]
+        self,
+        status: os.stat_result,
+        settled: bool,
+        open_file: Callable[[], AbstractContextManager[RegularFile]],
     ) -> bytes | None:
-        """Give the SHA-256 digest of a file version, hashing it where it is new.
+        """Return the SHA-256 digest of a file version.
 
         Arguments:
             status: of the version.
             settled: no later version can share its signature.
-            open_file: gives the open file, which is left at its start.
+            open_file: opens the file, where it has to be hashed.
 
         Returns:
-            The digest, or None where the file changed before it could be hashed.
+            The digest, or None if the file changed before it was hashed.
 
         Raises:
             OSError: the file cannot be opened or read.
         """
         key = signature(status)
         if not settled:
-            return _digest_version(key, open_file)
-        known = self._known(key)
-        if known is not None:
-            return known
+            return _hash_version(key, open_file)
+        return self._stored(key) or self._once.run(key, lambda: self._hash_once(key, open_file))
+
+    def _hash_once(
+        self, key: Signature, open_file: Callable[[], AbstractContextManager[RegularFile]]
+    ) -> bytes | None:
+        digest = self._stored(key)  # another thread may have stored it since
+        if digest is None:
+            digest = _hash_version(key, open_file)
+            if digest is not None:
+                self._store(key, digest)
+        return digest
+
+    def _stored(self, key: Signature) -> bytes | None:
         with self._lock:
-            one_at_a_time = self._under_way.setdefault(key, Lock())
-        with one_at_a_time:
-            digest = self._known(key)  # unless the one before failed
-            if digest is None:
-                digest = _digest_version(key, open_file)
-                if digest is not None:
-                    self._keep(key, digest)
+            digest = self._digests.get(key)
+            if digest is not None:
+                self._digests.move_to_end(key)
             return digest
 
-    def _known(self, key: Signature) -> bytes | None:
-        with self._lock:
-            known = self._digests.get(key)
-            if known is not None:
-                self._digests.move_to_end(key)
-            return known
-
-    def _keep(self, key: Signature, digest: bytes) -> None:
+    def _store(self, key: Signature, digest: bytes) -> None:
         with self._lock:
             self._digests[key] = digest
-            if len(self._digests) > _KEPT:
+            if len(self._digests) > _MAX_DIGESTS:
                 self._digests.popitem(last=False)
 
 
-def _digest_version(key: Signature, open_file: Callable[[], OpenFile]) -> bytes | None:
-    """Hash this very version; None where the open file is, or becomes, another."""
-    file, status = open_file()
-    if signature(status) != key:
-        return None
-    digest = hash_content(file, status.st_size)
-    return digest if signature(os.fstat(file.fileno())) == key else None
+# One table for the process: an app that is made in a view lives for one request, its files longer.
+DIGESTS = ContentDigests()
 
 
-def content_etag(digest: bytes) -> str:
-    """Make the opaque part of an entity tag from a digest."""
-    return f'"{digest[:16].hex()}"'
+def _hash_version(
+    expected: Signature, open_file: Callable[[], AbstractContextManager[RegularFile]]
+) -> bytes | None:
+    """Hash the expected version; return None if the open file is, or becomes, another one."""
+    with open_file() as file:
+        if signature(file.status) != expected:
+            return None
+        digest = hash_content(file, file.status.st_size)
+        return digest if signature(os.fstat(file.fileno())) == expected else None
 
 
-def hash_content(file: BinaryIO, size: int) -> bytes:
-    """Give the SHA-256 digest of the first ``size`` bytes of a file, or of those it has."""
+def hash_content(file: Reader, size: int) -> bytes:
+    """Return the SHA-256 digest of the first ``size`` bytes of a file, or of those it has."""
     digest = hashlib.sha256()
-    file.seek(0)
-    while size > 0 and (block := file.read(min(size, _HASH_BLOCK))):
+    offset = 0
+    while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
-        size -= len(block)
-    file.seek(0)  # wrappers, and who reads it whole, begin where it stands
+        offset += len(block)
     return digest.digest()

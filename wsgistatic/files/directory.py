@@ -1,19 +1,21 @@
-"""The files beneath one directory: stat and open, by the policy for links.
+"""The files beneath one directory: stat and open, under the policy for symbolic links.
 
-Strategy: only regular files that can be read exist here. What a name is, is asked before it is
-opened, so that no FIFO blocks and no device is touched, and again of the handle afterwards.
+Only regular files that can be read exist here. The kind of a name is checked before it is opened,
+so that no FIFO blocks and no device is touched, and again on the open descriptor.
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
+from wsgistatic.files.changes import ChangeDetector
+from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
+from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.symlinks import (
     HAS_DESCRIPTOR_WALK,
     LINK_ERRORS,
@@ -27,42 +29,157 @@ from wsgistatic.files.symlinks import (
     open_directory,
     reject_link,
 )
-from wsgistatic.files.versions import FILE_FLAGS
+from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
 
-T = TypeVar("T")
-
-_LOOKS = 8  # before a name that comes and goes is taken for one without permission
+_ACCESS_TRIES = 8  # before a name that comes and goes counts as one without permission
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
 _SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
 
-class OpenFile(NamedTuple):
-    """An open regular file, unbuffered, and what ``fstat`` said of the handle."""
+class Directory:
+    """Safe access to the regular files beneath a root.
 
-    file: io.FileIO
+    Arguments:
+        path: the root. It may be a symbolic link, and is looked up again at each call.
+        symlinks: ``"inside"``, ``"follow"`` or ``"deny"``.
+
+    Attributes:
+        path, symlinks: as given.
+    """
+
+    def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
+        self.path = path
+        self.symlinks = symlinks
+        self._walker = _walker(path, symlinks)
+
+    def file(self, segments: tuple[str, ...]) -> File:
+        """Name a file beneath this directory, whether or not it exists."""
+        return File(self, segments)
+
+    def stat(self, segments: tuple[str, ...]) -> os.stat_result:
+        """Return the status of a regular file that can be read, without opening it.
+
+        Raises:
+            IsADirectoryError: it is a directory.
+            OSError: it does not exist or may not be served (see ``errors.classify``).
+        """
+        return self._walker.visit(segments, _stat_readable)
+
+    def open(self, segments: tuple[str, ...]) -> RegularFile:
+        """Open a regular file for reading; errors as for ``stat``."""
+        return self._walker.visit(segments, _open_regular)
+
+    def open_directory(self, segments: tuple[str, ...]) -> OpenDirectory:
+        """Open a directory to list it.
+
+        Raises:
+            NotADirectoryError: it is something else.
+            OSError: it does not exist or may not be listed (see ``errors.classify``).
+        """
+        return self._walker.visit(segments, _open_to_scan)
+
+    def stat_directory(self, segments: tuple[str, ...]) -> os.stat_result:
+        """Return the status of a directory; errors as for ``open_directory``."""
+        return self._walker.visit(segments, _stat_directory)
+
+    def stat_listable(self, segments: tuple[str, ...]) -> os.stat_result:
+        """Return the status of a directory that can be listed; errors as for ``open_directory``."""
+        return self._walker.visit(segments, _stat_listable)
+
+
+class File(Source):
+    """A file beneath a directory, whether or not it exists.
+
+    Arguments:
+        directory: where it is looked up.
+        segments: its names beneath that directory.
+
+    Attributes:
+        directory, segments: as given.
+        path: in the file system.
+        stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Where it
+            does not, a directory on the way could be replaced by a link that must not be followed.
+    """
+
+    may_change = True
+
+    def __init__(self, directory: Directory, segments: tuple[str, ...]) -> None:
+        self.directory = directory
+        self.segments = segments
+        self.path = os.path.join(directory.path, *segments)
+        self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
+
+    def open(self) -> OpenFile:
+        """Open the file; errors as for ``Directory.open``."""
+        return OpenFile(self.directory.open(self.segments), self.path)
+
+    def inspect(self) -> Version:
+        """Return the current version; errors as for ``Directory.stat``."""
+        status = self.stat()
+        return Version(status.st_size, status, self.path)
+
+    def stat(self) -> os.stat_result:
+        """Return the status of the file; errors as for ``Directory.stat``."""
+        return self.directory.stat(self.segments)
+
+    def stat_beneath_root(self) -> os.stat_result:
+        """Return the status of the file to which the path leads now, without leaving the root."""
+        return self.stat()
+
+    def with_suffix(self, suffix: str) -> File:
+        """Return the file beside this one whose name has a suffix more."""
+        *above, name = self.segments
+        return File(self.directory, (*above, name + suffix))
+
+    def fingerprint(self, version: Version) -> str | None:
+        """Return the mtime in nanoseconds and the size, both in hexadecimal digits."""
+        status = version.status
+        return status and f"{modified_ns(status):x}-{status.st_size:x}"
+
+    def digest(self, version: Version, settled: bool) -> bytes | None:
+        """Return the digest of the version, or None if the file has changed."""
+
+        def open_file() -> AbstractContextManager[RegularFile]:
+            return nullcontext(version.file) if isinstance(version, OpenFile) else self.open().file
+
+        return version.status and DIGESTS.digest(version.status, settled, open_file)
+
+
+class OpenFile(Opened):
+    """One version of a file, open.
+
+    Arguments:
+        file: the open file.
+        path: which led to it.
+    """
+
+    file: RegularFile
     status: os.stat_result
 
-    def __enter__(self) -> OpenFile:
-        """Give itself: ``with directory.open(segments) as opened``."""
-        return self
+    __slots__ = ()
 
-    def __exit__(self, *exc_info: object) -> None:
-        """Close the file."""
-        self.close()
+    def __init__(self, file: RegularFile, path: str) -> None:
+        super().__init__(file, file.status.st_size, file.status, path)
 
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
+    def detector(self, suspect: bool) -> ChangeDetector:
+        """Return what checks the file for changes while it is sent."""
+        return ChangeDetector(self.file, self.status, suspect)
+
+    def refresh(self) -> None:
+        """Regard the file as it is now as the version, before any of it is described."""
+        self.status = os.fstat(self.file.fileno())
+        self.size = self.status.st_size
 
 
 class OpenDirectory:
-    """A directory that is open to be listed, whatever its name may lead to by now.
+    """A directory that is open to be listed, whatever its name leads to in the meantime.
 
-    Iterating gives its entries once, in no order, with ``.`` and ``..`` left out. Close it.
+    Iterating yields each entry once, in no particular order, without ``.`` and ``..``.
 
     Arguments:
-        where: its descriptor, which is owned from here on; a path where there are none.
+        where: its descriptor, which belongs to this object from now on; on platforms without
+            directory descriptors its path.
     """
 
     def __init__(self, where: int | str) -> None:
@@ -74,11 +191,10 @@ class OpenDirectory:
             raise
 
     def __iter__(self) -> Iterator[os.DirEntry[str]]:
-        """Give the entries that were not given yet."""
         return self._entries
 
     def stat(self, name: str) -> os.stat_result:
-        """Give the status of a regular file in it that can be read; errors as ``Directory.stat``.
+        """Return the status of a regular file in it; errors as for ``Directory.stat``.
 
         Raises:
             LinkMetError: it is a symbolic link.
@@ -88,7 +204,7 @@ class OpenDirectory:
         return _stat_readable(os.path.join(self._where, name), None)
 
     def close(self) -> None:
-        """Close it; as often as you like."""
+        """Close it; may be called repeatedly."""
         where, self._where = self._where, ""
         if isinstance(where, int):
             os.close(where)
@@ -96,97 +212,14 @@ class OpenDirectory:
             self._entries.close()
 
     def __del__(self) -> None:
-        # Where a server drops a body without closing it.
+        # A server may drop a body without closing it.
         self.close()
 
 
-class Directory:
-    """Safe access to the regular files beneath a root.
-
-    Arguments:
-        path: the root; it may be a link itself, and is looked up anew at each call.
-        symlinks: ``"inside"``, ``"follow"`` or ``"deny"``.
-
-    Attributes:
-        path, symlinks: as given.
-    """
-
-    def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
-        self.path = path
-        self.symlinks = symlinks
-        self._walker = _walker(path, symlinks)
-        self._walks = symlinks != "follow"
-
-    def stat(self, segments: tuple[str, ...]) -> os.stat_result:
-        """Give the status of a regular file that can be read, without opening it.
-
-        Raises:
-            IsADirectoryError: it is a directory.
-            OSError: it is not there, or not for us (see ``errors.classify``).
-        """
-        return self._walker.visit(segments, _stat_readable)
-
-    def open(self, segments: tuple[str, ...]) -> OpenFile:
-        """Open a regular file for reading, without buffer; errors as ``stat``."""
-        return self._walker.visit(segments, _open_regular)
-
-    def open_directory(self, segments: tuple[str, ...]) -> OpenDirectory:
-        """Open a directory to be listed.
-
-        Raises:
-            NotADirectoryError: it is something else.
-            OSError: it is not there, or not for us (see ``errors.classify``).
-        """
-        return self._walker.visit(segments, _open_to_scan)
-
-    def stat_directory(self, segments: tuple[str, ...]) -> os.stat_result:
-        """Give the status of a directory; errors as ``open_directory``."""
-        return self._walker.visit(segments, _stat_directory)
-
-    def stat_listable(self, segments: tuple[str, ...]) -> os.stat_result:
-        """Give the status of a directory that can be listed; errors as ``open_directory``."""
-        return self._walker.visit(segments, _stat_listable)
-
-    def resource(self, segments: tuple[str, ...]) -> Resource:
-        """Name a file beneath this directory, whether or not it is there."""
-        path = os.path.join(self.path, *segments)
-
-        def look() -> os.stat_result:
-            return self.stat(segments)
-
-        def sidecar(suffix: str) -> Resource:
-            return self.resource((*segments[:-1], segments[-1] + suffix))
-
-        recheck = look if self._walks and len(segments) > 1 else None
-        return Resource(path, look, lambda: self.open(segments), sidecar, recheck)
-
-
-class Resource(NamedTuple):
-    """A file that may be there: its path for logs, and the two ways to look at it.
-
-    Attributes:
-        sidecar: names the file beside it whose name has a suffix more.
-        recheck: ``stat``, where a directory on the way could be replaced by a link that may not
-            be followed, and a plain ``os.stat`` of the path would not show it; else None.
-    """
-
-    path: str
-    stat: Callable[[], os.stat_result]
-    open: Callable[[], OpenFile]
-    sidecar: Callable[[str], Resource]
-    recheck: Callable[[], os.stat_result] | None = None
-
-
-def single_file(path: str) -> Resource:
-    """Name one file by its path; links are followed, since the caller chose the path."""
+def single_file(path: str) -> File:
+    """Name one file by its path. Links are followed, since the caller chose the path."""
     directory, name = os.path.split(path)
-    walker = FollowingWalker(directory)
-    return Resource(
-        path,
-        lambda: walker.visit((name,), _stat_readable),
-        lambda: walker.visit((name,), _open_regular),
-        lambda suffix: single_file(path + suffix),
-    )
+    return File(Directory(directory, "follow"), (name,))
 
 
 def _walker(path: str, symlinks: Symlinks) -> Walker:
@@ -203,10 +236,10 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 
 
 def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
-    for _ in range(_LOOKS):
+    for _ in range(_ACCESS_TRIES):
         if os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
             return
-        # It may have gone, have been away for a moment, or have become a link.
+        # It may have been removed, been absent for a moment, or become a link.
         reject_link(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -226,24 +259,24 @@ def _stat_listable(name: str, dir_fd: int | None) -> os.stat_result:
 
 
 def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
-    _stat_listable(name, dir_fd)  # what may be read but not searched would look empty
+    _stat_listable(name, dir_fd)  # a directory that can be read but not searched would look empty
     if not _HAS_DESCRIPTOR_SCAN:
         return OpenDirectory(name)
     return OpenDirectory(open_directory(name, dir_fd, _SCAN_FLAGS))
 
 
-def _open_regular(name: str, dir_fd: int | None) -> OpenFile:
+def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
     _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
     try:
         descriptor = os.open(name, FILE_FLAGS | NO_FOLLOW, dir_fd=dir_fd)
     except OSError as error:
-        if error.errno in LINK_ERRORS:  # became a link since
+        if error.errno in LINK_ERRORS:  # it has become a link since
             raise LinkMetError from None
         raise
     try:
         status = os.fstat(descriptor)
         _require_regular(status)
-        return OpenFile(io.FileIO(descriptor, "rb"), status)
+        return RegularFile(descriptor, status)
     except BaseException:
         os.close(descriptor)
         raise

@@ -1,96 +1,139 @@
-"""Sources: what can be served besides a path, and one version of it open for one response.
+"""Sources: what can be served, and one version of it, opened for one response.
 
-Strategy: a source is opened for each response, and all that is said of it (size, validators)
-describes what was opened. Memory is shared as it is; the file object of somebody else is read
-under a lock, whole, wherever it stands.
+A source is opened for each response, and whatever the response says (size, validators) describes
+what was opened. The classes here serve bytes in memory and file objects of the caller; files of the
+file system are in ``directory``, open files in ``open_files``, members of archives in ``packages``.
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from operator import index
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple, Protocol, cast
+from typing import Any, ClassVar, Protocol
 
-from wsgistatic.files.changes import Watch
-from wsgistatic.files.digests import content_etag, hash_content
-from wsgistatic.files.directory import OpenFile, Resource, single_file
+from wsgistatic.files.changes import ChangeDetector, Reader
+from wsgistatic.files.digests import hash_content
 from wsgistatic.files.errors import as_oserror
-from wsgistatic.files.versions import read_at
 
 
-class Seekable(Protocol):
-    """A binary file object: what is read of it is at the place that was sought."""
-
-    def seek(self, offset: int, whence: int = ..., /) -> Any:
-        """Move to an offset."""
-
-    def tell(self) -> int:
-        """Give the offset."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read up to so many bytes."""
-
-
-class OpenSource(NamedTuple):
-    """One version of a source, open for one response.
+class Version:
+    """One version of a source, as far as it is known without reading it.
 
     Attributes:
-        file: seekable; closed with the response.
-        size: bytes.
-        status: of the file that holds it, whose times are those of the version; None where
-            there is no such file.
-        holder: path of that file, where a ``stat`` of it shows that the version is current.
-        is_sequential: seeking back means reading all from the start.
-        watch: looks for changes of the file under way.
+        size: in bytes.
+        status: of the file that holds the bytes, whose time stamps are those of the version; None
+            if no file does.
+        holder: path of that file, if ``os.stat`` of it shows whether the version is still current.
     """
 
-    file: BinaryIO
-    size: int
-    status: os.stat_result | None = None
-    holder: str | None = None
-    is_sequential: bool = False
-    watch: Watch | None = None
+    __slots__ = ("holder", "size", "status")
+
+    def __init__(
+        self, size: int, status: os.stat_result | None = None, holder: str | None = None
+    ) -> None:
+        self.size = size
+        self.status = status
+        self.holder = holder
+
+    def close(self) -> None:
+        """Release what the version holds; nothing, as long as it is not opened."""
+
+
+class Opened(Version):
+    """One version of a source, opened for one response.
+
+    Attributes:
+        file: its bytes; closed with the response.
+        is_sequential: reading at a lower offset means starting from the beginning.
+    """
+
+    __slots__ = ("file", "is_sequential")
+
+    def __init__(
+        self,
+        file: Reader,
+        size: int,
+        status: os.stat_result | None = None,
+        holder: str | None = None,
+        *,
+        is_sequential: bool = False,
+    ) -> None:
+        super().__init__(size, status, holder)
+        self.file = file
+        self.is_sequential = is_sequential
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; may be called repeatedly."""
+        self.file.close()
+
+    def detector(self, suspect: bool) -> ChangeDetector | None:
+        """Return what checks the file for changes while it is sent, if it can change.
+
+        Arguments:
+            suspect: it changed so recently that the next change may not show in its mtime.
+        """
+        return None
 
 
 class Source(ABC):
-    """Something to serve.
+    """Something that can be served.
 
     Attributes:
-        path: for logs and for the options' callables; its last part decides the media type.
+        path: for log messages and for the callables of options; its last part decides the media
+            type.
+        may_change: a version that disappears while it is read has a successor: look again.
     """
 
     path: str
+    may_change: ClassVar[bool] = False
 
     @abstractmethod
-    def open(self) -> OpenSource:
-        """Open the present version.
+    def open(self) -> Opened:
+        """Open the current version.
 
         Raises:
             IsADirectoryError: it is a directory.
-            OSError: it is not there, or cannot be read (see ``errors.classify``).
+            OSError: it does not exist or cannot be read (see ``errors.classify``).
         """
 
-    def stat(self) -> None:
-        """Raise what ``open`` would."""
-        self.open().file.close()
+    def inspect(self) -> Version:
+        """Return the current version without opening it for reading; errors as for ``open``."""
+        opened = self.open()
+        opened.close()
+        return Version(opened.size, opened.status, opened.holder)
 
-    def tag(self, opened: OpenSource) -> str | None:
-        """Give the opaque part of a strong entity tag that costs little, or None."""
+    def fingerprint(self, version: Version) -> str | None:
+        """Return a short text that is cheap to get and differs from version to version, or None."""
         return None
 
-    def digest(self, opened: OpenSource) -> bytes:
-        """Give the SHA-256 digest of the bytes."""
-        return hash_content(opened.file, opened.size)
+    def digest(self, version: Version, settled: bool) -> bytes | None:
+        """Return the SHA-256 digest of the version, or None if it has changed.
+
+        Arguments:
+            version: from ``open`` or ``inspect``.
+            settled: no later version can share its time stamps.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if isinstance(version, Opened):
+            return hash_content(version.file, version.size)
+        with self.open() as opened:
+            return hash_content(opened.file, opened.size)
 
 
 class MemorySource(Source):
-    """Bytes, hashed when they are first described."""
+    """Bytes in memory, which are hashed when they are first described."""
 
     path = "<bytes>"
 
@@ -98,181 +141,127 @@ class MemorySource(Source):
         self._content = content
         self._digest: bytes | None = None
 
-    def open(self) -> OpenSource:
+    def open(self) -> Opened:
         """Open the bytes, which are not copied."""
-        return OpenSource(io.BytesIO(self._content), len(self._content))
+        return Opened(MemoryReader(self._content), len(self._content))
 
-    def tag(self, opened: OpenSource) -> str:
-        """Give a tag made of the bytes."""
-        return content_etag(self.digest(opened))
+    def fingerprint(self, version: Version) -> str:
+        """Return the beginning of the digest."""
+        return self.digest(version, settled=True)[:16].hex()
 
-    def digest(self, opened: OpenSource) -> bytes:
-        """Give the digest of the bytes."""
+    def digest(self, version: Version, settled: bool) -> bytes:
+        """Return the digest of the bytes."""
         if self._digest is None:
-            self._digest = super().digest(opened)
+            self._digest = hash_content(MemoryReader(self._content), len(self._content))
         return self._digest
 
 
-class ResourceSource(Source):
-    """A file whose validators the caller gives, not the file system."""
-
-    def __init__(self, resource: Resource) -> None:
-        self.path = resource.path
-        self._open = resource.open
-
-    def open(self) -> OpenSource:
-        """Open the file."""
-        file, status = self._open()
-        return OpenSource(file, status.st_size, watch=Watch(file, status, doubtful=True))
-
-
 class ObjectSource(Source):
-    """A seekable file object of the caller's, which stays open."""
+    """A file object of the caller that can seek, and that stays open.
+
+    It is served from its start, whatever its current position, and read under a lock.
+    """
 
     def __init__(self, file: Seekable) -> None:
         self._file = file
         self._lock = Lock()
         module = type(file).__module__
-        self._is_sequential = module in _DECOMPRESSING
+        self._is_sequential = is_sequential(file)
         name = getattr(file, "name", None)
         self.path = name if isinstance(name, str) and module not in _NAMED_FOR_INPUT else "<file>"
 
-    def open(self) -> OpenSource:
+    def open(self) -> Opened:
         """Find the size, and share the object with other responses."""
         with self._lock:
-            size = as_oserror(lambda: _size_of(self._file))
-        file = LockedReader(self._file, self._lock)
-        return OpenSource(cast(BinaryIO, file), size, is_sequential=self._is_sequential)
+            size = as_oserror(lambda: size_of(self._file))
+        reader = SharedReader(self._file, self._lock)
+        return Opened(reader, size, is_sequential=self._is_sequential)
 
 
-# Where seeking back means decompressing from the start; and what has its input's name.
+class Seekable(Protocol):
+    """A binary file object that can seek."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> Any:
+        """Move to an offset."""
+
+    def tell(self) -> int:
+        """Return the offset."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes."""
+
+
+class MemoryReader:
+    """Reads bytes in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from an offset."""
+        return self._content[offset : offset + size]
+
+    def close(self) -> None:
+        """Drop the bytes."""
+        self._content = b""
+
+
+class SharedReader:
+    """Reads a file object at offsets, for several responses at once.
+
+    Arguments:
+        file: moved to the offset for each read.
+        lock: held during a read.
+        close: closes the file object; None if it stays open.
+    """
+
+    def __init__(
+        self, file: Seekable, lock: Lock, close: Callable[[], object] | None = None
+    ) -> None:
+        self._file = file
+        self._lock = lock
+        self._close = close
+
+    def close(self) -> None:
+        """Close the file object, if it belongs to the reader."""
+        if self._close is not None:
+            self._close()
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from an offset.
+
+        Raises:
+            OSError: whatever the file object raises, and if it gives more than it was asked for.
+        """
+        with self._lock:
+            return as_oserror(lambda: self._read(offset, size))
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        block = self._file.read(size)
+        if not isinstance(block, bytes):
+            # PEP 3333 accepts bytes only. Not bytes(block): for a number that makes zeros.
+            block = bytes(memoryview(block))
+        if len(block) > size:
+            raise OSError(errno.EIO, "the source returned more than it was asked for")
+        return block
+
+
+# Modules whose file objects decompress: seeking back means starting from the beginning. Some of
+# them have the name of their compressed input.
 _DECOMPRESSING = ("bz2", "gzip", "lzma", "zipfile")
 _NAMED_FOR_INPUT = ("bz2", "gzip", "lzma")
 
 
-class LockedReader:
-    """A view of a file object with a position of its own.
-
-    Arguments:
-        file: is moved to that position for each read.
-        lock: held meanwhile.
-        close: called at the end.
-    """
-
-    def __init__(self, file: Seekable, lock: Lock, close: Callable[[], object] = tuple) -> None:
-        self._file = file
-        self._lock = lock
-        self._position = 0
-        self.close = close
-
-    def seek(self, offset: int) -> None:
-        """Move to an offset from the start."""
-        self._position = offset
-
-    def read(self, size: int) -> bytes:
-        """Read up to so many bytes."""
-        with self._lock:
-            block = as_oserror(lambda: self._read(size))
-        self._position += len(block)
-        return block
-
-    def _read(self, size: int) -> bytes:
-        self._file.seek(self._position)
-        block = self._file.read(size)
-        if not isinstance(block, bytes):
-            # PEP 3333 takes nothing that is only like bytes; of a number bytes() makes zeros.
-            block = bytes(memoryview(block))
-        if len(block) > size:
-            raise OSError(errno.EIO, "the source gives more than it is asked for")
-        return block
+def is_sequential(file: object) -> bool:
+    """Return whether reading at a lower offset makes the object start from the beginning."""
+    return type(file).__module__ in _DECOMPRESSING
 
 
-def _size_of(file: Seekable) -> int:
+def size_of(file: Seekable) -> int:
+    """Return the size in bytes of a file object that can seek."""
     file.seek(0, os.SEEK_END)
     size = index(file.tell())
     if size < 0:
-        raise OSError(errno.EIO, f"the source says that its size is {size}")
+        raise OSError(errno.EIO, f"the source reports a size of {size}")
     return size
-
-
-class SharedFile(io.FileIO):
-    """A raw file with a position of its own on a descriptor that others use too.
-
-    Arguments:
-        descriptor: is closed with it.
-        start: offset in bytes of what is position 0 here.
-    """
-
-    def __init__(self, descriptor: int, start: int = 0) -> None:
-        super().__init__(descriptor, "rb")
-        self._start = start
-        self._position = 0
-
-    def tell(self) -> int:
-        """Give the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move to an offset from the start; others are not asked for."""
-        if whence != os.SEEK_SET:
-            raise io.UnsupportedOperation("only an offset from the start")
-        self._position = offset
-        return offset
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read up to so many bytes, in one call of the system."""
-        if size is None or size < 0:
-            raise io.UnsupportedOperation("only so many bytes")
-        content: bytes = read_at(self.fileno(), size, self._start + self._position)
-        self._position += len(content)
-        return content
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read up to the size of the buffer, in one call of the system."""
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-
-def raw_file(file: object) -> io.FileIO | None:
-    """Give what reads plainly from a descriptor, as files of ``open`` in binary mode do.
-
-    Having a ``fileno`` is not enough: decompressing files have that of their input.
-    """
-    raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
-    return raw if isinstance(raw, io.FileIO) else None
-
-
-def open_file_resource(file: Any) -> Resource | None:
-    """Name an open file of the operating system by its handle; None where it is no such file.
-
-    Arguments:
-        file: open for reading.
-
-    Raises:
-        ValueError: it is a pipe, a device or another file without a size.
-    """
-    raw = raw_file(file)
-    if raw is None:
-        return None
-    if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
-        raise ValueError(f"source must be a regular file, not {file!r}")
-    path = os.path.abspath(raw.name) if isinstance(raw.name, str) else "<file>"
-
-    def descriptor() -> int:
-        try:
-            file.flush()  # what was written by the same object shall be there
-            return raw.fileno()
-        except ValueError:
-            raise OSError(errno.EBADF, "the source was closed") from None
-
-    def open_again() -> OpenFile:
-        shared = SharedFile(os.dup(descriptor()))
-        return OpenFile(shared, os.fstat(shared.fileno()))
-
-    return Resource(
-        path,
-        lambda: os.fstat(descriptor()),
-        open_again,
-        lambda suffix: single_file(path + suffix),
-    )

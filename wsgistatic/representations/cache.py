@@ -1,10 +1,12 @@
-"""What is ready: representations of files asked for before, small ones with their bytes.
+"""A cache of recently served files and their representations, with the bodies of small ones.
 
-Strategy: an entry is good for as long as ``os.stat`` of its path shows the very version that it
-was made from; who uses it asks first. A file is known by its PATH_INFO, a coding of it by that
-and the coding, which is good only while the file is too. Only versions that the clock can tell
-from the next one are kept. Reading takes no lock (one dictionary look-up); adding takes one, and
-throws out what was not used since it was last looked at, oldest first, until all fits the budget.
+An entry is valid as long as ``os.stat`` of its path shows the version it was made from. Callers
+must check that before they use it. Files are keyed by PATH_INFO and hold one variant per content
+coding. A stored coding is valid only while its original is. Only versions that the clock can tell
+from their successors are kept.
+
+Reading takes no lock: a look-up is one ``dict.get``. Adding takes a lock, and evicts files that
+were not used since they were last considered for eviction, oldest first, until all fit the budget.
 """
 
 from __future__ import annotations
@@ -12,242 +14,327 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from math import inf
 from threading import Lock
 from time import monotonic
 
-from wsgistatic.files.versions import signature
-from wsgistatic.http.fields import Headers
+from wsgistatic.files.directory import File
+from wsgistatic.files.sources import Source
+from wsgistatic.files.versions import Signature, signature
+from wsgistatic.http.negotiation import IDENTITY
 from wsgistatic.representations.representation import Representation, is_dated_ahead
-from wsgistatic.representations.sidecars import Seen
+from wsgistatic.representations.sidecars import Sidecars, SidecarStats
 
-# What an entry weighs besides its content: headers, names, numbers (measured: 2.9 KB).
-_ENTRY_SIZE = 3000
-_INTERVAL = 1.0  # seconds between looks at what a stat of the path does not show
-# Values of Accept-Encoding remembered for a file, their length, and bytes for all of them.
-_CHOICES = 16
-_CHOICE_LENGTH = 100
-_CHOICES_SIZE = 4000
+# Memory of a file and of each variant besides bodies: headers, names, numbers.
+_FILE_SIZE = 800
+_VARIANT_SIZE = 2200
+# Values of Accept-Encoding remembered for a file, the longest one, and the memory of all of them.
+_MAX_VALUES = 16
+_MAX_VALUE_LENGTH = 100
+_VALUES_SIZE = 4000
+_INTERVAL = 1.0  # seconds between checks of what a stat of the path does not show
 
-# A file's PATH_INFO, or that and a content coding.
-Key = str | tuple[str, str]
-UNKNOWN: Key = ("", "")  # nothing has it
+# PATH_INFO never contains it: PEP 3333 allows Latin-1, and servers that decode with
+# surrogateescape produce U+DC80 to U+DCFF only.
+_NO_PATH_INFO = "\ud800"
 
 
-class Entry:
-    """One version of one file, ready to be sent.
+def page_key(url: str, segments: tuple[str, ...]) -> str:
+    """Return the key of a file that is sent for other URLs than its own, such as a 404 page."""
+    return _NO_PATH_INFO.join(("", url, *segments))
+
+
+class Location:
+    """A path, and the version that it led to.
 
     Attributes:
-        path: of the file.
-        status: of the file.
+        path: in the file system.
         signature: of the version.
+        file: the source, if a plain stat of the path cannot tell whether the path still leads to
+            it inside the root; else None.
+        path_checked_until: time on the monotonic clock, in seconds.
+    """
+
+    __slots__ = ("file", "path", "path_checked_until", "signature")
+
+    def __init__(self, path: str, status: os.stat_result, source: Source) -> None:
+        self.path = path
+        self.signature = signature(status)
+        self.file = source if isinstance(source, File) and not source.stat_suffices else None
+        self.path_checked_until = monotonic() + _INTERVAL
+
+    def stat_matches(self) -> bool:
+        """Return whether the path leads to the version now, by a stat of the path."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return signature(status) == self.signature and self.still_leads_here()
+
+    def still_leads_here(self) -> bool:
+        """Return whether the path still leads to the version inside the root.
+
+        A plain stat cannot tell that: a directory may have been moved out of the root, with a link
+        to it in its place. Therefore the path is walked beneath the root once a second.
+        """
+        if self.file is None or monotonic() < self.path_checked_until:
+            return True
+        try:
+            leads_here: bool = signature(self.file.stat_beneath_root()) == self.signature
+        except OSError:
+            return False
+        self.path_checked_until = monotonic() + _INTERVAL
+        return leads_here
+
+
+class Variant(Location):
+    """One representation of a cached file, ready to be sent.
+
+    Arguments:
         representation: its description.
-        etag, last_modified: the values of these header fields, or None.
-        full_headers, not_modified_headers: of a 200 and a 304; to be copied, not handed out.
+        status: of the file that holds its bytes.
+        source: that file.
+        content: its bytes, if they are kept.
+        original: for a stored coding, the location of the file that it is a coding of.
+
+    Attributes:
+        representation, original: as given.
+        etag, last_modified: values of these header fields, or None.
+        full_headers, not_modified_headers: of a 200 and a 304 response. Copy them before use.
         body: all bytes as a body of one block, to be copied; or None.
-        trusted_until: on the monotonic clock, in seconds.
-        used: since it was last looked at for throwing out.
-        recheck, walked_until: see ``Catalog.is_in_place``.
-        original: where this is a coding of a file, the entry of the file.
-        choices: where there are codings, the key to the one for an Accept-Encoding; else None.
-        look, seen, seen_until: see ``Catalog.is_as_seen``.
+        is_readable: the path is that of the bytes, not of an archive that holds them.
+        stat_suffices: a stat of the path alone proves that the variant is valid.
+        trusted_until: time on the monotonic clock, in seconds, before which no stat is needed.
     """
 
     __slots__ = (
         "body",
-        "choices",
         "etag",
         "full_headers",
+        "is_readable",
         "last_modified",
-        "look",
         "not_modified_headers",
         "original",
-        "path",
-        "recheck",
         "representation",
-        "seen",
-        "seen_until",
-        "shown_by_stat",
-        "signature",
-        "status",
+        "stat_suffices",
         "trusted_until",
-        "used",
-        "walked_until",
     )
 
     def __init__(
         self,
         representation: Representation,
         status: os.stat_result,
-        recheck: Callable[[], os.stat_result] | None = None,
+        source: Source,
         content: bytes | None = None,
         *,
-        original: Entry | None = None,
+        original: Location | None = None,
     ) -> None:
-        self.path = representation.path
-        self.status = status
-        self.signature = signature(status)
+        super().__init__(representation.path, status, source)
         self.representation = representation
-        self.full_headers: Headers = representation.full_headers
-        self.not_modified_headers: Headers = representation.not_modified_headers
+        self.original = original
+        self.full_headers = representation.full_headers
+        self.not_modified_headers = representation.not_modified_headers
         self.etag = representation.validators.etag
         self.last_modified = dict(self.full_headers).get("Last-Modified")
         self.body = None if content is None else [content]
+        self.is_readable = isinstance(source, File)
+        self.stat_suffices = self.file is None and original is None
         self.trusted_until = 0.0
+
+    def still_leads_here(self) -> bool:
+        """Return whether the path, and that of the original, still lead to their versions."""
+        if self.original is not None and not self.original.stat_matches():
+            return False
+        return super().still_leads_here()
+
+
+class CachedFile:
+    """A version of a file with the variants that were requested.
+
+    Arguments:
+        path: of the file itself.
+        signature: of its version.
+        sidecar_stats: what was found under the names of its sidecars; None if it has none ever.
+
+    Attributes:
+        path, signature, sidecar_stats: as given.
+        only: the one variant, if Accept-Encoding does not matter; else None.
+        variants: by content coding, the file's own bytes as ``"identity"``.
+        by_accept_encoding: the coding that each value of Accept-Encoding leads to.
+        checked_until: time on the monotonic clock, in seconds, until which ``sidecar_stats`` and
+            the dates count as current.
+        used: since it was last considered for eviction.
+        weight: bytes that count against the budget.
+    """
+
+    __slots__ = (
+        "by_accept_encoding",
+        "checked_until",
+        "only",
+        "path",
+        "sidecar_stats",
+        "signature",
+        "used",
+        "variants",
+        "weight",
+    )
+
+    def __init__(
+        self, path: str, signature: Signature | tuple[()], sidecar_stats: SidecarStats | None
+    ) -> None:
+        self.path = path
+        self.signature = signature
+        self.sidecar_stats = sidecar_stats
+        self.only: Variant | None = None
+        self.variants: dict[str | None, Variant] = {}
+        self.by_accept_encoding: dict[str | None, str] = {}
+        self.checked_until = inf if sidecar_stats is None else monotonic() + _INTERVAL
         self.used = False
-        self.recheck = recheck
-        self.walked_until = monotonic() + _INTERVAL
-        self.original = original
-        self.shown_by_stat = recheck is None and original is None
-        self.choices: dict[str | None, Key] | None = None
-        self.look: Callable[[], Seen] = tuple
-        self.seen: Seen = ()
-        self.seen_until = inf
+        self.weight = 0
 
-    def watch_sidecars(self, look: Callable[[], Seen], seen: Seen) -> None:
-        """Say what was seen under the names of sidecars, and how to look again."""
-        self.look, self.seen, self.seen_until = look, seen, monotonic() + _INTERVAL
+    def variant_for(self, accept_encoding: str | None) -> Variant | None:
+        """Return the variant for a value of Accept-Encoding, if it is known."""
+        return self.only or self.variants.get(self.by_accept_encoding.get(accept_encoding))
+
+    def has_same_version(self, original: Location, sidecar_stats: SidecarStats | None) -> bool:
+        """Return whether it was made from this version of the file and of its sidecars."""
+        return (self.signature, self.sidecar_stats) == (
+            original.signature,
+            sidecar_stats,
+        ) and not self.is_dated_ahead()
+
+    def is_dated_ahead(self) -> bool:
+        """Return whether the clock was set back behind the date of a variant."""
+        now = time.time()
+        # A copy, since other threads may add variants.
+        return any(is_dated_ahead(one.representation, now) for one in tuple(self.variants.values()))
 
 
-class Catalog:
-    """Entries by PATH_INFO, within a budget.
+# What a look-up returns for a file that is not cached.
+NO_FILE = CachedFile("", (), None)
+
+
+class Cache:
+    """Cached files within a budget.
 
     Arguments:
         budget: bytes for all entries; 0 keeps none.
-        largest_content: bytes of the largest file whose content is kept.
-        stat_ttl: seconds for which a stat is trusted; 0 asks each time.
+        max_body_size: bytes of the largest body that is kept.
+        stat_ttl: seconds for which a stat is trusted; 0 demands one for each request.
+        sidecars: finds the sidecars of a file.
 
     Attributes:
-        entries: for reading only.
-        budget: bytes for all entries.
+        files: by key, for reading only.
+        budget: as given.
     """
 
-    def __init__(self, budget: int, largest_content: int, stat_ttl: float) -> None:
-        self.entries: OrderedDict[Key, Entry] = OrderedDict()
+    def __init__(
+        self, budget: int, max_body_size: int, stat_ttl: float, sidecars: Sidecars
+    ) -> None:
+        self.files: OrderedDict[str, CachedFile] = OrderedDict()
         self.budget = budget
-        self._largest_content = largest_content
+        self._max_body_size = max_body_size
         self._stat_ttl = stat_ttl
+        self._sidecars = sidecars
         self._size = 0
         self._lock = Lock()
 
-    def find(self, key: str, accept_encoding: str | None) -> Entry | None:
-        """Give what is ready of a file for an Accept-Encoding, to be asked whether it is good."""
-        entry = self.entries.get(key)
-        if entry is None or entry.choices is None:
-            return entry
-        entry.used = True
-        return self.entries.get(entry.choices.get(accept_encoding, UNKNOWN))
+    def keeps_body(self, size: int) -> bool:
+        """Return whether a file of ``size`` bytes is kept with its body."""
+        weight = size + _FILE_SIZE + _VARIANT_SIZE
+        return 0 < size <= self._max_body_size and weight <= self.budget
 
-    def wants_content(self, size: int) -> bool:
-        """Tell whether a file of so many bytes is kept with its content."""
-        return 0 < size <= self._largest_content and size + _ENTRY_SIZE <= self.budget
-
-    def is_current(self, entry: Entry) -> bool:
-        """Tell whether an entry is good, by one ``os.stat`` or a trusted earlier one."""
+    def is_fresh(self, variant: Variant) -> bool:
+        """Return whether a variant is valid, by one ``os.stat`` or a trusted earlier one."""
         now = monotonic()
-        if now < entry.trusted_until:
+        if now < variant.trusted_until:
             return True
-        current = self._is_shown(entry)
-        entry.trusted_until = now + self._stat_ttl if current else 0.0
-        return current
+        is_fresh = variant.stat_matches()
+        variant.trusted_until = now + self._stat_ttl if is_fresh else 0.0
+        return is_fresh
 
-    def _is_shown(self, entry: Entry) -> bool:
-        try:
-            status = os.stat(entry.path)
-        except OSError:
-            return False
-        return signature(status) == entry.signature and (
-            entry.shown_by_stat or self.is_in_place(entry)
-        )
+    def sidecars_unchanged(self, cached: CachedFile) -> bool:
+        """Return whether no sidecar appeared, vanished or changed; call after ``checked_until``.
 
-    def is_in_place(self, entry: Entry) -> bool:
-        """Tell what a stat of an entry's path does not show.
-
-        A coding is good only while its original is. And a directory may have been moved out,
-        with a link to it left in its place: so the path is walked beneath the root once a second.
+        What is sent in between is correct as well: a stored coding is checked at each request. This
+        also detects a clock that was set back, which is too rare to justify reading the clock at
+        each request.
         """
-        if entry.original is not None and not self._is_shown(entry.original):
+        if self._sidecars.stats(cached.path) != cached.sidecar_stats:
             return False
-        if entry.recheck is None:
-            return True
-        now = monotonic()
-        if now < entry.walked_until:
-            return True
-        try:
-            in_place = signature(entry.recheck()) == entry.signature
-        except OSError:
+        if cached.is_dated_ahead():
             return False
-        entry.walked_until = now + _INTERVAL
-        return in_place
-
-    def is_as_seen(self, entry: Entry) -> bool:
-        """Tell whether no sidecar came, went or changed; to be asked after ``seen_until``.
-
-        What is sent is right in between as well: a coding that is sent is stat'ed each time. And
-        whether the clock was set back behind the entry's date, which is too seldom to pay for a
-        look at the clock with each request.
-        """
-        if entry.look() != entry.seen or is_dated_ahead(entry.representation, time.time()):
-            return False
-        entry.seen_until = monotonic() + max(_INTERVAL, self._stat_ttl)
+        cached.checked_until = monotonic() + max(_INTERVAL, self._stat_ttl)
         return True
 
-    def keep_choice(self, key: Key, original: Entry, accept_encoding: str | None) -> Entry:
-        """Keep a file's entry, and which of its codings an Accept-Encoding leads to.
+    def add(
+        self,
+        key: str,
+        variant: Variant,
+        accept_encoding: str | None,
+        sidecar_stats: SidecarStats | None,
+    ) -> None:
+        """Add a variant, and evict other files for it, unless its successor could look the same.
 
-        Returns:
-            The entry that is kept: an equal one may be there already, with its body and choices.
+        Arguments:
+            key: PATH_INFO, or a ``page_key``.
+            variant: to be added. It takes over the body of one for the same version.
+            accept_encoding: the value of Accept-Encoding that led to it.
+            sidecar_stats: what was found beside the file; None if it never has sidecars.
         """
-        path_info = key if isinstance(key, str) else key[0]
-        known = self.entries.get(path_info)
-        choices: dict[str | None, Key] = {}
-        if (
-            known is not None
-            and (known.signature, known.seen) == (original.signature, original.seen)
-            and not is_dated_ahead(known.representation, time.time())
-        ):
-            choices = known.choices or choices
-        if known is None or known.choices is not choices or (original.body and not known.body):
-            original.choices, known = choices, original
-            self.keep(path_info, original)
-        if len(accept_encoding or "") <= _CHOICE_LENGTH:
-            if len(choices) >= _CHOICES:
-                choices.clear()
-            choices[accept_encoding] = key
-        return known
-
-    def keep(self, key: Key, entry: Entry) -> None:
-        """Add an entry, and throw out others for it, if the clock can tell its version."""
-        if not entry.representation.settled or _weight(key, entry) > self.budget:
+        if not variant.representation.settled or self.budget < _FILE_SIZE + _VARIANT_SIZE:
             return
         if self._stat_ttl:
-            entry.trusted_until = monotonic() + self._stat_ttl
+            variant.trusted_until = monotonic() + self._stat_ttl
+        original = variant.original or variant
         with self._lock:
+            cached = self.files.get(key)
+            if cached is None or not cached.has_same_version(original, sidecar_stats):
+                cached = CachedFile(original.path, original.signature, sidecar_stats)
+            self._put(cached, variant, accept_encoding)
             self._remove(key)
-            self.entries[key] = entry
-            self._size += _weight(key, entry)
-            while self._size > self.budget:
-                oldest, entry = self.entries.popitem(last=False)
-                if entry.used:
-                    entry.used = False
-                    self.entries[oldest] = entry
-                else:
-                    self._size -= _weight(oldest, entry)
+            cached.weight = _weight(key, cached)
+            if cached.weight > self.budget:
+                return
+            self.files[key] = cached
+            self._size += cached.weight
+            self._evict()
 
-    def review(self, path_info: str, entry: Entry) -> None:
-        """Look again, trusted or not, and forget the file if its entry is no longer good."""
-        if not self._is_shown(entry):
+    def drop_if_stale(self, key: str, variant: Variant) -> None:
+        """Check a variant again, trusted or not, and drop its file if it is no longer valid."""
+        if not variant.stat_matches():
             with self._lock:
-                self._remove(path_info)
+                self._remove(key)
 
-    def _remove(self, key: Key) -> None:
-        entry = self.entries.pop(key, None)
-        if entry is not None:
-            self._size -= _weight(key, entry)
+    def _put(self, cached: CachedFile, variant: Variant, accept_encoding: str | None) -> None:
+        coding = variant.representation.coding or IDENTITY
+        known = cached.variants.get(coding)
+        if known is not None and known.signature == variant.signature:
+            variant.body = variant.body or known.body
+        cached.variants[coding] = variant
+        varies = variant.representation.varies
+        cached.only = None if varies else variant
+        if varies and len(accept_encoding or "") <= _MAX_VALUE_LENGTH:
+            if len(cached.by_accept_encoding) >= _MAX_VALUES:
+                cached.by_accept_encoding.clear()
+            cached.by_accept_encoding[accept_encoding] = coding
+
+    def _evict(self) -> None:
+        while self._size > self.budget:
+            key, cached = self.files.popitem(last=False)
+            if cached.used:
+                cached.used = False
+                self.files[key] = cached
+            else:
+                self._size -= cached.weight
+
+    def _remove(self, key: str) -> None:
+        cached = self.files.pop(key, None)
+        if cached is not None:
+            self._size -= cached.weight
 
 
-def _weight(key: Key, entry: Entry) -> int:
-    content = len(entry.body[0]) if entry.body else 0
-    choices = _CHOICES_SIZE if entry.choices is not None else 0
-    return _ENTRY_SIZE + choices + 4 * len(key) + content
+def _weight(key: str, cached: CachedFile) -> int:
+    bodies = sum(len(one.body[0]) for one in cached.variants.values() if one.body)
+    values = 0 if cached.only else _VALUES_SIZE
+    return _FILE_SIZE + _VARIANT_SIZE * len(cached.variants) + values + 4 * len(key) + bodies

@@ -1,144 +1,349 @@
-"""Between the catalog and what fills it: a file and its codings, each described once."""
+"""From a source to the representation that a client gets: opened, described and remembered.
+
+For a file the loader chooses a stored coding, or compresses text in memory. It describes each
+version only once, and adds what it described to the cache.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
-from wsgistatic.files.changes import FileChangedError
-from wsgistatic.files.directory import OpenFile
+from wsgistatic.files.changes import FileChangedError, read_content, read_fully
+from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.errors import is_missing
-from wsgistatic.files.versions import signature
-from wsgistatic.representations.cache import Catalog, Entry, Key
-from wsgistatic.representations.representation import Describer, Representation, is_dated_ahead
-from wsgistatic.representations.sidecars import Selected, Selector, is_fresh
+from wsgistatic.files.sources import Opened, Source, Version
+from wsgistatic.files.versions import Signature, is_version_settled, signature
+from wsgistatic.http.conditional import Validators
+from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.negotiation import IDENTITY
+from wsgistatic.representations.cache import Cache, Location, Variant
+from wsgistatic.representations.compression import Compression
+from wsgistatic.representations.headers import HeaderPolicy
+from wsgistatic.representations.representation import (
+    EtagMode,
+    Representation,
+    content_etag,
+    describe,
+    describe_compressed,
+    etag_for_coding,
+    is_dated_ahead,
+    make_validators,
+)
+from wsgistatic.representations.sidecars import (
+    Sidecar,
+    Sidecars,
+    SidecarStats,
+    choose_sidecar,
+    is_fresh,
+)
 
-if TYPE_CHECKING:
-    pass
 
+class Target(NamedTuple):
+    """What a URL leads to.
 
-class Keeper:
-    """Describes selected representations, and puts them into a catalog.
-
-    Arguments:
-        catalog: where they go.
-        describer: describes the file that a coding is of.
-        selector: looks for sidecars again.
+    Attributes:
+        source: of the bytes.
+        url: quoted URL path, for the callables of options.
+        key: of the cache.
     """
 
-    def __init__(self, catalog: Catalog, describer: Describer, selector: Selector) -> None:
-        self._catalog = catalog
-        self._describer = describer
-        self._look = selector.look
+    source: Source
+    url: str
+    key: str
 
-    def describe(
-        self, path_info: str, url: str, selected: Selected, opened: OpenFile | None = None
-    ) -> Representation:
-        """Describe what was selected, or find the description in the catalog.
+
+class Choice(NamedTuple):
+    """Whose bytes are sent for a target.
+
+    Attributes:
+        source: the target's own, or a sidecar.
+        version: of that source; an ``Opened`` one if a body is wanted.
+        coding: content coding of its bytes; None for the target's own.
+        varies: Accept-Encoding decides.
+        original_status: for a sidecar, the status of the target's own file.
+        sidecar_stats: what was found beside a file; None for other sources.
+    """
+
+    source: Source
+    version: Version
+    coding: str | None = None
+    varies: bool = False
+    original_status: os.stat_result | None = None
+    sidecar_stats: SidecarStats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The representation of a target that a client gets.
+
+    Attributes:
+        target: what was asked for.
+        choice: whose bytes are sent. Close its version after use.
+        representation: its description.
+        accept_encoding: the value that led to it.
+        content: all bytes, if they are in memory already.
+    """
+
+    target: Target
+    choice: Choice
+    representation: Representation
+    accept_encoding: str | None
+    content: bytes | None = None
+
+    @property
+    def opened(self) -> Opened:
+        """The version; for callers that wanted a body."""
+        return cast(Opened, self.choice.version)
+
+    def close(self) -> None:
+        """Close the version; may be called repeatedly."""
+        self.choice.version.close()
+
+
+class Loader:
+    """Loads representations.
+
+    Arguments:
+        cache: remembers representations.
+        sidecars: finds stored codings.
+        policy: of the header fields that do not describe a file.
+        media_types: finds the Content-Type.
+        etag: ``"stat"``, ``"content"`` or None.
+        compression: compresses text in memory, or None.
+        validators: of the caller, instead of those of the source; or None.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        sidecars: Sidecars,
+        policy: HeaderPolicy,
+        media_types: MediaTypes,
+        etag: EtagMode,
+        compression: Compression | None = None,
+        validators: Validators | None = None,
+    ) -> None:
+        self._cache = cache
+        self._sidecars = sidecars
+        self._policy = policy
+        self._media_types = media_types
+        self._etag = etag if validators is None else None
+        self._hashes = self._etag == "content"
+        self._compression = compression
+        self._validators = validators
+
+    def load(
+        self,
+        target: Target,
+        accept_encoding: str | None,
+        *,
+        want_body: bool,
+        want_range: bool = False,
+    ) -> Loaded:
+        """Load the representation for a value of Accept-Encoding (RFC 9110 12.5.3).
 
         Arguments:
-            path_info: the file's key.
-            url: its URL path, for the policy.
-            selected: the selection.
-            opened: the source's open file, where there is one.
+            target: what to load.
+            accept_encoding: the field's value, or None.
+            want_body: open the source; otherwise its status is enough.
+            want_range: the request has a Range, which counts in stored bytes.
 
         Raises:
-            OSError: as ``Describer.describe``.
+            IsADirectoryError: it is a directory.
+            FileChangedError: it changed while it was opened; try again.
+            OSError: it does not exist or cannot be read.
         """
-        key = path_info if selected.coding is None else (path_info, selected.coding)
-        known = self._catalog.entries.get(key)
-        if (
-            known is not None
-            and known.signature == signature(opened.status if opened else selected.status)
-            and known.representation.varies == selected.varies
-            and known.representation.validators.date_is_strong  # else it may be by now
-            and not is_dated_ahead(known.representation, time.time())
-        ):
-            return known.representation
-        return self._describer.describe(selected, url, opened)
+        version = target.source.open() if want_body else target.source.inspect()
+        try:
+            choice = self._choose(target.source, version, accept_encoding)
+            version = choice.version
+            own = self._describe(target, choice)
+            compressed = (
+                None if want_range else self._compress(target, choice, own, accept_encoding)
+            )
+        except BaseException:
+            version.close()
+            raise
+        return compressed or Loaded(target, choice, own, accept_encoding)
 
-    def keep(
-        self,
-        path_info: str,
-        url: str,
-        accept_encoding: str | None,
-        selected: Selected,
-        representation: Representation,
-        status: os.stat_result,
-        content: bytes | None = None,
-    ) -> None:
-        """Keep what was selected.
+    def content_to_keep(self, loaded: Loaded) -> bytes | None:
+        """Return all bytes, if they are in memory or will be kept there; else None.
+
+        Raises:
+            FileChangedError: the file changed while it was read; try again.
+            OSError: it cannot be read.
+        """
+        representation, opened = loaded.representation, loaded.choice.version
+        if loaded.content is not None or not self._is_kept(loaded):
+            return loaded.content
+        if not self._cache.keeps_body(representation.size):
+            return None
+        if isinstance(opened, OpenFile):
+            return read_content(opened.file, opened.status)
+        content = read_fully(loaded.opened.file, 0, representation.size)
+        if len(content) != representation.size:
+            raise OSError(errno.EIO, "the source ended before its length")
+        return content
+
+    def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
+        """Add a representation to the cache.
 
         Arguments:
-            path_info: the file's key.
-            url: its URL path, for the policy.
-            accept_encoding: the value that led to the selection.
-            selected: the selection.
-            representation: its description.
-            status: of the version that is described.
-            content: its bytes, where they are to be kept.
+            loaded: the representation.
+            content: its bytes, if they are to be kept.
+            final: without a Range, the same value of Accept-Encoding would lead to it too.
         """
-        if not representation.settled:
+        choice, status = loaded.choice, loaded.choice.version.status
+        if status is None or not self._is_kept(loaded):
             return
-        if selected.coding is None:
-            entry = self._entry(selected, representation, status, content)
-            if selected.varies:
-                self._catalog.keep_choice(path_info, entry, accept_encoding)
-            else:
-                self._catalog.keep(path_info, entry)
+        if not final and self._compression is not None and choice.varies and choice.coding is None:
             return
-        key: Key = (path_info, selected.coding)
-        original = self._original(path_info, url, selected)
-        original = self._catalog.keep_choice(key, original, accept_encoding)
-        self._catalog.keep(key, self._entry(selected, representation, status, content, original))
+        original = None
+        if choice.original_status is not None:
+            source = loaded.target.source
+            original = Location(source.path, choice.original_status, source)
+        variant = Variant(loaded.representation, status, choice.source, content, original=original)
+        self._cache.add(loaded.target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
-    def keep_compressed(
-        self, key: Key, selected: Selected, representation: Representation, content: bytes
-    ) -> Entry:
-        """Keep what the selected file was compressed to."""
-        entry = self._entry(selected, representation, selected.status, content)
-        self._catalog.keep(key, entry)
-        return entry
+    def _is_kept(self, loaded: Loaded) -> bool:
+        version = loaded.choice.version
+        can_be_checked = version.holder is not None and version.status is not None
+        return can_be_checked and loaded.representation.settled
 
-    def keep_choice(
-        self, key: Key, accept_encoding: str | None, selected: Selected, own: Representation
-    ) -> None:
-        """Keep the selected file, and which of its codings an Accept-Encoding leads to."""
-        original = self._entry(selected, own, selected.status)
-        self._catalog.keep_choice(key, original, accept_encoding)
+    def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
+        """Choose between a file and its sidecars; other sources have none."""
+        status = version.status
+        if not isinstance(source, File) or status is None:
+            return Choice(source, version)
+        stats = self._sidecars.stats(source.path)
+        sidecars = self._sidecars.find(source, status, stats)
+        chosen = choose_sidecar(sidecars, version.size, accept_encoding)
+        if chosen is None:
+            varies = bool(sidecars) or self._may_compress(source.path, version.size)
+            return Choice(source, version, varies=varies, sidecar_stats=stats)
+        if isinstance(version, Opened):
+            version.close()
+            version = _open_sidecar(chosen, status)
+        else:
+            version = Version(chosen.status.st_size, chosen.status, chosen.file.path)
+        return Choice(chosen.file, version, chosen.coding, True, status, stats)
 
-    def _original(self, path_info: str, url: str, selected: Selected) -> Entry:
-        status = selected.original_status
-        own = selected._replace(source=selected.original, status=status, coding=None)
-        return self._entry(own, self.describe(path_info, url, own), status)
+    def _may_compress(self, path: str, size: int) -> bool:
+        return self._compression is not None and self._compression.applies_to(path, size)
 
-    def _entry(
-        self,
-        selected: Selected,
-        representation: Representation,
-        status: os.stat_result,
-        content: bytes | None = None,
-        original: Entry | None = None,
-    ) -> Entry:
-        entry = Entry(representation, status, selected.source.recheck, content, original=original)
-        path = selected.original.path
-        entry.watch_sidecars(lambda: self._look(path), selected.seen)
-        return entry
+    def _describe(self, target: Target, choice: Choice) -> Representation:
+        """Describe the chosen bytes, or return the description from the cache."""
+        known = self._known(target, choice.coding, choice.version)
+        if (
+            known is not None
+            and known.representation.varies == choice.varies
+            and known.representation.validators.date_is_strong  # otherwise it may be by now
+        ):
+            return known.representation
+        version, now_ns = choice.version, time.time_ns()
+        statuses = [one for one in (version.status, choice.original_status) if one is not None]
+        settled = all(is_version_settled(status, now_ns) for status in statuses)
+        tag, digest = self._opaque_tag(choice, settled)
+        if self._hashes and digest is None and isinstance(version, OpenFile):
+            version.refresh()  # it has grown while it was hashed
+            settled = False
+        own = Validators(tag)
+        if version.status is not None:
+            own = make_validators(version.status, tag, now_ns)
+        content_type, policy = self._policy.for_file(
+            target.source.path,
+            target.url,
+            self._media_types.content_type(os.path.basename(target.source.path)),
+        )
+        return describe(
+            path=version.holder or target.source.path,
+            size=version.size,
+            content_type=content_type,
+            validators=self._validators or own,
+            policy=policy,
+            settled=settled,
+            coding=choice.coding,
+            varies=choice.varies,
+            digest=digest,
+        )
+
+    def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
+        """Return the cached variant of a version, unless its date lies ahead of the clock."""
+        cached = self._cache.files.get(target.key)
+        known = cached and cached.variants.get(coding or IDENTITY)
+        if (
+            known
+            and version.status is not None
+            and known.signature == signature(version.status)
+            and not is_dated_ahead(known.representation, time.time())
+        ):
+            return known
+        return None
+
+    def _opaque_tag(self, choice: Choice, settled: bool) -> tuple[str | None, bytes | None]:
+        """Return the opaque part of the entity tag, and the digest if that is known."""
+        tag = digest = None
+        if self._etag == "stat":
+            fingerprint = choice.source.fingerprint(choice.version)
+            tag = None if fingerprint is None else f'"{fingerprint}"'
+        elif self._hashes:
+            digest = choice.source.digest(choice.version, settled)
+            tag = None if digest is None else content_etag(digest)
+        if tag is not None and choice.coding is not None:
+            tag = etag_for_coding(tag, choice.coding)
+        return tag, digest
+
+    def _compress(
+        self, target: Target, choice: Choice, own: Representation, accept_encoding: str | None
+    ) -> Loaded | None:
+        """Return what the file is compressed to in memory, if that is to be sent."""
+        compression, status = self._compression, choice.version.status
+        if compression is None or status is None or choice.coding is not None or not own.settled:
+            return None
+        if not isinstance(choice.source, File) or not self._may_compress(own.path, own.size):
+            return None
+        version = signature(status)
+        coding = compression.coding_for(version, own.size, accept_encoding)
+        if coding is None:
+            return None
+        known = self._known(target, coding, choice.version)
+        if known is not None and known.body is not None:
+            representation, content = known.representation, known.body[0]
+        else:
+            file = choice.source
+            compressed = compression.compress(
+                version, coding, lambda: _read_version(file, choice.version, version)
+            )
+            if compressed is None:
+                return None
+            content = compressed
+            representation = describe_compressed(own, coding, content)
+        return Loaded(target, choice, representation, accept_encoding, content)
 
 
-_TRIES = 8  # a file that is rewritten just now is looked at anew so often
-
-
-def _open_sidecar(selected: Selected) -> OpenFile:
-    """Open the coding that was selected, which may have gone or changed since."""
+def _open_sidecar(chosen: Sidecar, original: os.stat_result) -> OpenFile:
+    """Open the chosen sidecar, which may have vanished or changed since."""
     try:
-        opened = selected.source.open()
+        opened = chosen.file.open()
     except OSError as error:
         if not is_missing(error):
             raise
-        raise FileChangedError("the sidecar cannot be opened any more") from None
-    if not is_fresh(opened.status, selected.original_status):
-        opened.file.close()
+        raise FileChangedError("the sidecar can no longer be opened") from None
+    if not is_fresh(opened.status, original):
+        opened.close()
         raise FileChangedError("the sidecar is older than its file now")
     return opened
+
+
+def _read_version(file: File, version: Version, expected: Signature) -> bytes:
+    opening: AbstractContextManager[OpenFile]
+    opening = nullcontext(version) if isinstance(version, OpenFile) else file.open()
+    with opening as opened:
+        if signature(opened.status) != expected:  # HEAD opens what it has only looked at before
+            raise FileChangedError("the file was replaced before it was read")
+        return read_content(opened.file, opened.status)

@@ -10,34 +10,41 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
-from wsgistatic.files.body import BlockIterator, MultipartIterator
-from wsgistatic.files.directory import Resource, single_file
+from wsgistatic.files.body import FileBody
+from wsgistatic.files.directory import single_file
+from wsgistatic.files.open_files import HandleFile, raw_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
-from wsgistatic.files.sources import (
-    MemorySource,
-    ObjectSource,
-    ResourceSource,
-    Seekable,
-    Source,
-    open_file_resource,
-)
+from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
 from wsgistatic.http.paths import quote_path
-from wsgistatic.representations.cache import Catalog
+from wsgistatic.representations.cache import Cache
 from wsgistatic.representations.headers import CustomHeaders
+from wsgistatic.representations.loader import Target
+from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.validation import check_choice, check_path
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
-from wsgistatic.wsgi.responder import AnyResponder
-from wsgistatic.wsgi.responses import Answer, error_answer, header, preflight, send
+from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responder import make_responder
+from wsgistatic.wsgi.responses import Response, error_response, method_not_allowed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from typing_extensions import Unpack
 
+AnySource = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | io.BytesIO | Seekable | Traversable
+)
+Disposition = Literal["attachment", "inline"]
+
+_ALLOWED = (
+    "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
+)
+_MAX_WRAPPERS = 2  # around a file object
+
 
 class Served(NamedTuple):
-    """What a view returns: the status line, the header fields, and the body, to be closed."""
+    """What a view returns: status line, header fields, and the body, which must be closed."""
 
     status: str
     headers: Headers
@@ -49,19 +56,20 @@ class FileApp:
 
     ``return FileApp(path, cache_control="private")(environ, start_response)``
 
-    The source is looked at anew at each request; a missing file is 404. Links are followed: the
-    path is yours, not the client's. Sidecars are used only where ``encodings`` names them: beside
-    an upload may lie somebody else's.
+    The source is looked up at each request; a missing file is a 404. Symbolic links are followed,
+    since the caller chose the path, not the client. Sidecars are used only if ``encodings`` names
+    them: beside an upload may lie another one that looks like its sidecar.
 
     Arguments:
         source: path of a file; bytes, or a BytesIO, as they are now; an open binary file; any
-            object with ``seek``, ``tell`` and ``read``; a ``Traversable`` of a package, such as
-            ``zipfile.Path``. All of it is served, wherever a file object stands, and none is
-            closed; objects that are no files of the system are read under a lock.
+            object with ``seek``, ``tell`` and ``read``; or a ``Traversable`` of a package, such as
+            ``zipfile.Path``. A file object is served from its start, whatever its current position,
+            and is not closed. Objects that are not files of the operating system are read under a
+            lock.
         download_name: file name for Content-Disposition, which also decides the media type.
         disposition: ``"attachment"`` (saved under that name) or ``"inline"`` (shown).
         validators: of a source whose version you know, instead of its own.
-        options: those of ``FileOptions``, which the README tells about.
+        options: those of ``FileOptions``.
 
     Raises:
         TypeError, ValueError: naming the option, the value and what is allowed.
@@ -85,42 +93,50 @@ class FileApp:
         policy = file_options.policy()
         if download_name is not None:
             content_type = file_options.media_types_table().content_type(download_name)
-            headers = named_headers(file_options.headers, download_name, disposition, content_type)
+            headers = with_download_name(
+                file_options.headers, download_name, disposition, content_type
+            )
             file_options = replace(file_options, headers=headers)
             policy = file_options.policy()
-        found = find_source(source)
-        if isinstance(found, Resource) and not isinstance(source, (str, os.PathLike)):
-            # Servers' wrappers send from where the descriptor stands, which is shared.
+        self._source = find_source(source)
+        if isinstance(self._source, HandleFile):
+            # A server's wrapper sends from the position of the descriptor, which is shared.
             file_options = replace(file_options, file_wrapper=file_options.file_wrapper and None)
-        if isinstance(found, Resource) and validators is not None:
-            found = ResourceSource(found)
-        self._source: Resource | Source = found
+        if validators is not None:
+            # A sidecar would get the same entity tag as its original.
+            file_options = replace(file_options, encodings=())
         self._policy = policy
-        # Nothing is kept: an app made in a view lives for one request.
-        catalog = Catalog(0, 0, 0.0)
-        self._responder = AnyResponder(file_options, policy, catalog, validators)
+        sidecars = Sidecars(file_options.encodings)
+        self._responder = make_responder(
+            file_options,
+            policy,
+            file_options.media_types_table(),
+            Cache(0, 0, 0.0, sidecars),  # an app that is made in a view lives for one request
+            sidecars,
+            validators=validators,
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request (PEP 3333)."""
-        return send(self.answer(environ), environ, start_response)
+        """Respond to a request (PEP 3333)."""
+        request = Request(environ)
+        return self._respond(request).start(request, start_response)
 
-    def answer(self, environ: WSGIEnvironment) -> Answer:
-        """Give the answer to a request: status, header fields and body."""
-        answer = self._answer(environ)
-        if environ.get("REQUEST_METHOD") == "HEAD" and isinstance(answer.body, list):
-            return answer._replace(body=[b""])
-        return answer
+    def respond(self, environ: WSGIEnvironment) -> Response:
+        """Return the response to a request: status line, header fields and body."""
+        request = Request(environ)
+        response = self._respond(request)
+        if request.is_head and isinstance(response.body, list):
+            return response._replace(body=[b""])
+        return response
 
-    def _answer(self, environ: WSGIEnvironment) -> Answer:
-        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            return preflight(environ, self._policy) or error_answer(
-                405, self._policy, ("Allow", "GET, HEAD")
-            )
-        url = (header(environ, "SCRIPT_NAME") or "") + (header(environ, "PATH_INFO") or "")
-        answer = None
+    def _respond(self, request: Request) -> Response:
+        if not request.is_read:
+            return method_not_allowed(request, self._policy)
+        url = quote_path(request.script_name + request.path_info)
+        response = None
         with suppress(IsADirectoryError):
-            answer = self._responder.respond(environ, self._source, quote_path(url), "")
-        return answer or error_answer(404, self._policy)
+            response = self._responder.respond(request, Target(self._source, url, ""))
+        return response or error_response(404, self._policy)
 
 
 def serve_file(
@@ -132,23 +148,23 @@ def serve_file(
     validators: Validators | None = None,
     **options: Unpack[FileOptionKwargs],
 ) -> Served:
-    """Answer a request with a file or other source, from a view.
+    """Respond to a request with a file or other source, from a view.
 
     ``status, headers, body = serve_file(environ, source, download_name="report.pdf")``
 
-    A file object is taken over: it is closed when the body is, or at once where nothing of it is
-    sent. (A BytesIO is not: it was copied.)
+    A file object belongs to the response from now on: it is closed with the body, or at once if
+    none of it is sent. (A BytesIO is not closed, since it was copied.)
 
     Arguments:
         environ: the request.
-        source: as that of ``FileApp``, and so are the others.
+        source, download_name, disposition, validators, options: as for ``FileApp``.
 
     Returns:
-        The status line, the header fields as a list of pairs, and the body, whose ``close()`` is
-        to be called, which servers and frameworks do.
+        The status line, the header fields as a list of pairs, and the body. Its ``close()`` must be
+        called; servers and frameworks do that.
 
     Raises:
-        TypeError, ValueError: as ``FileApp``.
+        TypeError, ValueError: as for ``FileApp``.
     """
     app = FileApp(
         source,
@@ -159,24 +175,22 @@ def serve_file(
     )
     close = getattr(source, "close", None)
     if close is None or isinstance(source, io.BytesIO):
-        return Served(*app.answer(environ)[:3])
+        return Served(*app.respond(environ)[:3])
     try:
-        status, headers, body = app.answer(environ)[:3]
+        status, headers, body = app.respond(environ)[:3]
     except BaseException:
         close()
         raise
-    if isinstance(body, (BlockIterator, MultipartIterator)):
+    if isinstance(body, FileBody):
         return Served(status, headers, _ClosingBody(body, close))
     close()
     return Served(status, headers, body)
 
 
 class _ClosingBody:
-    """A body that closes a file object besides its own, at its end too (see ``body``)."""
+    """A body that also closes a file object, at its end too (see ``files.body``)."""
 
-    def __init__(
-        self, body: BlockIterator | MultipartIterator, close: Callable[[], object]
-    ) -> None:
+    def __init__(self, body: FileBody, close: Callable[[], object]) -> None:
         self._body = body
         self._close = close
 
@@ -191,7 +205,7 @@ class _ClosingBody:
             raise
 
     def close(self) -> None:
-        """Close both; as often as you like."""
+        """Close both; may be called repeatedly."""
         self._body.close()
         self._close()
 
@@ -203,30 +217,20 @@ def _check_validators(validators: object) -> None:
         raise TypeError(f"validators must be Validators or None, not {validators!r}")
     etag, date = validators.etag, validators.last_modified
     if etag is not None and not (isinstance(etag, str) and is_entity_tag(etag)):
-        raise ValueError(f"validators must have an etag with its quotes or None, not {etag!r}")
+        raise ValueError(
+            f"validators.etag must be an entity tag with its quotes, or None, not {etag!r}"
+        )
     if date is not None and (not isinstance(date, int) or date < 0):
         raise ValueError(
-            f"validators must have whole seconds or None as last_modified, not {date!r}"
+            f"validators.last_modified must be whole seconds since the epoch, or None, not {date!r}"
         )
 
 
-AnySource = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | io.BytesIO | Seekable | Traversable
-)
-
-_ALLOWED = (
-    "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
-)
-
-_WRAPPERS = 2  # around a file object, at most
-
-
-def find_source(source: object) -> Resource | Source:
-    """Give what serves a source.
+def find_source(source: object) -> Source:
+    """Return what serves the argument ``source`` of ``FileApp``.
 
     Arguments:
-        source: a path; ``bytes`` and the like, or a BytesIO, as they are now; an open binary
-            file or any object with ``seek``, ``tell`` and ``read``; a ``Traversable``.
+        source: as for ``FileApp``.
 
     Raises:
         TypeError, ValueError: naming the value and what is allowed.
@@ -244,34 +248,31 @@ def find_source(source: object) -> Resource | Source:
     return _file_object(source)
 
 
-def _file_object(file: Any) -> Resource | Source:
+def _file_object(file: Any) -> Source:
     if getattr(file, "closed", False):
-        raise ValueError(f"source must be open, as {file!r} is not")
+        raise ValueError(f"source must be an open file; {file!r} is closed")
     for ability in ("readable", "seekable"):
         if not getattr(file, ability, lambda: True)():
-            raise ValueError(f"source must be {ability}, as {file!r} is not")
+            raise ValueError(f"source must be {ability}; {file!r} is not")
     if isinstance(file.read(0), str):
-        raise TypeError(f"source must be {_ALLOWED}, not {file!r}, which is one of text")
+        raise TypeError(f"source must be {_ALLOWED}, not the text file {file!r}")
     if isinstance(file, io.BytesIO):
-        return MemorySource(file.getvalue())  # CPython shares the bytes until one of both changes
-    return open_file_resource(file) or ObjectSource(file)
+        return MemorySource(file.getvalue())  # CPython shares the bytes until one changes
+    return ObjectSource(file) if raw_file(file) is None else HandleFile(file)
 
 
 def _unwrap(source: object) -> object:
-    """Give the file object inside a temporary file, an upload, or Django's file of a field."""
+    """Return the file object inside a temporary file, an upload, or a Django FieldFile."""
     inner = source
-    for _ in range(_WRAPPERS):
+    for _ in range(_MAX_WRAPPERS):
         inner = getattr(inner, "file", None)
         if isinstance(inner, io.IOBase):
             return inner
     return source
 
 
-Disposition = Literal["attachment", "inline"]
-
-
 def check_download_name(name: object, disposition: object) -> None:
-    """Raise TypeError or ValueError unless these are a name, or None, and a disposition."""
+    """Raise TypeError or ValueError unless these are a name or None, and a disposition."""
     check_choice("disposition", disposition, ("attachment", "inline"))
     if name is not None and not isinstance(name, str):
         raise TypeError(f"download_name must be a file name or None, not {name!r}")
@@ -279,16 +280,18 @@ def check_download_name(name: object, disposition: object) -> None:
         raise ValueError("download_name must be a file name or None, not ''")
 
 
-def named_headers(
+def with_download_name(
     headers: CustomHeaders, name: str, disposition: Disposition, content_type: str
 ) -> CustomHeaders:
-    """Give a value of ``headers`` that says the name and its media type; what is set there wins.
+    """Return the option ``headers`` with the download name and its media type added.
+
+    Fields that the option sets itself take precedence.
 
     Arguments:
         headers: the checked option.
         name: offered to the user.
-        disposition: ``"attachment"`` to save it, ``"inline"`` to show it.
-        content_type: by the name.
+        disposition: ``"attachment"`` to save the file, ``"inline"`` to show it.
+        content_type: that of the name.
     """
     fields = {
         "content-type": content_type,

@@ -24,7 +24,7 @@ from wsgistatic.files.errors import Outcome, classify, logger
 from wsgistatic.files.symlinks import LinkMetError
 from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.negotiation import preference_for
-from wsgistatic.http.paths import SplitPath, directory_location, is_served_name, path_name
+from wsgistatic.http.paths import SplitPath, is_served_name, path_name
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.wsgi.listing_page import (
     STYLE,
@@ -34,10 +34,11 @@ from wsgistatic.wsgi.listing_page import (
     json_array,
     sort_key,
 )
-from wsgistatic.wsgi.responses import Answer, header, redirect, refusal
+from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responses import Response, redirect, response_to_error
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    pass
 
 
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
@@ -84,43 +85,44 @@ class Listing:
         self._fields = add_vary([*ours, *policy.common], "Accept")
         self._is_served_name = partial(is_served_name, dotfiles=dotfiles)
 
-    def answer(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
-        """Answer a GET or HEAD request; None where there is no such directory."""
+    def respond(self, request: Request, path: SplitPath) -> Response | None:
+        """Respond to a GET or HEAD request; None if there is no such directory."""
         try:
             if path.is_directory:
-                return self._page(environ, path.segments)
+                return self._page(request, path.segments)
             self._directory.stat_listable(path.segments)
         except OSError as error:
-            return refusal(error, self._label(path.segments), self._policy)
-        return self._redirect(environ)
-
-    def _redirect(self, environ: WSGIEnvironment) -> Answer:
-        location = directory_location(
-            header(environ, "SCRIPT_NAME") or "",
-            header(environ, "PATH_INFO") or "",
-            header(environ, "QUERY_STRING") or "",
-        )
+            return response_to_error(error, self._label(path.segments), self._policy)
+        location = request.directory_location()
         return redirect(location, [_CACHING, *self._policy.common])
 
-    def _page(self, environ: WSGIEnvironment, segments: tuple[str, ...]) -> Answer:
+    def exists(self, path: SplitPath) -> bool:
+        """Return whether ``respond`` would return a response."""
+        try:
+            self._directory.stat_listable(path.segments)
+        except OSError as error:
+            return classify(error) is not Outcome.MISS
+        return True
+
+    def _page(self, request: Request, segments: tuple[str, ...]) -> Response:
         scan = Scan(self._directory, segments, self._index, self._is_served_name)
         with ExitStack() as unfinished:
             unfinished.callback(scan.close)
             is_long = scan.read(_MOST_AT_ONCE)
-            if _wants_json(header(environ, "HTTP_ACCEPT")):
+            if _wants_json(request.field("HTTP_ACCEPT")):
                 media_type, pieces = _JSON, json_array(scan.entries())
             else:
-                root = path_name((header(environ, "SCRIPT_NAME") or "") + self._prefix)
+                root = path_name(request.script_name + self._prefix)
                 media_type, pieces = _HTML, html_page(root, segments, scan.entries())
             blocks = _blocks(pieces)
             fields = [("Content-Type", media_type), *self._fields]
             label = self._label(segments)
-            if environ.get("REQUEST_METHOD") == "HEAD":
+            if request.is_head:
                 # Some servers answer a HEAD without a length with one of their own, or a body.
                 return _whole(sum(map(len, blocks)), fields, b"", label)
             if is_long:
                 unfinished.pop_all()
-                return Answer("200 OK", fields, _Stream(blocks, scan, label), label)
+                return Response("200 OK", fields, _Stream(blocks, scan, label), label)
             page = b"".join(blocks)
             return _whole(len(page), fields, page, label)
 
@@ -154,8 +156,8 @@ class _Stream:
         self._scan.close()
 
 
-def _whole(size: int, fields: Headers, body: bytes, label: str) -> Answer:
-    return Answer("200 OK", [("Content-Length", str(size)), *fields], [body], label)
+def _whole(size: int, fields: Headers, body: bytes, label: str) -> Response:
+    return Response("200 OK", [("Content-Length", str(size)), *fields], [body], label)
 
 
 def _wants_json(accept: str | None) -> bool:

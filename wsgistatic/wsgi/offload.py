@@ -1,66 +1,63 @@
-"""Handing the body off: the front server sends the file that a header names.
+"""Offloading: the front server sends the file that a response header names.
 
-Strategy: preconditions are decided here, ranges there. nginx and lighttpd read the header's value
-as a URL path and keep our fields; Apache's module takes it letter by letter and drops
-Content-Encoding, so that no coded file may be handed to it.
+Preconditions are decided here, ranges by the front server. nginx and lighttpd read the header as a
+URL path and keep our fields. Apache's module takes it literally and drops Content-Encoding, so that
+no encoded file may be handed to it.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.representation import Representation
-from wsgistatic.wsgi.responses import Answer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responses import Response
 
 
-class _Front(NamedTuple):
+class FrontServer(NamedTuple):
     """How a front server takes a file over.
 
     Attributes:
         header: the field that names the file.
-        is_quoted: the field's value is percent-encoded.
-        drops: fields of ours that it would send besides its own.
-        keeps_codings: it passes Content-Encoding on.
+        is_quoted: the value of the field is percent-encoded.
+        sets_itself: fields that the front server sets, and would send twice with ours.
+        passes_content_encoding: whether it does.
     """
 
     header: str
     is_quoted: bool
-    drops: tuple[str, ...]
-    keeps_codings: bool
+    sets_itself: tuple[str, ...]
+    passes_content_encoding: bool
 
 
-_NGINX = _Front("X-Accel-Redirect", True, ("Accept-Ranges", "Content-Length"), True)
-# It obeys X-LIGHTTPD-send-file, the option's name for it, from FastCGI only.
-_LIGHTTPD = _Front("X-Sendfile", True, ("Content-Length",), True)
-_APACHE = _Front("X-Sendfile", False, ("Content-Length",), False)
-_FRONTS = {
+_NGINX = FrontServer("X-Accel-Redirect", True, ("Accept-Ranges", "Content-Length"), True)
+# It obeys X-LIGHTTPD-send-file, which is only the name of the option for it, from FastCGI only.
+_LIGHTTPD = FrontServer("X-Sendfile", True, ("Content-Length",), True)
+_APACHE = FrontServer("X-Sendfile", False, ("Content-Length",), False)
+_FRONT_SERVERS = {
     "x-accel-redirect": _NGINX,
     "x-lighttpd-send-file": _LIGHTTPD,
     "x-sendfile": _APACHE,
 }
 _ALLOWED = (
     'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '
-    "the path that the front server knows the directory by, or None"
+    "the path by which the front server knows the directory, or None"
 )
-_FRONT_SAYS = ("Content-Length",)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# What a value that is not percent-encoded cannot say: mod_xsendfile 1.0 decodes it all the same,
-# and blanks at the end of a field do not belong to it (RFC 9110 5.5).
-_UNSAYABLE = re.compile(r"[\x00-\x1f\x7f%]| \Z")
+# What a value that is not percent-encoded cannot express: mod_xsendfile 1.0 decodes it anyway, and
+# trailing blanks do not belong to a field (RFC 9110 5.5).
+_INEXPRESSIBLE = re.compile(r"[\x00-\x1f\x7f%]| \Z")
 
 
 class Offload:
     """Names files to the front server.
 
     Arguments:
-        option: header name and the path that stands for the directory; a location of nginx, or a
-            folder.
+        option: pair of the header name and the path that stands for the directory: a location of
+            nginx, or a folder.
         root: path of the directory.
 
     Raises:
@@ -74,36 +71,41 @@ class Offload:
             raise TypeError(f"offload must be {_ALLOWED}, not {option!r}")
         if (
             len(option) != 2
-            or option[0].lower() not in _FRONTS
+            or option[0].lower() not in _FRONT_SERVERS
             or not option[1].startswith("/")
             or _CONTROL.search(option[1])
         ):
             raise ValueError(f"offload must be {_ALLOWED}, not {option!r}")
-        self._front = _FRONTS[option[0].lower()]
+        self._front = _FRONT_SERVERS[option[0].lower()]
         self._prefix = option[1].rstrip("/") + "/"
-        self._skipped = len(os.path.join(root, ""))
-        self.keeps_codings = self._front.keeps_codings
+        self._root_length = len(os.path.join(root, ""))
+        self.passes_content_encoding = self._front.passes_content_encoding
 
-    def takes(self, environ: WSGIEnvironment, path: str) -> bool:
-        """Tell whether the front server is to send a file.
+    def handles(self, request: Request, path: str) -> bool:
+        """Return whether the front server is to send a file.
 
-        nginx compares If-Match with a tag of its own: what passed here would fail there.
+        It sends no error page, since its status would be 200. Nor does it get requests with
+        If-Match, which nginx compares with an entity tag of its own: what passed here would fail
+        there.
         """
         return (
-            environ.get("REQUEST_METHOD") == "GET"
-            and "HTTP_IF_MATCH" not in environ
-            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
-            and (self._front.is_quoted or _UNSAYABLE.search(path, self._skipped) is None)
+            request.method == "GET"
+            and not request.is_plain
+            and request.field("HTTP_IF_MATCH") is None
+            and request.field("HTTP_IF_UNMODIFIED_SINCE") is None
+            and (self._front.is_quoted or _INEXPRESSIBLE.search(path, self._root_length) is None)
         )
 
-    def answer(self, representation: Representation) -> Answer:
-        """Make the answer that names the file, with all its fields and without its bytes."""
-        relative = representation.path[self._skipped :].replace(os.sep, "/")
+    def respond(self, representation: Representation) -> Response:
+        """Return the response that names the file, with all its fields and without its bytes."""
+        relative = representation.path[self._root_length :].replace(os.sep, "/")
         value = os.fsencode(self._prefix + relative).decode("latin-1")
         if self._front.is_quoted:
             value = quote_path(value)
         fields = [
-            field for field in representation.full_headers if field[0] not in self._front.drops
+            field
+            for field in representation.full_headers
+            if field[0] not in self._front.sets_itself
         ]
         headers = [(self._front.header, value), ("Content-Length", "0"), *fields]
-        return Answer("200 OK", headers, [b""], representation.path, representation.coding)
+        return Response("200 OK", headers, [b""], representation.path, representation.coding)

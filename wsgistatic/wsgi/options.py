@@ -25,7 +25,7 @@ from wsgistatic.representations.headers import (
     check_headers,
 )
 from wsgistatic.representations.immutable import Immutable, immutable_rule
-from wsgistatic.representations.representation import Describer, EtagMode
+from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import (
     check_bool,
     check_choice,
@@ -410,10 +410,6 @@ class FileOptions:
     def media_types_table(self) -> MediaTypes:
         """Return the table of media types with the configured ones in it."""
         return MediaTypes(self.media_types, self.charset)
-
-    def describer(self, policy: HeaderPolicy) -> Describer:
-        """Return the describer of files that these options and a policy give."""
-        return Describer(self.media_types_table(), policy, self.etag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,45 +1,52 @@
-"""Answers without a file: how they are sent, errors, refusals, redirects."""
+"""Responses: those that describe a representation, and those without a file.
+
+The first half builds the 200, 206, 304, 412 and 416 responses for a representation, the second half
+errors, redirects and CORS preflights.
+"""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webob.exc import status_map
 
-from wsgistatic.files.errors import Outcome, classify
-from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
+from wsgistatic.files.errors import Outcome, classify, logger
+from wsgistatic.http.conditional import evaluate_preconditions
 from wsgistatic.http.fields import Headers, repr_digest, wants_sha256
 from wsgistatic.http.ranges import ByteRange, RangePlan, plan_ranges
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import Representation
+from wsgistatic.wsgi.request import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-logger = logging.getLogger("wsgistatic")
-
+_STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 _RETRY_AFTER = "2"  # seconds
 _CACHING = ("cache-control", "expires")
-_PREFLIGHT_AGE = "86400"  # seconds; browsers cap it lower
-# Request fields that mean something here; simple requests may have no Range but one "bytes=N-M".
-_ALLOWED = (
+_PREFLIGHT_MAX_AGE = "86400"  # seconds; browsers cap it at less
+# Request fields that have an effect here. Simple requests may have no Range but one "bytes=N-M".
+_ALLOWED_FIELDS = (
     *("range", "if-range", "if-match", "if-none-match", "if-modified-since"),
     *("if-unmodified-since", "cache-control", "pragma", "want-repr-digest"),
 )
-_PLAIN = ("Content-Type", "text/plain; charset=utf-8")
-EMPTY = [("Content-Length", "0"), _PLAIN]  # PEP 3333 checkers want a type for every body
+_PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+# PEP 3333 checkers demand a media type for every body, even an empty one.
+EMPTY = [("Content-Length", "0"), _PLAIN_TEXT]
 
 
-class Answer(NamedTuple):
-    """What goes to ``start_response``, and the body; and what it was made of, for ``on_answer``.
+class Response(NamedTuple):
+    """What goes to ``start_response``, the body, and what they were made from.
 
     Attributes:
-        path: of the file whose bytes or fields are sent, or that was refused.
+        status: status line.
+        headers: header fields.
+        body: iterable of bytes.
+        path: of the file whose bytes or fields are sent, or that could not be served.
         coding: content coding of the selected representation.
-        ranges: of a 206.
+        ranges: of a 206 response.
     """
 
     status: str
@@ -49,34 +56,154 @@ class Answer(NamedTuple):
     coding: str | None = None
     ranges: tuple[ByteRange, ...] = ()
 
+    def start(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        """Start the response and return its body; close the body if the server refuses."""
+        try:
+            start_response(self.status, self.headers)
+        except BaseException:
+            close = getattr(self.body, "close", None)
+            if close is not None:
+                close()
+            raise
+        if request.is_head and isinstance(self.body, list):
+            return [b""]
+        return self.body
 
-def header(environ: WSGIEnvironment, name: str) -> str | None:
-    """Give a request header by its environ key; None where absent or no text."""
-    value = environ.get(name)
-    return value if isinstance(value, str) else None
+
+def conditional_response(request: Request, representation: Representation) -> Response | None:
+    """Return the 412 or 304 that the preconditions demand; None to go on (RFC 9110 13.2.2)."""
+    preconditions = request.preconditions
+    if preconditions is None:
+        return None
+    verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
+    path, coding = representation.path, representation.coding
+    if verdict == 304:
+        # An iterator has no length. For a list, wsgiref would add Content-Length: 0.
+        body = iter((b"",))
+        headers = list(representation.not_modified_headers)
+        return Response("304 Not Modified", headers, body, path, coding)
+    if verdict == 412:
+        headers = [*EMPTY, *representation.refusal_headers]
+        return Response("412 Precondition Failed", headers, [b""], path, coding)
+    return None
 
 
-def send(
-    answer: Answer, environ: WSGIEnvironment, start_response: StartResponse
-) -> Iterable[bytes]:
-    """Start the response; if the server refuses, close the body's file."""
-    try:
-        start_response(answer.status, answer.headers)
-    except BaseException:
-        close = getattr(answer.body, "close", None)
-        if close is not None:
-            close()
-        raise
-    if isinstance(answer.body, list) and environ.get("REQUEST_METHOD") == "HEAD":
-        return [b""]
-    return answer.body
+def head_response(request: Request, representation: Representation) -> Response:
+    """Return the response to HEAD: that to GET without a Range, without a body (9.3.2)."""
+    headers = list(representation.full_headers)
+    if representation.digest is not None:
+        headers += _digest_fields(request, representation.digest)
+    return Response("200 OK", headers, [b""], representation.path, representation.coding)
+
+
+def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
+    """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
+    return plan_ranges(
+        request.range,
+        request.if_range,
+        representation.validators,
+        representation.size,
+        now=time.time(),
+        content_type=representation.content_type,
+        max_ranges=max_ranges,
+    )
+
+
+def content_response(
+    request: Request, plan: RangePlan, representation: Representation, body: Iterable[bytes]
+) -> Response:
+    """Return the 200, 206 or 416 response that was planned."""
+    headers = _planned_headers(plan, representation)
+    if representation.digest is not None and plan.status != 416:
+        headers += _digest_fields(request, representation.digest)
+    return Response(
+        _STATUS[plan.status],
+        headers,
+        body,
+        representation.path,
+        representation.coding,
+        plan.ranges if plan.status == 206 else (),
+    )
+
+
+def _planned_headers(plan: RangePlan, representation: Representation) -> Headers:
+    if plan.status == 200:
+        return list(representation.full_headers)
+    # 15.3.7.2: no Content-Range in the header section of a multipart response.
+    content_range = [("Content-Range", plan.content_range)] if plan.content_range else []
+    if plan.status == 416:
+        return [*content_range, *EMPTY, *representation.refusal_headers]
+    media_type = (
+        representation.content_type if plan.multipart is None else plan.multipart.content_type
+    )
+    return [
+        ("Content-Type", media_type),
+        ("Content-Length", str(plan.content_length)),
+        *content_range,
+        *representation.partial_headers,
+    ]
+
+
+def _digest_fields(request: Request, sha256: bytes) -> Headers:
+    # RFC 9530 3: of the whole selected representation, in a 206 response too.
+    wanted = wants_sha256(request.field("HTTP_WANT_REPR_DIGEST"))
+    return [("Repr-Digest", repr_digest(sha256))] if wanted else []
+
+
+def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> Response:
+    """Return a short text/plain error that reveals nothing beyond its status."""
+    error = status_map[code]
+    body = f"{code} {error.title}\n\n{' '.join(error.explanation.split())}".encode() + b"\n"
+    about = [_PLAIN_TEXT, ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    return Response(f"{code} {error.title}", [*about, *headers, *policy.common], [body])
+
+
+def method_not_allowed(request: Request, policy: HeaderPolicy) -> Response:
+    """Return the response to a method other than GET and HEAD: a preflight's, or 405 (15.5.6)."""
+    return preflight(request, policy) or error_response(405, policy, ("Allow", "GET, HEAD"))
+
+
+def response_to_error(error: OSError, path: str, policy: HeaderPolicy) -> Response | None:
+    """Return the 403, 500 or 503 for a file that could not be read, and log it; None for a miss."""
+    outcome = classify(error)
+    if outcome is Outcome.MISS:
+        return None
+    logger.error("%a: %s", path, error.strerror or error)
+    if outcome is Outcome.FORBIDDEN:
+        response = error_response(403, policy)
+    elif outcome is Outcome.TEMPORARY:
+        response = error_response(503, policy, ("Retry-After", _RETRY_AFTER))
+    else:
+        response = error_response(500, policy)
+    return response._replace(path=path)
+
+
+def redirect(location: str, headers: Headers) -> Response:
+    """Return the 301 to the one URL of a directory or page; the location is already quoted."""
+    return Response("301 Moved Permanently", [("Location", location), *EMPTY, *headers], [b""])
+
+
+def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
+    """Return the response to a CORS preflight for GET or HEAD (Fetch 3.2.2); None for others."""
+    if not policy.allows_origin or request.method != "OPTIONS":
+        return None
+    if request.field("HTTP_ACCESS_CONTROL_REQUEST_METHOD") not in ("GET", "HEAD"):
+        return None
+    headers = [*EMPTY, *policy.common, ("Access-Control-Allow-Methods", "GET, HEAD")]
+    requested = request.field("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") or ""
+    fields = [
+        name for name in requested.lower().replace(" ", "").split(",") if name in _ALLOWED_FIELDS
+    ]
+    if fields:
+        headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
+    return Response("200 OK", [*headers, ("Access-Control-Max-Age", _PREFLIGHT_MAX_AGE)], [b""])
 
 
 def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
-    """Wrap an app so that no cache keeps its 404 and 410.
+    """Wrap an app so that no cache stores its 404 and 410 responses.
 
-    While machines of a fleet change over to a new release one by one, a file is here and not
-    yet there: a cache that kept the miss would go on missing.
+    While the machines of a fleet change to a new release one by one, a file exists on one of them
+    and not yet on another. A cache that stored the miss would keep on missing.
     """
 
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -91,143 +218,3 @@ def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
         return app(environ, start)
 
     return wrapped
-
-
-def error_answer(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> Answer:
-    """Make a short plain answer that says no more than its status does."""
-    error = status_map[code]
-    body = f"{code} {error.title}\n\n{' '.join(error.explanation.split())}".encode() + b"\n"
-    about = [_PLAIN, ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-    return Answer(f"{code} {error.title}", [*about, *headers, *policy.common], [body])
-
-
-def preflight(environ: WSGIEnvironment, policy: HeaderPolicy) -> Answer | None:
-    """Answer a CORS preflight for GET or HEAD (Fetch 3.2.2); None where it is none."""
-    if not policy.allows_origin or environ.get("REQUEST_METHOD") != "OPTIONS":
-        return None
-    if header(environ, "HTTP_ACCESS_CONTROL_REQUEST_METHOD") not in ("GET", "HEAD"):
-        return None
-    headers = [*EMPTY, *policy.common, ("Access-Control-Allow-Methods", "GET, HEAD")]
-    asked = header(environ, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS") or ""
-    fields = [name for name in asked.lower().replace(" ", "").split(",") if name in _ALLOWED]
-    if fields:
-        headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
-    return Answer("200 OK", [*headers, ("Access-Control-Max-Age", _PREFLIGHT_AGE)], [b""])
-
-
-def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:
-    """Answer for a file that could not be looked at, and log it; None for a miss."""
-    outcome = classify(error)
-    if outcome is Outcome.MISS:
-        return None
-    logger.error("%a: %s", path, error.strerror or error)
-    if outcome is Outcome.FORBIDDEN:
-        answer = error_answer(403, policy)
-    elif outcome is Outcome.TEMPORARY:
-        answer = error_answer(503, policy, ("Retry-After", _RETRY_AFTER))
-    else:
-        answer = error_answer(500, policy)
-    return answer._replace(path=path)
-
-
-def redirect(location: str, headers: Headers) -> Answer:
-    """Make the 301 to the one URL of a directory or page; the location is quoted already."""
-    return Answer("301 Moved Permanently", [("Location", location), *EMPTY, *headers], [b""])
-
-
-_STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
-
-
-def conditional_answer(environ: WSGIEnvironment, representation: Representation) -> Answer | None:
-    """Give the answer that the preconditions lead to: 412, 304, or None to go on (13.2.2)."""
-    if not (
-        "HTTP_IF_MATCH" in environ
-        or "HTTP_IF_UNMODIFIED_SINCE" in environ
-        or "HTTP_IF_NONE_MATCH" in environ
-        or "HTTP_IF_MODIFIED_SINCE" in environ
-    ):
-        return None
-    preconditions = Preconditions(
-        header(environ, "HTTP_IF_MATCH"),
-        header(environ, "HTTP_IF_UNMODIFIED_SINCE"),
-        header(environ, "HTTP_IF_NONE_MATCH"),
-        header(environ, "HTTP_IF_MODIFIED_SINCE"),
-    )
-    verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
-    path, coding = representation.path, representation.coding
-    if verdict == 304:
-        # An iterator without a length, or wsgiref adds Content-Length: 0.
-        nothing = iter((b"",))
-        headers = list(representation.not_modified_headers)
-        return Answer("304 Not Modified", headers, nothing, path, coding)
-    if verdict == 412:
-        headers = [*EMPTY, *representation.refusal_headers]
-        return Answer("412 Precondition Failed", headers, [b""], path, coding)
-    return None
-
-
-def whole_answer(environ: WSGIEnvironment, representation: Representation) -> Answer:
-    """Give the answer to HEAD: that to GET without a Range, without a body (9.3.2)."""
-    headers = list(representation.full_headers)
-    if representation.digest is not None:
-        headers += _digest(environ, representation.digest)
-    return Answer("200 OK", headers, [b""], representation.path, representation.coding)
-
-
-def plan_answer(
-    environ: WSGIEnvironment, representation: Representation, max_ranges: int
-) -> RangePlan:
-    """Decide by Range and If-Range what of a representation a GET gets (14.2, 13.1.5)."""
-    return plan_ranges(
-        header(environ, "HTTP_RANGE"),
-        header(environ, "HTTP_IF_RANGE"),
-        representation.validators,
-        representation.size,
-        now=time.time(),
-        content_type=representation.content_type,
-        max_ranges=max_ranges,
-    )
-
-
-def ranged_answer(
-    environ: WSGIEnvironment,
-    plan: RangePlan,
-    representation: Representation,
-    body: Iterable[bytes],
-) -> Answer:
-    """Give the answer to GET: 200, 206 or 416, as planned."""
-    headers = _headers(plan, representation)
-    if representation.digest is not None and plan.status != 416:
-        headers += _digest(environ, representation.digest)
-    return Answer(
-        _STATUS[plan.status],
-        headers,
-        body,
-        representation.path,
-        representation.coding,
-        plan.ranges if plan.status == 206 else (),
-    )
-
-
-def _headers(plan: RangePlan, representation: Representation) -> Headers:
-    if plan.status == 200:
-        return list(representation.full_headers)
-    # 15.3.7.2: no Content-Range in the header section of a multipart answer.
-    about_range = [("Content-Range", plan.content_range)] if plan.content_range else []
-    if plan.status == 416:
-        return [*about_range, *EMPTY, *representation.refusal_headers]
-    media_type = (
-        representation.content_type if plan.multipart is None else plan.multipart.content_type
-    )
-    return [
-        ("Content-Type", media_type),
-        ("Content-Length", str(plan.content_length)),
-        *about_range,
-        *representation.partial_headers,
-    ]
-
-
-def _digest(environ: WSGIEnvironment, sha256: bytes) -> Headers:
-    # RFC 9530 3: of the whole selected representation, in a 206 as well.
-    wanted = wants_sha256(header(environ, "HTTP_WANT_REPR_DIGEST"))
-    return [("Repr-Digest", repr_digest(sha256))] if wanted else []

@@ -1,4 +1,4 @@
-"""Why a path is not served, one file system state each."""
+"""Reasons: why a path is not served, for one state of the file system each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.paths import SplitPath, split_path
-from wsgistatic.wsgi.events import Reason, why_missed, why_no_file, why_no_path
+from wsgistatic.wsgi.trace import Reason, why_missed, why_no_file, why_not_split
 
 
 @pytest.fixture
 def crowded(site: Path) -> Path:
-    """The site, with everything in it that is not served."""
+    """The site, with everything in it that can be refused."""
     (site / "to-secret").symlink_to("../secret.txt")
     (site / "to-outside").symlink_to("..")
     (site / "to-sub").symlink_to("sub")
@@ -36,12 +36,12 @@ def crowded(site: Path) -> Path:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/hello.txt", None),
-        ("/sub/", None),
-        ("/sub", None),
-        ("/to-hello", None),
-        ("/to-sub/page.html", None),
-        ("/to-itself/to-itself/hello.txt", None),
+        ("/hello.txt", Reason.PASSED),
+        ("/sub/", Reason.PASSED),
+        ("/sub", Reason.PASSED),
+        ("/to-hello", Reason.PASSED),
+        ("/to-sub/page.html", Reason.PASSED),
+        ("/to-itself/to-itself/hello.txt", Reason.PASSED),
         ("/none.txt", Reason.NOT_THERE),
         ("/none/none.txt", Reason.NOT_THERE),
         ("/none/", Reason.NOT_THERE),
@@ -62,13 +62,13 @@ def crowded(site: Path) -> Path:
         ("/to-loop", Reason.LINK_LOOP),
     ],
 )
-def test_of_a_path(crowded: Path, path: str, reason: Reason | None) -> None:
+def test_the_reason_for_a_path(crowded: Path, path: str, reason: Reason) -> None:
     split = split_path(path)
     assert split is not None
     assert why_missed(Directory(str(crowded)), split, "index.html") is reason
 
 
-def test_a_directory_where_no_name_is_an_index(site: Path) -> None:
+def test_a_directory_without_the_option_index(site: Path) -> None:
     path = SplitPath(("sub",), True)
     assert why_missed(Directory(str(site)), path, None) is Reason.NO_INDEX
 
@@ -83,18 +83,20 @@ def test_a_directory_where_no_name_is_an_index(site: Path) -> None:
         ("follow", "to-pipe", Reason.NOT_REGULAR),
     ],
 )
-def test_of_links(crowded: Path, symlinks: Symlinks, name: str, reason: Reason | None) -> None:
+def test_the_reason_for_a_link(
+    crowded: Path, symlinks: Symlinks, name: str, reason: Reason | None
+) -> None:
     assert why_no_file(Directory(str(crowded), symlinks), (name,)) is reason
 
 
 @pytest.mark.usefixtures("ordinary_user")
-def test_no_permission(public_directory: Path) -> None:
+def test_a_file_without_permission(public_directory: Path) -> None:
     (public_directory / "private.txt").touch(mode=0)
     reason = why_no_file(Directory(str(public_directory)), ("private.txt",))
     assert reason is Reason.NO_PERMISSION
 
 
-def test_an_error_of_the_disk(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_output_error(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = Directory(str(site))
 
     def fail(segments: tuple[str, ...]) -> os.stat_result:
@@ -104,7 +106,9 @@ def test_an_error_of_the_disk(site: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert why_no_file(directory, ("hello.txt",)) is Reason.FAULT
 
 
-def test_what_came_back_is_not_called_missing(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_has_come_back_is_not_called_missing(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = Directory(str(site))
 
     def miss(segments: tuple[str, ...]) -> os.stat_result:
@@ -129,10 +133,10 @@ def test_what_came_back_is_not_called_missing(site: Path, monkeypatch: pytest.Mo
         ("/\ud800/", Reason.IMPOSSIBLE_NAME),
     ],
 )
-def test_of_a_path_that_is_none(rest: str, reason: Reason) -> None:
+def test_the_reason_for_a_path_that_cannot_be_split(rest: str, reason: Reason) -> None:
     assert split_path(rest) is None
-    assert why_no_path(rest, dotfiles=False) is reason
+    assert why_not_split(rest, dotfiles=False) is reason
 
 
-def test_of_a_path_that_is_none_where_dot_names_are_served() -> None:
-    assert why_no_path("/.a\0", dotfiles=True) is Reason.IMPOSSIBLE_NAME
+def test_a_dot_name_is_no_reason_with_dotfiles() -> None:
+    assert why_not_split("/.a\0", dotfiles=True) is Reason.IMPOSSIBLE_NAME

@@ -1,4 +1,4 @@
-"""Stored content codings from the outside: RFC 9110 8.4, 12.5.3, 12.5.5."""
+"""Stored content codings in responses (RFC 9110 8.4, 12.5.3, 12.5.5)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import gzip
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import pytest
 from tests.calling import Result, call, call_bare, environ_of, start
 from tests.conftest import OLD, age
 from wsgistatic import FileApp, StaticFiles
+from wsgistatic.files.versions import signature
+from wsgistatic.representations import loader
+from wsgistatic.representations.sidecars import Sidecar, choose_sidecar
 
 PLAIN = b"let answer = 42;\n" * 1000
 GZIP = gzip.compress(PLAIN, mtime=0)
-BR = b"brotli" * 9  # the server does not look inside
+BR = b"brotli" * 9  # its bytes are never decoded
 ZSTD = b"zstandard" * 10
 
 
@@ -41,7 +45,7 @@ def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: 
     if accepted is not None:
         extra["HTTP_ACCEPT_ENCODING"] = accepted
     once = call(app, path, **extra)
-    again = call(app, path, **extra)  # from the catalog
+    again = call(app, path, **extra)  # from the cache
     assert again.status == once.status
     if "boundary" not in again.headers.get("Content-Type", ""):
         assert again.body == once.body
@@ -50,7 +54,7 @@ def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: 
 
 
 def without_weakness(headers: dict[str, str]) -> dict[str, str]:
-    """The tag of a fresh file is weak until the clock has ticked."""
+    """Return the fields with a strong ETag; that of a new file is weak until the clock ticks."""
     return {**headers, "ETag": headers.get("ETag", "").removeprefix("W/")}
 
 
@@ -70,13 +74,15 @@ def without_weakness(headers: dict[str, str]) -> dict[str, str]:
         ("*", "br"),
         ("br;q=0,*", "zstd"),
         ("gzip;q=0.5, identity", None),
-        ("identity;q=0", None),  # a 406 helps nobody: all was refused
+        ("identity;q=0", None),  # better than 406, although everything is refused
         ("identity;q=0, gzip;q=0.001", "gzip"),
         ("deflate", None),
         ("gzip;q=2, zstd", "zstd"),
     ],
 )
-def test_the_coding_that_is_accepted(coded: Path, accepted: str | None, coding: str | None) -> None:
+def test_accept_encoding_selects_the_coding(
+    coded: Path, accepted: str | None, coding: str | None
+) -> None:
     result = ask(StaticFiles(None, coded), accepted)
     content = {None: PLAIN, "gzip": GZIP, "br": BR, "zstd": ZSTD}[coding]
     assert result.status == 200
@@ -90,7 +96,7 @@ def test_the_coding_that_is_accepted(coded: Path, accepted: str | None, coding: 
         assert head.headers == result.headers
 
 
-def test_at_equal_size_the_order_of_the_option_decides(coded: Path) -> None:
+def test_the_order_of_the_option_decides_between_equal_sizes(coded: Path) -> None:
     for name in ("app.js.gz", "app.js.br", "app.js.zst"):
         (coded / name).write_bytes(b"x" * 30)
         age(coded / name)
@@ -101,7 +107,7 @@ def test_at_equal_size_the_order_of_the_option_decides(coded: Path) -> None:
         assert result.headers["Content-Encoding"] == encodings[0]
 
 
-def test_each_coding_has_a_strong_tag_of_its_own(coded: Path) -> None:
+def test_each_coding_has_its_own_strong_etag(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for etag in ("stat", "content"):
         app = StaticFiles(None, coded, etag=etag)
@@ -114,7 +120,7 @@ def test_each_coding_has_a_strong_tag_of_its_own(coded: Path) -> None:
             assert same.headers["Vary"] == "Accept-Encoding"
             assert "Content-Encoding" not in same.headers
             assert ask(app, "br", HTTP_IF_MATCH=tag).status == (200 if accepted == "br" else 412)
-    # The same size and time, and still another tag: the coding is in it.
+    # The tag contains the coding, so it differs even if size and time are the same.
     (coded / "app.js").write_bytes(GZIP)
     age(coded / "app.js")
     time.sleep(0.03)
@@ -122,7 +128,7 @@ def test_each_coding_has_a_strong_tag_of_its_own(coded: Path) -> None:
     assert ask(app, "gzip").headers["ETag"] != ask(app, "").headers["ETag"]
 
 
-def test_ranges_count_in_the_bytes_of_the_selected_coding(coded: Path) -> None:
+def test_ranges_apply_to_the_bytes_of_the_selected_coding(coded: Path) -> None:
     app = StaticFiles(None, coded)
     part = ask(app, "gzip", HTTP_RANGE="bytes=2-9")
     assert (part.status, part.body) == (206, GZIP[2:10])
@@ -154,7 +160,7 @@ def test_a_large_sidecar_is_streamed(coded: Path) -> None:
     assert ask(app, "gzip", HTTP_RANGE="bytes=399000-").body == large[399000:]
 
 
-def test_an_index_has_sidecars_too(coded: Path) -> None:
+def test_sidecars_of_an_index_are_used(coded: Path) -> None:
     (coded / "sub/index.html.gz").write_bytes(b"coded")
     age(coded / "sub/index.html.gz")
     time.sleep(0.03)
@@ -163,7 +169,7 @@ def test_an_index_has_sidecars_too(coded: Path) -> None:
     assert result.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_a_sidecar_by_its_own_name_is_what_it_is(coded: Path) -> None:
+def test_a_sidecar_requested_by_its_own_name_is_an_ordinary_file(coded: Path) -> None:
     result = ask(StaticFiles(None, coded), "gzip", "/app.js.gz")
     assert result.body == GZIP
     assert result.headers["Content-Type"] == "application/gzip"
@@ -171,23 +177,23 @@ def test_a_sidecar_by_its_own_name_is_what_it_is(coded: Path) -> None:
     assert "Vary" not in result.headers
 
 
-def test_no_sidecar_without_its_file(coded: Path) -> None:
+def test_a_sidecar_without_its_file_is_not_used(coded: Path) -> None:
     assert ask(StaticFiles(None, coded), "gzip", "/gone.js").status == 404
 
 
-def test_files_without_sidecars_do_not_vary(coded: Path) -> None:
+def test_files_without_sidecars_have_no_vary(coded: Path) -> None:
     result = ask(StaticFiles(None, coded), "gzip", "/hello.txt")
     assert "Vary" not in result.headers
     assert result.body == b"hello world\n"
 
 
-def test_turned_off(coded: Path) -> None:
+def test_no_sidecar_is_used_without_encodings(coded: Path) -> None:
     result = ask(StaticFiles(None, coded, encodings=()), "gzip")
     assert result.body == PLAIN
     assert "Vary" not in result.headers
 
 
-def test_only_the_codings_asked_for(coded: Path) -> None:
+def test_only_the_configured_encodings_are_used(coded: Path) -> None:
     app = StaticFiles(None, coded, encodings=["gzip"])
     assert ask(app, "br, zstd").body == PLAIN
     assert ask(app, "br, gzip;q=0.1").body == GZIP
@@ -200,10 +206,10 @@ def test_only_the_codings_asked_for(coded: Path) -> None:
         (OLD * 10**9, (OLD + 5) * 10**9, True),
         (OLD * 10**9, (OLD - 1) * 10**9, False),
         (OLD * 10**9 + 2, OLD * 10**9 + 1, False),
-        (OLD * 10**9 + 500, OLD * 10**9, True),  # a tool that copies whole seconds
+        (OLD * 10**9 + 500, OLD * 10**9, True),  # from a tool that copies whole seconds only
     ],
 )
-def test_a_sidecar_older_than_its_file(
+def test_a_sidecar_older_than_its_file_is_not_used(
     coded: Path, original: int, sidecar: int, used: bool
 ) -> None:
     os.utime(coded / "app.js", ns=(original, original))
@@ -213,8 +219,8 @@ def test_a_sidecar_older_than_its_file(
     assert ask(app, "gzip").body == (GZIP if used else PLAIN)
 
 
-def test_a_file_rewritten_in_the_second_of_its_sidecar(coded: Path) -> None:
-    # The sidecar's whole-second mtime says nothing then; that it was made before does.
+def test_a_file_rewritten_within_the_second_of_its_sidecar(coded: Path) -> None:
+    # Its mtime in whole seconds proves nothing, but its ctime shows that it was made before.
     now = time.time_ns()
     (coded / "app.js").write_bytes(b"new")
     os.utime(coded / "app.js.gz", ns=(now // 10**9 * 10**9,) * 2)
@@ -225,19 +231,19 @@ def test_a_file_rewritten_in_the_second_of_its_sidecar(coded: Path) -> None:
 
 
 @pytest.mark.live
-def test_changes_show_at_the_next_request(coded: Path) -> None:
+def test_changes_are_seen_at_the_next_request(coded: Path) -> None:
     app = StaticFiles(None, coded, encodings=("gzip",))
     assert ask(app, "gzip").body == GZIP
     (coded / "app.js.gz").write_bytes(b"better")
     age(coded / "app.js.gz")
     time.sleep(0.03)
     assert ask(app, "gzip").body == b"better"
-    (coded / "app.js").write_bytes(b"new")  # younger than the sidecar now
+    (coded / "app.js").write_bytes(b"new")  # now newer than the sidecar
     assert ask(app, "gzip").body == b"new"
     assert ask(app, "").body == b"new"
-    (coded / "app.js.gz").write_bytes(b"coded anew")
+    (coded / "app.js.gz").write_bytes(b"coded again")
     time.sleep(1.05)
-    assert ask(app, "gzip").body == b"coded anew"
+    assert ask(app, "gzip").body == b"coded again"
     (coded / "app.js.gz").unlink()
     assert ask(app, "gzip").body == b"new"
     (coded / "app.js").unlink()
@@ -246,7 +252,7 @@ def test_changes_show_at_the_next_request(coded: Path) -> None:
 
 
 @pytest.mark.live
-def test_a_sidecar_that_comes_later_is_used_within_a_second(coded: Path) -> None:
+def test_a_new_sidecar_is_used_within_a_second(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for _ in range(2):
         assert "Vary" not in ask(app, "gzip", "/hello.txt").headers
@@ -255,15 +261,17 @@ def test_a_sidecar_that_comes_later_is_used_within_a_second(coded: Path) -> None
     assert call(app, "/hello.txt", "HEAD", HTTP_ACCEPT_ENCODING="gzip").headers["Vary"]
     assert ask(app, "gzip", "/hello.txt").body == b"coded"
     assert ask(app, "", "/hello.txt").headers["Vary"] == "Accept-Encoding"
-    time.sleep(1.05)  # looked at again, and as it was
+    time.sleep(1.05)  # the next check finds no change
     assert ask(app, "gzip", "/hello.txt").body == b"coded"
-    (coded / "hello.txt.br").write_bytes(b"br")  # now there is a better one
+    (coded / "hello.txt.br").write_bytes(b"br")  # a smaller one appears
     time.sleep(1.05)
     assert ask(app, "br, gzip", "/hello.txt").body == b"br"
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
-def test_a_sidecar_that_leads_outside_is_none(coded: Path, symlinks: Any) -> None:
+def test_a_sidecar_that_is_not_a_regular_file_inside_is_not_used(
+    coded: Path, symlinks: Any
+) -> None:
     secret = coded.parent / "secret.txt"
     age(secret)
     (coded / "app.js.gz").unlink()
@@ -277,76 +285,74 @@ def test_a_sidecar_that_leads_outside_is_none(coded: Path, symlinks: Any) -> Non
     assert "Vary" not in result.headers
 
 
-def test_a_sidecar_that_goes_between_look_and_open(
+def test_the_file_itself_is_sent_if_its_sidecar_vanishes_or_gets_old_before_it_is_opened(
     coded: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    hindrances = [
+    changes: list[Callable[[], object]] = [
         lambda: os.utime(coded / "app.js.gz", (OLD - 9, OLD - 9)),
         (coded / "app.js.gz").unlink,
     ]
-    for hinder in hindrances:
-        app = StaticFiles(None, coded, encodings=("gzip",))
-        selector = app._finder.responder._selector
-
-        def select(
-            *arguments: Any,
-            selector: Any = selector,
-            real: Any = selector.select,
-            hinder: Any = hinder,
-        ) -> Any:
-            selected = real(*arguments)
-            monkeypatch.setattr(selector, "select", real)
-            hinder()
-            return selected
-
+    for change in changes:
         (coded / "app.js.gz").write_bytes(GZIP)
         age(coded / "app.js.gz")
-        monkeypatch.setattr(selector, "select", select)
+        chosen: list[Sidecar | None] = []
+
+        def choose(
+            *arguments: Any,
+            chosen: list[Sidecar | None] = chosen,
+            change: Callable[[], object] = change,
+        ) -> Sidecar | None:
+            chosen.append(choose_sidecar(*arguments))
+            if len(chosen) == 1:
+                change()
+            return chosen[-1]
+
+        monkeypatch.setattr(loader, "choose_sidecar", choose)
+        app = StaticFiles(None, coded, encodings=("gzip",))
         result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
         assert result.body == PLAIN
+        assert [one is None for one in chosen] == [False, True]
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_sidecar_replaced_between_look_and_open_is_described_as_it_is(
+def test_a_sidecar_replaced_before_it_is_opened_is_described_as_it_is(
     coded: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     app = StaticFiles(None, coded, encodings=("gzip",))
     if known:
         ask(app, "gzip")
-    selector = app._finder.responder._selector
-    real = selector.select
 
-    def select(*arguments: Any) -> Any:
-        selected = real(*arguments)
+    def choose(*arguments: Any) -> Sidecar | None:
+        chosen = choose_sidecar(*arguments)
         (coded / "app.js.gz").write_bytes(b"another")
-        return selected
+        return chosen
 
-    monkeypatch.setattr(selector, "select", select)
+    monkeypatch.setattr(loader, "choose_sidecar", choose)
     result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
     assert result.body == b"another"
     assert result.headers["Content-Length"] == "7"
 
 
-def test_a_fault_while_a_sidecar_is_opened_is_no_change_of_it(
+def test_an_error_while_a_sidecar_is_opened_does_not_count_as_a_change(
     coded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = StaticFiles(None, coded, encodings=("gzip",))
-    selector = app._finder.responder._selector
-    real = selector.select
 
     def fail() -> Any:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    def select(*arguments: Any) -> Any:
-        selected = real(*arguments)
-        return selected._replace(source=selected.source._replace(open=fail))
+    def choose(*arguments: Any) -> Sidecar | None:
+        chosen = choose_sidecar(*arguments)
+        assert chosen is not None
+        monkeypatch.setattr(chosen.file, "open", fail)
+        return chosen
 
-    monkeypatch.setattr(selector, "select", select)
+    monkeypatch.setattr(loader, "choose_sidecar", choose)
     environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip")
     assert call_bare(app, environ).status == 500
 
 
-def test_fields_of_others_stay_in_vary(coded: Path) -> None:
+def test_file_app_uses_sidecars_only_if_encodings_names_them(coded: Path) -> None:
     app = FileApp(coded / "app.js", encodings=("gzip",))
     result = call(app, "/", HTTP_ACCEPT_ENCODING="gzip")
     assert result.body == GZIP
@@ -354,7 +360,7 @@ def test_fields_of_others_stay_in_vary(coded: Path) -> None:
 
 
 @pytest.mark.catalog
-def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
+def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
     coded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[Any] = []
@@ -385,52 +391,56 @@ def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
 
 @pytest.mark.catalog
 @pytest.mark.live
-def test_a_file_is_ready_again_after_a_sidecar_has_gone(coded: Path) -> None:
+def test_a_file_is_cached_again_after_a_sidecar_was_deleted(coded: Path) -> None:
     app = StaticFiles(None, coded)
     ask(app, "")
     (coded / "app.js.br").unlink()
-    app._entries["/app.js"].seen_until = 0.0  # a second later
+    app._cache.files["/app.js"].checked_until = 0.0  # as if a second had passed
     ask(app, "")
-    assert app._catalog.is_as_seen(app._entries["/app.js"])
+    assert app._cache.sidecars_unchanged(app._cache.files["/app.js"])
 
 
 @pytest.mark.catalog
 @pytest.mark.live
-def test_a_new_version_asked_for_in_a_new_way_is_ready(coded: Path) -> None:
+def test_a_new_version_is_cached_whatever_coding_it_is_first_requested_in(coded: Path) -> None:
     app = StaticFiles(None, coded)
     ask(app, "")
     (coded / "app.js").write_bytes(b"new")
     age(coded / "app.js")
     time.sleep(0.03)
     call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
-    assert app._catalog.is_current(app._entries["/app.js"])
+    cached = app._cache.files["/app.js"]
+    assert cached.signature == signature((coded / "app.js").stat())
+    variant = cached.variant_for("gzip")
+    assert variant is not None
+    assert app._cache.is_fresh(variant)
+    assert cached.variants == {"gzip": variant}
 
 
 @pytest.mark.catalog
-def test_values_of_accept_encoding_do_not_grow_memory(coded: Path) -> None:
+def test_the_number_of_remembered_accept_encodings_is_bounded(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for number in range(200):
         ask(app, f"gzip, x-{number}")
         ask(app, "gzip" + " " * (101 + number))
-    choices = app._entries["/app.js"].choices
-    assert choices is not None
-    assert len(choices) <= 16
-    assert sum(map(len, filter(None, choices))) <= 1600
-    assert len(app._entries) == 2
+    remembered = app._cache.files["/app.js"].by_accept_encoding
+    assert 0 < len(remembered) <= 16
+    assert sum(map(len, filter(None, remembered))) <= 1600
+    assert app._cache.files.keys() == {"/app.js"}
+    assert app._cache.files["/app.js"].variants.keys() == {"gzip"}
 
 
 @pytest.mark.catalog
-def test_ready_codings_are_thrown_out_one_by_one(coded: Path) -> None:
+def test_cached_codings_stay_within_the_budget(coded: Path) -> None:
     app = StaticFiles(None, coded, cache_size=25_000)
     for _ in range(3):
         for accepted, content in (("gzip", GZIP), ("", PLAIN), ("br", BR), ("zstd", ZSTD)):
             assert ask(app, accepted).body == content
         assert ask(app, "gzip", "/digits.bin").status == 200
-    weights = app._catalog._size
-    assert 0 < weights <= 25_000
+    assert 0 < app._cache._size <= 25_000
 
 
-def test_an_environ_that_no_server_makes(coded: Path) -> None:
+def test_values_in_environ_that_are_not_latin_1_text(coded: Path) -> None:
     app = StaticFiles(None, coded)
     ask(app, "gzip")
     for path in (("", ""), ["/app.js"], None, "/app.js\0gzip"):

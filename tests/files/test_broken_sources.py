@@ -1,9 +1,10 @@
-"""Sources that are closed, cut, rewritten or broken; and when they are closed by us."""
+"""Sources that are closed, truncated, rewritten or broken, and when we close them."""
 
 from __future__ import annotations
 
 import io
 import os
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("open_descriptors")
 
 @pytest.mark.parametrize("kind", ["open", "object", "gzip"])
 @pytest.mark.parametrize(
-    ("status", "request_"),
+    ("status", "fields"),
     [
         ("200 OK", {"REQUEST_METHOD": "HEAD"}),
         ("304 Not Modified", {"HTTP_IF_NONE_MATCH": "*"}),
@@ -33,16 +34,16 @@ pytestmark = pytest.mark.usefixtures("open_descriptors")
         ("405 Method Not Allowed", {"REQUEST_METHOD": "PUT"}),
     ],
 )
-def test_a_file_object_of_which_nothing_is_sent_is_closed_at_once(
-    kind: str, status: str, request_: dict[str, str], tmp_path: Path
+def test_file_object_is_closed_at_once_if_none_of_it_is_sent(
+    kind: str, status: str, fields: dict[str, str], tmp_path: Path
 ) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = serve_file({**environ_of("/"), **request_}, source)
-        assert answer.status == status
+        response = serve_file({**environ_of("/"), **fields}, source)
+        assert response.status == status
         assert source.closed
 
 
-def test_a_body_that_is_dropped_closes_the_file_object() -> None:
+def test_body_that_is_closed_early_closes_the_file_object() -> None:
     blob = Blob(CONTENT)
     body: Any = serve_file(environ_of("/"), blob, **OPTIONS).body
     assert next(body) == CONTENT[:1000]
@@ -51,7 +52,7 @@ def test_a_body_that_is_dropped_closes_the_file_object() -> None:
     assert blob.closed
 
 
-def test_a_body_that_is_dropped_closes_its_own_descriptor_at_once(tmp_path: Path) -> None:
+def test_body_that_is_closed_early_closes_its_own_descriptor(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
         body: Any = serve_file(environ_of("/"), file, **OPTIONS).body
         next(body)
@@ -60,20 +61,22 @@ def test_a_body_that_is_dropped_closes_its_own_descriptor_at_once(tmp_path: Path
         assert file.name not in {os.path.realpath(f"/proc/self/fd/{n}") for n in numbers}
 
 
-def test_a_view_may_close_its_file_before_the_body_is_read(tmp_path: Path) -> None:
+def test_view_may_close_its_file_before_the_body_is_read(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
-        answer = FileApp(file, **OPTIONS).answer(environ_of("/"))
-    assert b"".join(answer.body) == CONTENT
+        response = FileApp(file, **OPTIONS).respond(environ_of("/"))
+    assert b"".join(response.body) == CONTENT
 
 
-def test_a_failing_server_interface_closes_the_file_object() -> None:
+def test_invalid_environ_closes_the_file_object() -> None:
     blob = Blob(CONTENT)
     with pytest.raises(AttributeError):
         serve_file(None, blob)  # type: ignore[arg-type]
     assert blob.closed
 
 
-def test_a_source_closed_later_is_a_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_source_that_was_closed_is_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for kind in ("open", "spooled", "open member", "stored", "deflated"):
         with source_of(kind, tmp_path, CONTENT) as source:
             app = FileApp(source)
@@ -81,15 +84,15 @@ def test_a_source_closed_later_is_a_fault(tmp_path: Path, caplog: pytest.LogCapt
     assert "the source was closed" in caplog.text
 
 
-def test_the_path_is_not_told(tmp_path: Path) -> None:
+def test_error_does_not_reveal_the_path(tmp_path: Path) -> None:
     with source_of("stored", tmp_path, CONTENT) as source:
         app = FileApp(source)
-    answer = call(app, "/")
-    assert b"zip" not in answer.body
-    assert "zip" not in str(answer.headers)
+    response = call(app, "/")
+    assert b"zip" not in response.body
+    assert "zip" not in str(response.headers)
 
 
-def test_a_file_cut_while_it_is_sent_breaks_the_response(tmp_path: Path) -> None:
+def test_file_truncated_while_it_is_sent_breaks_the_response(tmp_path: Path) -> None:
     with source_of("path", tmp_path, CONTENT) as path:
         for validators in (None, Validators('"v1"')):
             path.write_bytes(CONTENT)
@@ -115,11 +118,11 @@ class Failing(Blob):
         return b""
 
 
-def test_reads_may_give_less_at_a_time() -> None:
+def test_short_reads_are_continued() -> None:
     assert call(FileApp(Shrinking(CONTENT), **OPTIONS), "/").body == CONTENT
 
 
-def test_an_object_that_comes_up_short_breaks_the_response() -> None:
+def test_object_that_ends_early_breaks_the_response() -> None:
     blob = Blob(CONTENT)
     body: Any = start(FileApp(blob, **OPTIONS), environ_of("/")).iterable
     blob._file.truncate(1500)
@@ -127,13 +130,13 @@ def test_an_object_that_comes_up_short_breaks_the_response() -> None:
         list(body)
 
 
-def test_an_object_that_fails_is_a_fault(caplog: pytest.LogCaptureFixture) -> None:
+def test_object_that_raises_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     assert call(FileApp(Failing(CONTENT)), "/").status == 500
     assert "the database is gone" in caplog.text
 
 
 class Odd(Blob):
-    """An object that does not keep to what a file object does."""
+    """An object that does not behave like a file object."""
 
     def __init__(self, read: Callable[[bytes], Any] = bytes, size: Any = SIZE) -> None:
         super().__init__(CONTENT)
@@ -147,28 +150,28 @@ class Odd(Blob):
 
 
 @pytest.mark.parametrize("like", [bytearray, memoryview])
-def test_what_is_like_bytes_becomes_bytes(like: Callable[[bytes], Any]) -> None:
+def test_other_buffers_are_converted_to_bytes(like: Callable[[bytes], Any]) -> None:
     assert call(FileApp(Odd(like)), "/").body == CONTENT
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        Odd(lambda block: block + b"more"),  # past the Content-Length: the next response's place
+        Odd(lambda block: block + b"more"),  # would be taken for the next response
         Odd(lambda block: None),
         Odd(lambda block: block.decode("latin-1")),
-        Odd(len),  # bytes() would make so many zeros of it
+        Odd(len),  # bytes() would turn the number into zeros
         Odd(list),
         Odd(size=-5),
         Odd(size=5.0),
         Odd(size=None),
     ],
 )
-def test_an_object_that_breaks_its_word_is_a_fault(source: Odd) -> None:
+def test_object_with_invalid_results_is_an_error(source: Odd) -> None:
     assert call(FileApp(source), "/").status == 500
 
 
-def test_a_member_that_is_broken_breaks_the_response(tmp_path: Path) -> None:
+def test_corrupt_member_breaks_the_response(tmp_path: Path) -> None:
     random = os.urandom(100_000)
     path = zip_of(tmp_path / "a.zip", {"x.bin": random}, zipfile.ZIP_DEFLATED)
     content = bytearray(path.read_bytes())
@@ -184,14 +187,14 @@ def test_a_member_that_is_broken_breaks_the_response(tmp_path: Path) -> None:
             list(start(app, environ_of("/")).iterable)
 
 
-def test_a_member_whose_local_header_is_gone(tmp_path: Path) -> None:
+def test_member_without_its_local_header(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, zipfile.ZIP_STORED)
     path.write_bytes(b"XX" + path.read_bytes()[2:])
     with zipfile.ZipFile(path) as archive:
         assert call(FileApp(zipfile.Path(archive, "x.bin")), "/").status == 500
 
 
-def test_a_member_that_ends_early(tmp_path: Path) -> None:
+def test_member_that_ends_early(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(path) as archive:
         archive.getinfo("x.bin").file_size += 10
@@ -201,7 +204,7 @@ def test_a_member_that_ends_early(tmp_path: Path) -> None:
         assert call(app, "/", HTTP_RANGE="bytes=-12").status == 500
 
 
-def test_an_archive_that_is_rewritten_in_place_is_served_no_more(tmp_path: Path) -> None:
+def test_archive_that_is_rewritten_in_place_is_no_longer_served(tmp_path: Path) -> None:
     for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, compression)
         with zipfile.ZipFile(path) as archive:
@@ -214,7 +217,7 @@ def test_an_archive_that_is_rewritten_in_place_is_served_no_more(tmp_path: Path)
             assert call(app, "/").status == 500
 
 
-def test_no_file_of_a_package(tmp_path: Path) -> None:
+def test_names_that_are_not_files_of_a_package(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"d/x": b"x", "e/": b""}, zipfile.ZIP_STORED)
     with zipfile.ZipFile(path) as archive:
         for name in ("", "d/", "d", "e/", "e", "x", "d/x/y"):
@@ -237,15 +240,15 @@ def test_links_and_encrypted_members_of_an_archive(tmp_path: Path) -> None:
             assert call(FileApp(zipfile.Path(archive, "plain")), "/", method).status == 500
 
 
-def test_a_member_that_is_compressed_in_an_unknown_way(tmp_path: Path) -> None:
+def test_member_with_an_unsupported_compression_method(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(path) as archive:
-        archive.getinfo("x.bin").compress_type = 9  # Deflate64, which Windows makes of large files
+        archive.getinfo("x.bin").compress_type = 9  # Deflate64, which Windows uses for large files
         for method in ("GET", "HEAD"):
             assert call(FileApp(zipfile.Path(archive, "x.bin")), "/", method).status == 500
 
 
-def test_a_loader_that_gives_no_size() -> None:
+def test_loader_whose_files_cannot_seek() -> None:
     pipes = []
 
     class Stream(Node):
@@ -261,7 +264,7 @@ def test_a_loader_that_gives_no_size() -> None:
     assert all(pipe.closed for pipe in pipes)
 
 
-def test_what_a_loader_opened_is_closed_after_the_response() -> None:
+def test_file_opened_by_a_loader_is_closed_after_the_response() -> None:
     blobs = []
 
     class Loader(Node):
@@ -274,13 +277,15 @@ def test_what_a_loader_opened_is_closed_after_the_response() -> None:
     assert [blob.closed for blob in blobs] == [True] * 6
 
 
-def test_a_rewrite_that_the_clock_does_not_show_breaks_the_response(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("validators", [None, Validators('"1"')])
+def test_rewrite_of_a_recent_file_that_no_time_stamp_shows_breaks_the_response(
+    validators: Validators | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with source_of("path", tmp_path, CONTENT) as path:
-        app = FileApp(path, validators=Validators('"1"'), block_size=1000)
-        body: Any = app.answer(environ_of("/")).body
         opened = path.stat()
+        monkeypatch.setattr(time, "time_ns", lambda: opened.st_ctime_ns + 1)
+        app = FileApp(path, validators=validators, block_size=1000)
+        body: Any = app.respond(environ_of("/")).body
         next(body)
         path.write_bytes(bytes(SIZE))
         monkeypatch.setattr(os, "fstat", lambda descriptor: opened)

@@ -1,4 +1,4 @@
-"""File-system calls per kind of request: exact, whatever the machine."""
+"""How many file-system calls each kind of request costs, on every machine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ETAG = '"17979cfe362a0000-c"'
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
-class Counted:
-    """Counts calls of the functions of ``os`` that go to the file system."""
+class CallCounter:
+    """Counts the calls of the functions in ``os`` that use the file system."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: Counter[str] = Counter()
@@ -39,9 +39,8 @@ class Counted:
     def of(self, app: StaticFiles, path: str, method: str = "GET", **extra: Any) -> dict[str, int]:
         self.calls.clear()
         result = call_bare(app, environ_of(path, method, **extra))
-        counted = dict(self.calls)
         self.status = result.status
-        return counted
+        return dict(self.calls)
 
 
 @pytest.fixture
@@ -52,9 +51,9 @@ def warm_site(site: Path) -> Path:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
-    counted = Counted(monkeypatch)
-    yield counted
+def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[CallCounter]:
+    counter = CallCounter(monkeypatch)
+    yield counter
     monkeypatch.undo()
 
 
@@ -80,55 +79,60 @@ PLAIN: list[tuple[str, str, dict[str, str], int]] = [
 
 
 @pytest.mark.parametrize(("path", "method", "extra", "status"), PLAIN)
-def test_what_is_ready_costs_one_stat(
-    warm_site: Path, counted: Counted, path: str, method: str, extra: dict[str, str], status: int
+def test_a_cache_hit_costs_one_stat(
+    warm_site: Path,
+    counter: CallCounter,
+    path: str,
+    method: str,
+    extra: dict[str, str],
+    status: int,
 ) -> None:
     app = warmed(warm_site, stat_ttl=0.0)
-    assert counted.of(app, path, method, **extra) == {"stat": 1}
-    assert counted.status == status
+    assert counter.of(app, path, method, **extra) == {"stat": 1}
+    assert counter.status == status
     trusting = warmed(warm_site, stat_ttl=3600.0)
-    assert counted.of(trusting, path, method, **extra) == {}
-    assert counted.status == status
+    assert counter.of(trusting, path, method, **extra) == {}
+    assert counter.status == status
 
 
 @pytest.mark.parametrize(
     ("value", "reads"), [("bytes=5-9", 1), ("bytes=0-0,5-9,299990-", 3), ("bytes=0-9,5-20", 1)]
 )
-def test_ranges_of_a_known_file(
-    warm_site: Path, counted: Counted, value: str, reads: int, monkeypatch: pytest.MonkeyPatch
+def test_ranges_of_a_cached_file_cost_one_read_each(
+    warm_site: Path, counter: CallCounter, value: str, reads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wsgistatic.files.versions.read_at", os.pread)
     app = warmed(warm_site)
-    assert counted.of(app, "/static/large.bin", HTTP_RANGE=value) == {
+    assert counter.of(app, "/static/large.bin", HTTP_RANGE=value) == {
         "open": 1,
         "pread": reads,
         "fstat": 1,
     }
-    assert counted.status == 206
+    assert counter.status == 206
 
 
 @pytest.mark.parametrize("etag", ["stat", "content"])
-def test_a_new_file_is_opened_once(warm_site: Path, counted: Counted, etag: Any) -> None:
+def test_a_new_file_is_opened_once(warm_site: Path, counter: CallCounter, etag: Any) -> None:
     app = StaticFiles(None, warm_site, etag=etag, encodings=())
-    opened = counted.of(app, "/hello.txt")["open"]
-    assert opened == 2  # the directory, and the file in it
-    assert counted.status == 200
+    opened = counter.of(app, "/hello.txt")["open"]
+    assert opened == 2  # the directory and the file in it
+    assert counter.status == 200
 
 
-def test_a_miss(warm_site: Path, counted: Counted) -> None:
+def test_a_miss_costs_one_stat(warm_site: Path, counter: CallCounter) -> None:
     app = warmed(warm_site)
-    assert counted.of(app, "/static/nope.txt") == {"stat": 1}
+    assert counter.of(app, "/static/nope.txt") == {"stat": 1}
     for path in ("/elsewhere", "/static-notes.txt", "/static/../x", "/static/.hidden", "*"):
-        assert counted.of(app, path) == {}, path
+        assert counter.of(app, path) == {}, path
 
 
-def test_off_means_off(warm_site: Path, counted: Counted) -> None:
+def test_without_a_cache_each_request_opens_the_file(warm_site: Path, counter: CallCounter) -> None:
     app = warmed(warm_site, cache_size=0)
-    assert len(app._entries) == 0
-    assert counted.of(app, "/static/hello.txt")["open"] == 2
+    assert len(app._cache.files) == 0
+    assert counter.of(app, "/static/hello.txt")["open"] == 2
 
 
-def test_blocks_read_for_a_range(tmp_path: Path) -> None:
+def test_a_range_is_read_in_blocks(tmp_path: Path) -> None:
     path = tmp_path / "big.bin"
     with path.open("wb") as file:
         file.truncate(10_000_000)
@@ -137,7 +141,7 @@ def test_blocks_read_for_a_range(tmp_path: Path) -> None:
     assert [len(block) for block in result.blocks] == [65536] * 4
 
 
-def test_memory_of_a_drain_and_of_half_read_responses(tmp_path: Path) -> None:
+def test_responses_in_progress_hold_one_block_each(tmp_path: Path) -> None:
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(1024**3)
     app = StaticFiles(None, tmp_path)

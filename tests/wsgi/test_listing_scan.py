@@ -1,4 +1,4 @@
-"""A scan shows what a request would get, in order, and leaves no descriptor."""
+"""``Scan``: a directory's entries, those that a request would be served, in order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import OLD
-from wsgistatic.files import directory as directory_module
+from wsgistatic.files import directory
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.symlinks import LinkMetError
-from wsgistatic.wsgi import listing as scan_module
+from wsgistatic.wsgi import listing
 from wsgistatic.wsgi.listing import Scan
 from wsgistatic.wsgi.listing_page import Entry
 
@@ -39,15 +39,15 @@ def names(root: Path, *segments: str, **options: Any) -> list[str]:
 
 
 @pytest.fixture(params=["descriptors", "paths"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With directory descriptors, and as on platforms without them."""
+def walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run with directory descriptors, and as on platforms without them."""
     if request.param == "paths":
-        monkeypatch.setattr(directory_module, "HAS_DESCRIPTOR_WALK", False)
-        monkeypatch.setattr(directory_module, "_HAS_DESCRIPTOR_SCAN", False)
+        monkeypatch.setattr(directory, "HAS_DESCRIPTOR_WALK", False)
+        monkeypatch.setattr(directory, "_HAS_DESCRIPTOR_SCAN", False)
     return str(request.param)
 
 
-def test_entries(site: Path, way: str, open_descriptors: None) -> None:
+def test_the_entries_of_a_directory(site: Path, walk: str, open_descriptors: None) -> None:
     os.utime(site / "sub", (OLD, OLD))
     os.utime(site / "bare", (OLD, OLD + 1))
     assert entries(site) == [
@@ -60,19 +60,19 @@ def test_entries(site: Path, way: str, open_descriptors: None) -> None:
     assert names(site, "sub") == ["index.html", "page.html"]
 
 
-def test_reading_by_and_by(site: Path) -> None:
+def test_names_can_be_read_in_portions(site: Path) -> None:
     scan = opened(site)
     assert scan.read(2)
     assert scan.read(3)
-    assert not scan.read(2)  # one is left: the hidden one
+    assert not scan.read(2)  # only the hidden file is left
     assert not scan.read(2)
     assert len(list(scan.entries())) == 5
     scan.close()
     scan.close()
 
 
-def test_runs_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan_module, "_RUN", 7)
+def test_sorted_runs_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_RUN", 7)
     for number in range(50):
         (tmp_path / f"{number}.txt").touch()
     (tmp_path / "dir").mkdir()
@@ -80,7 +80,9 @@ def test_runs_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
-def test_what_is_no_directory(site: Path, way: str, symlinks: Any, open_descriptors: None) -> None:
+def test_other_kinds_of_files_cannot_be_scanned(
+    site: Path, walk: str, symlinks: Any, open_descriptors: None
+) -> None:
     os.mkfifo(site / "pipe")
     (site / "out").symlink_to("..")
     for name, error in (
@@ -105,7 +107,9 @@ def test_what_is_no_directory(site: Path, way: str, symlinks: Any, open_descript
         ("follow", ["dir-inside", "dir-outside", "file-inside", "file-outside", "to-hidden"]),
     ],
 )
-def test_links(site: Path, way: str, symlinks: Any, shown: list[str]) -> None:
+def test_links_are_listed_as_the_policy_allows(
+    site: Path, walk: str, symlinks: Any, shown: list[str]
+) -> None:
     links = site / "links"
     links.mkdir()
     for name, target in (
@@ -146,8 +150,8 @@ def become_pipe(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [vanish, become_directory, become_link_out, become_pipe])
-def test_an_entry_that_changes_while_it_is_listed(
-    site: Path, way: str, change: Callable[[Path], None], open_descriptors: None
+def test_entries_that_change_while_they_are_listed_are_left_out(
+    site: Path, walk: str, change: Callable[[Path], None], open_descriptors: None
 ) -> None:
     scan = opened(site)
     assert not scan.read(100)
@@ -159,7 +163,7 @@ def test_an_entry_that_changes_while_it_is_listed(
     scan.close()
 
 
-def test_a_directory_that_is_moved_away_while_it_is_listed(site: Path) -> None:
+def test_a_directory_that_is_replaced_by_a_link_is_still_listed(site: Path) -> None:
     scan = opened(site, "bare")
     (site / "bare").rename(site / "moved")
     (site / "bare").symlink_to("../..")
@@ -167,7 +171,7 @@ def test_a_directory_that_is_moved_away_while_it_is_listed(site: Path) -> None:
     scan.close()
 
 
-def test_a_file_that_becomes_a_link_to_another(site: Path) -> None:
+def test_a_file_that_becomes_a_link_is_listed_with_the_size_of_its_target(site: Path) -> None:
     scan = opened(site)
     scan.read(100)
     (site / "hello.txt").unlink()
@@ -177,7 +181,9 @@ def test_a_file_that_becomes_a_link_to_another(site: Path) -> None:
     assert sizes["hello.txt"] == 1000
 
 
-def test_permissions(public_directory: Path, ordinary_user: None) -> None:
+def test_unreadable_files_and_directories_are_left_out(
+    public_directory: Path, ordinary_user: None
+) -> None:
     user = os.geteuid()
     os.seteuid(os.getuid())
     for name, mode, index_mode in (
@@ -205,11 +211,11 @@ def test_permissions(public_directory: Path, ordinary_user: None) -> None:
         assert stat.S_ISDIR(Directory(str(public_directory)).stat_directory((name,)).st_mode)
 
 
-def test_a_file_system_that_does_not_tell_types(
+def test_an_entry_whose_type_cannot_be_found_is_left_out(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    class Untold:
-        """An entry that has to be looked at, and has gone by then."""
+    class EntryOfUnknownType:
+        """An entry that needs a stat, which fails."""
 
         def __init__(self, name: str) -> None:
             self.name = name
@@ -217,21 +223,23 @@ def test_a_file_system_that_does_not_tell_types(
         def is_symlink(self) -> bool:
             raise PermissionError(errno.EACCES, "no")
 
-    real = directory_module.OpenDirectory.__iter__
+    real = directory.OpenDirectory.__iter__
     monkeypatch.setattr(
-        directory_module.OpenDirectory,
+        directory.OpenDirectory,
         "__iter__",
-        lambda opened: iter([Untold("gone.txt"), *real(opened)]),
+        lambda opened: iter([EntryOfUnknownType("gone.txt"), *real(opened)]),
     )
     assert names(site) == ["bare", "sub", "digits.bin", "empty.bin", "hello.txt"]
 
 
-def test_an_index_that_is_no_file(site: Path) -> None:
+def test_a_directory_as_an_index_does_not_hide_its_directory(site: Path) -> None:
     (site / "bare" / "index.html").mkdir()
     assert "bare" in names(site, index="index.html")
 
 
-def test_a_shortage_of_descriptors_is_no_miss(site: Path, open_descriptors: None) -> None:
+def test_a_shortage_of_descriptors_while_entries_are_read_raises(
+    site: Path, open_descriptors: None
+) -> None:
     scan = opened(site)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
@@ -245,11 +253,13 @@ def test_a_shortage_of_descriptors_is_no_miss(site: Path, open_descriptors: None
         scan.close()
 
 
-def test_a_shortage_while_it_is_opened(site: Path, open_descriptors: None) -> None:
+def test_a_shortage_of_descriptors_while_the_directory_is_opened_raises(
+    site: Path, open_descriptors: None
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)
-    for spare in range(3):  # the root, the directory, and what reads it
+    for spare in range(3):  # for the root, the directory, and its scan
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, hard))
         try:
             with pytest.raises(OSError, match="Too many open files") as caught:
@@ -259,7 +269,9 @@ def test_a_shortage_while_it_is_opened(site: Path, open_descriptors: None) -> No
         assert caught.value.errno == errno.EMFILE
 
 
-def test_a_scan_that_is_dropped(site: Path, open_descriptors: None) -> None:
+def test_a_scan_that_is_never_closed_leaves_no_descriptor(
+    site: Path, open_descriptors: None
+) -> None:
     scan = opened(site)
     given = scan.entries()
     next(given)
@@ -267,7 +279,7 @@ def test_a_scan_that_is_dropped(site: Path, open_descriptors: None) -> None:
     gc.collect()
 
 
-def test_the_swap_to_a_link_just_before_it_is_opened(
+def test_a_directory_swapped_for_a_link_before_it_is_opened_is_not_scanned(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     real_open = os.open
@@ -282,4 +294,4 @@ def test_the_swap_to_a_link_just_before_it_is_opened(
     with pytest.raises(FileNotFoundError):
         opened(site, "bare")
     with pytest.raises(LinkMetError):
-        directory_module._stat_directory(str(site / "bare"), None)
+        directory._stat_directory(str(site / "bare"), None)

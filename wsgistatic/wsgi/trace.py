@@ -1,0 +1,200 @@
+"""The steps of a decision, and why something was not served.
+
+A ``Trace`` is filled only for ``on_answer`` and ``wsgistatic explain``; other requests carry none.
+Reasons are found after a look-up has failed, by checking the names of the path one by one. They
+therefore describe the file system just after the request, not during it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from enum import Enum
+from typing import NamedTuple
+
+from wsgistatic.files.directory import Directory
+from wsgistatic.files.errors import Outcome, classify
+from wsgistatic.files.packages import FileTree
+from wsgistatic.files.sources import Source
+from wsgistatic.files.symlinks import real_path
+from wsgistatic.http.paths import WELL_KNOWN, SplitPath
+
+
+class Reason(Enum):
+    """Why a request, or a file, was refused."""
+
+    METHOD = "a method other than GET and HEAD"
+    NOT_CANONICAL = "not the canonical spelling of a path"
+    DOT_NAME = "a name that begins with a dot"
+    IMPOSSIBLE_NAME = "a name that no file here can have"
+    NAME_TOO_LONG = "a name that is too long"
+    NOT_THERE = "does not exist"
+    BELOW_FILE = "below a file, which is not a directory"
+    NOT_A_DIRECTORY = "a slash after the name of something other than a directory"
+    IS_DIRECTORY = "a directory"
+    NO_INDEX = "a directory without an index"
+    NOT_REGULAR = "not a regular file"
+    LINK_DENIED = "a symbolic link, or behind one"
+    LINK_OUTSIDE = "a link that leads outside the directory"
+    LINK_LOOP = "a loop of links"
+    LINK_TO_NOTHING = "a link that leads to nothing that can be seen"
+    NO_PERMISSION = "no permission to read it"
+    PRECONDITION = "a precondition that failed"
+    RANGE = "a range beyond the end"
+    FAULT = "an error, described in the log"
+    PASSED = "something that is no longer the case"
+
+
+class Step(NamedTuple):
+    """One step of a decision.
+
+    Attributes:
+        name: what was tried, such as ``"file"`` or ``"fallback"``.
+        path: in the file system, or in the URL.
+        reason: why it was refused; None if it was not.
+        source: which answers the request, or None.
+        note: further text, or ``""``.
+    """
+
+    name: str
+    path: str
+    reason: Reason | None = None
+    source: Source | None = None
+    note: str = ""
+
+
+class Trace:
+    """Records the steps of one decision.
+
+    Attributes:
+        steps: in the order in which they were taken.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the first step that was refused was refused."""
+        return next((step.reason for step in self.steps if step.reason is not None), None)
+
+    def found(self, name: str, source: Source) -> None:
+        """Record the source that answers the request."""
+        self.steps.append(Step(name, source.path, source=source))
+
+    def refused(self, name: str, path: str, reason: Reason) -> None:
+        """Record what does not answer the request, and why."""
+        self.steps.append(Step(name, path, reason))
+
+    def noted(self, name: str, path: str, note: str) -> None:
+        """Record a step that is neither."""
+        self.steps.append(Step(name, path, note=note))
+
+
+def why_not_split(rest: str, *, dotfiles: bool) -> Reason:
+    """Return why ``split_path`` returned None.
+
+    Arguments:
+        rest: the part of PATH_INFO below the prefix.
+        dotfiles: names that begin with a dot are served.
+    """
+    segments = rest.removesuffix("/").split("/")[1:]
+    if any(segment in ("", ".", "..") for segment in segments):
+        return Reason.NOT_CANONICAL
+    if not dotfiles and any(s[0] == "." and s != WELL_KNOWN for s in segments):
+        return Reason.DOT_NAME
+    return Reason.IMPOSSIBLE_NAME
+
+
+def why_missed(tree: FileTree, path: SplitPath, index: str | None) -> Reason:
+    """Return why no file was served for a path.
+
+    Arguments:
+        tree: what is served.
+        path: of the request.
+        index: name of the file that is served for a directory, or None.
+    """
+    if not isinstance(tree, Directory):
+        return _why_not_in_package(tree, path)
+    reason: Reason | None
+    if path.is_directory:
+        reason = _why_not_directory(tree, path.segments)
+    else:
+        reason = why_no_file(tree, path.segments)
+    if reason is Reason.IS_DIRECTORY:
+        reason = Reason.NO_INDEX
+        if index is not None:
+            reason = why_no_file(tree, (*path.segments, index))
+            reason = Reason.NO_INDEX if reason is Reason.NOT_THERE else reason
+    return reason or Reason.PASSED
+
+
+def why_no_file(directory: Directory, segments: tuple[str, ...]) -> Reason | None:
+    """Return why a path is not a file that can be served, or None if it is one."""
+    try:
+        directory.stat(segments)
+    except IsADirectoryError:
+        return Reason.IS_DIRECTORY
+    except OSError as error:
+        return _why(directory, segments, error) or _why_not_regular(directory, segments)
+    return None
+
+
+def _why_not_in_package(tree: FileTree, path: SplitPath) -> Reason:
+    try:
+        tree.file(path.segments).inspect()
+    except IsADirectoryError:
+        return Reason.NO_INDEX
+    except OSError:
+        return Reason.NOT_THERE
+    return Reason.NOT_A_DIRECTORY if path.is_directory else Reason.PASSED
+
+
+def _why_not_directory(directory: Directory, segments: tuple[str, ...]) -> Reason:
+    try:
+        directory.stat_directory(segments)
+    except OSError as error:
+        return _why(directory, segments, error) or Reason.NOT_A_DIRECTORY
+    return Reason.IS_DIRECTORY
+
+
+def _why_not_regular(directory: Directory, segments: tuple[str, ...]) -> Reason:
+    is_regular = os.path.isfile(os.path.join(directory.path, *segments))
+    return Reason.PASSED if is_regular else Reason.NOT_REGULAR
+
+
+def _why(directory: Directory, segments: tuple[str, ...], error: OSError) -> Reason | None:
+    """Explain an error of the ``Directory``; None if it is about the kind of the last name."""
+    outcome = classify(error)
+    if outcome is Outcome.FORBIDDEN:
+        return Reason.NO_PERMISSION
+    if outcome is not Outcome.MISS:
+        return Reason.FAULT
+    path = directory.path
+    for name in segments:
+        path = os.path.join(path, name)
+        try:
+            status = os.lstat(path)
+        except OSError as absent:
+            return _ABSENT.get(absent.errno or 0, Reason.NOT_THERE)
+        if stat.S_ISLNK(status.st_mode):
+            reason = _why_not_followed(directory, path)
+            if reason is not None:
+                return reason
+    return None
+
+
+_ABSENT = {errno.ENOTDIR: Reason.BELOW_FILE, errno.ENAMETOOLONG: Reason.NAME_TOO_LONG}
+
+
+def _why_not_followed(directory: Directory, path: str) -> Reason | None:
+    if directory.symlinks == "deny":
+        return Reason.LINK_DENIED
+    try:
+        real, root = real_path(path), real_path(directory.path)
+    except OSError as error:
+        return Reason.LINK_LOOP if error.errno == errno.ELOOP else Reason.LINK_TO_NOTHING
+    if directory.symlinks == "follow" or os.path.join(real, "").startswith(os.path.join(root, "")):
+        return None
+    return Reason.LINK_OUTSIDE
