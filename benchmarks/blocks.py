@@ -41,7 +41,7 @@ def main() -> None:
     """Run the benchmark."""
     installed = fleet.installed_servers()
     known = {key: installed[key] for key in installed if not key.startswith("nginx")}
-    quick = "half a minute, fewer sizes"
+    quick = "fewer block sizes, in half a minute"
     options = report.parse("blocks", __doc__, quick, _CHOSEN, servers=known)
     kib = (16, 64, 256, 1024) if options.quick else (16, 32, 64, 128, 256, 512, 1024)
     sizes = [f"{one} KiB" for one in kib]
@@ -58,10 +58,7 @@ def main() -> None:
         for size, us in apart(_time_in_process, sizes, root, starts * rounds * 3).items():
             rate = SIZES[HUGE] / us * 1e6
             samples.add(HUGE, "in process", size, rate=rate, cpu=1 / rate, busy=1)
-
-        def load(running: fleet.Running) -> tuple[int, float]:
-            return fleet.download(running, HUGE, downloads)
-
+        load = partial(fleet.download, file=HUGE, times=downloads)
         fleet.measure(samples, HUGE, pairs, load, root, starts, rounds)
 
     def cell(figure: str, factor: float, digits: int, place: tuple[str, bool], size: str) -> str:

@@ -37,6 +37,7 @@ from benchmarks.scale import add_files, cost_of, start
 TEXT = b"body { color: #123456 }\n" * 200
 NAME = "css/app.css"
 _SIZE = len(TEXT)
+FEATURES: list[Feature] = []
 _PAGE = b"<title>page</title>"
 _SECRET = b"canary"
 _PAST, _FUTURE = "Sat, 01 Jan 2000 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"
@@ -104,9 +105,6 @@ class Cell(NamedTuple):
 
     verdict: str
     reason: str = ""
-
-
-FEATURES: list[Feature] = []
 
 
 def contenders() -> list[Peer]:

@@ -174,7 +174,7 @@ def main() -> None:
         if scenario is not None:
             return figure(samples.median((peer, scenario.key), "us"))
         huge = samples.median((peer, "100m"), "us")
-        return f"{wsgi.SIZES[wsgi.HUGE] / huge:.0f}" if huge and peer != "harness" else "no"
+        return "-" if peer == "harness" else f"{wsgi.SIZES[wsgi.HUGE] / huge:.0f}" if huge else "no"
 
     def ratio(peer: str, scenario: _Scenario) -> str:
         base = (_REFERENCE, scenario.base or scenario.key)
@@ -190,7 +190,7 @@ def main() -> None:
     ratios = report.table(title, rows, columns, ratio)
     median, worst = samples.spread("us")
     noise = f"The processes differ by {median:.0%} at the median cell, {worst:.0%} at the worst."
-    tables = [times, ratios] if has_reference else [times]
+    tables = [times, ratios][: 2 if has_reference else 1]
     report.publish(options, versions_of(peers), tables, samples, noise)
     panels = []
     for place, (column, scenario) in enumerate(columns.items(), 1):

@@ -16,7 +16,6 @@ _COLOURS = {
     **{"sidecar": "#0f766e", "floor": "#e3e6ea", "constant": "#e3e6ea", "": "#b8bec6"},
 }
 _STYLE = {
-    "font.size": 9,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -34,7 +33,7 @@ def draw(
         note: below the panels, with placeholders for values of the machine.
         rows: bars of the largest panel.
     """
-    if not options.plot:
+    if not options.plot or not panels:
         return
     import_module("matplotlib").use("Agg")
     plot = import_module("matplotlib.pyplot")

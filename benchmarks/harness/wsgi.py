@@ -17,11 +17,8 @@ Environ = dict[str, Any]
 PREFIX = "/static/"
 MIB = 1024 * 1024
 AGE = 86_400  # seconds; no peer takes a file of this age for one that is still being written
-SMALL = "css/small.css"
-MIDDLE = "js/middle.js"
-ZIPPED = "css/zipped.css"
-BIG = "media/big.bin"
-HUGE = "media/huge.bin"
+SMALL, MIDDLE, ZIPPED = "css/small.css", "js/middle.js", "css/zipped.css"
+BIG, HUGE = "media/big.bin", "media/huge.bin"
 SIZES = {SMALL: 1024, MIDDLE: 64 * 1024, ZIPPED: 64 * 1024, BIG: 10 * MIB, HUGE: 100 * MIB}
 
 
