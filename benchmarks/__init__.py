@@ -1,9 +1,11 @@
-"""Benchmarks of static-file serving in WSGI: this package next to its peers.
+"""Benchmarks of static-file serving in WSGI: wsgistatic and its peers, those that are installed.
 
-Each that is installed takes part; ``--quick`` takes from half a minute to a minute and a half.
+Each of these modules runs with ``python -m`` and says how its figures are measured:
 
-- ``python -m benchmarks.inprocess``: processor time of each kind of request, without a server;
-- ``python -m benchmarks.servers``: requests/s and MB/s under real servers, next to nginx;
-- ``python -m benchmarks.scale``: what grows with files, ranges, responses and size;
-- ``python -m benchmarks.blocks``: block sizes, and the server's file wrapper.
+- ``benchmarks.inprocess``: processor time of each kind of request, without a server;
+- ``benchmarks.servers``: requests/s and MB/s under real servers, compared with nginx;
+- ``benchmarks.scale``: how cost grows with files, ranges, responses and size;
+- ``benchmarks.blocks``: block sizes, and the server's file wrapper;
+- ``benchmarks.codings``: bytes and cost of content codings;
+- ``benchmarks.features``: what each static app supports.
 """

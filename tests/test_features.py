@@ -1,4 +1,4 @@
-"""The README's table of features: our own column, asked anew."""
+"""The README's table of features: wsgistatic's column, probed again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.features.bench import Feature
-from benchmarks.features.contenders import contenders
-from benchmarks.features.report import FEATURES, probe
+from benchmarks.features import FEATURES, Feature, contenders, probe
 
 README = (Path(__file__).parent.parent / "README.rst").read_text()
 
@@ -18,7 +16,7 @@ pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
 
 def _column() -> dict[str, str]:
-    """Give our verdicts of the README, by the titles of the rows."""
+    """Return wsgistatic's verdicts in the README by the titles of the rows."""
     table = README[README.index("\nfeature  ") :]
     rule = README[: README.index("\nfeature  ")].splitlines()[-1]
     first, second = (found.span() for found in list(re.finditer("=+", rule))[:2])

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.servers.processes import free_port
+from benchmarks.harness.processes import free_port
 from tests.conftest import OLD
 from tests.servers.nginx import nginx_command
 from tests.servers.readme import command_options, configuration

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from benchmarks.servers.processes import free_port
+from benchmarks.harness.processes import free_port
 from tests.servers.apache import apache_command, apache_lacks
 from tests.servers.nginx import nginx_command
 from tests.servers.readme import configuration

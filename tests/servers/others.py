@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.servers.processes import free_port, kill_sessions
+from benchmarks.harness.processes import free_port, kill_sessions
 from tests.servers.nginx import nginx_command
 from tests.servers.starting import listening
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cheroot.wsgi import Server
 
-from benchmarks.servers.processes import kill_sessions
+from benchmarks.harness.processes import kill_sessions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

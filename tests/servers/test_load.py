@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers.processes import free_port, session
+from benchmarks.harness.processes import free_port, session
 from tests.servers.load import Load, Site, descriptors, percentile
 from tests.servers.starting import listening
 

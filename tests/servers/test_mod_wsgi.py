@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers.processes import free_port
+from benchmarks.harness.processes import free_port
 from tests.conftest import age
 from tests.servers.apache import apache_lacks
 from tests.servers.matrix.apache_rows import ALL_SERVERS

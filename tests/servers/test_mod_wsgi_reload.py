@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers.processes import free_port
+from benchmarks.harness.processes import free_port
 from tests.servers.apache import apache_command, as_somebody
 from tests.servers.mod_wsgi import HOME, express, load_lines, search_path
 from tests.servers.starting import listening

@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from benchmarks.servers.processes import free_port, kill_sessions, session
+from benchmarks.harness.processes import free_port, kill_sessions, session
 from tests.servers.matrix import look
 from tests.servers.matrix.app import OPTIONS, RECORD, SITE, THE_APP
 from tests.servers.matrix.rows import Server

@@ -1,0 +1,108 @@
+"""Bytes and processor time of text as it is, compressed in memory, and from stored sidecars.
+
+Texts of Python's own library, requested in process by a client that accepts the one coding.
+Processor time: "ahead" is for writing the sidecar at the highest level, "first" for the first
+request to a new instance, "later" for each one after that. Medians of rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import pydoc_data
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.harness import charts, report
+from benchmarks.harness.peers import versions_of
+from benchmarks.harness.report import figure
+from benchmarks.harness.timing import Samples
+from benchmarks.harness.wsgi import MIB, call, ignore_start, make_environ, need
+from wsgistatic import StaticFiles
+from wsgistatic.compress import Compressor
+from wsgistatic.http.codings import available_codings
+
+_SETTLED = 0.03  # seconds; a younger file is not cached
+_HITS = 2000
+
+
+def _measure(content: bytes, coding: str, stored: bool) -> dict[str, float]:
+    """Time one way to send a text; the coding is accepted, and must be sent, unless it is ""."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "text.txt")
+        path.write_bytes(content)
+        time.sleep(_SETTLED)
+        ahead = 0.0
+        if stored:
+            compressor = Compressor(codings=[coding], min_saving=0)
+            ahead = _time_ms(compressor.compress_file, path)
+            time.sleep(_SETTLED)
+        environ = make_environ("/text.txt", HTTP_ACCEPT_ENCODING=coding or "identity")
+        compress = coding != "" and not stored
+        app = StaticFiles(None, folder, compress=compress, cache_file_size=MIB)
+
+        def request(times: int) -> None:
+            for _ in range(times):
+                for _ in app(environ, ignore_start):
+                    pass
+
+        first = _time_ms(request, 1)
+        later = _time_ms(request, _HITS) / _HITS * 1000
+        reply = call(app, environ).expect(200)
+        need(reply.get("Content-Encoding") == coding, f"not sent with {coding or 'none'}")
+        return {"bytes": len(reply.body), "ahead": ahead, "first": first, "later": later}
+
+
+def _time_ms(function: Callable[..., object], argument: object) -> float:
+    start = time.process_time()
+    function(argument)
+    return (time.process_time() - start) * 1000
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = report.parse("codings", __doc__, "fewer rounds")
+    codings = [one for one in ("gzip", "br", "zstd") if one in available_codings()]
+    ways = {
+        "as it is": ("", False),
+        **{f"compress=True, {one}": (one, False) for one in codings},
+        **{f"sidecar, {one}": (one, True) for one in codings},
+    }
+    library = Path(os.__file__).parent
+    topics = Path(next(iter(pydoc_data.__path__)), "topics.py")
+    samples = Samples()
+    texts = []
+    for path in (library / "stat.py", library / "argparse.py", topics):
+        content = path.read_bytes()
+        texts.append(f"{path.name} ({len(content) // 1024} KiB)")
+        rounds = [*ways.items()] * (3 if options.quick else 15)
+        for name, way in tqdm(rounds, texts[-1], leave=False, disable=None):
+            samples.add(texts[-1], name, **_measure(content, *way))
+
+    def cell(text: str, way: str, column: str) -> str:
+        if column == "share":
+            share = samples.ratio((text, way), (text, "as it is"), "bytes") or 0
+            return f"{100 * share:.1f} %"
+        if column == "ahead" and not ways[way][1]:
+            return "-"
+        return figure(samples.median((text, way), column))
+
+    rows = [(name, name) for name in ways]
+    columns = {"bytes": "bytes", "share": "share"}
+    columns |= {"ahead, ms": "ahead", "first, ms": "first", "later, us": "later"}
+    tables = [report.table(text, rows, columns, partial(cell, text)) for text in texts]
+    report.publish(options, versions_of([]), tables, samples)
+    panels = []
+    for text, table in tables:
+        later = {row[0]: f" bytes, {row[-1]} \N{MICRO SIGN}s" for row in table}
+        panels.append(charts.bars(text, table, "bytes", later))
+    note = "Beside the bars: bytes, and processor time of a later request. {python}."
+    charts.draw(options, "Bytes sent, by content coding", note, panels, len(ways))
+
+
+if __name__ == "__main__":
+    report.run(main)

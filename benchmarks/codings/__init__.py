@@ -1,1 +1,0 @@
-"""What content codings save in bytes, and what they cost in time."""
