@@ -31,12 +31,14 @@ def check_bool(option: str, value: object, allowed: str = "True or False") -> No
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
 
 
-def check_integer(option: str, value: object, least: int) -> None:
-    """Raise TypeError or ValueError unless the value is an integer of at least ``least``."""
+def check_integer(option: str, value: object, least: int, most: int | None = None) -> None:
+    """Raise TypeError or ValueError unless the value is an integer in the given limits."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{option} must be an integer of at least {least}, not {value!r}")
     if value < least:
         raise ValueError(f"{option} must be at least {least}, not {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{option} must be at most {most}, not {value!r}")
 
 
 def check_seconds(option: str, value: object) -> None:

@@ -22,7 +22,7 @@ import pytest
 from tests.conftest import age
 from wsgistatic.__main__ import main
 from wsgistatic.commands.compress import _parser
-from wsgistatic.compress import edits as drafts
+from wsgistatic.compress import edits
 from wsgistatic.http.codings import BY_NAME
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
@@ -142,7 +142,7 @@ def test_what_a_killed_run_left_is_removed(folder: Path, monkeypatch: pytest.Mon
     left.write_bytes(b"half")
     compress(folder)
     assert left.exists()  # perhaps somebody is at it
-    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
     assert compress(folder, "--check") == 0
     assert left.exists()
     assert compress(folder) == 0
@@ -170,7 +170,7 @@ def test_errors_are_told_and_the_rest_is_done(
     ("arguments", "message"),
     [
         ([], "the following arguments are required: DIR"),
-        (["--codings", "lzma"], "codings must be of 'gzip', 'zstd', 'br', not 'lzma'"),
+        (["--codings", "lzma"], "codings must be one of 'gzip', 'zstd', 'br', not 'lzma'"),
         (["--min-size", "-1"], "min_size must be at least 0"),
         (["--min-saving", "100"], "min_saving must be at least 0 and below 100 percent"),
         (["--level", "br"], "--level takes CODING=N, not 'br'"),
@@ -208,7 +208,7 @@ def test_without_the_libraries(
         "br", "zstd",
     ]  # fmt: skip
     assert compress(folder, "--codings", "gzip,br") == 1
-    assert "the coding br wants Brotli: pip install Brotli" in capsys.readouterr().err
+    assert "coding br needs Brotli: pip install Brotli" in capsys.readouterr().err
 
 
 def test_the_help_of_both(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,10 +17,9 @@ import pytest
 
 from tests.conftest import age
 from wsgistatic import StaticFiles
-from wsgistatic.compress import Action, Compressor, Result, compress_directory
-from wsgistatic.compress import edits as drafts
-from wsgistatic.compress import originals as file_versions
-from wsgistatic.compress.originals import FileChangedError, FileVersion
+from wsgistatic.compress import Action, Compressor, Result, compress_directory, edits, originals
+from wsgistatic.compress.originals import FileVersion
+from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import BY_NAME
@@ -136,7 +135,7 @@ def test_looking_into_a_sidecar_takes_little_memory(
     assert actions(compressor.compress_file(path)) == [CREATED]
     os.utime(path)
     largest = 0
-    digest_of = file_versions.digest_of
+    digest_of = originals.digest_of
 
     def watched(blocks: Iterator[bytes]) -> bytes:
         def watch() -> Iterator[bytes]:
@@ -266,9 +265,11 @@ def test_levels(path: Path) -> None:
         assert (after.size > before.size) == (after.coding != "zstd")
 
 
-def test_a_dry_run_says_what_would_be_done(path: Path) -> None:
+def test_a_dry_run_returns_what_would_be_done(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dry = Compressor(dry_run=True)
-    assert actions(dry.compress_file(path)) == [CREATED] * 3
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.mkstemp", None)  # not even a draft is written
+        assert actions(dry.compress_file(path)) == [CREATED] * 3
     assert names(path) == {"app.js"}
     Compressor(["gzip"]).compress_file(path)
     os.utime(path)
@@ -277,6 +278,7 @@ def test_a_dry_run_says_what_would_be_done(path: Path) -> None:
     assert actions(Compressor(["gzip"], dry_run=True, min_size=10**6).compress_file(path)) == [
         REMOVED
     ]
+    dry.remove(str(beside(path)))
     assert signature(beside(path).stat()) == before
 
 
@@ -341,7 +343,7 @@ def test_a_file_that_keeps_changing_is_an_error(
     monkeypatch.setattr(FileVersion, "require_unchanged", changing)
     result = Compressor().compress_file(path)
     assert isinstance(result.error, FileChangedError)
-    assert str(result.error) == "it keeps changing"
+    assert str(result.error) == "the file kept changing while it was compressed"
     assert result.sidecars == ()
     assert names(path) == {"app.js"}
 
@@ -355,8 +357,8 @@ def test_a_sidecar_is_not_finished_before_the_next_change_would_show(path: Path)
 def test_the_clock_of_another_machine_does_not_hold_it_up_for_ever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_versions, "is_version_settled", lambda status, now: False)
-    monkeypatch.setattr(file_versions, "_LONGEST_TICK", 0.02)
+    monkeypatch.setattr(originals, "is_version_settled", lambda status, now: False)
+    monkeypatch.setattr(originals, "_LONGEST_TICK", 0.02)
     assert actions(Compressor(["gzip"]).compress_file(path)) == [CREATED]
 
 
@@ -411,7 +413,7 @@ def test_a_whole_directory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / "photo.png").write_bytes(bytes(5000))
     (site / "left.css").write_bytes(TEXT)
     (site / ".wsgistatic-dead.tmp").write_bytes(b"half")
-    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
     results = list(compress_directory(site, exclude=["left.css"], jobs=4))
     assert not [result for result in results if result.error]
     for number in range(20):
@@ -484,17 +486,25 @@ def test_closing_ends_the_work_and_leaves_nothing_half(
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"codings": "gzip"}, TypeError, "codings must be several names of 'gzip', 'zstd', 'br'"),
-        ({"codings": ["lzma"]}, ValueError, "codings must be of 'gzip', 'zstd', 'br', not 'lzma'"),
-        ({"codings": []}, ValueError, "codings must have at least one of"),
+        ({"codings": "gzip"}, TypeError, "codings must be a sequence of 'gzip', 'zstd', 'br'"),
+        (
+            {"codings": ["lzma"]},
+            ValueError,
+            "codings must be one of 'gzip', 'zstd', 'br', not 'lzma'",
+        ),
+        ({"codings": []}, ValueError, "codings must contain at least one of"),
         ({"min_size": -1}, ValueError, "min_size must be at least 0"),
         ({"min_size": 1.5}, TypeError, "min_size must be an integer"),
-        ({"min_saving": "5"}, TypeError, "min_saving must be a number of percent"),
-        ({"min_saving": True}, TypeError, "min_saving must be a number of percent"),
+        ({"min_saving": "5"}, TypeError, "min_saving must be a percentage, not"),
+        ({"min_saving": True}, TypeError, "min_saving must be a percentage, not"),
         ({"min_saving": 100}, ValueError, "min_saving must be at least 0 and below 100"),
         ({"min_saving": -0.1}, ValueError, "min_saving must be at least 0 and below 100"),
         ({"min_saving": float("nan")}, ValueError, "min_saving must be at least 0 and below 100"),
-        ({"levels": {"lzma": 1}}, ValueError, "levels must be of 'gzip', 'zstd', 'br', not of"),
+        (
+            {"levels": {"lzma": 1}},
+            ValueError,
+            "levels must be one of 'gzip', 'zstd', 'br', not 'lzma'",
+        ),
         ({"levels": {"gzip": 0}}, ValueError, r"levels\['gzip'\] must be at least 1, not 0"),
         ({"levels": {"zstd": 20}}, ValueError, r"levels\['zstd'\] must be at most 19, not 20"),
         ({"levels": {"br": 1.0}}, TypeError, r"levels\['br'\] must be an integer"),
@@ -515,9 +525,9 @@ def test_without_the_libraries(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for module in ("brotli", "zstandard", "compression.zstd"):
         monkeypatch.setitem(sys.modules, module, None)
     assert actions(Compressor().compress_file(path)) == [CREATED]
-    with pytest.raises(ImportError, match="the coding br wants Brotli: pip install Brotli"):
+    with pytest.raises(ImportError, match="coding br needs Brotli: pip install Brotli"):
         Compressor(["gzip", "br"])
-    with pytest.raises(ImportError, match="the coding zstd wants zstandard"):
+    with pytest.raises(ImportError, match="coding zstd needs zstandard"):
         Compressor(["zstd"])
 
 

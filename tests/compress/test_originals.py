@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgistatic.compress import edits as drafts
+from wsgistatic.compress import edits
 from wsgistatic.compress.originals import Originals, find_originals
 
 
@@ -96,7 +96,7 @@ def test_links_are_followed_inside_only(tmp_path: Path) -> None:
     found = find_originals(str(root))
     assert sorted(files(root, found)) == ["dir/x.css", "inside.css", "real.css"]
     assert found.skipped == {
-        "links that lead out of the directory or to nothing": 4,
+        "broken link, or link out of the directory": 4,
         "compressed by nature": 1,
     }
     assert not found.errors
@@ -133,7 +133,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 def test_drafts_of_a_killed_run_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "sub/.wsgistatic-abc.tmp", "sub/.other.tmp")
-    assert find_originals(str(tmp_path)).abandoned == []
-    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
-    abandoned = find_originals(str(tmp_path)).abandoned
-    assert below(tmp_path, abandoned) == ["sub/.wsgistatic-abc.tmp"]
+    assert find_originals(str(tmp_path)).stale_drafts == []
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
+    stale_drafts = find_originals(str(tmp_path)).stale_drafts
+    assert below(tmp_path, stale_drafts) == ["sub/.wsgistatic-abc.tmp"]

@@ -48,15 +48,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:
-    for path in originals.abandoned:
-        compressor.edit.remove(path)
+    for path in originals.stale_drafts:
+        compressor.remove(path)
     results = compressor.compress_files(originals.files, options.jobs)
     with closing(results), progress(originals.size, options.quiet) as bar:
         report = Report(options.directory, bar, options.check, options.quiet)
         for path, error in originals.errors:
             report.error(path, error)
         for path in originals.orphans if options.prune else ():
-            compressor.edit.remove(path)
+            compressor.remove(path)
             report.orphan(path)
         for result in results:
             report.result(result)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TextIO, cast
 from wsgistatic.compress.compressor import (
     Action,
     Result,
-    Sidecar,
+    SidecarResult,
 )
 from wsgistatic.http.codings import SUFFIXES
 
@@ -198,7 +198,7 @@ class Report:
         if self._errors:
             print(f"{self._errors} not compressed because of errors")
 
-    def _count(self, sidecar: Sidecar, original: int) -> None:
+    def _count(self, sidecar: SidecarResult, original: int) -> None:
         self._counts[sidecar.action] += 1
         if sidecar.size is not None:
             self._sidecars[sidecar.coding] += 1
