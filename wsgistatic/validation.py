@@ -113,9 +113,9 @@ def _check_encodable(option: str, name: str) -> None:
         ) from None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'index'?)"`` for a mistyped name, or ``""`` if nothing is close."""
+def closest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one probably stands for, or None."""
     from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
 
     close = get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return close[0] if close else None

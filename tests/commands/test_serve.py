@@ -1,4 +1,4 @@
-"""``python -m wsgistatic``: the options, and what is said when something is wrong."""
+"""``wsgistatic [DIR]``: its options, its help and its errors."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def test_options_reach_the_middleware(
         [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
-         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8", "--encodings", "br,gzip",
+         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7 MiB",
+         "--cache-file-size", "64KiB", "--encodings", "br,gzip",
          "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
          "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
          "--offload", "X-Accel-Redirect:/i/"]
@@ -115,8 +115,8 @@ def test_options_reach_the_middleware(
         "offload": ("X-Accel-Redirect", "/i/"),
         "headers": {"X-A": "b=c"},
         "stat_ttl": 1.5,
-        "cache_size": 7,
-        "cache_file_size": 8,
+        "cache_size": 7 * 1024**2,
+        "cache_file_size": 64 * 1024,
     }
     command.main([str(site), "--allow-origin", "none", "--offload", "None"])
     assert (made["allow_origin"], made["offload"]) == (None, None)
@@ -127,15 +127,27 @@ def test_options_reach_the_middleware(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--etag", "md5"], "etag must be one of"),
+        (["--etag", "md5"], "error: --etag must be one of"),
         (["--server", "nginx"], "invalid choice: 'nginx'"),
-        (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
-        (["--port", "\uff18\uff10"], "a port is 0 to 65535, not '\uff18\uff10'"),
-        (["--port", "http"], "a port is 0 to 65535, not 'http'"),
-        (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
-        (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
-        (["--block-size", "0"], "block_size must be at least 1"),
-        (["--prefix", "https://x.example/"], "prefix must be a URL path"),
+        (["--port", "99999"], "a port must be from 0 to 65535, not '99999'"),
+        (["--port", "\uff18\uff10"], "a port must be from 0 to 65535, not '\uff18\uff10'"),
+        (["--port", "http"], "a port must be from 0 to 65535, not 'http'"),
+        (
+            ["--media-types", "x"],
+            "--media-types must be written as NAME=TYPE, such as .foo",
+        ),
+        (["--immutable", "hash"], "--immutable must be 'hashed', a regular"),
+        (["--cache-size", "64 MB"], "--cache-size must be a number of bytes, KiB, MiB or GiB"),
+        (["--headers", "X-A=\n"], "--headers X-A must be a header value of printable"),
+        (["--port"], "error: --port: expected one argument"),
+        (["."] * 2, "error: unexpected argument .\n"),
+        (["--prefx", "/static/"], "error: unknown option --prefx; did you mean --prefix?\n"),
+        (["--prefx=/static/"], "error: unknown option --prefx; did you mean --prefix?\n"),
+        (["--pre", "/static/"], "error: unknown option --pre; did you mean --prefix?\n"),
+        (["--zzz"], "error: unknown option --zzz\n"),
+        (["-x"], "error: unknown option -x\n"),
+        (["--block-size", "0"], "--block-size must be at least 1, not 0"),
+        (["--prefix", "https://x.example/"], "--prefix must be a URL path"),
     ],
 )
 def test_usage_errors(
@@ -156,7 +168,7 @@ leaves_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExc
 
 def test_a_missing_folder(served: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["nowhere"]) == 1
-    assert "there is no folder nowhere" in capsys.readouterr().err
+    assert "there is no directory nowhere" in capsys.readouterr().err
 
 
 @leaves_a_socket
@@ -165,7 +177,9 @@ def test_a_taken_port(site: Path, server: str, capsys: pytest.CaptureFixture[str
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert command.main([str(site), "--port", str(port), "--server", server]) == 1
-    assert f"port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
+    assert (
+        f"port {port} of 127.0.0.1 is in use; choose another with --port" in capsys.readouterr().err
+    )
 
 
 @leaves_a_socket
@@ -220,7 +234,7 @@ def test_a_server_that_does_not_end(
 
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
-    monkeypatch.setattr(servers, "_PATIENCE", 0.01)
+    monkeypatch.setattr(servers, "_STOP_TIMEOUT", 0.01)
     monkeypatch.setattr("os._exit", ended.append)
     command.main([str(site), "--server", "cheroot"])
     never.set()
@@ -253,14 +267,14 @@ def test_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> 
             return super().write(text)
 
     monkeypatch.setattr(sys, "stdout", Output())
-    serve._write_line("a line")
+    serve._print("a line")
     assert alone == [True]
 
 
 def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
         for _ in range(200):
-            serve._write_line("x" * 50)
+            serve._print("x" * 50)
 
     writers = [threading.Thread(target=write) for _ in range(8)]
     for writer in writers:

@@ -178,7 +178,7 @@ def test_the_signature_of_static_files_has_the_types_of_the_options() -> None:
 
 
 def test_the_docstring_of_static_files_describes_every_option() -> None:
-    described = re.findall(r"^        (\w+): ", StaticFiles.__doc__ or "", re.M)
+    described = re.findall(r"^    (\w+): ", inspect.getdoc(StaticFiles) or "", re.M)
     assert sorted(described) == sorted({"app", *ARGUMENTS, *OPTIONS})
 
 
