@@ -1,4 +1,4 @@
-"""Drafts: whole or not at all, never under a name that is served."""
+"""Drafts of sidecars: published in one step, and never served before that."""
 
 from __future__ import annotations
 
@@ -46,16 +46,14 @@ def test_a_draft_appears_when_it_is_published(original: Path) -> None:
 
 @pytest.mark.usefixtures("open_descriptors")
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_a_draft_that_is_not_published_is_gone(original: Path, error: type) -> None:
+def test_a_draft_that_is_not_published_is_deleted(original: Path, error: type) -> None:
     with pytest.raises(error), Draft(str(original.parent)) as draft:  # noqa: PT012
         draft.write(b"half")
         raise error
     assert list(original.parent.iterdir()) == [original]
 
 
-def test_a_file_that_takes_less_than_all_is_given_the_rest(
-    original: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_short_write_is_continued(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[bytes] = []
 
     class Slow:
@@ -74,7 +72,7 @@ def test_a_file_that_takes_less_than_all_is_given_the_rest(
     assert taken == [b"abc", b"def", b"gh"]
 
 
-def test_the_owner_is_the_originals(original: Path) -> None:
+def test_root_copies_the_owner_of_the_original(original: Path) -> None:
     owner = (1234, 2345) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     os.chown(original, *owner)
     target = original.with_name("app.js.gz")
@@ -90,7 +88,7 @@ def shared_directory(public_directory: Path) -> Path:
     return public_directory
 
 
-def test_the_owner_is_ones_own_for_others(shared_directory: Path, ordinary_user: None) -> None:
+def test_other_users_own_their_sidecars(shared_directory: Path, ordinary_user: None) -> None:
     target = shared_directory / "app.js.gz"
     with Draft(str(shared_directory)) as draft:
         draft.publish(str(target), Path("/etc/passwd").stat())
@@ -98,7 +96,7 @@ def test_the_owner_is_ones_own_for_others(shared_directory: Path, ordinary_user:
     assert target.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_link_in_the_place_of_a_draft_leads_nowhere(original: Path) -> None:
+def test_a_link_in_place_of_a_draft_is_not_followed(original: Path) -> None:
     original.chmod(0o666)
     other = original.with_name("other")
     other.write_bytes(b"somebody else's")
@@ -114,7 +112,7 @@ def test_a_link_in_the_place_of_a_draft_leads_nowhere(original: Path) -> None:
     assert after.st_mtime_ns == before.st_mtime_ns
 
 
-def test_a_platform_without_calls_by_descriptor(
+def test_a_platform_without_calls_on_descriptors(
     original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(edits, "_HAS_DESCRIPTOR_CALLS", False)
@@ -130,7 +128,7 @@ def test_a_platform_without_owners(original: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("step", [1_000, 1_000_000_000, 2_000_000_000])
-def test_a_time_that_the_file_system_rounds_down_is_not_older(
+def test_an_mtime_that_the_file_system_rounds_down_does_not_make_a_sidecar_stale(
     original: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     utime = os.utime
@@ -147,7 +145,7 @@ def test_a_time_that_the_file_system_rounds_down_is_not_older(
     assert is_fresh(target.stat(), original.stat())
 
 
-def test_edits(original: Path) -> None:
+def test_set_mtime_and_remove(original: Path) -> None:
     target = original.with_name("app.js.gz")
     target.write_bytes(b"sidecar")
     set_mtime(str(target), original.stat())

@@ -1,4 +1,4 @@
-"""Wrong options are errors at construction that name option, value and what is allowed."""
+"""The table of options: its errors, and its agreement with signatures and types."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_paths(path: Any, error: type[Exception]) -> None:
         StaticFiles(None, path)
 
 
-def test_paths_that_no_file_system_has() -> None:
+def test_paths_that_cannot_be_encoded() -> None:
     with pytest.raises(ValueError, match="directory must be encodable in the file system"):
         StaticFiles(None, "\ud800", check_dir=False)
     with pytest.raises(ValueError, match="source must be encodable in the file system"):

@@ -2,7 +2,7 @@
 
 The fields of the two dataclasses below are that table. Each field states the default of an option,
 its check, its conversion from text and its help. The constructors, PasteDeploy, the command line
-and the Django settings all read it, and so does the reference documentation.
+and the Django settings read it, and tests compare the documentation with it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Option(NamedTuple):
             to be checked. None if no text can express a value.
         help: What the option does, in plain English.
         section: The heading under which help and documentation list the option.
-        metavar: What stands for the text of a value in help, or None for a switch.
+        metavar: The placeholder for a value in help, or None for a switch.
         details: What documentation adds to the help, and the command line has no use for:
             functions as values, and the effect on a wrapped app.
     """
@@ -463,8 +463,8 @@ class DirectoryOptions(FileOptions):
             FILES,
             check_bool,
             _bool,
-            "Show what is in a directory without an index, as HTML or JSON. Whoever can open such "
-            "a page sees every name in the directory.",
+            "Show what is in a directory without an index, as HTML or JSON. Anyone who can open "
+            "such a page sees every name in the directory.",
         ),
     )
     fallback: str | None = field(
