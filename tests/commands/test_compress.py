@@ -23,7 +23,7 @@ from tests.conftest import age
 from wsgistatic.__main__ import main
 from wsgistatic.commands.compress import _parser
 from wsgistatic.compress import edits
-from wsgistatic.http.codings import BY_NAME
+from wsgistatic.http.codings import CODINGS
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
 
@@ -269,7 +269,7 @@ def test_interrupted(large: Path, number: signal.Signals) -> None:
     assert drafts_in(large) == []
     assert sidecars(large) <= {"app.js.br", "app.css.br"}
     for path in large.rglob("*.br"):
-        whole = b"".join(BY_NAME["br"].decode([path.read_bytes()]))
+        whole = b"".join(CODINGS["br"].decode([path.read_bytes()]))
         assert whole == path.with_suffix("").read_bytes()
 
 

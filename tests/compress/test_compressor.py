@@ -22,7 +22,7 @@ from wsgistatic.compress.originals import FileVersion
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import signature
-from wsgistatic.http.codings import BY_NAME
+from wsgistatic.http.codings import CODINGS
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(3000))
 EXTENSIONS = {"gzip": ".gz", "zstd": ".zst", "br": ".br"}
@@ -42,7 +42,7 @@ def beside(path: Path, coding: str = "gzip") -> Path:
 
 
 def content(path: Path, coding: str = "gzip") -> bytes:
-    return b"".join(BY_NAME[coding].decode([beside(path, coding).read_bytes()]))
+    return b"".join(CODINGS[coding].decode([beside(path, coding).read_bytes()]))
 
 
 def actions(result: Result) -> list[Action]:
@@ -121,7 +121,7 @@ def test_a_new_mtime_alone_needs_no_compression(
 ) -> None:
     Compressor().compress_file(path)
     os.utime(path)
-    monkeypatch.setattr(type(BY_NAME["br"]), "encode", None)
+    monkeypatch.setattr(type(CODINGS["br"]), "encode", None)
     assert actions(Compressor().compress_file(path)) == [REDATED] * 3
     assert beside(path).stat().st_mtime_ns == path.stat().st_mtime_ns
     assert actions(Compressor().compress_file(path)) == [KEPT] * 3
@@ -216,7 +216,7 @@ def test_only_the_fastest_coding_is_tried_on_incompressible_bytes(
 ) -> None:
     path.write_bytes(os.urandom(600_000))
     tried: list[str] = []
-    coding_type: Any = type(BY_NAME["br"])
+    coding_type: Any = type(CODINGS["br"])
     encode = coding_type.encode
 
     def count(coding: Any, *arguments: Any) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test.utils import override_settings
 
-from wsgistatic.http.codings import BY_NAME
+from wsgistatic.http.codings import CODINGS
 
 TEXT = "".join(f"/* line {number} of some text */\n" for number in range(300))
 EXTENSIONS = {".gz": "gzip", ".zst": "zstd", ".br": "br"}
@@ -61,7 +61,7 @@ class Project:
     def assert_sidecars_are_right(self) -> None:
         for path in self.root.rglob("*"):
             if path.suffix in EXTENSIONS:
-                coding = BY_NAME[EXTENSIONS[path.suffix]]
+                coding = CODINGS[EXTENSIONS[path.suffix]]
                 original = path.with_suffix("")
                 assert b"".join(coding.decode([path.read_bytes()])) == original.read_bytes()
                 assert path.stat().st_mtime_ns >= original.stat().st_mtime_ns
@@ -116,7 +116,7 @@ def test_hashed_files_that_are_written_anew_are_not_compressed_anew(
 ) -> None:
     project.collect(MANIFEST)
     # Django writes each style sheet again, with a new time.
-    monkeypatch.setattr(type(BY_NAME["br"]), "encode", None)
+    monkeypatch.setattr(type(CODINGS["br"]), "encode", None)
     project.collect(MANIFEST)
     project.assert_sidecars_are_right()
 

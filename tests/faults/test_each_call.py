@@ -18,7 +18,7 @@ from tests.calling import Result
 from tests.faults.disk import Disk
 from tests.faults.kinds import KINDS, TEXT, Kind, assert_refused, look_at_once, same
 from wsgistatic import StaticFiles
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS
 
 # What is refused now is asked again now, and what is compressed has to be kept.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
@@ -97,7 +97,7 @@ class Trial:
         return int(result.headers["Content-Length"]) < int(self.right.headers["Content-Length"])
 
     def lines_of_sidecars(self) -> list[logging.LogRecord]:
-        ends = [f"{suffix}': " for suffix in SUFFIXES.values()]
+        ends = [f"{coding.suffix}': " for coding in CODINGS.values()]
         return [
             line for line in self.caplog.records if any(end in line.getMessage() for end in ends)
         ]

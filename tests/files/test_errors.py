@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from wsgistatic.files.errors import Outcome, outcome_of
+from wsgistatic.files.errors import Outcome, classify
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ from wsgistatic.files.errors import Outcome, outcome_of
         (errno.ELOOP, Outcome.MISS),
         (errno.EACCES, Outcome.FORBIDDEN),
         (errno.EPERM, Outcome.FORBIDDEN),
-        (errno.EMFILE, Outcome.BUSY),
-        (errno.ENFILE, Outcome.BUSY),
-        (errno.ESTALE, Outcome.BUSY),
+        (errno.EMFILE, Outcome.TEMPORARY),
+        (errno.ENFILE, Outcome.TEMPORARY),
+        (errno.ESTALE, Outcome.TEMPORARY),
         (errno.EIO, Outcome.FAULT),
         (None, Outcome.FAULT),
     ],
 )
 def test_outcomes(code: int | None, outcome: Outcome) -> None:
     error = OSError("no number") if code is None else OSError(code, "text")
-    assert outcome_of(error) is outcome
+    assert classify(error) is outcome

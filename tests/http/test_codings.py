@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from wsgistatic.http.codings import BY_NAME, CODINGS, available_codings
+from wsgistatic.http.codings import CODINGS, available_codings
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(14_000))
 LENGTHS = [0, 1, 300, 256 * 1024, len(TEXT)]
@@ -32,14 +32,14 @@ def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def encoded(name: str, content: bytes, block: int = 100_000, level: int | None = None) -> bytes:
-    coding = BY_NAME[name]
+    coding = CODINGS[name]
     blocks = (content[start : start + block] for start in range(0, len(content), block))
     return b"".join(coding.encode(blocks, len(content), coding.level if level is None else level))
 
 
 def decoded(name: str, content: bytes, piece: int = 1000) -> bytes:
     pieces = (content[start : start + piece] for start in range(0, len(content), piece))
-    return b"".join(BY_NAME[name].decode(pieces))
+    return b"".join(CODINGS[name].decode(pieces))
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -55,7 +55,7 @@ def test_the_output_depends_on_the_content_and_the_level_alone(name: str) -> Non
 
 
 def test_every_level_works(name: str) -> None:
-    for level in BY_NAME[name].levels:
+    for level in CODINGS[name].levels:
         assert decoded(name, encoded(name, TEXT[:20_000], level=level)) == TEXT[:20_000]
 
 
@@ -106,5 +106,5 @@ def test_every_coding_is_there_with_its_library() -> None:
     pytest.importorskip("brotli")
     pytest.importorskip("zstandard")
     assert available_codings() == ("gzip", "zstd", "br")
-    assert [coding.extension for coding in CODINGS] == [".gz", ".zst", ".br"]
-    assert all(coding.level == coding.levels[-1] for coding in CODINGS)
+    assert [coding.suffix for coding in CODINGS.values()] == [".gz", ".zst", ".br"]
+    assert all(coding.level == coding.levels[-1] for coding in CODINGS.values())

@@ -17,7 +17,7 @@ from tests.conftest import OLD, age
 from wsgistatic import StaticFiles
 from wsgistatic.files.changes import read_content
 from wsgistatic.files.directory import Directory, OpenFile
-from wsgistatic.http.codings import BY_NAME, available_codings
+from wsgistatic.http.codings import CODINGS, available_codings
 from wsgistatic.http.media_types import is_text
 from wsgistatic.representations import compression
 
@@ -84,7 +84,7 @@ def test_text_is_compressed(texts: Path) -> None:
 def test_every_coding_that_is_installed(texts: Path, coding: str) -> None:
     result = ask(app_of(texts, encodings=("zstd", "br", "gzip")), coding)
     assert result.headers["Content-Encoding"] == coding
-    assert b"".join(BY_NAME[coding].decode([result.body])) == TEXT
+    assert b"".join(CODINGS[coding].decode([result.body])) == TEXT
     preferred = ask(app_of(texts, encodings=(coding,)), "gzip, br, zstd")
     assert preferred.headers["Content-Encoding"] == coding
 

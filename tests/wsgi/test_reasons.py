@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wsgistatic.files.directory import Directory
-from wsgistatic.files.errors import missing
+from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.paths import SplitPath, split_path
 from wsgistatic.wsgi.events import Reason, why_missed, why_no_file, why_no_path
@@ -108,7 +108,7 @@ def test_what_came_back_is_not_called_missing(site: Path, monkeypatch: pytest.Mo
     directory = Directory(str(site))
 
     def miss(segments: tuple[str, ...]) -> os.stat_result:
-        raise missing()
+        raise not_found_error()
 
     assert why_no_file(directory, ("hello.txt",)) is None
     monkeypatch.setattr(directory, "stat", miss)

@@ -126,7 +126,7 @@ def _parser() -> Parser:
         convert=lambda option, text: text.split(","),
         metavar="NAMES",
         help=help_text(
-            f"Content codings to write, of {','.join(coding.name for coding in CODINGS)}.",
+            f"Content codings to write, of {','.join(CODINGS)}.",
             "all whose library is installed",
         ),
     )

@@ -15,8 +15,9 @@ from wsgiref.util import setup_testing_defaults
 from wsgistatic.commands.options import Parser, add_serving_options, help_text
 from wsgistatic.commands.output import escape_undecodable_names, fail
 from wsgistatic.files.directory import Directory
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
+from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.http.paths import SplitPath, parse_prefix, path_name, split_path
 from wsgistatic.http.ranges import get_ranges
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _SERVED, _NOT_SERVED = 0, 1
 # RFC 9110 5.6.2: token; a URL's path and query (RFC 3986 appendix B), with or without its host.
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*", re.S)
+_FIELD = re.compile(rf"({TOKEN}):[ \t]*(.*?)[ \t]*", re.S)
 _URL = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)(?:\?([^#]*))?(?:#.*)?", re.S)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -247,7 +248,8 @@ class _Search:
         preferences = acceptable_codings(header(environ, "HTTP_ACCEPT_ENCODING"))
         selected = preferences.quality(event.coding or IDENTITY)
         found = []
-        for coding, suffix in SUFFIXES.items():
+        for coding in PREFERENCE:
+            suffix = CODINGS[coding].suffix
             path = original.path + suffix
             reason = why_no_file(self._directory, (*segments[:-1], segments[-1] + suffix))
             if reason is not None:

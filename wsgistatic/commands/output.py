@@ -15,7 +15,7 @@ from io import RawIOBase, TextIOWrapper
 from typing import Any, TextIO, cast
 
 from wsgistatic.compress.compressor import Action, Result, SidecarResult
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS
 
 # Exit statuses.
 CLEAN, FAILED, INTERRUPTED = 0, 1, 130
@@ -189,7 +189,7 @@ class Report:
             before, after = self._before[name], self._after[name]
             saved = f"{1 - after / before:.1%}" if before else "-"
             print(f"{name:6}{self._sidecars[name]:8,}{before:16,}{after:16,}{saved:>8}")
-        for name in sorted(SUFFIXES.keys() - set(codings)):
+        for name in sorted(CODINGS.keys() - set(codings)):
             print(f"{name:6}{'not requested, or not installed':>48}")
         counts = ", ".join(f"{self._counts[action]} {action.value}" for action in _FINDINGS)
         print(f"\n{self._files} files: {counts}, {self._counts[Action.KEPT]} kept")

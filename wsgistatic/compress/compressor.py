@@ -26,7 +26,7 @@ from wsgistatic.compress.originals import FileVersion, digest_of, find_originals
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import Resource, single_file
 from wsgistatic.files.versions import FILE_FLAGS
-from wsgistatic.http.codings import BY_NAME, CODINGS, Coding, available_codings
+from wsgistatic.http.codings import CODINGS, Coding, available_codings
 from wsgistatic.representations.sidecars import is_fresh
 from wsgistatic.validation import check_choice, check_integer, check_path
 
@@ -173,7 +173,7 @@ class Compressor:
             is_worthwhile = version.size >= max(self._min_size, 1)
             for coding in self.codings:
                 update = self._update if is_worthwhile else self._clear
-                sidecars.append(update(version, coding, version.path + coding.extension))
+                sidecars.append(update(version, coding, version.path + coding.suffix))
                 is_worthwhile = sidecars[-1].size is not None
             return Result(version.path, version.size, tuple(sidecars))
 
@@ -289,27 +289,27 @@ def _processors() -> int:
 
 
 def _checked_codings(names: Iterable[str] | None) -> tuple[Coding, ...]:
-    allowed = ", ".join(map(repr, BY_NAME))
+    allowed = ", ".join(map(repr, CODINGS))
     if isinstance(names, str):
         raise TypeError(f"codings must be a sequence of {allowed}, not {names!r}")
     chosen = available_codings() if names is None else tuple(names)
     if not chosen:
         raise ValueError(f"codings must contain at least one of {allowed}, not {names!r}")
     for name in chosen:
-        check_choice("codings", name, tuple(BY_NAME))
+        check_choice("codings", name, tuple(CODINGS))
         try:
-            BY_NAME[name].load()
+            CODINGS[name].load()
         except ImportError:
-            package = BY_NAME[name].package
+            package = CODINGS[name].package
             raise ImportError(f"coding {name} needs {package}: pip install {package}") from None
-    return tuple(coding for coding in CODINGS if coding.name in chosen)
+    return tuple(coding for coding in CODINGS.values() if coding.name in chosen)
 
 
 def _checked_levels(levels: Mapping[str, int] | None) -> dict[str, int]:
     checked = dict(levels or {})
     for name, level in checked.items():
-        check_choice("levels", name, tuple(BY_NAME))
-        allowed = BY_NAME[name].levels
+        check_choice("levels", name, tuple(CODINGS))
+        allowed = CODINGS[name].levels
         check_integer(f"levels[{name!r}]", level, allowed[0], allowed[-1])
     return checked
 

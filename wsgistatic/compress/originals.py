@@ -20,12 +20,13 @@ from threading import Event
 from wsgistatic.compress.edits import is_stale_draft
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import Directory, OpenFile, Resource
-from wsgistatic.files.errors import Outcome, outcome_of
+from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.versions import is_version_settled, signature
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.media_types import why_not_compressed
 from wsgistatic.http.paths import WELL_KNOWN
 
+_SUFFIXES = {coding.suffix for coding in CODINGS.values()}
 _BLOCK = 256 * 1024  # bytes; Brotli compresses as much at a time
 _LONGEST_TICK = 2.0  # seconds; FAT stores times in steps of two seconds
 _POLL_INTERVAL = 0.005  # seconds
@@ -179,7 +180,7 @@ class _TreeWalk:
         except IsADirectoryError:
             pass  # reached by its own name
         except OSError as error:
-            if outcome_of(error) is not Outcome.MISS:
+            if classify(error) is not Outcome.MISS:
                 raise
             self.found.skipped["broken link, or link out of the directory"] += 1
 
@@ -209,4 +210,4 @@ def _orphans(names: set[str]) -> Iterator[str]:
 
 def _original_of(name: str) -> str | None:
     stem, extension = os.path.splitext(name)
-    return stem if extension in SUFFIXES.values() else None
+    return stem if extension in _SUFFIXES else None

@@ -78,7 +78,7 @@ class FinderFiles:
             return None
         if not path_info and not header(environ, "SCRIPT_NAME"):
             return None  # "/" was meant: a redirect to it would not end
-        return split_path(rest, dotfiles=self._dotfiles, windows=os.name == "nt")
+        return split_path(rest, dotfiles=self._dotfiles)
 
     def _redirect(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         location = directory_location(

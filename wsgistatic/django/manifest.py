@@ -6,7 +6,6 @@ by the storage's own method, and again when its file has changed.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,10 +18,9 @@ from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
+from wsgistatic.files.errors import logger
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.paths import parse_prefix, quote_path
-
-logger = logging.getLogger("wsgistatic")
 
 
 class Manifest:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
-from wsgistatic.files.errors import missing
+from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.symlinks import (
     HAS_DESCRIPTOR_WALK,
     LINK_ERRORS,
@@ -122,7 +122,7 @@ class Directory:
 
         Raises:
             IsADirectoryError: it is a directory.
-            OSError: it is not there, or not for us (see ``faults.outcome_of``).
+            OSError: it is not there, or not for us (see ``errors.classify``).
         """
         return self._walker.visit(segments, _stat_readable)
 
@@ -135,7 +135,7 @@ class Directory:
 
         Raises:
             NotADirectoryError: it is something else.
-            OSError: it is not there, or not for us (see ``faults.outcome_of``).
+            OSError: it is not there, or not for us (see ``errors.classify``).
         """
         return self._walker.visit(segments, _open_to_scan)
 
@@ -254,4 +254,4 @@ def _require_regular(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
-        raise missing()
+        raise not_found_error()

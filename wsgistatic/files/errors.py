@@ -1,29 +1,34 @@
-"""What an OSError from the file system means for a request."""
+"""What an OSError means for a request, and the errors that several modules raise.
+
+The package's logger lives here too, since every layer that logs may import this module.
+"""
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
+from collections.abc import Callable
 from enum import Enum
+from typing import TypeVar
 
+T = TypeVar("T")
 
-def missing() -> FileNotFoundError:
-    """Make the error that stands for "there is no such file for you"."""
-    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+logger = logging.getLogger("wsgistatic")
 
 
 class Outcome(Enum):
-    """The kinds of answer that a failed look-up, open or read can get."""
+    """What a failed stat, open or read means for the response."""
 
     MISS = "no file of that name"
     FORBIDDEN = "no permission"
-    BUSY = "a passing shortage"
+    TEMPORARY = "a temporary shortage"
     FAULT = "an input/output error"
 
 
 _OUTCOMES = {
-    # The name is not there, or cannot be: too long, below a file, a loop of links, a name that
-    # the platform refuses, a socket, a device without a driver.
+    # No such name, or a name that cannot exist: too long, below a file, a loop of links, refused
+    # by the platform, a socket, a device without a driver.
     errno.ENOENT: Outcome.MISS,
     errno.ENOTDIR: Outcome.MISS,
     errno.ENAMETOOLONG: Outcome.MISS,
@@ -35,20 +40,41 @@ _OUTCOMES = {
     errno.EILSEQ: Outcome.MISS,
     errno.EACCES: Outcome.FORBIDDEN,
     errno.EPERM: Outcome.FORBIDDEN,
-    # Out of descriptors or memory; a network file system whose handle has to be looked up anew.
-    errno.EMFILE: Outcome.BUSY,
-    errno.ENFILE: Outcome.BUSY,
-    errno.ENOMEM: Outcome.BUSY,
-    errno.ESTALE: Outcome.BUSY,
-    errno.EAGAIN: Outcome.BUSY,  # a lease on the file is being broken
+    # Out of descriptors or memory.
+    errno.EMFILE: Outcome.TEMPORARY,
+    errno.ENFILE: Outcome.TEMPORARY,
+    errno.ENOMEM: Outcome.TEMPORARY,
+    # A stale handle of a network file system: the next lookup gets a valid one.
+    errno.ESTALE: Outcome.TEMPORARY,
+    # Another process holds a lease on the file, which the kernel is revoking.
+    errno.EAGAIN: Outcome.TEMPORARY,
 }
 
 
-def outcome_of(error: OSError) -> Outcome:
-    """Classify an error of the file system; one that nobody foresaw is a fault."""
+def classify(error: OSError) -> Outcome:
+    """Return what a file system error means for the response; an unknown error is a FAULT."""
     return _OUTCOMES.get(error.errno or 0, Outcome.FAULT)
 
 
-def is_absence(error: OSError) -> bool:
-    """Tell whether a file is as good as not there: no such name, or not for us."""
-    return outcome_of(error) in (Outcome.MISS, Outcome.FORBIDDEN)
+def is_missing(error: OSError) -> bool:
+    """Return whether a file counts as absent: it does not exist, or we may not read it."""
+    return classify(error) in (Outcome.MISS, Outcome.FORBIDDEN)
+
+
+def not_found_error() -> FileNotFoundError:
+    """Return the FileNotFoundError for a file that the client may not see."""
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def as_oserror(function: Callable[[], T]) -> T:
+    """Call code that is not ours, and turn every exception from it into an OSError.
+
+    Raises:
+        OSError: the function's own, or EIO in place of any other exception.
+    """
+    try:
+        return function()
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, f"the source cannot be read: {error!r}") from error

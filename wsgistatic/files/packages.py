@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, Protocol, TypeGuard, cast
 
 from wsgistatic.files.changes import FileChangedError, Watch
 from wsgistatic.files.directory import Directory, Resource
-from wsgistatic.files.errors import missing
+from wsgistatic.files.errors import as_oserror, not_found_error
 from wsgistatic.files.sources import (
     _DECOMPRESSING,
     LockedReader,
@@ -28,7 +28,6 @@ from wsgistatic.files.sources import (
     SharedFile,
     Source,
     _size_of,
-    guarded,
     raw_file,
 )
 from wsgistatic.files.symlinks import Symlinks
@@ -89,7 +88,7 @@ class ZipMember(Source):
         info, archive = self._info(), self._archive
         status, descriptor = archive.status(), archive.descriptor()
         if _is_plain(info) and descriptor is not None and status is not None:
-            start = guarded(lambda: _start(descriptor, info))
+            start = as_oserror(lambda: _start(descriptor, info))
             file = SharedFile(os.dup(descriptor), start)
             watch = Watch(file, status, doubtful=False)
             return OpenSource(file, info.file_size, status, archive.path, watch=watch)
@@ -117,11 +116,11 @@ class ZipMember(Source):
         except KeyError:
             if not self._name or zipfile.Path(self._archive.file, self._name + "/").exists():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
-            raise missing() from None
+            raise not_found_error() from None
         if info.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise missing()
+            raise not_found_error()
         return info
 
 
@@ -140,7 +139,7 @@ class MemberReader:
         self._archive = archive
         self._info = info
         self._position = 0
-        self._file = guarded(self._open)  # at once: a HEAD is told of an error too
+        self._file = as_oserror(self._open)  # at once: a HEAD is told of an error too
 
     def seek(self, offset: int) -> None:
         """Move to an offset from the start."""
@@ -148,7 +147,7 @@ class MemberReader:
 
     def read(self, size: int) -> bytes:
         """Read up to so many bytes."""
-        block = guarded(lambda: self._read(size))
+        block = as_oserror(lambda: self._read(size))
         self._archive.status()
         self._position += len(block)
         return block
@@ -254,7 +253,7 @@ class Layers:
     def _look_again(self, segments: tuple[str, ...], seen: Resource) -> os.stat_result:
         """Give the status of a file unless an earlier directory has one by now."""
         if self.resource(segments).path != seen.path:
-            raise missing()
+            raise not_found_error()
         return seen.stat()
 
 
@@ -322,9 +321,9 @@ class TraversableSource(Source):
 
     def open(self) -> OpenSource:
         """Open the file, if it is one."""
-        file = guarded(self._find_and_open)
+        file = as_oserror(self._find_and_open)
         try:
-            size = guarded(lambda: _size_of(file))
+            size = as_oserror(lambda: _size_of(file))
         except BaseException:
             file.close()
             raise
@@ -336,11 +335,11 @@ class TraversableSource(Source):
         node = self._root
         for segment in self._segments:
             if not node.is_dir():
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+                raise not_found_error()
             node = node.joinpath(segment)
         if node.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not node.is_file():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            raise not_found_error()
         file: BinaryIO = node.open("rb")
         return file

@@ -15,14 +15,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from operator import index
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 from wsgistatic.files.changes import Watch
 from wsgistatic.files.digests import content_etag, hash_content
 from wsgistatic.files.directory import OpenFile, Resource, single_file
+from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.versions import read_at
-
-T = TypeVar("T")
 
 
 class Seekable(Protocol):
@@ -74,7 +73,7 @@ class Source(ABC):
 
         Raises:
             IsADirectoryError: it is a directory.
-            OSError: it is not there, or cannot be read (see ``faults.outcome_of``).
+            OSError: it is not there, or cannot be read (see ``errors.classify``).
         """
 
     def stat(self) -> None:
@@ -141,7 +140,7 @@ class ObjectSource(Source):
     def open(self) -> OpenSource:
         """Find the size, and share the object with other responses."""
         with self._lock:
-            size = guarded(lambda: _size_of(self._file))
+            size = as_oserror(lambda: _size_of(self._file))
         file = LockedReader(self._file, self._lock)
         return OpenSource(cast(BinaryIO, file), size, is_sequential=self._is_sequential)
 
@@ -173,7 +172,7 @@ class LockedReader:
     def read(self, size: int) -> bytes:
         """Read up to so many bytes."""
         with self._lock:
-            block = guarded(lambda: self._read(size))
+            block = as_oserror(lambda: self._read(size))
         self._position += len(block)
         return block
 
@@ -186,16 +185,6 @@ class LockedReader:
         if len(block) > size:
             raise OSError(errno.EIO, "the source gives more than it is asked for")
         return block
-
-
-def guarded(function: Callable[[], T]) -> T:
-    """Call code that is not ours; whatever it raises is an OSError."""
-    try:
-        return function()
-    except OSError:
-        raise
-    except Exception as error:
-        raise OSError(errno.EIO, f"the source cannot be read: {error!r}") from error
 
 
 def _size_of(file: Seekable) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, Protocol, TypeVar
 
-from wsgistatic.files.errors import missing
+from wsgistatic.files.errors import not_found_error
 
 T = TypeVar("T")
 Action = Callable[[str, "int | None"], T]
@@ -70,7 +70,7 @@ class DescriptorWalker:
             if not self._resolves:
                 break
             root, names = resolve_inside(self._root, segments)
-        raise missing()
+        raise not_found_error()
 
     def _walk(self, root: str, names: tuple[str, ...], action: Action[T]) -> T:
         directory = os.open(root, _DIRECTORY_FLAGS)
@@ -122,7 +122,7 @@ class PathWalker:
                     return result
                 if hasattr(result, "close"):
                     result.close()
-        raise missing()
+        raise not_found_error()
 
     def _still_leads(self, segments: tuple[str, ...], where: tuple[str, tuple[str, ...]]) -> bool:
         with suppress(OSError):
@@ -142,7 +142,7 @@ class FollowingWalker:
         for _ in range(_TRIES):
             with suppress(LinkMetError):
                 return action(real_path(path), None)
-        raise missing()
+        raise not_found_error()
 
 
 def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -157,12 +157,12 @@ def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str
         real = real_path(os.path.join(real_root, *segments))
     except PermissionError:
         # Whether it leads outside cannot be seen, and nobody shall learn what is there.
-        raise missing() from None
+        raise not_found_error() from None
     if real == real_root:
         return real_root, ()
     stem = real_root.rstrip(os.sep) + os.sep
     if not real.startswith(stem):
-        raise missing()
+        raise not_found_error()
     return real_root, tuple(real[len(stem) :].split(os.sep))
 
 
@@ -171,4 +171,4 @@ def real_path(path: str) -> str:
     try:
         return os.path.realpath(path, strict=True)
     except RecursionError:  # a chain of a thousand links, before Python 3.13
-        raise missing() from None
+        raise not_found_error() from None

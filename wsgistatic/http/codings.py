@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
-SUFFIXES = {"zstd": ".zst", "br": ".br", "gzip": ".gz"}
-
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS  # zlib's own header: mtime 0, no name
 
 
@@ -50,7 +48,7 @@ class Coding(NamedTuple):
 
     Attributes:
         name: as in Content-Encoding.
-        extension: of the sidecar, added to the file's whole name.
+        suffix: of the sidecar, added to the file's whole name.
         package: what has to be installed; empty where the standard library has it.
         levels: those that may be chosen.
         level: the default, the highest: a file is compressed once and sent often.
@@ -58,7 +56,7 @@ class Coding(NamedTuple):
     """
 
     name: str
-    extension: str
+    suffix: str
     package: str
     levels: range
     level: int
@@ -161,17 +159,21 @@ def _zstd_decoder(stream: Any) -> Decoder:
 
 
 # The fastest first: where it saves nothing, the others are not tried.
-CODINGS = (
-    Coding("gzip", SUFFIXES["gzip"], "", range(1, 10), 9, _load_gzip),
-    Coding("zstd", SUFFIXES["zstd"], "zstandard", range(1, 20), 19, _load_zstd),
-    Coding("br", SUFFIXES["br"], "Brotli", range(12), 11, _load_brotli),
-)
-BY_NAME = {coding.name: coding for coding in CODINGS}
+CODINGS = {
+    coding.name: coding
+    for coding in (
+        Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip),
+        Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd),
+        Coding("br", ".br", "Brotli", range(12), 11, _load_brotli),
+    )
+}
+# The order in which the server chooses at equal weight and size.
+PREFERENCE = ("zstd", "br", "gzip")
 
 
 def available_codings() -> tuple[str, ...]:
     """Name the codings whose library is installed."""
-    return tuple(coding.name for coding in CODINGS if _is_available(coding))
+    return tuple(coding.name for coding in CODINGS.values() if _is_available(coding))
 
 
 def _is_available(coding: Coding) -> bool:

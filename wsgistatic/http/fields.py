@@ -73,14 +73,16 @@ def repr_digest(sha256: bytes) -> str:
     return f"sha-256=:{b64encode(sha256).decode()}:"
 
 
-def vary_by(fields: list[tuple[str, str]], names: str) -> list[tuple[str, str]]:
+def add_vary(fields: list[tuple[str, str]], names: str) -> list[tuple[str, str]]:
     """Give header fields with request fields added to Vary (12.5.5)."""
     already = [value for name, value in fields if name.lower() == "vary"]
     others = [field for field in fields if field[0].lower() != "vary"]
     return [*others, ("Vary", ", ".join([*already, names]))]
 
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
+# 12.4.2: qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
+QVALUE = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
 # RFC 9110 5.5: field-content is visible text, spaces and tabs; CR, LF and NUL end a header.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff](?:[\t \x21-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
 # They tell what is sent (ours to say) or belong to the connection (PEP 3333: the server's).
@@ -108,10 +110,15 @@ def check_field_value(option: str, value: object, alternatives: str = "") -> Non
         )
 
 
-def _check_field(name: object, value: object) -> None:
+def check_field(name: object, value: object) -> None:
+    """Check a header field that the user configured with the option ``headers``.
+
+    Raises:
+        TypeError, ValueError: naming the option, the value and what is allowed.
+    """
     if not isinstance(name, str):
         raise TypeError(f"headers must have field names of str, not {name!r}")
-    if not _TOKEN.fullmatch(name):
+    if not re.fullmatch(TOKEN, name):
         raise ValueError(f"headers must have field names that are tokens, not {name!r}")
     if name.lower() in _RESERVED:
         raise ValueError(f"headers must not set {name}, which is not for an option to say")
@@ -119,10 +126,3 @@ def _check_field(name: object, value: object) -> None:
 
 
 Headers = list[tuple[str, str]]
-
-
-def vary(headers: Headers) -> Headers:
-    """Add ``Vary: Accept-Encoding`` to what is there."""
-    others = [value for name, value in headers if name.lower() == "vary"]
-    rest = [(name, value) for name, value in headers if name.lower() != "vary"]
-    return [*rest, ("Vary", ", ".join([*others, "Accept-Encoding"]))]

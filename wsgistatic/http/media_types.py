@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from wsgistatic.http.fields import TOKEN
+
 UNKNOWN = "application/octet-stream"
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
 _MEDIA_TYPE = re.compile(
-    rf"{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|\"[\x20\x21\x23-\x5b\x5d-\x7e]*\"))*"
+    rf"{TOKEN}/{TOKEN}(?:[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|\"[\x20\x21\x23-\x5b\x5d-\x7e]*\"))*"
 )
 
 _BY_TYPE = {
@@ -217,7 +218,7 @@ class MediaTypes:
     def __init__(
         self, overrides: Mapping[str, str] | None = None, charset: str | None = "utf-8"
     ) -> None:
-        if charset is not None and not (isinstance(charset, str) and re.fullmatch(_TOKEN, charset)):
+        if charset is not None and not (isinstance(charset, str) and re.fullmatch(TOKEN, charset)):
             raise ValueError(f"charset must be a name such as 'utf-8', or None, not {charset!r}")
         self._suffix = f"; charset={charset}" if charset else ""
         self._overrides = dict(_checked(overrides))

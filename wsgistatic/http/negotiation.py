@@ -12,15 +12,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from wsgistatic.http.fields import QVALUE, TOKEN
+
 IDENTITY = "identity"
 # Acceptable without having been asked for: less than any weight that can be written (0.001).
 UNASKED = 0.0001
 
 # Accept-Encoding = #( codings [ weight ] ) ; codings = content-coding / "identity" / "*"
 # weight = OWS ";" OWS "q=" qvalue (12.4.2); "*" is a token like the others to this pattern.
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - the RFC's word
-_QVALUE = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
-_ELEMENT = re.compile(rf"({_TOKEN})(?:[ \t]*;[ \t]*[qQ]=({_QVALUE}))?")
+_ELEMENT = re.compile(rf"({TOKEN})(?:[ \t]*;[ \t]*[qQ]=({QVALUE}))?")
 # 8.4.1.1, 8.4.1.3: "A recipient SHOULD consider "x-gzip" to be equivalent to "gzip"."
 _ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
 
@@ -104,8 +104,6 @@ def _canonical(coding: str) -> str:
     return _ALIASES.get(name, name)
 
 
-# 12.4.2: qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-_QVALUE_PATTERN = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _OWS = " \t"
 
 
@@ -157,5 +155,5 @@ def _weight(parameters: list[str]) -> float | None:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "q":
-            return float(value) if _QVALUE_PATTERN.fullmatch(value) else None
+            return float(value) if re.fullmatch(QVALUE, value) else None
     return 1.0

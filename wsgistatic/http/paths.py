@@ -12,6 +12,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote
 
+ON_WINDOWS = os.name == "nt"
+
 # RFC 3986 3.3: pchar without percent-encoding; quote() adds ALPHA / DIGIT / "_.-~" itself.
 _PCHAR = "/:@!$&'()*+,;="
 _LINK = _PCHAR.translate({ord(c): None for c in "/;"})
@@ -67,13 +69,15 @@ def parse_prefix(prefix: str) -> str:
         raise ValueError(f"prefix must be valid Unicode text, not {prefix!r}") from None
 
 
-def split_path(path: str, *, dotfiles: bool = False, windows: bool = False) -> SplitPath | None:
+def split_path(
+    path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
+) -> SplitPath | None:
     """Split a path below the prefix into file names; None where it names nothing we serve.
 
     Arguments:
         path: ``""`` or ``"/..."``, PEP 3333 text (bytes as Latin-1).
         dotfiles: allow names that begin with a dot.
-        windows: refuse what a Windows file system gives a meaning of its own.
+        windows: refuse names that have a special meaning on a Windows file system.
     """
     try:
         raw = path.encode("latin-1")
@@ -92,7 +96,7 @@ def split_path(path: str, *, dotfiles: bool = False, windows: bool = False) -> S
     return SplitPath(tuple(segments), is_directory)
 
 
-def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = False) -> bool:
+def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
     """Tell whether a URL may have this segment; arguments as ``split_path``."""
     if segment in ("", ".", ".."):
         return False

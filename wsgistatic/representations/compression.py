@@ -17,7 +17,7 @@ from threading import Lock
 from wsgistatic.files.changes import FileChangedError, read_content
 from wsgistatic.files.directory import OpenFile
 from wsgistatic.files.versions import Signature, signature
-from wsgistatic.http.codings import BY_NAME, available_codings
+from wsgistatic.http.codings import CODINGS, available_codings
 from wsgistatic.http.media_types import MediaTypes, is_text
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 from wsgistatic.representations.cache import Catalog, Entry, Key
@@ -119,7 +119,7 @@ class Compression:
             raise FileChangedError("the file was replaced before it was read")
         content = read_content(opened)
         opened.file.seek(0)
-        encoded = b"".join(BY_NAME[coding].encode([content], len(content), _LEVELS[coding]))
+        encoded = b"".join(CODINGS[coding].encode([content], len(content), _LEVELS[coding]))
         if len(encoded) <= _WORTH * len(content):
             return encoded
         self._stubborn[version] = None

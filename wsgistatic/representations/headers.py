@@ -7,17 +7,15 @@ version; if it fails, the file is served all the same, with less caching.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
-from wsgistatic.http.fields import Headers, _check_field, check_field_value, content_disposition
+from wsgistatic.files.errors import logger
+from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
-
-logger = logging.getLogger("wsgistatic")
 
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
 
@@ -32,7 +30,7 @@ def check_headers(value: object) -> None:
     """
     if isinstance(value, Mapping):
         for name, content in value.items():
-            _check_field(name, content)
+            check_field(name, content)
     elif value is not None and not callable(value):
         raise TypeError(f"headers must be {_ALLOWED}, not {value!r}")
 
@@ -66,7 +64,7 @@ def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -
     try:
         option(headers, path, url)
         for name, value in headers.items():
-            _check_field(name, value)
+            check_field(name, value)
     except Exception:
         logger.exception("%a: the headers function failed", path)
         raise CustomHeadersError from None

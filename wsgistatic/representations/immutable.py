@@ -6,12 +6,11 @@ raises; a doubt is a no.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from itertools import pairwise
 
-logger = logging.getLogger("wsgistatic")
+from wsgistatic.files.errors import logger
 
 Immutable = str | re.Pattern[str] | Callable[[str], object] | None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import OpenFile
-from wsgistatic.files.errors import is_absence
+from wsgistatic.files.errors import is_missing
 from wsgistatic.files.versions import signature
 from wsgistatic.representations.cache import Catalog, Entry, Key
 from wsgistatic.representations.representation import Describer, Representation, is_dated_ahead
@@ -135,7 +135,7 @@ def _open_sidecar(selected: Selected) -> OpenFile:
     try:
         opened = selected.source.open()
     except OSError as error:
-        if not is_absence(error):
+        if not is_missing(error):
             raise
         raise FileChangedError("the sidecar cannot be opened any more") from None
     if not is_fresh(opened.status, selected.original_status):

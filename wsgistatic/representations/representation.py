@@ -23,7 +23,7 @@ from wsgistatic.files.versions import (
 )
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dates import format_http_date
-from wsgistatic.http.fields import Headers, vary
+from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.sidecars import Selected
@@ -133,7 +133,7 @@ def describe(
     date = [("Last-Modified", format_http_date(last_modified))] if last_modified is not None else []
     coded = [("Content-Encoding", coding)] if coding is not None else []
     ranges = [("Accept-Ranges", "bytes")] if has_ranges else []
-    fields = vary(policy) if varies else policy
+    fields = add_vary(policy, "Accept-Encoding") if varies else policy
     described = [*ranges, *coded, *tag, *date]
     is_fresh = etag is not None and etag.startswith("W/")
     partial = [*described, *(never_reused(fields) if is_fresh else fields)]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wsgistatic.files.directory import Resource
-from wsgistatic.files.errors import is_absence
+from wsgistatic.files.errors import is_missing
 from wsgistatic.files.versions import Signature, modified_ns, signature
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 
 # What was seen under each name that a sidecar could have: a version, nothing, or an errno where
@@ -42,7 +42,7 @@ class Sidecars:
     """
 
     def __init__(self, codings: Sequence[str]) -> None:
-        self._names = tuple((coding, SUFFIXES[coding]) for coding in codings)
+        self._names = tuple((coding, CODINGS[coding].suffix) for coding in codings)
 
     def look(self, path: str) -> Seen:
         """Tell what is there beside a file, to be compared with what was there."""
@@ -75,7 +75,7 @@ class Sidecars:
             try:
                 sidecar_status = sidecar.stat()
             except OSError as error:
-                if not is_absence(error):
+                if not is_missing(error):
                     raise  # what is chosen now is remembered: nothing shall be for a shortage
                 continue  # no regular file, or not for us
             if is_fresh(sidecar_status, status):
@@ -101,7 +101,7 @@ def _look_at(path: str) -> Signature | int | None:
     try:
         return signature(os.stat(path))
     except OSError as error:
-        return None if is_absence(error) else error.errno
+        return None if is_missing(error) else error.errno
 
 
 class Selected(NamedTuple):

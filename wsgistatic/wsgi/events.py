@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgistatic.files.directory import Directory, Resource
-from wsgistatic.files.errors import Outcome, outcome_of
+from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.symlinks import real_path
 from wsgistatic.http.paths import WELL_KNOWN, SplitPath, split_path
 from wsgistatic.http.ranges import ByteRange
@@ -140,7 +140,7 @@ def _why_no_kind(directory: Directory, segments: tuple[str, ...]) -> Reason:
 
 def _why(directory: Directory, segments: tuple[str, ...], error: OSError) -> Reason | None:
     """Explain an error of the ``Directory``; None where it is about the kind of the last name."""
-    outcome = outcome_of(error)
+    outcome = classify(error)
     if outcome is Outcome.FORBIDDEN:
         return Reason.NO_PERMISSION
     if outcome is not Outcome.MISS:

@@ -8,7 +8,6 @@ may keep a page, for the back button, and ask each time (``no-cache``).
 
 from __future__ import annotations
 
-import logging
 import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -21,9 +20,9 @@ from os import DirEntry, stat_result
 from typing import TYPE_CHECKING, TypeVar
 
 from wsgistatic.files.directory import Directory
-from wsgistatic.files.errors import Outcome, outcome_of
+from wsgistatic.files.errors import Outcome, classify, logger
 from wsgistatic.files.symlinks import LinkMetError
-from wsgistatic.http.fields import Headers, vary_by
+from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.negotiation import preference_for
 from wsgistatic.http.paths import SplitPath, directory_location, is_served_name, path_name
 from wsgistatic.representations.headers import HeaderPolicy
@@ -40,7 +39,6 @@ from wsgistatic.wsgi.responses import Answer, header, redirect, refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-logger = logging.getLogger("wsgistatic")
 
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _MOST_AT_ONCE = 1000  # entries of a page that is made whole, 300 bytes each
@@ -83,8 +81,8 @@ class Listing:
         self._index = index
         set_by_user = {name.lower() for name, _ in policy.common}
         ours = [field for field in _FIELDS if field[0].lower() not in set_by_user]
-        self._fields = vary_by([*ours, *policy.common], "Accept")
-        self._is_served_name = partial(is_served_name, dotfiles=dotfiles, windows=os.name == "nt")
+        self._fields = add_vary([*ours, *policy.common], "Accept")
+        self._is_served_name = partial(is_served_name, dotfiles=dotfiles)
 
     def answer(self, environ: WSGIEnvironment, path: SplitPath) -> Answer | None:
         """Answer a GET or HEAD request; None where there is no such directory."""
@@ -197,7 +195,7 @@ class Scan:
 
     Raises:
         NotADirectoryError: it is something else.
-        OSError: it is not there, or not for us (see ``faults.outcome_of``).
+        OSError: it is not there, or not for us (see ``errors.classify``).
     """
 
     def __init__(
@@ -271,7 +269,7 @@ class Scan:
             try:
                 self._directory.stat((*segments, self._index))
             except OSError as error:
-                if outcome_of(error) is not Outcome.MISS:
+                if classify(error) is not Outcome.MISS:
                     raise
             else:
                 return self._directory.stat_directory(segments)
@@ -286,6 +284,6 @@ def _if_served(look: Callable[[N], T], name: N) -> T | None:
     try:
         return look(name)
     except OSError as error:
-        if outcome_of(error) is Outcome.BUSY:
+        if classify(error) is Outcome.TEMPORARY:
             raise
         return None

@@ -15,7 +15,7 @@ from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.packages import Traversable, is_traversable
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import UNKNOWN, Catalog, Entry, Key
@@ -135,7 +135,7 @@ class StaticFiles:
         block_size: int = DEFAULT_BLOCK_SIZE,
         max_ranges: int = DEFAULT_MAX_RANGES,
         file_wrapper: bool | None = None,
-        encodings: Sequence[str] = tuple(SUFFIXES),
+        encodings: Sequence[str] = PREFERENCE,
         **unknown: Never,
     ) -> None:
         # The signature is for help() and type checkers; the table of options checks the values.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
-from wsgistatic.http.codings import SUFFIXES
+from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
@@ -204,10 +204,10 @@ def _check_callable_or_none(option: str, value: Any) -> None:
 
 
 def _check_encodings(option: str, value: Any) -> None:
-    allowed = "a sequence of " + ", ".join(map(repr, SUFFIXES))
+    allowed = "a sequence of " + ", ".join(map(repr, PREFERENCE))
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
-    if any(coding not in tuple(SUFFIXES) for coding in value) or len(set(value)) != len(value):
+    if any(coding not in PREFERENCE for coding in value) or len(set(value)) != len(value):
         raise ValueError(f"{option} must be {allowed}, each at most once, not {value!r}")
 
 
@@ -362,7 +362,7 @@ class FileOptions:
         ),
     )
     encodings: Sequence[str] = field(
-        default=tuple(SUFFIXES),
+        default=PREFERENCE,
         metadata=_about(
             COMPRESSION,
             _check_encodings,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webob.exc import status_map
 
-from wsgistatic.files.errors import Outcome, outcome_of
+from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
 from wsgistatic.http.fields import Headers, repr_digest, wants_sha256
 from wsgistatic.http.ranges import ByteRange, RangePlan, plan_ranges
@@ -117,13 +117,13 @@ def preflight(environ: WSGIEnvironment, policy: HeaderPolicy) -> Answer | None:
 
 def refusal(error: OSError, path: str, policy: HeaderPolicy) -> Answer | None:
     """Answer for a file that could not be looked at, and log it; None for a miss."""
-    outcome = outcome_of(error)
+    outcome = classify(error)
     if outcome is Outcome.MISS:
         return None
     logger.error("%a: %s", path, error.strerror or error)
     if outcome is Outcome.FORBIDDEN:
         answer = error_answer(403, policy)
-    elif outcome is Outcome.BUSY:
+    elif outcome is Outcome.TEMPORARY:
         answer = error_answer(503, policy, ("Retry-After", _RETRY_AFTER))
     else:
         answer = error_answer(500, policy)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.packages import Traversable, traversable_directory
-from wsgistatic.http.fields import vary_by
+from wsgistatic.http.fields import add_vary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import (
@@ -378,7 +378,7 @@ class Site:
             return None  # HTML in place of a script or a picture helps nobody
         url = url_path(self._prefix, _file(self._fallback))
         answer = self._send(environ, self._fallback, url)
-        return answer and answer._replace(headers=vary_by(answer.headers, _NAVIGATION_FIELDS))
+        return answer and answer._replace(headers=add_vary(answer.headers, _NAVIGATION_FIELDS))
 
     def _send(self, environ: WSGIEnvironment, segments: tuple[str, ...], url: str) -> Answer | None:
         key = _NO_PATH_INFO.join(("", url, *segments))
