@@ -35,10 +35,10 @@ def make(global_conf, **local_conf):
 def load(
     site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Any]:
-    """Give a function that loads the app of an .ini file beside the folder ``site``."""
+    """Return a function that loads the app of an .ini file beside the directory ``site``."""
     (site.parent / "echo.py").write_text(ECHO)
     monkeypatch.syspath_prepend(str(site.parent))
-    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))  # paths are the file's, not ours
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))  # relative paths start at the file
 
     def load(text: str) -> Any:
         ini = site.parent / "site.ini"
@@ -150,12 +150,14 @@ def test_in_a_composite(load: Callable[[str], Any]) -> None:
     assert call(app, "/hello.txt").body == b"|/hello.txt"
 
 
-def test_a_relative_directory_starts_at_the_folder_of_the_ini(load: Callable[[str], Any]) -> None:
+def test_a_relative_directory_starts_at_the_directory_of_the_ini_file(
+    load: Callable[[str], Any],
+) -> None:
     app = load("[app:main]\nuse = egg:wsgistatic\ndirectory = site\n")
     assert call(app, "/hello.txt").body == b"hello world\n"
 
 
-def test_options_of_the_file_reach_the_answers(load: Callable[[str], Any]) -> None:
+def test_options_of_the_file_affect_responses(load: Callable[[str], Any]) -> None:
     app = load(
         """
         [app:main]
@@ -170,7 +172,7 @@ def test_options_of_the_file_reach_the_answers(load: Callable[[str], Any]) -> No
         # Overrides of the table of media types.
         media_types =
             .txt = text/x-greeting
-            # among the lines too
+            # a comment between the lines
             digits.bin = application/x-digits
         """
     )
@@ -184,7 +186,7 @@ def test_options_of_the_file_reach_the_answers(load: Callable[[str], Any]) -> No
     assert call(app, "/.hidden").status == 200
 
 
-def test_what_all_sections_have_is_no_option(load: Callable[[str], Any]) -> None:
+def test_keys_of_the_default_section_are_not_options(load: Callable[[str], Any]) -> None:
     app = load(
         """
         [DEFAULT]
@@ -201,7 +203,7 @@ def test_what_all_sections_have_is_no_option(load: Callable[[str], Any]) -> None
     assert call(app, "/hello.txt").headers["Cache-Control"] == "no-cache"
 
 
-def test_another_file_is_used_with_our_options(load: Callable[[str], Any], site: Path) -> None:
+def test_options_extend_those_of_another_file(load: Callable[[str], Any], site: Path) -> None:
     (site / "base.ini").write_text(
         "[app:files]\nuse = egg:wsgistatic\ndirectory = %(here)s\nindex = page.html\n"
     )
@@ -211,7 +213,7 @@ def test_another_file_is_used_with_our_options(load: Callable[[str], Any], site:
 
 
 def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
-    """Give what StaticFiles is asked for."""
+    """Return the arguments that StaticFiles is called with."""
     asked: dict[str, Any] = {}
     monkeypatch.setattr("wsgistatic.paste.StaticFiles", lambda app, **values: asked.update(values))
     make_app({"here": "/srv"}, directory="site", **options)
@@ -315,7 +317,7 @@ def test_a_directory_is_required(load: Callable[[str], Any], line: str) -> None:
         load(f"[app:main]\nuse = egg:wsgistatic\n{line}\n")
 
 
-def test_a_directory_that_is_not_there(load: Callable[[str], Any], site: Path) -> None:
+def test_a_missing_directory(load: Callable[[str], Any], site: Path) -> None:
     text = "[app:main]\nuse = egg:wsgistatic\ndirectory = nowhere\n"
     where = re.escape(repr(str(site.parent / "nowhere")))
     with pytest.raises(ValueError, match=f"directory must be an existing directory, not {where}"):

@@ -225,8 +225,8 @@ def test_the_output_of_explain(
                                  ("app.js.br", 1000, OLD - 1)):  # fmt: skip
         (project / "static" / name).write_bytes(bytes(size))
         os.utime(project / "static" / name, (modified, modified))
-    block = README[README.index("    $ python -m wsgistatic explain") :].split("\nIn a running")[0]
+    block = README[README.index("    $ wsgistatic explain") :].split("\nIn a running")[0]
     command, *lines = textwrap.dedent(block).splitlines()
     monkeypatch.chdir(project)
-    assert main(shlex.split(command)[4:]) == 0
+    assert main(shlex.split(command)[2:]) == 0
     assert capsys.readouterr().out.replace(str(project), "/srv/mysite").splitlines() == lines

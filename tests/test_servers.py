@@ -1,7 +1,8 @@
-"""The access line."""
+"""The access log, and port numbers."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.calling import call_bare, environ_of, start
 from wsgistatic import StaticFiles
-from wsgistatic.servers import AccessLog
+from wsgistatic.servers import AccessLog, port_number
 
 
 def line_of(site: Path, environ: dict[str, Any]) -> str:
@@ -37,10 +38,21 @@ def test_lines(site: Path, environ: dict[str, Any], line: str) -> None:
     assert line_of(site, environ) == line
 
 
-def test_what_was_sent_is_counted_on_an_abort(site: Path, open_descriptors: None) -> None:
+def test_the_bytes_sent_before_an_abort_are_counted(site: Path, open_descriptors: None) -> None:
     lines: list[str] = []
     app = AccessLog(StaticFiles(None, site, block_size=10, cache_size=0), lines.append)
     body: Any = start(app, environ_of("/digits.bin")).iterable
     next(iter(body))
     body.close()
     assert lines == ["GET /digits.bin 200 10"]
+
+
+@pytest.mark.parametrize("text", ["0", "8000", "65535"])
+def test_port_numbers(text: str) -> None:
+    assert port_number(text) == int(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "65536", "http", "9" * 5000, "\u0663"])
+def test_other_texts_are_not_port_numbers(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="a port must be from 0 to 65535, not "):
+        port_number(text)

@@ -1,4 +1,8 @@
-"""``python -m wsgistatic [DIR]``: serve a folder; ``python -m wsgistatic COMMAND``: see there."""
+"""The program ``wsgistatic``, which ``python -m wsgistatic`` starts too.
+
+``wsgistatic [DIR]`` serves a directory. ``wsgistatic compress`` and ``wsgistatic explain`` are
+commands of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,33 @@ from collections.abc import Sequence
 
 from wsgistatic.commands.compress import main as compress
 from wsgistatic.commands.explain import main as explain
-from wsgistatic.commands.output import _FAILED, _fail, output_that_never_fails
-from wsgistatic.commands.serve import _serve_folder
+from wsgistatic.commands.output import FAILED, fail, ignore_output_errors
+from wsgistatic.commands.serve import main as serve
+from wsgistatic.validation import closest_name
 
-# By their first argument; a folder of such a name is served as ./NAME.
+# A directory with such a name can still be served, as ./NAME.
 _COMMANDS = {"compress": compress, "explain": explain}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, or serve a folder; give the exit status."""
+    """Run a command, or serve a directory.
+
+    Arguments:
+        arguments: The command line without the program's name, or None for that of the process.
+
+    Returns:
+        The exit status.
+    """
     given = sys.argv[1:] if arguments is None else arguments
-    if given and given[0] in _COMMANDS:
-        return _run_command(given[0], given[1:])
-    with output_that_never_fails():
-        return _serve_folder(given)
+    first = given[0] if given else ""
+    if first in _COMMANDS:
+        return _run_command(first, given[1:])
+    if not first.startswith("-") and os.sep not in first and not os.path.isdir(first):
+        command = closest_name(first, _COMMANDS)
+        if command is not None:
+            return fail(f"there is no directory {first}; did you mean the command {command}?")
+    with ignore_output_errors():
+        return serve(given)
 
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:
@@ -31,12 +48,13 @@ def _run_command(name: str, arguments: Sequence[str]) -> int:
             sys.stdout.flush()
     except OSError as error:
         if error.filename is not None:
-            raise  # a file's, not the output's
-        with open(os.devnull, "w") as nowhere:  # for what is flushed at exit
+            raise  # about a file, not about standard output
+        # The interpreter flushes standard output once more when it exits.
+        with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            return _FAILED  # who reads it has seen enough: "| head"
-        return _fail(f"standard output: {error.strerror}")
+            return FAILED  # the reader has closed the pipe, as "| head" does
+        return fail(f"standard output: {error.strerror}")
     return status
 
 

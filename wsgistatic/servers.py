@@ -1,17 +1,18 @@
-"""The servers that ``python -m wsgistatic`` can start: somebody else's, both of them.
+"""The servers behind the commands, cheroot and wsgiref, and their access log.
 
-Strategy: a server is bound first (so that a taken port is an error before anything is
-promised), then serves until it is stopped.
+Binding and serving are separate steps, so that a port in use is reported before the command
+announces its URL.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -26,23 +27,24 @@ from wsgistatic.http.paths import quote_path
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Bytes of a request's head, and of a body that nobody reads: cheroot's own limit is none, and it
-# holds both in memory. wsgiref takes as much in one line.
-_LARGEST = 64 * 1024
-DEFAULT_THREADS = 32  # a browser holds six connections; a download one for as long as it takes
-_PATIENCE = 2.0  # seconds for downloads under way, once interrupted
+# Bytes of a request's header, and of a body that no app reads. By default cheroot limits neither,
+# and holds both in memory. wsgiref accepts as much in one line.
+_MAX_REQUEST_SIZE = 64 * 1024
+# A browser opens six connections, and a download occupies a thread until it ends.
+DEFAULT_THREADS = 32
+_STOP_TIMEOUT = 2.0  # seconds for downloads in progress after an interrupt
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
 @dataclass(frozen=True, slots=True)
 class BoundServer:
-    """A server that holds its port.
+    """A server that listens on its port.
 
     Attributes:
-        name: of the server's package.
-        port: the one it got.
-        serve: answers requests until it is interrupted.
-        stop: ends it and frees the port.
+        name: The name of the server's package.
+        port: The port that it got.
+        serve: Answers requests until it is interrupted.
+        stop: Ends the server and frees the port.
     """
 
     name: str
@@ -58,25 +60,39 @@ def bind_cheroot(
     threads: int = DEFAULT_THREADS,
     largest_body: int = 0,
 ) -> BoundServer:
-    """Bind cheroot: HTTP/1.1, keep-alive, a pool of threads.
+    """Bind cheroot, which has HTTP/1.1, keep-alive and a pool of threads.
 
     Arguments:
-        app: the app to serve.
-        host, port: where to listen.
-        threads: how many requests are answered at once.
-        largest_body: bytes of a request's content, more is refused; 0 for any.
+        app: The app to serve.
+        host: The address to listen on.
+        port: The port to listen on, or 0 for any free port.
+        threads: The number of requests that are answered at the same time.
+        largest_body: The size in bytes above which a request's body is refused, or 0 for no limit.
+
+    Raises:
+        ImportError: cheroot is not installed.
+        OSError, ValueError: The server cannot listen there.
     """
-    from cheroot.wsgi import Server  # noqa: PLC0415 - an extra
+    from cheroot.wsgi import Server  # noqa: PLC0415 - an optional dependency
 
     server = Server((host or "0.0.0.0", port), app, numthreads=threads)  # noqa: S104
-    server.max_request_header_size, server.max_request_body_size = _LARGEST, largest_body
+    server.max_request_header_size, server.max_request_body_size = _MAX_REQUEST_SIZE, largest_body
     server.prepare()
     address: Any = server.bind_addr
     return BoundServer("cheroot", address[1], server.serve, server.stop)
 
 
 def bind_wsgiref(app: WSGIApplication, host: str, port: int) -> BoundServer:
-    """Bind the standard library's server: a thread for each connection, one request each."""
+    """Bind the standard library's server, with a thread for each connection.
+
+    Arguments:
+        app: The app to serve.
+        host: The address to listen on.
+        port: The port to listen on, or 0 for any free port.
+
+    Raises:
+        OSError, ValueError: The server cannot listen there.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server_class = type("Server", (_ThreadingServer,), {"address_family": family})
     server: WSGIServer = make_server(host, port, app, server_class, _QuietHandler)
@@ -88,75 +104,101 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
     block_on_close = False  # Ctrl-C does not wait for a paused download
 
     def server_bind(self) -> None:
-        """Bind without WSGIServer's look-up of the host's full name, which may take seconds."""
+        """Bind without looking up the host's full name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes away is no error, and the app logs its own."""
+        """Stay quiet: a disconnected client is not an error, and the app logs its own failures."""
 
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Leave the access line to the app's."""
+        """Stay quiet: ``AccessLog`` logs requests."""
 
 
-# A folder's server has no use for what requests carry.
+# A server of static files does not read the bodies of requests.
 SERVERS: dict[str, Callable[[WSGIApplication, str, int], BoundServer]] = {
-    "cheroot": partial(bind_cheroot, largest_body=_LARGEST),
+    "cheroot": partial(bind_cheroot, largest_body=_MAX_REQUEST_SIZE),
     "wsgiref": bind_wsgiref,
 }
 
 
 def default_server() -> str:
-    """Name the better server that is installed."""
+    """Return the name of the better server that is installed."""
     return "cheroot" if find_spec("cheroot") else "wsgiref"
 
 
-def run(server: BoundServer, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then stop; to be called in the main thread.
+def run(server: BoundServer, print_line: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then stop. Call it in the main thread.
 
     Arguments:
-        server: the server.
-        say: writes a line.
+        server: The server.
+        print_line: Called with a line to print.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    with suppress(KeyboardInterrupt):
+    with sigterm_as_interrupt(), suppress(KeyboardInterrupt):
         server.serve()
     # cheroot waits for its threads, and so for the slowest client.
     stopping = Thread(target=server.stop, daemon=True)
     stopping.start()
-    stopping.join(_PATIENCE)
-    say("Stopped.")
+    stopping.join(_STOP_TIMEOUT)
+    print_line("Stopped.")
     if stopping.is_alive():
         os._exit(0)
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGTERM, as on SIGINT, until the block ends."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def why_not_bound(error: OSError | ValueError, host: str, port: int) -> str:
-    """Say why a server could not be bound; ValueError is a host that no name can be."""
+def port_number(text: str) -> int:
+    """Return the port number that a command-line argument means.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is not a number from 0 to 65535.
+    """
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port must be from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def describe_bind_error(error: OSError | ValueError, host: str, port: int) -> str:
+    """Return a message about a server that could not be bound.
+
+    Arguments:
+        error: The exception. ValueError means that no host can have that name.
+        host: The address.
+        port: The port.
+    """
     if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
-        return f"port {port} of {host} is taken: choose another with --port (0 finds a free one)"
+        return f"port {port} of {host} is in use; choose another with --port (0 finds a free one)"
     return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
 
 
-def shown_host(host: str) -> str:
-    """Give the host as it is written in a URL to click on."""
+def url_host(host: str) -> str:
+    """Return the form that a host has in a URL to click on."""
     if host in _EVERY_ADDRESS:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
 class AccessLog:
-    """WSGI middleware that writes ``GET /path 206 1000 bytes=0-999`` when a response ends.
+    """WSGI middleware that logs ``GET /path 206 1000 bytes=0-999`` when a response ends.
 
     Arguments:
-        app: the app whose answers are logged.
-        write: takes a line without its end.
+        app: The app whose responses are logged.
+        write: Called with each line, without a line end.
     """
 
     def __init__(self, app: WSGIApplication, write: Callable[[str], None]) -> None:
@@ -164,7 +206,7 @@ class AccessLog:
         self._write = write
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass the request on, and count what comes back."""
+        """Pass the request to the app, and count the bytes of the response."""
         status = "-"
 
         def record(code: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
@@ -176,10 +218,10 @@ class AccessLog:
             fields = [environ["REQUEST_METHOD"], _target(environ), status, str(sent)]
             if "HTTP_RANGE" in environ:
                 fields.append(environ["HTTP_RANGE"])
-            # A field may hold control characters; a line must stay one line.
+            # Control characters in a field must not break the line.
             self._write(" ".join(quote(field, safe=_VISIBLE, errors="replace") for field in fields))
 
-        return _Counted(self._app(environ, record), log)
+        return _CountedBody(self._app(environ, record), log)
 
 
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -191,8 +233,8 @@ def _target(environ: WSGIEnvironment) -> str:
     return f"{path}?{query}" if query else path
 
 
-class _Counted:
-    """Counts the bytes of a body; logs once, when it is closed."""
+class _CountedBody:
+    """A body that counts its bytes, and logs their number when it is closed."""
 
     def __init__(self, body: Iterable[bytes], log: Callable[[int], None]) -> None:
         self._body = body

@@ -31,12 +31,14 @@ def check_bool(option: str, value: object, allowed: str = "True or False") -> No
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
 
 
-def check_integer(option: str, value: object, least: int) -> None:
-    """Raise TypeError or ValueError unless the value is an integer of at least ``least``."""
+def check_integer(option: str, value: object, least: int, most: int | None = None) -> None:
+    """Raise TypeError or ValueError unless the value is an integer in the given limits."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{option} must be an integer of at least {least}, not {value!r}")
     if value < least:
         raise ValueError(f"{option} must be at least {least}, not {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{option} must be at most {most}, not {value!r}")
 
 
 def check_seconds(option: str, value: object) -> None:
@@ -111,9 +113,9 @@ def _check_encodable(option: str, name: str) -> None:
         ) from None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'index'?)"`` for a mistyped name, or ``""`` if nothing is close."""
+def closest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one probably stands for, or None."""
     from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
 
     close = get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return close[0] if close else None

@@ -1,4 +1,4 @@
-"""``python -m wsgistatic compress``: what it says, its exit status, and how it is interrupted."""
+"""``wsgistatic compress``: its output, its exit status, and how it is interrupted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
 from tests.conftest import age
 from wsgistatic.__main__ import main
 from wsgistatic.commands.compress import _parser
-from wsgistatic.compress import edits as drafts
+from wsgistatic.compress import edits
 from wsgistatic.http.codings import CODINGS
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
@@ -54,7 +54,9 @@ def everything(root: Path) -> dict[str, tuple[int, int]]:
     return {str(p): (p.stat().st_mtime_ns, p.stat().st_ino) for p in root.rglob("*")}
 
 
-def test_lines_and_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_for_each_change_and_a_table(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert compress(folder) == 0
     assert len(sidecars(folder)) == 6
     output = capsys.readouterr().out
@@ -122,9 +124,7 @@ def test_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
-def test_orphans_are_removed_when_asked_for(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_prune_removes_orphans(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compress(folder)
     (folder / "app.js").unlink()
     assert compress(folder) == 0
@@ -137,19 +137,21 @@ def test_orphans_are_removed_when_asked_for(
     assert sidecars(folder) == {"app.css.gz", "app.css.br", "app.css.zst"}
 
 
-def test_what_a_killed_run_left_is_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_drafts_of_a_killed_run_are_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     left = folder / "css/.wsgistatic-x.tmp"
     left.write_bytes(b"half")
     compress(folder)
-    assert left.exists()  # perhaps somebody is at it
-    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
+    assert left.exists()  # another run may still be writing it
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
     assert compress(folder, "--check") == 0
     assert left.exists()
     assert compress(folder) == 0
     assert not left.exists()
 
 
-def test_errors_are_told_and_the_rest_is_done(
+def test_errors_are_reported_and_the_other_files_compressed(
     public_directory: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.js", "b\udcff.js"):
@@ -170,14 +172,16 @@ def test_errors_are_told_and_the_rest_is_done(
     ("arguments", "message"),
     [
         ([], "the following arguments are required: DIR"),
-        (["--codings", "lzma"], "codings must be of 'gzip', 'zstd', 'br', not 'lzma'"),
-        (["--min-size", "-1"], "min_size must be at least 0"),
-        (["--min-saving", "100"], "min_saving must be at least 0 and below 100 percent"),
-        (["--level", "br"], "--level takes CODING=N, not 'br'"),
-        (["--level", "br=12"], "levels['br'] must be at most 11, not 12"),
-        (["--jobs", "0"], "a number of at least 1, not '0'"),
-        (["--jobs", "x"], "a number of at least 1, not 'x'"),
+        (["--codings", "lzma"], "--codings must be one of 'gzip', 'zstd', 'br', not 'lzma'"),
+        (["--min-size", "-1"], "--min-size must be a number of bytes, KiB, MiB or GiB"),
+        (["--min-saving", "100"], "--min-saving must be at least 0 and below 100 percent"),
+        (["--min-saving", "x"], "--min-saving must be a percentage, not 'x'"),
+        (["--level", "br"], "--level must be written as CODING=N, such as br=9, not 'br'"),
+        (["--level", "br=12"], "--level br must be at most 11, not 12"),
+        (["--jobs", "0"], "--jobs must be a whole number of at least 1, not '0'"),
+        (["--jobs", "x"], "--jobs must be a whole number of at least 1, not 'x'"),
         (["--check", "--force"], "not allowed with argument"),
+        (["--levl", "br=1"], "unknown option --levl; did you mean --level?"),
     ],
 )
 def test_usage_errors(
@@ -189,7 +193,7 @@ def test_usage_errors(
     assert message in capsys.readouterr().err
 
 
-def test_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_directories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compress(folder / "nowhere") == 1
     assert "nowhere: No such file or directory" in capsys.readouterr().err
     assert compress(folder / "app.js") == 1
@@ -208,26 +212,10 @@ def test_without_the_libraries(
         "br", "zstd",
     ]  # fmt: skip
     assert compress(folder, "--codings", "gzip,br") == 1
-    assert "the coding br wants Brotli: pip install Brotli" in capsys.readouterr().err
+    assert "coding br needs Brotli: pip install Brotli" in capsys.readouterr().err
 
 
-def test_the_help_of_both(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--help"], ["compress", "--help"]):
-        with pytest.raises(SystemExit) as stopped:
-            main(arguments)
-        assert stopped.value.code == 0
-        assert "python -m wsgistatic compress" in capsys.readouterr().out
-
-
-def test_a_folder_of_that_name_can_still_be_served(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["./compress"]) == 1
-    assert "there is no folder ./compress" in capsys.readouterr().err
-
-
-# In a process of its own.
+# The tests below run the command in a process of its own.
 
 
 @contextmanager
@@ -252,7 +240,7 @@ def drafts_in(root: Path) -> list[Path]:
 
 
 def wait_for_work(process: subprocess.Popen[str], root: Path) -> None:
-    """Wait until a large file is being written, and a small one is done."""
+    """Wait until a large sidecar is being written and a small one is done."""
     deadline = time.monotonic() + 60
     while not (drafts_in(root) and sidecars(root)):
         assert process.poll() is None
@@ -262,7 +250,7 @@ def wait_for_work(process: subprocess.Popen[str], root: Path) -> None:
 
 @pytest.fixture
 def large(folder: Path) -> Path:
-    """Add two files that take Brotli a minute."""
+    """Add two files that keep Brotli busy for a minute."""
     for name in ("1.csv", "2.csv"):
         (folder / name).write_bytes(os.urandom(8_000_000).hex().encode())
     return folder
@@ -275,9 +263,9 @@ def test_interrupted(large: Path, number: signal.Signals) -> None:
         began = time.monotonic()
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-        assert time.monotonic() - began < 30  # one block, not one file
+        assert time.monotonic() - began < 30  # the work stops after a block, not after a file
     assert process.returncode == 130
-    assert errors == "wsgistatic: interrupted; the sidecars that are there are whole\n"
+    assert errors == "wsgistatic: interrupted; the sidecars that were written are complete\n"
     assert drafts_in(large) == []
     assert sidecars(large) <= {"app.js.br", "app.css.br"}
     for path in large.rglob("*.br"):
@@ -291,11 +279,11 @@ def test_killed(large: Path) -> None:
         process.kill()
         process.communicate()
     assert sidecars(large) <= {"app.js.br", "app.css.br"}
-    assert drafts_in(large)  # a name that is never served, removed by a later run
+    assert drafts_in(large)  # they are never served, and a later run removes them
 
 
 def on_a_terminal(*arguments: object, status: int = 0) -> str:
-    """Run on a pseudo-terminal; give what it showed."""
+    """Run on a pseudo-terminal and return the output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     try:
@@ -363,7 +351,7 @@ def test_the_readme_has_every_option_and_default() -> None:
     known = {
         action.option_strings[0]: action.default
         for action in _parser()._actions
-        if action.option_strings and action.dest != "help"
+        if action.option_strings and action.dest not in ("help", "version")
     }
     assert rows.keys() == known.keys()
     for option, value in rows.items():

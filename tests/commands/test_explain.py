@@ -1,4 +1,4 @@
-"""``python -m wsgistatic explain``: what it says of each step, and its exit status."""
+"""``wsgistatic explain``: what it prints about each step, and its exit status."""
 
 from __future__ import annotations
 
@@ -251,9 +251,9 @@ def test_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["page.txt"], "a URL begins with / or http://, not 'page.txt'"),
-        (["/", "-H", "Range"], "a header field is NAME: VALUE, not 'Range'"),
-        (["/", "--etag", "md5"], "etag must be one of"),
+        (["page.txt"], "a URL must begin with / or http://, not 'page.txt'"),
+        (["/", "-H", "Range"], "a header field must be NAME: VALUE, not 'Range'"),
+        (["/", "--etag", "md5"], "--etag must be one of"),
     ],
 )
 def test_usage_errors(
@@ -267,7 +267,7 @@ def test_usage_errors(
 
 def test_a_missing_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nowhere", "/"]) == 1
-    assert "there is no folder nowhere" in capsys.readouterr().err
+    assert "there is no directory nowhere" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

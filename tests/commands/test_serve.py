@@ -1,10 +1,11 @@
-"""``python -m wsgistatic``: the options, and what is said when something is wrong."""
+"""``wsgistatic [DIR]``: its options, its help and its errors."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
+import signal
 import socket
 import sys
 import threading
@@ -22,7 +23,7 @@ from wsgistatic.wsgi.options import OPTIONS
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Put a server in place that is interrupted at once; give what it was asked."""
+    """Replace the servers by one that is interrupted at once; return how it was called."""
     asked: dict[str, Any] = {}
 
     def bind(app: Any, host: str, port: int) -> BoundServer:
@@ -38,7 +39,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return asked
 
 
-def test_says_where_and_stops_cleanly(
+def test_the_url_is_printed_and_the_server_stops_cleanly(
     site: Path, served: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main([str(site), "--port", "0"]) == 0
@@ -86,8 +87,8 @@ def test_options_reach_the_middleware(
         [str(site), "--index", "none", "--cache-control", "None", "--allow-origin", "*",
          "--no-nosniff", "--media-types", ".a=b/c", "--media-types", "d=e/f=g", "--charset",
          "none", "--etag", "content", "--symlinks", "deny", "--dotfiles", "--block-size", "5",
-         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7",
-         "--cache-file-size", "8", "--encodings", "br,gzip",
+         "--max-ranges", "6", "--file-wrapper", "--stat-ttl", "1.5", "--cache-size", "7 MiB",
+         "--cache-file-size", "64KiB", "--encodings", "br,gzip",
          "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
          "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
          "--offload", "X-Accel-Redirect:/i/"]
@@ -115,8 +116,8 @@ def test_options_reach_the_middleware(
         "offload": ("X-Accel-Redirect", "/i/"),
         "headers": {"X-A": "b=c"},
         "stat_ttl": 1.5,
-        "cache_size": 7,
-        "cache_file_size": 8,
+        "cache_size": 7 * 1024**2,
+        "cache_file_size": 64 * 1024,
     }
     command.main([str(site), "--allow-origin", "none", "--offload", "None"])
     assert (made["allow_origin"], made["offload"]) == (None, None)
@@ -127,15 +128,27 @@ def test_options_reach_the_middleware(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--etag", "md5"], "etag must be one of"),
+        (["--etag", "md5"], "error: --etag must be one of"),
         (["--server", "nginx"], "invalid choice: 'nginx'"),
-        (["--port", "99999"], "a port is 0 to 65535, not '99999'"),
-        (["--port", "\uff18\uff10"], "a port is 0 to 65535, not '\uff18\uff10'"),
-        (["--port", "http"], "a port is 0 to 65535, not 'http'"),
-        (["--media-types", "x"], "--media-types takes NAME=TYPE, not 'x'"),
-        (["--immutable", "hash"], "immutable must be 'hashed', a regular"),
-        (["--block-size", "0"], "block_size must be at least 1"),
-        (["--prefix", "https://x.example/"], "prefix must be a URL path"),
+        (["--port", "99999"], "a port must be from 0 to 65535, not '99999'"),
+        (["--port", "\uff18\uff10"], "a port must be from 0 to 65535, not '\uff18\uff10'"),
+        (["--port", "http"], "a port must be from 0 to 65535, not 'http'"),
+        (
+            ["--media-types", "x"],
+            "--media-types must be written as NAME=TYPE, such as .foo",
+        ),
+        (["--immutable", "hash"], "--immutable must be 'hashed', a regular"),
+        (["--cache-size", "64 MB"], "--cache-size must be a number of bytes, KiB, MiB or GiB"),
+        (["--headers", "X-A=\n"], "--headers X-A must be a header value of printable"),
+        (["--port"], "error: --port: expected one argument"),
+        (["."] * 2, "error: unexpected argument .\n"),
+        (["--prefx", "/static/"], "error: unknown option --prefx; did you mean --prefix?\n"),
+        (["--prefx=/static/"], "error: unknown option --prefx; did you mean --prefix?\n"),
+        (["--pre", "/static/"], "error: unknown option --pre; did you mean --prefix?\n"),
+        (["--zzz"], "error: unknown option --zzz\n"),
+        (["-x"], "error: unknown option -x\n"),
+        (["--block-size", "0"], "--block-size must be at least 1, not 0"),
+        (["--prefix", "https://x.example/"], "--prefix must be a URL path"),
     ],
 )
 def test_usage_errors(
@@ -150,27 +163,29 @@ def test_usage_errors(
     assert message in capsys.readouterr().err
 
 
-# cheroot forgets a socket that it could not bind; it is closed when it is collected.
+# cheroot leaks a socket that it cannot bind, until the garbage collector closes it.
 leaves_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def test_a_missing_folder(served: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_directory(served: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["nowhere"]) == 1
-    assert "there is no folder nowhere" in capsys.readouterr().err
+    assert "there is no directory nowhere" in capsys.readouterr().err
 
 
 @leaves_a_socket
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
-def test_a_taken_port(site: Path, server: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use(site: Path, server: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert command.main([str(site), "--port", str(port), "--server", server]) == 1
-    assert f"port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
+    assert (
+        f"port {port} of 127.0.0.1 is in use; choose another with --port" in capsys.readouterr().err
+    )
 
 
 @leaves_a_socket
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
-def test_an_address_that_is_not_ours(
+def test_an_address_of_another_machine(
     site: Path, server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main([str(site), "--host", "192.0.2.1", "--server", server]) == 1
@@ -191,22 +206,24 @@ def test_the_default_server(found: object, name: str, monkeypatch: pytest.Monkey
     assert servers.default_server() == name
 
 
-def test_the_signal_of_a_service_manager_stops_too() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        servers._interrupt(15, None)
+def test_sigterm_interrupts_until_the_block_ends() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), servers.sigterm_as_interrupt():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @leaves_a_socket
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
 @pytest.mark.parametrize("host", ["a\xff", "x" * 70])
-def test_a_host_that_cannot_be(
+def test_an_impossible_host(
     site: Path, server: str, host: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main([str(site), "--host", host, "--server", server]) == 1
     assert f"cannot listen on {host}, port 8000" in capsys.readouterr().err
 
 
-def test_a_server_that_does_not_end(
+def test_a_server_that_does_not_stop(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     never = threading.Event()
@@ -220,7 +237,7 @@ def test_a_server_that_does_not_end(
 
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
-    monkeypatch.setattr(servers, "_PATIENCE", 0.01)
+    monkeypatch.setattr(servers, "_STOP_TIMEOUT", 0.01)
     monkeypatch.setattr("os._exit", ended.append)
     command.main([str(site), "--server", "cheroot"])
     never.set()
@@ -228,12 +245,12 @@ def test_a_server_that_does_not_end(
     assert capsys.readouterr().out.endswith("Stopped.\n")
 
 
-def test_the_highest_port_is_one(site: Path, served: dict[str, Any]) -> None:
+def test_the_highest_port_is_allowed(site: Path, served: dict[str, Any]) -> None:
     assert command.main([str(site), "--port", "65535"]) == 0
     assert served["port"] == 65535
 
 
-def test_a_folder_whose_name_is_no_text(
+def test_a_directory_with_an_undecodable_name(
     tmp_path: Path, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / os.fsdecode(b"f\xff")
@@ -244,7 +261,7 @@ def test_a_folder_whose_name_is_no_text(
     assert rb"f\udcff at http" in written.getvalue()
 
 
-def test_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = []
 
     class Output(io.StringIO):
@@ -253,14 +270,14 @@ def test_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> 
             return super().write(text)
 
     monkeypatch.setattr(sys, "stdout", Output())
-    serve._write_line("a line")
+    serve._print("a line")
     assert alone == [True]
 
 
 def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
         for _ in range(200):
-            serve._write_line("x" * 50)
+            serve._print("x" * 50)
 
     writers = [threading.Thread(target=write) for _ in range(8)]
     for writer in writers:
@@ -272,7 +289,7 @@ def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("buffering", [-1, 1])
 @pytest.mark.parametrize("arguments", [["compress", "{}"], ["explain", "{}", "/hello.txt"]])
-def test_output_that_nobody_reads_to_its_end(
+def test_a_closed_pipe_ends_a_command_quietly(
     site: Path,
     arguments: list[str],
     buffering: int,
@@ -287,7 +304,9 @@ def test_output_that_nobody_reads_to_its_end(
     assert capsys.readouterr().err == ""
 
 
-def test_a_file_that_fails_is_not_taken_for_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_about_a_file_is_not_taken_for_one_about_the_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(_: object) -> int:
         raise OSError(errno.EIO, "no", "a file")
 

@@ -1,4 +1,4 @@
-"""Sidecars: made when they are worth it, left when they are right, never of another version."""
+"""The compressor: which sidecars it writes, keeps, replaces and removes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ import pytest
 
 from tests.conftest import age
 from wsgistatic import StaticFiles
-from wsgistatic.compress import Action, Compressor, Result, compress_directory
-from wsgistatic.compress import edits as drafts
-from wsgistatic.compress import originals as file_versions
-from wsgistatic.compress.originals import FileChangedError, FileVersion
+from wsgistatic.compress import Action, Compressor, Result, compress_directory, edits, originals
+from wsgistatic.compress.originals import FileVersion
+from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import CODINGS
@@ -56,7 +55,7 @@ def names(path: Path) -> set[str]:
 
 
 @pytest.mark.usefixtures("open_descriptors")
-def test_every_coding_holds_the_files_bytes(path: Path) -> None:
+def test_each_sidecar_decompresses_to_the_file(path: Path) -> None:
     path.chmod(0o640)
     result = Compressor().compress_file(path)
     assert (result.path, result.size) == (str(path), len(TEXT))
@@ -84,7 +83,7 @@ def test_the_server_sends_what_was_written(path: Path) -> None:
         assert response.body == beside(path, coding).read_bytes()
 
 
-def test_the_same_bytes_each_time(path: Path) -> None:
+def test_the_output_is_reproducible(path: Path) -> None:
     compressor = Compressor(force=True)
     compressor.compress_file(path)
     first = [beside(path, coding).read_bytes() for coding in EXTENSIONS]
@@ -93,22 +92,22 @@ def test_the_same_bytes_each_time(path: Path) -> None:
     assert first == [beside(path, coding).read_bytes() for coding in EXTENSIONS]
 
 
-def test_what_is_up_to_date_is_left(path: Path) -> None:
+def test_sidecars_that_are_up_to_date_are_kept(path: Path) -> None:
     Compressor().compress_file(path)
     before = [signature(beside(path, coding).stat()) for coding in EXTENSIONS]
     assert actions(Compressor().compress_file(path)) == [KEPT] * 3
     assert before == [signature(beside(path, coding).stat()) for coding in EXTENSIONS]
 
 
-def test_another_version_gets_other_sidecars(path: Path) -> None:
+def test_the_sidecars_of_a_new_version_are_replaced(path: Path) -> None:
     Compressor().compress_file(path)
     path.write_bytes(TEXT[::-1])
     assert actions(Compressor().compress_file(path)) == [REPLACED] * 3
     assert all(content(path, coding) == TEXT[::-1] for coding in EXTENSIONS)
 
 
-def test_another_version_with_the_same_time_is_seen(path: Path) -> None:
-    # Builds that give every file one mtime.
+def test_a_new_version_with_the_same_mtime_is_noticed(path: Path) -> None:
+    # Some builds give every file the same mtime.
     Compressor().compress_file(path)
     path.write_bytes(TEXT.replace(b"text", b"TEXT"))
     age(path)
@@ -117,7 +116,9 @@ def test_another_version_with_the_same_time_is_seen(path: Path) -> None:
     assert b"TEXT" in content(path)
 
 
-def test_a_new_time_alone_costs_no_compression(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_mtime_alone_needs_no_compression(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Compressor().compress_file(path)
     os.utime(path)
     monkeypatch.setattr(type(CODINGS["br"]), "encode", None)
@@ -127,7 +128,7 @@ def test_a_new_time_alone_costs_no_compression(path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("coding", EXTENSIONS)
-def test_looking_into_a_sidecar_takes_little_memory(
+def test_reading_a_sidecar_needs_little_memory(
     path: Path, coding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with path.open("wb") as file:
@@ -136,7 +137,7 @@ def test_looking_into_a_sidecar_takes_little_memory(
     assert actions(compressor.compress_file(path)) == [CREATED]
     os.utime(path)
     largest = 0
-    digest_of = file_versions.digest_of
+    digest_of = originals.digest_of
 
     def watched(blocks: Iterator[bytes]) -> bytes:
         def watch() -> Iterator[bytes]:
@@ -152,7 +153,7 @@ def test_looking_into_a_sidecar_takes_little_memory(
     assert 0 < largest < 40_000_000
 
 
-def test_a_newer_sidecar_of_another_tool_is_kept_if_it_is_right(path: Path) -> None:
+def test_a_newer_sidecar_of_another_tool_is_kept_if_its_content_is_right(path: Path) -> None:
     beside(path).write_bytes(gzip.compress(TEXT, 6, mtime=0))
     before = signature(beside(path).stat())
     assert actions(Compressor(["gzip"]).compress_file(path)) == [KEPT]
@@ -176,7 +177,7 @@ def test_a_sidecar_that_holds_something_else_is_replaced(path: Path, wrong: byte
     assert content(path) == TEXT
 
 
-def test_a_link_in_the_place_of_a_sidecar_is_replaced_not_followed(path: Path) -> None:
+def test_a_link_in_place_of_a_sidecar_is_replaced_not_followed(path: Path) -> None:
     elsewhere = path.with_name("elsewhere")
     elsewhere.write_bytes(b"precious")
     beside(path).symlink_to(elsewhere)
@@ -185,7 +186,7 @@ def test_a_link_in_the_place_of_a_sidecar_is_replaced_not_followed(path: Path) -
     assert elsewhere.read_bytes() == b"precious"
 
 
-def test_a_directory_in_the_place_of_a_sidecar_is_an_error(path: Path) -> None:
+def test_a_directory_in_place_of_a_sidecar_is_an_error(path: Path) -> None:
     beside(path).mkdir()
     result = Compressor().compress_file(path)
     assert isinstance(result.error, IsADirectoryError)
@@ -193,24 +194,24 @@ def test_a_directory_in_the_place_of_a_sidecar_is_an_error(path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 255])
-def test_a_small_file_gets_none(path: Path, size: int) -> None:
+def test_a_small_file_gets_no_sidecars(path: Path, size: int) -> None:
     path.write_bytes(bytes(size))
     assert actions(Compressor().compress_file(path)) == [NONE] * 3
     assert names(path) == {"app.js"}
 
 
-def test_the_smallest_size_is_an_option(path: Path) -> None:
+def test_min_size_decides(path: Path) -> None:
     path.write_bytes(bytes(100))
     assert actions(Compressor(min_size=101).compress_file(path)) == [NONE] * 3
     assert actions(Compressor(min_size=100).compress_file(path)) == [CREATED] * 3
 
 
-def test_an_empty_file_never_gets_one(path: Path) -> None:
+def test_an_empty_file_never_gets_sidecars(path: Path) -> None:
     path.write_bytes(b"")
     assert actions(Compressor(min_size=0, min_saving=0).compress_file(path)) == [NONE] * 3
 
 
-def test_noise_gets_none_and_only_the_fastest_coding_is_tried(
+def test_only_the_fastest_coding_is_tried_on_incompressible_bytes(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_bytes(os.urandom(600_000))
@@ -229,20 +230,20 @@ def test_noise_gets_none_and_only_the_fastest_coding_is_tried(
     assert names(path) == {"app.js"}
 
 
-def test_the_saving_decides(path: Path) -> None:
+def test_min_saving_decides(path: Path) -> None:
     path.write_bytes(os.urandom(8000) + bytes(2000))  # a fifth can be saved
     assert actions(Compressor(["gzip"], min_saving=25).compress_file(path)) == [NONE]
     assert actions(Compressor(["gzip"], min_saving=15).compress_file(path)) == [CREATED]
 
 
 @pytest.mark.parametrize("options", [{"min_size": 10**6}, {"min_saving": 99.9}])
-def test_what_is_not_worth_it_any_more_is_removed(path: Path, options: dict[str, Any]) -> None:
+def test_sidecars_that_save_too_little_are_removed(path: Path, options: dict[str, Any]) -> None:
     Compressor().compress_file(path)
     assert actions(Compressor(**options).compress_file(path)) == [REMOVED] * 3
     assert names(path) == {"app.js"}
 
 
-def test_a_stale_sidecar_of_what_is_not_worth_it_is_removed(path: Path) -> None:
+def test_the_stale_sidecars_of_an_incompressible_file_are_removed(path: Path) -> None:
     Compressor().compress_file(path)
     path.write_bytes(os.urandom(5000))
     age(path)  # older than before, as after a rollback
@@ -250,7 +251,7 @@ def test_a_stale_sidecar_of_what_is_not_worth_it_is_removed(path: Path) -> None:
     assert names(path) == {"app.js"}
 
 
-def test_codings_that_are_not_asked_for_are_left_alone(path: Path) -> None:
+def test_sidecars_of_other_codings_are_left_alone(path: Path) -> None:
     beside(path, "br").write_bytes(b"by another tool")
     result = Compressor(["zstd", "gzip", "gzip"]).compress_file(path)
     assert [sidecar.coding for sidecar in result.sidecars] == ["gzip", "zstd"]
@@ -266,9 +267,11 @@ def test_levels(path: Path) -> None:
         assert (after.size > before.size) == (after.coding != "zstd")
 
 
-def test_a_dry_run_says_what_would_be_done(path: Path) -> None:
+def test_a_dry_run_returns_what_would_be_done(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dry = Compressor(dry_run=True)
-    assert actions(dry.compress_file(path)) == [CREATED] * 3
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.mkstemp", None)  # not even a draft is written
+        assert actions(dry.compress_file(path)) == [CREATED] * 3
     assert names(path) == {"app.js"}
     Compressor(["gzip"]).compress_file(path)
     os.utime(path)
@@ -277,11 +280,12 @@ def test_a_dry_run_says_what_would_be_done(path: Path) -> None:
     assert actions(Compressor(["gzip"], dry_run=True, min_size=10**6).compress_file(path)) == [
         REMOVED
     ]
+    dry.remove(str(beside(path)))
     assert signature(beside(path).stat()) == before
 
 
 @pytest.mark.usefixtures("open_descriptors")
-def test_a_link_gets_sidecars_of_its_own_name(path: Path) -> None:
+def test_a_link_gets_sidecars_under_its_own_name(path: Path) -> None:
     link = path.with_name("link.js")
     link.symlink_to("app.js")
     assert actions(Compressor().compress_file(link)) == [CREATED] * 3
@@ -301,7 +305,7 @@ def test_a_link_gets_sidecars_of_its_own_name(path: Path) -> None:
 )
 @pytest.mark.parametrize("when", ["before it is read", "once it is compressed"])
 @pytest.mark.parametrize("existing", [False, True])
-def test_a_file_that_changes_under_way_is_begun_anew(
+def test_a_file_that_changes_meanwhile_is_compressed_again(
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Path], object],
@@ -341,26 +345,26 @@ def test_a_file_that_keeps_changing_is_an_error(
     monkeypatch.setattr(FileVersion, "require_unchanged", changing)
     result = Compressor().compress_file(path)
     assert isinstance(result.error, FileChangedError)
-    assert str(result.error) == "it keeps changing"
+    assert str(result.error) == "the file kept changing while it was compressed"
     assert result.sidecars == ()
     assert names(path) == {"app.js"}
 
 
-def test_a_sidecar_is_not_finished_before_the_next_change_would_show(path: Path) -> None:
+def test_a_sidecar_is_not_published_before_a_later_change_would_show(path: Path) -> None:
     path.write_bytes(TEXT)
     Compressor(["gzip"], levels={"gzip": 1}).compress_file(path)
     assert time.time_ns() - path.stat().st_mtime_ns >= 20_000_000
 
 
-def test_the_clock_of_another_machine_does_not_hold_it_up_for_ever(
+def test_a_clock_that_is_behind_does_not_block_forever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_versions, "is_version_settled", lambda status, now: False)
-    monkeypatch.setattr(file_versions, "_LONGEST_TICK", 0.02)
+    monkeypatch.setattr(originals, "is_version_settled", lambda status, now: False)
+    monkeypatch.setattr(originals, "_LONGEST_TICK", 0.02)
     assert actions(Compressor(["gzip"]).compress_file(path)) == [CREATED]
 
 
-def test_a_file_that_is_not_there(path: Path) -> None:
+def test_a_missing_file(path: Path) -> None:
     result = Compressor().compress_file(path.with_name("nothing.js"))
     assert isinstance(result.error, FileNotFoundError)
     assert isinstance(Compressor().compress_file(path.parent).error, IsADirectoryError)
@@ -368,7 +372,7 @@ def test_a_file_that_is_not_there(path: Path) -> None:
 
 @pytest.fixture
 def readable_by_root(public_directory: Path) -> Path:
-    """Make three files, of which one is for their owner only, and a directory for all."""
+    """A directory that everybody can write to, where only the owner can read one of three files."""
     for name in ("a.js", "b.js", "c.js"):
         (public_directory / name).write_bytes(TEXT)
     (public_directory / "b.js").chmod(0o600 if os.geteuid() == 0 else 0)
@@ -377,7 +381,9 @@ def readable_by_root(public_directory: Path) -> Path:
 
 
 @pytest.mark.usefixtures("open_descriptors")
-def test_one_error_does_not_stop_the_rest(readable_by_root: Path, ordinary_user: None) -> None:
+def test_an_error_does_not_stop_the_work_on_other_files(
+    readable_by_root: Path, ordinary_user: None
+) -> None:
     results = list(compress_directory(readable_by_root))
     errors = [result for result in results if result.error is not None]
     assert [Path(result.path).name for result in errors] == ["b.js"]
@@ -386,19 +392,19 @@ def test_one_error_does_not_stop_the_rest(readable_by_root: Path, ordinary_user:
 
 
 @pytest.fixture
-def closed_to_writers(public_directory: Path) -> Iterator[Path]:
+def read_only_directory(public_directory: Path) -> Iterator[Path]:
     (public_directory / "a.js").write_bytes(TEXT)
     public_directory.chmod(0o555)
     yield public_directory
     public_directory.chmod(0o755)
 
 
-def test_a_directory_that_may_not_be_written(closed_to_writers: Path, ordinary_user: None) -> None:
-    (result,) = compress_directory(closed_to_writers)
+def test_a_read_only_directory_is_an_error(read_only_directory: Path, ordinary_user: None) -> None:
+    (result,) = compress_directory(read_only_directory)
     assert isinstance(result.error, PermissionError)
 
 
-def test_a_library_that_fails_is_an_error_of_the_file(
+def test_a_failing_library_is_an_error_of_the_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "brotli", SimpleNamespace(error=RuntimeError))
@@ -411,7 +417,7 @@ def test_a_whole_directory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / "photo.png").write_bytes(bytes(5000))
     (site / "left.css").write_bytes(TEXT)
     (site / ".wsgistatic-dead.tmp").write_bytes(b"half")
-    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
     results = list(compress_directory(site, exclude=["left.css"], jobs=4))
     assert not [result for result in results if result.error]
     for number in range(20):
@@ -452,7 +458,7 @@ def test_files_are_compressed_at_the_same_time(
 
 
 @pytest.mark.usefixtures("open_descriptors")
-def test_closing_ends_the_work_and_leaves_nothing_half(
+def test_closing_the_generator_stops_the_work_and_leaves_no_drafts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = threading.Event()
@@ -484,29 +490,37 @@ def test_closing_ends_the_work_and_leaves_nothing_half(
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"codings": "gzip"}, TypeError, "codings must be several names of 'gzip', 'zstd', 'br'"),
-        ({"codings": ["lzma"]}, ValueError, "codings must be of 'gzip', 'zstd', 'br', not 'lzma'"),
-        ({"codings": []}, ValueError, "codings must have at least one of"),
+        ({"codings": "gzip"}, TypeError, "codings must be a sequence of 'gzip', 'zstd', 'br'"),
+        (
+            {"codings": ["lzma"]},
+            ValueError,
+            "codings must be one of 'gzip', 'zstd', 'br', not 'lzma'",
+        ),
+        ({"codings": []}, ValueError, "codings must contain at least one of"),
         ({"min_size": -1}, ValueError, "min_size must be at least 0"),
         ({"min_size": 1.5}, TypeError, "min_size must be an integer"),
-        ({"min_saving": "5"}, TypeError, "min_saving must be a number of percent"),
-        ({"min_saving": True}, TypeError, "min_saving must be a number of percent"),
+        ({"min_saving": "5"}, TypeError, "min_saving must be a percentage, not"),
+        ({"min_saving": True}, TypeError, "min_saving must be a percentage, not"),
         ({"min_saving": 100}, ValueError, "min_saving must be at least 0 and below 100"),
         ({"min_saving": -0.1}, ValueError, "min_saving must be at least 0 and below 100"),
         ({"min_saving": float("nan")}, ValueError, "min_saving must be at least 0 and below 100"),
-        ({"levels": {"lzma": 1}}, ValueError, "levels must be of 'gzip', 'zstd', 'br', not of"),
+        (
+            {"levels": {"lzma": 1}},
+            ValueError,
+            "levels must be one of 'gzip', 'zstd', 'br', not 'lzma'",
+        ),
         ({"levels": {"gzip": 0}}, ValueError, r"levels\['gzip'\] must be at least 1, not 0"),
         ({"levels": {"zstd": 20}}, ValueError, r"levels\['zstd'\] must be at most 19, not 20"),
         ({"levels": {"br": 1.0}}, TypeError, r"levels\['br'\] must be an integer"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Compressor(**options)
 
 
 @pytest.mark.parametrize("jobs", [0, True, "2"])
-def test_wrong_jobs(path: Path, jobs: Any) -> None:
+def test_invalid_jobs(path: Path, jobs: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="jobs must be"):
         list(Compressor().compress_files([single_file(str(path))], jobs))
 
@@ -515,9 +529,9 @@ def test_without_the_libraries(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for module in ("brotli", "zstandard", "compression.zstd"):
         monkeypatch.setitem(sys.modules, module, None)
     assert actions(Compressor().compress_file(path)) == [CREATED]
-    with pytest.raises(ImportError, match="the coding br wants Brotli: pip install Brotli"):
+    with pytest.raises(ImportError, match="coding br needs Brotli: pip install Brotli"):
         Compressor(["gzip", "br"])
-    with pytest.raises(ImportError, match="the coding zstd wants zstandard"):
+    with pytest.raises(ImportError, match="coding zstd needs zstandard"):
         Compressor(["zstd"])
 
 

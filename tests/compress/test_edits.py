@@ -1,4 +1,4 @@
-"""Drafts: whole or not at all, never under a name that is served."""
+"""Drafts of sidecars: published in one step, and never served before that."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import OLD
-from wsgistatic.compress import edits as drafts
-from wsgistatic.compress.edits import Disk, Rehearsal, is_abandoned
+from wsgistatic.compress import edits
+from wsgistatic.compress.edits import Draft, is_stale_draft, remove, set_mtime
 from wsgistatic.representations.sidecars import is_fresh
 
 
@@ -31,7 +31,7 @@ def entry(path: Path) -> os.DirEntry[str]:
 @pytest.mark.usefixtures("open_descriptors")
 def test_a_draft_appears_when_it_is_published(original: Path) -> None:
     target = original.with_name("app.js.gz")
-    with Disk().draft(str(original.parent)) as draft:
+    with Draft(str(original.parent)) as draft:
         draft.write(b"one")
         draft.write(b"two")
         assert not target.exists()
@@ -46,16 +46,14 @@ def test_a_draft_appears_when_it_is_published(original: Path) -> None:
 
 @pytest.mark.usefixtures("open_descriptors")
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_a_draft_that_is_not_published_is_gone(original: Path, error: type) -> None:
-    with pytest.raises(error), Disk().draft(str(original.parent)) as draft:  # noqa: PT012
+def test_a_draft_that_is_not_published_is_deleted(original: Path, error: type) -> None:
+    with pytest.raises(error), Draft(str(original.parent)) as draft:  # noqa: PT012
         draft.write(b"half")
         raise error
     assert list(original.parent.iterdir()) == [original]
 
 
-def test_a_file_that_takes_less_than_all_is_given_the_rest(
-    original: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_short_write_is_continued(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[bytes] = []
 
     class Slow:
@@ -66,7 +64,7 @@ def test_a_file_that_takes_less_than_all_is_given_the_rest(
         def close(self) -> None:
             pass
 
-    with Disk().draft(str(original.parent)) as draft:
+    with Draft(str(original.parent)) as draft:
         real: Any = draft
         with real._file:
             real._file, _ = Slow(), real._file
@@ -74,11 +72,11 @@ def test_a_file_that_takes_less_than_all_is_given_the_rest(
     assert taken == [b"abc", b"def", b"gh"]
 
 
-def test_the_owner_is_the_originals(original: Path) -> None:
+def test_root_copies_the_owner_of_the_original(original: Path) -> None:
     owner = (1234, 2345) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     os.chown(original, *owner)
     target = original.with_name("app.js.gz")
-    with Disk().draft(str(original.parent)) as draft:
+    with Draft(str(original.parent)) as draft:
         draft.publish(str(target), original.stat())
     assert (target.stat().st_uid, target.stat().st_gid) == owner
     assert target.stat().st_mode & 0o777 == 0o640
@@ -90,21 +88,21 @@ def shared_directory(public_directory: Path) -> Path:
     return public_directory
 
 
-def test_the_owner_is_ones_own_for_others(shared_directory: Path, ordinary_user: None) -> None:
+def test_other_users_own_their_sidecars(shared_directory: Path, ordinary_user: None) -> None:
     target = shared_directory / "app.js.gz"
-    with Disk().draft(str(shared_directory)) as draft:
+    with Draft(str(shared_directory)) as draft:
         draft.publish(str(target), Path("/etc/passwd").stat())
     assert target.stat().st_uid == os.geteuid() != 0
     assert target.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_link_in_the_place_of_a_draft_leads_nowhere(original: Path) -> None:
+def test_a_link_in_place_of_a_draft_is_not_followed(original: Path) -> None:
     original.chmod(0o666)
     other = original.with_name("other")
     other.write_bytes(b"somebody else's")
     other.chmod(0o600)
     before = other.stat()
-    with Disk().draft(str(original.parent)) as draft:
+    with Draft(str(original.parent)) as draft:
         (hidden,) = set(original.parent.iterdir()) - {original, other}
         hidden.unlink()
         hidden.symlink_to(other)
@@ -114,23 +112,23 @@ def test_a_link_in_the_place_of_a_draft_leads_nowhere(original: Path) -> None:
     assert after.st_mtime_ns == before.st_mtime_ns
 
 
-def test_a_platform_without_calls_by_descriptor(
+def test_a_platform_without_calls_on_descriptors(
     original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "_HAS_DESCRIPTOR_CALLS", False)
+    monkeypatch.setattr(edits, "_HAS_DESCRIPTOR_CALLS", False)
     test_a_draft_appears_when_it_is_published(original)
 
 
 def test_a_platform_without_owners(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.chown")
     target = original.with_name("app.js.gz")
-    with Disk().draft(str(original.parent)) as draft:
+    with Draft(str(original.parent)) as draft:
         draft.publish(str(target), original.stat())
     assert target.exists()
 
 
 @pytest.mark.parametrize("step", [1_000, 1_000_000_000, 2_000_000_000])
-def test_a_time_that_the_file_system_rounds_down_is_not_older(
+def test_an_mtime_that_the_file_system_rounds_down_does_not_make_a_sidecar_stale(
     original: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     utime = os.utime
@@ -142,44 +140,29 @@ def test_a_time_that_the_file_system_rounds_down_is_not_older(
     utime(original, ns=(odd, odd))
     monkeypatch.setattr(os, "utime", coarse)
     target = original.with_name("app.js.gz")
-    with Disk().draft(str(original.parent)) as draft:
+    with Draft(str(original.parent)) as draft:
         draft.publish(str(target), original.stat())
     assert is_fresh(target.stat(), original.stat())
 
 
-def test_edits(original: Path) -> None:
+def test_set_mtime_and_remove(original: Path) -> None:
     target = original.with_name("app.js.gz")
     target.write_bytes(b"sidecar")
-    Disk().redate(str(target), original.stat())
+    set_mtime(str(target), original.stat())
     assert target.stat().st_mtime_ns == original.stat().st_mtime_ns
-    Disk().remove(str(target))
+    remove(str(target))
     assert not target.exists()
-    Disk().remove(str(target))
+    remove(str(target))
 
 
-def test_a_rehearsal_changes_nothing(original: Path) -> None:
-    target = original.with_name("app.js.gz")
-    target.write_bytes(b"sidecar")
-    before = target.stat()
-    edit = Rehearsal()
-    with edit.draft(str(original.parent)) as draft:
-        draft.write(b"other")
-        draft.publish(str(target), original.stat())
-        assert len(list(original.parent.iterdir())) == 2
-    edit.redate(str(target), original.stat())
-    edit.remove(str(target))
-    assert target.read_bytes() == b"sidecar"
-    assert target.stat().st_mtime_ns == before.st_mtime_ns
-
-
-def test_only_a_draft_that_nobody_writes_to_is_abandoned(
+def test_only_a_draft_that_nobody_writes_to_is_stale(
     original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Disk().draft(str(original.parent)):
+    with Draft(str(original.parent)):
         (draft,) = set(original.parent.iterdir()) - {original}
-        assert not is_abandoned(entry(draft))
-        monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
-        assert is_abandoned(entry(draft))
+        assert not is_stale_draft(entry(draft))
+        monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
+        assert is_stale_draft(entry(draft))
     for name in (".wsgistatic-x", ".x.tmp", "app.tmp"):
         (original.parent / name).touch()
-        assert not is_abandoned(entry(original.parent / name))
+        assert not is_stale_draft(entry(original.parent / name))

@@ -1,4 +1,4 @@
-"""Which files of a directory are compressed, and which are passed over."""
+"""Which files in a directory tree are compressed, and which are skipped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgistatic.compress import edits as drafts
+from wsgistatic.compress import edits
 from wsgistatic.compress.originals import Originals, find_originals
 
 
@@ -25,7 +25,7 @@ def make(root: Path, *names: str) -> None:
         (root / name).write_text(name)
 
 
-def test_what_is_served_is_found_the_largest_first(tmp_path: Path) -> None:
+def test_served_files_are_found_the_largest_first(tmp_path: Path) -> None:
     make(tmp_path, "b.css", "a.css", "sub/deep/x.js", ".well-known/security.txt")
     (tmp_path / "big.js").write_bytes(bytes(5000))
     found = find_originals(str(tmp_path))
@@ -37,27 +37,27 @@ def test_what_is_served_is_found_the_largest_first(tmp_path: Path) -> None:
     assert not found.errors
 
 
-def test_what_is_not_served_is_left_alone(tmp_path: Path) -> None:
+def test_files_that_are_not_served_are_ignored(tmp_path: Path) -> None:
     make(tmp_path, ".env", ".git/config", "sub/.hidden.css", ".well-known/.secret")
     os.mkfifo(tmp_path / "pipe.css")
     assert find_originals(str(tmp_path)) == Originals()
 
 
-def test_sidecars_are_no_originals(tmp_path: Path) -> None:
+def test_sidecars_are_not_originals(tmp_path: Path) -> None:
     make(tmp_path, "a.css", "a.css.gz", "a.css.br", "a.css.zst", "a.css.gz.br", "sub/a.css.gz")
     found = find_originals(str(tmp_path))
     assert files(tmp_path, found) == ["a.css"]
-    assert found.skipped == {"already compressed": 1}  # sub/a.css.gz is a download, perhaps
+    assert found.skipped == {"already compressed": 1}  # sub/a.css.gz may be a download
     assert below(tmp_path, found.orphans) == ["sub/a.css.gz"]
 
 
-def test_only_what_could_be_ours_is_an_orphan(tmp_path: Path) -> None:
+def test_only_files_that_a_run_could_have_written_are_orphans(tmp_path: Path) -> None:
     make(tmp_path, "gone.js.br", "gone.js.gz", "backup.tar.gz", "photo.png.gz", ".x.js.gz", "x.tgz")
     found = find_originals(str(tmp_path))
     assert below(tmp_path, found.orphans) == ["backup.tar.gz", "gone.js.br", "gone.js.gz"]
 
 
-def test_counts_of_what_is_skipped(tmp_path: Path) -> None:
+def test_skipped_files_are_counted_by_reason(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "b.jpg", "c.iso", "vendor/x.js", "d.min.js")
     found = find_originals(str(tmp_path), ["vendor", "*.min.js"])
     assert found.files == []
@@ -82,7 +82,7 @@ def test_globs_are_compared_with_path_and_name(tmp_path: Path, glob: str, left: 
     assert sorted(files(tmp_path, find_originals(str(tmp_path), [glob]))) == left
 
 
-def test_links_are_followed_inside_only(tmp_path: Path) -> None:
+def test_links_are_followed_only_inside_the_directory(tmp_path: Path) -> None:
     root = tmp_path / "site"
     make(root, "real.css", "dir/x.css")
     make(tmp_path, "secret.css")
@@ -96,7 +96,7 @@ def test_links_are_followed_inside_only(tmp_path: Path) -> None:
     found = find_originals(str(root))
     assert sorted(files(root, found)) == ["dir/x.css", "inside.css", "real.css"]
     assert found.skipped == {
-        "links that lead out of the directory or to nothing": 4,
+        "broken link, or link out of the directory": 4,
         "already compressed": 1,
     }
     assert not found.errors
@@ -108,7 +108,7 @@ def test_the_directory_may_be_a_link(tmp_path: Path) -> None:
     assert files(tmp_path, find_originals(str(tmp_path / "link"))) == ["link/a.css"]
 
 
-def test_what_cannot_be_read_is_an_error_of_its_own(
+def test_unreadable_paths_are_reported(
     public_directory: Path, request: pytest.FixtureRequest
 ) -> None:
     make(public_directory, "a.css", "closed/x.css", "shut.css")
@@ -120,20 +120,20 @@ def test_what_cannot_be_read_is_an_error_of_its_own(
         (public_directory / "shut.css").chmod(0o000)
     request.getfixturevalue("ordinary_user")
     found = find_originals(str(public_directory))
-    # That shut.css cannot be read shows when it is opened.
+    # That shut.css is unreadable is noticed only when it is opened.
     assert files(public_directory, found) == ["shut.css", "a.css"]
     assert [os.path.basename(path) for path, _ in found.errors] == ["closed", "link.css"]
     assert all(isinstance(error, PermissionError) for _, error in found.errors)
 
 
-def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         find_originals(str(tmp_path / "nowhere"))
 
 
 def test_drafts_of_a_killed_run_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "sub/.wsgistatic-abc.tmp", "sub/.other.tmp")
-    assert find_originals(str(tmp_path)).abandoned == []
-    monkeypatch.setattr(drafts, "_ABANDONED", -1.0)
-    abandoned = find_originals(str(tmp_path)).abandoned
-    assert below(tmp_path, abandoned) == ["sub/.wsgistatic-abc.tmp"]
+    assert find_originals(str(tmp_path)).stale_drafts == []
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
+    stale_drafts = find_originals(str(tmp_path)).stale_drafts
+    assert below(tmp_path, stale_drafts) == ["sub/.wsgistatic-abc.tmp"]

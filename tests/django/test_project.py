@@ -169,5 +169,5 @@ def test_a_taken_port(project: Project) -> None:
         port = taken.getsockname()[1]
         done = project.manage("runcherrypy", "--reload", str(port))
     assert done.returncode == 1
-    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
     assert "Traceback" not in done.stderr

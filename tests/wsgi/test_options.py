@@ -1,4 +1,4 @@
-"""Options: their checks, their table, and the signatures that list them."""
+"""The table of options: its errors, and its agreement with signatures and types."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_directory_must_be_a_path(path: Any, error: type[Exception]) -> None:
         StaticFiles(None, path)
 
 
-def test_paths_must_be_encodable() -> None:
+def test_paths_that_cannot_be_encoded() -> None:
     with pytest.raises(ValueError, match="directory must be encodable in the file system"):
         StaticFiles(None, "\ud800", check_dir=False)
     with pytest.raises(ValueError, match="source must be encodable in the file system"):
@@ -178,7 +178,7 @@ def test_the_signature_of_static_files_has_the_types_of_the_options() -> None:
 
 
 def test_the_docstring_of_static_files_describes_every_option() -> None:
-    described = re.findall(r"^        (\w+): ", StaticFiles.__doc__ or "", re.M)
+    described = re.findall(r"^    (\w+): ", inspect.getdoc(StaticFiles) or "", re.M)
     assert sorted(described) == sorted({"app", *ARGUMENTS, *OPTIONS})
 
 

@@ -1,1 +1,1 @@
-"""The commands of ``python -m wsgistatic COMMAND``; without one it serves a folder."""
+"""The commands: ``wsgistatic [DIR]`` serves a directory, ``wsgistatic COMMAND`` does the rest."""

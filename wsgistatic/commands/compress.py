@@ -1,30 +1,37 @@
-"""``python -m wsgistatic compress DIR``: write the sidecars of a folder."""
+"""``wsgistatic compress DIR``: write compressed copies (sidecars) of files."""
 
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import NoReturn
+from collections.abc import Sequence
+from contextlib import closing
 
-from wsgistatic.commands.output import Report, _fail, progress, take_any_name
+from wsgistatic.commands.options import Convert, Parser, help_text
+from wsgistatic.commands.output import (
+    CLEAN,
+    FAILED,
+    INTERRUPTED,
+    Report,
+    escape_undecodable_names,
+    fail,
+    show_progress,
+)
 from wsgistatic.compress.compressor import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
 from wsgistatic.compress.originals import Originals, find_originals
 from wsgistatic.http.codings import CODINGS
-
-_CLEAN, _FAILED, _INTERRUPTED = 0, 1, 130
+from wsgistatic.servers import sigterm_as_interrupt
+from wsgistatic.wsgi.options import size_from_text
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compress a folder; give the exit status."""
+    """Compress the files of a directory and return the exit status."""
     parser = _parser()
-    options = parser.parse_args(arguments)
-    take_any_name()
+    options = parser.parse(arguments)
+    escape_undecodable_names()
     try:
         compressor = Compressor(
             options.codings,
-            levels=options.level,
+            levels=options.levels,
             min_size=options.min_size,
             min_saving=options.min_saving,
             force=options.force,
@@ -33,127 +40,138 @@ def main(arguments: Sequence[str]) -> int:
     except (TypeError, ValueError) as error:
         parser.error(str(error))
     except ImportError as error:
-        return _fail(str(error))
+        return fail(str(error))
     try:
-        with _stopped_by_a_signal():
+        with sigterm_as_interrupt():
             originals = find_originals(options.directory, options.exclude)
             return _compress(compressor, originals, options)
     except KeyboardInterrupt:
-        _fail("interrupted; the sidecars that are there are whole")
-        return _INTERRUPTED
+        fail("interrupted; the sidecars that were written are complete")
+        return INTERRUPTED
     except OSError as error:
         if error.filename is None:
-            raise  # the output's, not a file's
-        return _fail(f"{error.filename}: {error.strerror}")
+            raise  # about standard output, not about a file
+        return fail(f"{error.filename}: {error.strerror}")
 
 
 def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:
-    for path in originals.abandoned:
-        compressor.edit.remove(path)
+    for path in originals.stale_drafts:
+        compressor.remove(path)
     results = compressor.compress_files(originals.files, options.jobs)
-    with closing(results), progress(originals.size, options.quiet) as bar:
-        report = Report(options.directory, bar, options.check, options.quiet)
+    with closing(results), show_progress(originals.size, options.quiet) as progress:
+        report = Report(options.directory, progress, is_check=options.check, quiet=options.quiet)
         for path, error in originals.errors:
             report.error(path, error)
         for path in originals.orphans if options.prune else ():
-            compressor.edit.remove(path)
+            compressor.remove(path)
             report.orphan(path)
         for result in results:
             report.result(result)
-            bar.advance(result.size)
+            progress.advance(result.size)
     if not options.quiet:
         report.print_table([coding.name for coding in compressor.codings], originals.skipped)
-    return _FAILED if report.failed else _CLEAN
+    return FAILED if report.failed else CLEAN
 
 
-@contextmanager
-def _stopped_by_a_signal() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m wsgistatic compress",
-        description="Write compressed copies (sidecars) beside the files of a folder, which are "
-        "sent instead of them to clients that understand the coding.",
+def _parser() -> Parser:
+    parser = Parser(
+        "wsgistatic compress",
+        "[options] DIR",
+        "Write compressed copies (sidecars) beside the files of a directory. The server\n"
+        "sends them to clients that accept their coding.",
+        "The exit status is 1 if a file cannot be compressed, or if --check finds work.",
     )
-    add = parser.add_argument
-    add("directory", metavar="DIR", help="the folder")
-    add(
-        "--codings",
-        type=lambda text: text.split(","),
-        metavar="NAMES",
-        help=f"of {','.join(CODINGS)} (default: all that are installed)",
-    )
+    add = parser.add_argument_group("Arguments").add_argument
+    add("directory", metavar="DIR", help="Directory whose files are compressed.")
+    add = parser.add_argument_group("Which files").add_argument
     add(
         "--exclude",
         action="append",
         default=[],
         metavar="GLOB",
-        help="leave files and directories alone, by path below DIR or by name; may be repeated",
+        help="Skip files and directories whose path below DIR, or whose name, matches. Can be "
+        "repeated.",
     )
     add(
         "--min-size",
-        type=int,
+        action=Convert,
+        convert=size_from_text,
         default=DEFAULT_MIN_SIZE,
-        metavar="BYTES",
-        help="of the smallest file (default: %(default)s)",
+        metavar="SIZE",
+        help=help_text(
+            "Size of the smallest file that is compressed, in bytes or such as 4 KiB.",
+            f"{DEFAULT_MIN_SIZE} bytes",
+        ),
     )
     add(
         "--min-saving",
-        type=float,
+        action=Convert,
+        convert=_percentage,
         default=DEFAULT_MIN_SAVING,
         metavar="PERCENT",
-        help="that a sidecar must save (default: %(default)s)",
+        help=help_text(
+            "How much smaller than its file a sidecar must be.", f"{DEFAULT_MIN_SAVING:g} percent"
+        ),
+    )
+    add(
+        "--prune",
+        action="store_true",
+        help="Remove sidecars that have lost their file. Beware of downloads such as data.csv.gz, "
+        "which look the same.",
+    )
+    add = parser.add_argument_group("Compression").add_argument
+    add(
+        "--codings",
+        action=Convert,
+        convert=lambda option, text: text.split(","),
+        metavar="NAMES",
+        help=help_text(
+            f"Content codings to write, of {','.join(CODINGS)}.",
+            "all whose library is installed",
+        ),
     )
     add(
         "--level",
-        action=_Levels,
+        dest="levels",
+        action=Convert,
+        convert=_level,
         default={},
         metavar="CODING=N",
-        help="compress less, and faster (default: the highest level); may be repeated",
+        help=help_text(
+            "Compress less, and faster. Can be repeated.", "the highest level of each coding"
+        ),
     )
     add(
         "--jobs",
-        type=_positive,
+        action=Convert,
+        convert=_jobs,
         metavar="N",
-        help="files at a time (default: the number of processors)",
+        help=help_text("Number of files to compress at a time.", "the number of processors"),
     )
-    add("--prune", action="store_true", help="remove sidecars whose file is gone")
-    add("--quiet", action="store_true", help="print errors only")
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--force", action="store_true", help="write what is up to date, too")
-    mode.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if there is something to do"
-    )
+    group = parser.add_argument_group("Mode")
+    add = group.add_mutually_exclusive_group().add_argument
+    add("--force", action="store_true", help="Also write sidecars that are up to date.")
+    add("--check", action="store_true", help="Write nothing. Exit with 1 if there is work to do.")
+    group.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
+    parser.add_general_options()
     return parser
 
 
-class _Levels(argparse.Action):
-    """Collects CODING=N pairs in a dict."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        name, _, level = str(values).partition("=")
-        if not (level.isascii() and level.isdigit()):
-            parser.error(f"{option_string} takes CODING=N, not {values!r}")
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest), name: int(level)})
+def _percentage(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{option} must be a percentage, not {text!r}") from None
 
 
-def _positive(text: str) -> int:
+def _level(option: str, text: str) -> dict[str, int]:
+    name, _, level = text.partition("=")
+    if not (level.isascii() and level.isdigit()):
+        raise ValueError(f"{option} must be written as CODING=N, such as br=9, not {text!r}")
+    return {name: int(level)}
+
+
+def _jobs(option: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"a number of at least 1, not {text!r}")
+        raise ValueError(f"{option} must be a whole number of at least 1, not {text!r}")
     return int(text)

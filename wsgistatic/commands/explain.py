@@ -1,4 +1,4 @@
-"""``python -m wsgistatic explain DIR URL``: which file, which headers, and why not."""
+"""``wsgistatic explain DIR URL``: which file, which headers, and why not."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 import logging
 import os
 import re
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 
-from wsgistatic.commands.options import add_serving_options
-from wsgistatic.commands.output import take_any_name
+from wsgistatic.commands.options import Parser, add_serving_options, help_text
+from wsgistatic.commands.output import escape_undecodable_names, fail
 from wsgistatic.files.directory import File
 from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
@@ -41,15 +40,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def main(arguments: Sequence[str]) -> int:
     """Explain a request; give the exit status."""
     parser = _parser()
-    options = vars(parser.parse_args(arguments))
+    options = vars(parser.parse(arguments))
     directory, prefix = options.pop("directory"), options.pop("prefix")
     is_json = options.pop("json")
     environ = _environ(options.pop("url"), options.pop("method"), options.pop("header"))
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    take_any_name()
+    escape_undecodable_names()
     if not os.path.isdir(directory):
-        print(f"wsgistatic: there is no folder {directory}", file=sys.stderr)
-        return _NOT_SERVED
+        return fail(f"there is no directory {directory}")
     try:
         explanation = explain(directory, prefix, options, environ)
     except (TypeError, ValueError) as error:
@@ -106,18 +104,19 @@ def _lines(explanation: Explanation) -> list[str]:
     return [_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in lines]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m wsgistatic explain",
-        description="Tell what a request gets: which file, in which coding, with which headers; "
-        "or why it is a miss. The status is 0 if it is served, else 1.",
-        epilog="The other options, and their defaults, are those of python -m wsgistatic DIR.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def _parser() -> Parser:
+    parser = Parser(
+        "wsgistatic explain",
+        "[options] DIR URL",
+        "Show which response a request gets: which file, in which coding and with which\n"
+        "header fields, or why no file is served.",
+        "The exit status is 0 if the request is served, and 1 if it is not.",
     )
-    add = parser.add_argument
-    add("directory", metavar="DIR", help="the folder")
-    add("url", type=_target, metavar="URL", help="/path?query, with or without http://host")
-    add("--method", default="GET", help="of the request")
+    add = parser.add_argument_group("Arguments").add_argument
+    add("directory", metavar="DIR", help="Directory that is served.")
+    add("url", type=_target, metavar="URL", help="URL, or only its path and query.")
+    add = parser.add_argument_group("Request").add_argument
+    add("--method", default="GET", help=help_text("Method of the request.", "GET"))
     add(
         "-H",
         "--header",
@@ -125,24 +124,26 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="'NAME: VALUE'",
-        help="a header field of the request; may be repeated",
+        help="Header field of the request. Can be repeated.",
     )
-    add("--json", action="store_true", help="print an object for programs")
+    add = parser.add_argument_group("Output").add_argument
+    add("--json", action="store_true", help="Print a JSON object for programs.")
     add_serving_options(parser)
+    parser.add_general_options()
     return parser
 
 
 def _field(text: str) -> tuple[str, str]:
     field = _FIELD.fullmatch(text)
     if field is None:
-        raise argparse.ArgumentTypeError(f"a header field is NAME: VALUE, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a header field must be NAME: VALUE, not {text!r}")
     return field[1], field[2]
 
 
 def _target(text: str) -> tuple[str, str]:
     url = _URL.fullmatch(text)
     if url is None:
-        raise argparse.ArgumentTypeError(f"a URL begins with / or http://, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a URL must begin with / or http://, not {text!r}")
     return url[1], url[2] or ""
 
 

@@ -1,117 +1,123 @@
-"""The options that commands share: those of ``StaticFiles``, by the same names."""
+"""The command-line parser, and the options of ``StaticFiles`` on the command line."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
-from wsgistatic.http.codings import PREFERENCE
-from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.wsgi.options import DEFAULT_CACHE_FILE_SIZE, DEFAULT_CACHE_SIZE
+from wsgistatic import __version__
+from wsgistatic.validation import closest_name
+from wsgistatic.wsgi.options import (
+    ARGUMENTS,
+    COMPRESSION,
+    FILES,
+    HEADERS,
+    OPTIONS,
+    PERFORMANCE,
+    Converter,
+    Option,
+    size_to_text,
+)
 
-
-def add_serving_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--prefix`` and all that follows from it; the namespace has the keyword arguments."""
-    add = parser.add_argument
-    add("--prefix", default="/", help="URL path of the folder")
-    add("--index", type=_text_or_none, default="index.html", help="file for a directory, or none")
-    add("--cache-control", type=_text_or_none, default="no-cache", help="its value, or none")
-    add(
-        "--immutable",
-        type=_text_or_none,
-        default=None,
-        metavar="RULE",
-        help="what never changes: hashed, or a regular expression on URL paths",
-    )
-    add(
-        "--allow-origin",
-        type=_text_or_none,
-        default=None,
-        metavar="ORIGIN",
-        help="Access-Control-Allow-Origin",
-    )
-    add("--nosniff", action=argparse.BooleanOptionalAction, default=True, help="nosniff header")
-    add(
-        "--media-types",
-        action=_Pairs,
-        default={},
-        metavar="NAME=TYPE",
-        help="media type of an extension or a file name; may be repeated",
-    )
-    add("--charset", type=_text_or_none, default="utf-8", help="charset of text types, or none")
-    add("--etag", type=_text_or_none, default="stat", help="stat, content or none")
-    add("--symlinks", choices=("inside", "follow", "deny"), default="inside", help="policy")
-    add("--dotfiles", action=argparse.BooleanOptionalAction, default=False, help="serve dotfiles")
-    add(
-        "--listing",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="show what is in a folder without an index",
-    )
-    add("--fallback", type=_text_or_none, metavar="FILE", help="sent to navigations that miss")
-    add("--not-found", type=_text_or_none, metavar="FILE", help="sent with status 404")
-    add(
-        "--clean-urls",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="/page is page.html",
-    )
-    add("--stat-ttl", type=float, default=0.0, help="seconds for which a stat is trusted")
-    add("--cache-size", type=int, default=DEFAULT_CACHE_SIZE, help="bytes of memory; 0 for none")
-    add(
-        "--cache-file-size",
-        type=int,
-        default=DEFAULT_CACHE_FILE_SIZE,
-        help="bytes of the largest file kept in memory",
-    )
-    add("--block-size", type=int, default=DEFAULT_BLOCK_SIZE, help="bytes read at a time")
-    add("--max-ranges", type=int, default=DEFAULT_MAX_RANGES, help="more ranges are ignored")
-    add(
-        "--file-wrapper",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="use the server's wsgi.file_wrapper",
-    )
-    add(
-        "--compress",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="compress text in memory",
-    )
-    add(
-        "--offload",
-        type=_pair_or_none,
-        default=None,
-        metavar="HEADER:PATH",
-        help="let the front server send the files",
-    )
-    add(
-        "--headers",
-        action=_Pairs,
-        default={},
-        metavar="NAME=VALUE",
-        help="a header field for all answers; may be repeated",
-    )
-    add(
-        "--encodings",
-        type=_names,
-        default=PREFERENCE,
-        metavar="CODING,...",
-        help="content codings whose sidecars are looked for, or none",
-    )
+# Options that are useless on the command line, which wraps no app and needs an existing directory.
+_LEFT_OUT = {"check_dir", "no_store_misses"}
+# Someone who serves a directory from a shell is often still changing its files.
+_DEFAULTS = {"cache_control": "no-cache", "listing": True}
 
 
-def _pair_or_none(text: str) -> tuple[str, ...] | None:
-    return None if text.lower() == "none" else tuple(text.split(":", 1))
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors name options as they are written on the command line.
+
+    Arguments:
+        prog: The name of the program or command.
+        usage: What follows the name in the usage line.
+        description: What the command does, in lines of at most 80 characters.
+        epilog: The last lines of the help.
+    """
+
+    def __init__(self, prog: str, usage: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog,
+            f"{prog} {usage}",
+            description,
+            epilog,
+            formatter_class=_HelpFormatter,
+            add_help=False,
+            allow_abbrev=False,
+        )
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return the values of all options.
+
+        Exits with status 2 if an argument is wrong, and with 0 after printing help.
+        """
+        # Mistyped options come first: argparse would take the value of one for a positional
+        # argument, and complain about that.
+        for argument in arguments:
+            if argument == "--":
+                break
+            name = argument.partition("=")[0]
+            if re.fullmatch(r"--\S+", name) and name not in self._option_string_actions:
+                self._reject(name)
+        values, unexpected = self.parse_known_args(arguments)
+        if unexpected:
+            self._reject(unexpected[0])
+        return values
+
+    def _reject(self, argument: str) -> NoReturn:
+        if not argument.startswith("-"):
+            self.error(f"unexpected argument {argument}")
+        close = closest_name(argument, self._option_string_actions)
+        suggestion = "" if close is None else f"; did you mean {close}?"
+        self.error(f"unknown option {argument}{suggestion}")
+
+    def error(self, message: str) -> NoReturn:
+        """Print a message and exit with status 2.
+
+        A message that begins with the name of a keyword argument, as those of ``StaticFiles`` and
+        ``Compressor`` do, gets the name of the option instead.
+        """
+        message = message.removeprefix("argument ")
+        for action in self._actions:
+            if action.option_strings and re.match(rf"{action.dest}\b", message):
+                rest = re.sub(r"^\['(.*?)'\]", r" \1", message[len(action.dest) :])
+                message = action.option_strings[0] + rest
+                break
+        self.exit(2, f"{self.prog}: error: {message}\nSee '{self.prog} --help'.\n")
+
+    def add_general_options(self) -> None:
+        """Add ``--help`` and ``--version``, which stand at the end of the help."""
+        add = self.add_argument_group("General options").add_argument
+        add("-h", "--help", action="help", help="Show this help and exit.")
+        add(
+            "--version",
+            action="version",
+            version=f"wsgistatic {__version__}",
+            help="Show the version and exit.",
+        )
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return () if text.lower() == "none" else tuple(text.split(","))
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any = None) -> None:
+        super().add_usage(usage, actions, groups, "Usage: ")
 
 
-class _Pairs(argparse.Action):
-    """Collects NAME=VALUE pairs in a dict."""
+class Convert(argparse.Action):
+    """Stores a value that a converter makes from text. Dicts of a repeated option are merged.
+
+    Arguments:
+        convert: Called with the name of the option and the text; returns the value, or raises
+            ValueError.
+    """
+
+    def __init__(self, option_strings: Sequence[str], dest: str, convert: Converter, **others: Any):
+        super().__init__(option_strings, dest, **others)
+        self._convert = convert
 
     def __call__(
         self,
@@ -120,12 +126,58 @@ class _Pairs(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        name, equals, value = values.partition("=")
-        if not equals:
-            parser.error(f"{option_string} takes {self.metavar}, not {values!r}")
-        known = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, {**known, name: value})
+        """Convert a text and store the value."""
+        try:
+            value = self._convert(self.dest, values)
+        except ValueError as error:
+            parser.error(str(error))
+        if isinstance(value, dict):
+            value = {**(getattr(namespace, self.dest) or {}), **value}
+        setattr(namespace, self.dest, value)
 
 
-def _text_or_none(text: str) -> str | None:
-    return None if text.lower() == "none" else text
+def help_text(text: str, default: str = "") -> str:
+    """Return help for argparse, with the default in words."""
+    text = re.sub(r"\bNone\b", "none", text) + (f" [default: {default}]" if default else "")
+    return text.replace("%", "%%")
+
+
+def add_serving_options(parser: Parser) -> None:
+    """Add ``--prefix`` and the options of ``StaticFiles``, in groups, with their own names."""
+    options = [ARGUMENTS["prefix"], *OPTIONS.values()]
+    for section in (FILES, HEADERS, COMPRESSION, PERFORMANCE):
+        group = parser.add_argument_group(section)
+        for option in options:
+            if option.section == section and option.name not in _LEFT_OUT:
+                _add_option(group, option)
+
+
+def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
+    default = _DEFAULTS.get(option.name, option.default)
+    flag = "--" + option.name.replace("_", "-")
+    repeated = " Can be repeated." if "=" in (option.metavar or "") else ""
+    help = help_text(option.help + repeated, _default_text(option, default))
+    if option.metavar is None:  # a switch
+        action = group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
+        action.help = help  # Python before 3.13 would add the default to it
+    else:
+        group.add_argument(
+            flag,
+            action=Convert,
+            convert=option.from_text,
+            default=default,
+            metavar=option.metavar,
+            help=help,
+        )
+
+
+def _default_text(option: Option, default: Any) -> str:
+    if default is None:
+        return "none" if option.metavar else ""
+    if isinstance(default, str):
+        return default
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return size_to_text(default) if option.is_size else f"{default:g}"

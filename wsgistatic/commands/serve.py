@@ -1,89 +1,120 @@
-"""``wsgistatic [DIR]``: serve a folder."""
+"""``wsgistatic [DIR]``: serve a directory."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from threading import Lock
 
-from wsgistatic.commands.options import add_serving_options
-from wsgistatic.commands.output import _CLEAN, _fail
+from wsgistatic.commands.options import Parser, add_serving_options, help_text
+from wsgistatic.commands.output import CLEAN, fail
 from wsgistatic.servers import (
     SERVERS,
     AccessLog,
     BoundServer,
     default_server,
+    describe_bind_error,
+    port_number,
     run,
-    shown_host,
-    why_not_bound,
+    url_host,
 )
 from wsgistatic.wsgi.middleware import StaticFiles
+
+_DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8000
 
 _line_lock = Lock()
 
 
-def _serve_folder(arguments: Sequence[str]) -> int:
-    """Serve a folder until interrupted; give the exit status."""
+def main(arguments: Sequence[str]) -> int:
+    """Serve a directory until interrupted, and return the exit status."""
     parser = _parser()
-    options = vars(parser.parse_args(arguments))
+    options = vars(parser.parse(arguments))
     directory, prefix = options.pop("directory"), options.pop("prefix")
     host, port, name = options.pop("host"), options.pop("port"), options.pop("server")
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if not os.path.isdir(directory):
-        return _fail(f"there is no folder {directory}")
+        return fail(f"there is no directory {directory}")
     try:
         app = StaticFiles(None, directory, prefix, **options)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
     try:
-        server = SERVERS[name](AccessLog(app, _write_line), host, port)
+        server = SERVERS[name](AccessLog(app, _print), host, port)
     except ImportError:
-        return _fail(f"{name} is not installed: pip install {name}")
-    except (OSError, ValueError) as error:  # UnicodeError: a host that no name can be
-        return _fail(why_not_bound(error, host, port))
+        return fail(f"{name} is not installed: pip install {name}")
+    except (OSError, ValueError) as error:
+        return fail(describe_bind_error(error, host, port))
     _announce(server, host, directory, prefix)
-    run(server, _write_line)
-    return _CLEAN
+    run(server, _print)
+    return CLEAN
 
 
-def _write_line(line: str) -> None:
-    with _line_lock:  # text files of Python's are not safe for threads
+def _print(line: str) -> None:
+    with _line_lock:  # Python's text streams are not thread-safe
         sys.stdout.write(line + "\n")
 
 
 def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    url = f"http://{shown_host(host)}:{server.port}{path}"
+    url = f"http://{url_host(host)}:{server.port}{path}"
     print(f"Serving {os.path.abspath(directory)} at {url} with {server.name}. Ctrl-C stops.")
     if server.name == "wsgiref":
         print(
-            "wsgiref closes the connection after each request; for a better server: "
+            "wsgiref closes the connection after each request. For a better server: "
             "pip install cheroot"
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m wsgistatic",
-        description="Serve a folder over HTTP, with ranges, validators and preconditions.",
-        epilog="Other commands: 'python -m wsgistatic compress DIR' writes compressed copies of "
-        "files beside them, 'python -m wsgistatic explain DIR URL' tells what a request gets, and "
-        "why (--help has their options). A folder called compress or explain is ./compress.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+_DESCRIPTION = """\
+Serve a directory over HTTP, with byte ranges, conditional requests and
+compressed copies of files.
+
+Commands:
+  compress DIR              Write compressed copies of files beside them.
+  explain DIR URL           Show which response a request gets, and why.
+
+'wsgistatic COMMAND --help' shows the options of a command. To serve a directory
+whose name is that of a command, write ./compress or ./explain.
+'python -m wsgistatic' is the same as 'wsgistatic'.\
+"""
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "wsgistatic",
+        "[options] [DIR]\n       wsgistatic COMMAND [options] ...",
+        _DESCRIPTION,
     )
-    add = parser.add_argument
-    add("directory", nargs="?", default=".", metavar="DIR", help="the folder")
-    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for every one")
-    add("--port", type=_port, default=8000, help="port to listen on; 0 for any free one")
-    add("--server", choices=sorted(SERVERS), default=default_server(), help="who serves")
+    add = parser.add_argument_group("Arguments").add_argument
+    add(
+        "directory",
+        nargs="?",
+        default=".",
+        metavar="DIR",
+        help=help_text("Directory to serve.", "the current directory"),
+    )
+    add = parser.add_argument_group("Server").add_argument
+    add(
+        "--host",
+        default=_DEFAULT_HOST,
+        metavar="ADDRESS",
+        help=help_text("Address to listen on, or 0.0.0.0 for all addresses.", _DEFAULT_HOST),
+    )
+    add(
+        "--port",
+        type=port_number,
+        default=_DEFAULT_PORT,
+        metavar="N",
+        help=help_text("Port to listen on, or 0 for any free port.", str(_DEFAULT_PORT)),
+    )
+    add(
+        "--server",
+        choices=sorted(SERVERS),
+        default=default_server(),
+        help=help_text("Server to use.", "cheroot if it is installed, otherwise wsgiref"),
+    )
     add_serving_options(parser)
+    parser.add_general_options()
     return parser
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text!r}")
-    return int(text)

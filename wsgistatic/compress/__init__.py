@@ -1,4 +1,4 @@
-"""Sidecars: compressed copies beside a file, which the server sends instead of it."""
+"""Sidecars: compressed copies of files, which the server sends in place of the originals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from wsgistatic.compress.compressor import (
     Action,
     Compressor,
     Result,
-    Sidecar,
+    SidecarResult,
     compress_directory,
 )
 
-__all__ = ["Action", "Compressor", "Result", "Sidecar", "compress_directory"]
+__all__ = ["Action", "Compressor", "Result", "SidecarResult", "compress_directory"]

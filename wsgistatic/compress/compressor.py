@@ -1,12 +1,13 @@
-"""Sidecars: compressed copies beside a file, which the server sends instead of it.
+"""Sidecars: compressed copies of files, which the server sends in place of the originals.
 
-Strategy: for one version of a file, each sidecar is made what a first run would have left, with
-as little work as that takes. One that holds the file's bytes stays; one that is missing or holds
-something else is written; one that saves too little is removed, since the server would send it.
-What is beside a version that changed meanwhile is never kept: the file is begun anew.
+For one version of a file, each sidecar is brought to the state that a first run would leave, with
+as little work as possible. A sidecar that holds the file's bytes stays, one that is missing or
+holds something else is written, and one that saves too little is removed, because the server would
+send it. If the file changes meanwhile, the work on it starts again.
 
-Threads, not processes: the libraries let go of the interpreter's lock, and with two threads
-Django's own 126 files took 2.2 s against 2.6 s in processes (br), 0.5 against 0.7 (zstd).
+The work is done by threads, since the compression libraries release the interpreter's lock. On two
+threads, Django's own 126 files took 2.2 s (2.6 s in processes) with Brotli, and 0.5 s (0.7 s) with
+zstd.
 """
 
 from __future__ import annotations
@@ -15,47 +16,50 @@ import os
 import stat
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import Enum
 from threading import Event
 from typing import NamedTuple
 
-from wsgistatic.compress.edits import Disk, Editor, Rehearsal
-from wsgistatic.compress.originals import FileChangedError, FileVersion, digest_of, find_originals
+from wsgistatic.compress.edits import Draft, remove, set_mtime
+from wsgistatic.compress.originals import FileVersion, digest_of, find_originals
+from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import File, single_file
 from wsgistatic.files.versions import FILE_FLAGS
 from wsgistatic.http.codings import CODINGS, Coding, available_codings
 from wsgistatic.representations.sidecars import is_fresh
-from wsgistatic.validation import check_integer, check_path
+from wsgistatic.validation import check_choice, check_integer, check_path
 
-# Below this the header fields that a compressed answer has more (some 50 bytes) and the second
-# look at the file system eat what is saved.
+# Below this size, the further header fields of a compressed response (about 50 bytes) and the
+# second stat of the file system cost more than is saved.
 DEFAULT_MIN_SIZE = 256  # bytes
 DEFAULT_MIN_SAVING = 5.0  # percent
 _TRIES = 3
-_DECODED = 1024 * 1024  # bytes that a piece of a sidecar shall make, about
-_PIECE = range(16, 16 * 1024)  # bytes of it, at least and at most
+# A library may return everything that a piece of its input decompresses to at once, and 455 bytes
+# of Brotli can be 300 MB of zeros. So sidecars are read in pieces that make about this many bytes.
+_DECODED = 1024 * 1024
+_PIECE = range(16, 16 * 1024)  # bytes of a piece, at least and at most
 
 
 class Action(Enum):
-    """What became of a sidecar."""
+    """What was done with a sidecar."""
 
     CREATED = "created"
     REPLACED = "replaced"  # it held something else
     REDATED = "redated"  # it held the file's bytes, but was older than the file
     KEPT = "kept"
-    REMOVED = "removed"  # it did not save enough
-    NONE = "none"  # there is none, and none is worth it
+    REMOVED = "removed"  # it saved too little
+    NONE = "none"  # there is none, since it would save too little
 
 
-class Sidecar(NamedTuple):
-    """One coding of one file.
+class SidecarResult(NamedTuple):
+    """One content coding of one file.
 
     Attributes:
-        coding: its name.
-        path: where it is, or would be.
-        action: what was done, or would be.
-        size: in bytes; None where there is none.
+        coding: The name of the coding.
+        path: The path of the sidecar, whether it exists or not.
+        action: What was done, or would be done without ``dry_run``.
+        size: The size of the sidecar in bytes, or None if there is none.
     """
 
     coding: str
@@ -68,15 +72,15 @@ class Result(NamedTuple):
     """One file and its sidecars.
 
     Attributes:
-        path: of the file.
-        size: in bytes.
-        sidecars: one for each coding, empty after an error.
-        error: what went wrong, or None.
+        path: The path of the file.
+        size: Its size in bytes.
+        sidecars: One result for each coding. Empty after an error.
+        error: The exception that stopped the work on this file, or None.
     """
 
     path: str
     size: int
-    sidecars: tuple[Sidecar, ...]
+    sidecars: tuple[SidecarResult, ...]
     error: Exception | None = None
 
 
@@ -84,17 +88,18 @@ class Compressor:
     """Writes sidecars.
 
     Arguments:
-        codings: names, of ``gzip``, ``zstd`` and ``br``; None for all whose library is installed.
-            Sidecars of other codings are left alone.
-        levels: by coding, instead of the highest.
-        min_size: bytes of the smallest file that is compressed.
-        min_saving: percent of the file's size that a sidecar has to save.
-        force: write all anew, also those that hold the file's bytes.
-        dry_run: compress, but change nothing.
+        codings: Names of content codings: ``gzip``, ``zstd``, ``br``. None for all whose library is
+            installed. Sidecars of other codings are left alone.
+        levels: Compression levels by coding. The default is the highest level.
+        min_size: Size in bytes of the smallest file that is compressed.
+        min_saving: Percentage of the file's size that a sidecar must save.
+        force: Whether to write sidecars that are up to date again.
+        dry_run: Whether to leave all files as they are, and only return what would be done.
 
     Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
-        ImportError: naming the package that has to be installed.
+        TypeError, ValueError: A value is not allowed. The message names the option, the value and
+            what is allowed.
+        ImportError: The library of a coding is not installed. The message names the package.
     """
 
     def __init__(
@@ -109,27 +114,31 @@ class Compressor:
     ) -> None:
         check_integer("min_size", min_size, 0)
         self.codings = _checked_codings(codings)
-        self.edit: Editor = Rehearsal() if dry_run else Disk()
         self._levels = _checked_levels(levels)
         self._min_size = min_size
-        self._most = 1 - _checked_saving(min_saving) / 100
+        self._max_ratio = 1 - _checked_saving(min_saving) / 100
         self._force = force
+        self._dry_run = dry_run
 
     def compress_file(self, path: str | os.PathLike[str]) -> Result:
-        """Bring the sidecars of one file up to date; links are followed."""
+        """Bring the sidecars of one file up to date. Symbolic links are followed."""
         return self._compress(single_file(check_path("path", path)), Event())
 
     def compress_files(
         self, files: Iterable[File], jobs: int | None = None
     ) -> Generator[Result, None, None]:
-        """Bring the sidecars of many files up to date, and give each result as it is there.
+        """Bring the sidecars of several files up to date.
 
-        Closing the iterator, or an exception where it is consumed (KeyboardInterrupt), ends the
-        work at the next block; sidecars that are there are whole, and no draft is left.
+        Closing the generator ends the work at the next block, and so does an exception in the code
+        that consumes it, such as KeyboardInterrupt. The sidecars written so far are complete, and
+        no draft is left.
 
         Arguments:
-            files: from ``find_originals``, or ``single_file(path)`` of each.
-            jobs: how many at a time; None for the number of processors.
+            files: The files, from ``find_originals`` or ``single_file(path)``.
+            jobs: Number of files that are compressed at a time. None for the number of processors.
+
+        Yields:
+            The result for each file, as soon as it is done.
         """
         if jobs is not None:
             check_integer("jobs", jobs, 1)
@@ -143,64 +152,75 @@ class Compressor:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
+    def remove(self, path: str) -> None:
+        """Remove a sidecar or a draft, unless this is a dry run."""
+        if not self._dry_run:
+            remove(path)
+
     def _compress(self, resource: File, stop: Event) -> Result:
         try:
             for _ in range(_TRIES - 1):
                 with suppress(FileChangedError):
                     return self._compress_version(resource, stop)
             return self._compress_version(resource, stop)
-        except Exception as error:  # whatever it is, the other files are none the worse
+        except Exception as error:  # must not stop the work on the other files
             return Result(resource.path, 0, (), error)
 
     def _compress_version(self, resource: File, stop: Event) -> Result:
         with resource.open() as opened:
             version = FileVersion(resource, opened, stop)
-            sidecars: list[Sidecar] = []
-            is_worth_a_try = version.size >= max(self._min_size, 1)
+            sidecars: list[SidecarResult] = []
+            is_worthwhile = version.size >= max(self._min_size, 1)
             for coding in self.codings:
-                update = self._update if is_worth_a_try else self._clear
+                update = self._update if is_worthwhile else self._clear
                 sidecars.append(update(version, coding, version.path + coding.suffix))
-                is_worth_a_try = sidecars[-1].size is not None
+                is_worthwhile = sidecars[-1].size is not None
             return Result(version.path, version.size, tuple(sidecars))
 
-    def _update(self, version: FileVersion, coding: Coding, path: str) -> Sidecar:
+    def _update(self, version: FileVersion, coding: Coding, path: str) -> SidecarResult:
         existing = _existing(path)
         if existing is None or self._force or not _holds(version, coding, path, existing):
             return self._write(version, coding, path, existing)
         if not self._saves_enough(existing.st_size, version.size):
             return self._clear(version, coding, path)
         if is_fresh(existing, version.status):
-            return Sidecar(coding.name, path, Action.KEPT, existing.st_size)
+            return SidecarResult(coding.name, path, Action.KEPT, existing.st_size)
         version.require_unchanged()
-        self.edit.redate(path, version.status)
-        return Sidecar(coding.name, path, Action.REDATED, existing.st_size)
+        if not self._dry_run:
+            set_mtime(path, version.status)
+        return SidecarResult(coding.name, path, Action.REDATED, existing.st_size)
 
     def _write(
         self, version: FileVersion, coding: Coding, path: str, existing: os.stat_result | None
-    ) -> Sidecar:
+    ) -> SidecarResult:
         level = self._levels.get(coding.name, coding.level)
-        with self.edit.draft(os.path.dirname(path)) as draft:
+        opening: AbstractContextManager[Draft | None] = (
+            nullcontext() if self._dry_run else Draft(os.path.dirname(path))
+        )
+        with opening as draft:
             size = 0
             for block in coding.encode(version.blocks(), version.size, level):
-                draft.write(block)
                 size += len(block)
                 if not self._saves_enough(size, version.size):
                     break
+                if draft is not None:
+                    draft.write(block)
             version.require_unchanged()
             if not self._saves_enough(size, version.size):
                 return self._clear(version, coding, path)
-            draft.publish(path, version.status)
+            if draft is not None:
+                draft.publish(path, version.status)
         action = Action.CREATED if existing is None else Action.REPLACED
-        return Sidecar(coding.name, path, action, size)
+        return SidecarResult(coding.name, path, action, size)
 
-    def _clear(self, version: FileVersion, coding: Coding, path: str) -> Sidecar:
+    def _clear(self, version: FileVersion, coding: Coding, path: str) -> SidecarResult:
         if _existing(path) is None:
-            return Sidecar(coding.name, path, Action.NONE, None)
-        self.edit.remove(path)
-        return Sidecar(coding.name, path, Action.REMOVED, None)
+            return SidecarResult(coding.name, path, Action.NONE, None)
+        self.remove(path)
+        return SidecarResult(coding.name, path, Action.REMOVED, None)
 
     def _saves_enough(self, size: int, original: int) -> bool:
-        return size < original and size <= original * self._most
+        return size < original and size <= original * self._max_ratio
 
 
 def compress_directory(
@@ -210,23 +230,27 @@ def compress_directory(
     exclude: Iterable[str] = (),
     jobs: int | None = None,
 ) -> Generator[Result, None, None]:
-    """Bring the sidecars of all files below a directory up to date.
+    """Bring the sidecars of all files in a directory tree up to date.
 
     Arguments:
-        directory: a path.
-        compressor: None for one with the defaults.
-        exclude: see ``find_originals``.
-        jobs: how many files at a time; None for the number of processors.
+        directory: The path of the directory.
+        compressor: A compressor, or None for one with the default options.
+        exclude: Globs of files and directories to skip. Each glob is compared with the path below
+            the directory and with the name.
+        jobs: Number of files that are compressed at a time. None for the number of processors.
+
+    Yields:
+        The result for each file, as soon as it is done.
 
     Raises:
-        OSError: the directory cannot be read.
+        OSError: The directory cannot be read.
     """
     compressor = compressor or Compressor()
     originals = find_originals(check_path("directory", directory), exclude)
     for path, error in originals.errors:
         yield Result(path, 0, (), error)
-    for path in originals.abandoned:
-        compressor.edit.remove(path)
+    for path in originals.stale_drafts:
+        compressor.remove(path)
     yield from compressor.compress_files(originals.files, jobs)
 
 
@@ -238,28 +262,28 @@ def _existing(path: str) -> os.stat_result | None:
 
 
 def _holds(version: FileVersion, coding: Coding, path: str, existing: os.stat_result) -> bool:
-    # Equal mtimes are enough, unless the file was touched later: a build that gives all files
-    # one mtime cannot hide that from ctime.
+    """Return whether a sidecar decompresses to the file's bytes."""
     if not stat.S_ISREG(existing.st_mode):
         return False
+    # Equal mtimes suffice, unless the file changed after the sidecar: a build that gives every
+    # file the same mtime cannot hide this from ctime.
     if (
         existing.st_mtime_ns == version.status.st_mtime_ns
         and existing.st_ctime_ns >= version.status.st_ctime_ns
     ):
         return True
-    # Libraries give all that a piece makes at once: 455 bytes of Brotli may be 300 MB of zeros.
     piece = existing.st_size * _DECODED // version.size
     piece = min(max(piece, _PIECE.start), _PIECE.stop)
     try:
         with open(os.open(path, FILE_FLAGS), "rb", buffering=0) as file:
             content = coding.decode(iter(lambda: file.read(piece), b""))
-            return digest_of(content) == version.digest()
+            return digest_of(content) == version.digest
     except (OSError, ValueError):
         return False
 
 
 def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # fewer than there are in a container, or by taskset
+    if hasattr(os, "sched_getaffinity"):  # a container or taskset may allow only some of them
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -267,35 +291,32 @@ def _processors() -> int:
 def _checked_codings(names: Iterable[str] | None) -> tuple[Coding, ...]:
     allowed = ", ".join(map(repr, CODINGS))
     if isinstance(names, str):
-        raise TypeError(f"codings must be several names of {allowed}, not {names!r}")
+        raise TypeError(f"codings must be a sequence of {allowed}, not {names!r}")
     chosen = available_codings() if names is None else tuple(names)
     if not chosen:
-        raise ValueError(f"codings must have at least one of {allowed}")
+        raise ValueError(f"codings must contain at least one of {allowed}, not {names!r}")
     for name in chosen:
-        if name not in CODINGS:
-            raise ValueError(f"codings must be of {allowed}, not {name!r}")
+        check_choice("codings", name, tuple(CODINGS))
         try:
             CODINGS[name].load()
         except ImportError:
             package = CODINGS[name].package
-            raise ImportError(f"the coding {name} wants {package}: pip install {package}") from None
+            raise ImportError(f"coding {name} needs {package}: pip install {package}") from None
     return tuple(coding for coding in CODINGS.values() if coding.name in chosen)
 
 
 def _checked_levels(levels: Mapping[str, int] | None) -> dict[str, int]:
-    for name, level in (levels or {}).items():
-        if name not in CODINGS:
-            raise ValueError(f"levels must be of {', '.join(map(repr, CODINGS))}, not of {name!r}")
+    checked = dict(levels or {})
+    for name, level in checked.items():
+        check_choice("levels", name, tuple(CODINGS))
         allowed = CODINGS[name].levels
-        check_integer(f"levels[{name!r}]", level, allowed[0])
-        if level not in allowed:
-            raise ValueError(f"levels[{name!r}] must be at most {allowed[-1]}, not {level!r}")
-    return dict(levels or {})
+        check_integer(f"levels[{name!r}]", level, allowed[0], allowed[-1])
+    return checked
 
 
 def _checked_saving(percent: float) -> float:
     if not isinstance(percent, (int, float)) or isinstance(percent, bool):
-        raise TypeError(f"min_saving must be a number of percent, not {percent!r}")
+        raise TypeError(f"min_saving must be a percentage, not {percent!r}")
     if not 0 <= percent < 100:
         raise ValueError(f"min_saving must be at least 0 and below 100 percent, not {percent!r}")
     return percent

@@ -1,8 +1,8 @@
-"""The files below a directory that may have sidecars.
+"""The files in a directory tree that may have sidecars.
 
-Strategy: the rules are the server's. Names that begin with a dot are left alone (``.well-known``
-is not), links may not lead out of the directory, and links to directories are not gone into,
-since the directory itself is met on its own way.
+The rules are those of the server. Names that begin with a dot are skipped, except ``.well-known``.
+Symbolic links may not lead out of the directory. Links to directories are not followed, because
+the walk reaches the directories themselves.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from hashlib import blake2b
 from threading import Event
 
-from wsgistatic.compress.edits import is_abandoned
+from wsgistatic.compress.edits import is_stale_draft
+from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import Directory, File, OpenFile
 from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.versions import is_version_settled, signature
@@ -24,16 +26,10 @@ from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.media_types import why_not_compressed
 from wsgistatic.http.paths import WELL_KNOWN
 
-_BLOCK = 256 * 1024  # bytes; what Brotli compresses at a time, too
-_LONGEST_TICK = 2.0  # seconds, of file systems that keep even ones
-_NAP = 0.005
-
-
-class FileChangedError(OSError):
-    """The file is another one than when it was opened."""
-
-    def __str__(self) -> str:
-        return "it keeps changing"
+_SUFFIXES = {coding.suffix for coding in CODINGS.values()}
+_BLOCK = 256 * 1024  # bytes; Brotli compresses as much at a time
+_LONGEST_TICK = 2.0  # seconds; FAT stores times in steps of two seconds
+_POLL_INTERVAL = 0.005  # seconds
 
 
 class StoppedError(Exception):
@@ -41,29 +37,22 @@ class StoppedError(Exception):
 
 
 class FileVersion:
-    """An open file.
-
-    Arguments:
-        resource: where it came from.
-        opened: the file and its status.
-        stop: set to end reading.
-    """
+    """One version of a file, which is open for reading until ``stop`` is set."""
 
     def __init__(self, resource: File, opened: OpenFile, stop: Event) -> None:
         self.path = resource.path
         self.status = opened.status
         self.size = opened.status.st_size
         self._file = opened.file
-        self._look = resource.stat
+        self._stat = resource.stat
         self._stop = stop
-        self._digest: bytes | None = None
 
     def blocks(self) -> Iterator[bytes]:
-        """Read it from its beginning: exactly ``size`` bytes.
+        """Read the file from its beginning, exactly ``size`` bytes.
 
         Raises:
-            FileChangedError: it has more or fewer.
-            StoppedError: the work was interrupted.
+            FileChangedError: The file has more or fewer bytes by now.
+            StoppedError: The work was interrupted.
         """
         self._file.seek(0)
         left = self.size
@@ -75,133 +64,134 @@ class FileVersion:
                 break
             yield block
         if left:
-            raise FileChangedError
+            raise _file_changed()
 
+    @cached_property
     def digest(self) -> bytes:
-        """Give a hash of its bytes, which is made once."""
-        if self._digest is None:
-            self._digest = digest_of(self.blocks())
-        return self._digest
+        """A hash of the file's bytes."""
+        return digest_of(self.blocks())
 
     def require_unchanged(self) -> None:
-        """Wait until any later version must have another mtime, and look at the path.
+        """Check that the path still leads to this version.
+
+        Waits first, until any later version must have another mtime.
 
         Raises:
-            FileChangedError: it leads to another version.
+            FileChangedError: The path leads to another version.
         """
         deadline = time.monotonic() + _LONGEST_TICK
         while not is_version_settled(self.status, time.time_ns()) and time.monotonic() < deadline:
-            time.sleep(_NAP)
-        if signature(self._look()) != signature(self.status):
-            raise FileChangedError
+            time.sleep(_POLL_INTERVAL)
+        if signature(self._stat()) != signature(self.status):
+            raise _file_changed()
+
+
+def _file_changed() -> FileChangedError:
+    # The compressor tries again a few times before anybody sees this error.
+    return FileChangedError("the file kept changing while it was compressed")
 
 
 def digest_of(blocks: Iterable[bytes]) -> bytes:
-    """Hash blocks."""
+    """Return a hash of blocks of bytes."""
     hasher = blake2b()
     for block in blocks:
         hasher.update(block)
     return hasher.digest()
 
 
-Segments = tuple[str, ...]
-
-
 @dataclass(slots=True)
 class Originals:
-    """What was found below a directory.
+    """The result of a walk through a directory tree.
 
     Attributes:
-        files: those to compress, the largest first, so that none of them is begun last.
-        size: of all of them, in bytes.
-        skipped: how many files were passed over, by reason.
-        orphans: paths of sidecars whose original is gone, or of downloads that look like it.
-        abandoned: paths of drafts that a killed run left.
-        errors: paths that could not be looked at, with the reason.
+        files: Files that are worth compressing, the largest first, so that no large one is left
+            for the end, when the other threads have nothing to do.
+        size: Their total size in bytes.
+        skipped: Number of skipped files, by reason.
+        orphans: Paths that look like sidecars but have no original. Some may be downloads.
+        stale_drafts: Paths of drafts that a killed run left behind.
+        errors: Paths that could not be examined, with the error.
     """
 
     files: list[File] = field(default_factory=list)
     size: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     orphans: list[str] = field(default_factory=list)
-    abandoned: list[str] = field(default_factory=list)
+    stale_drafts: list[str] = field(default_factory=list)
     errors: list[tuple[str, OSError]] = field(default_factory=list)
 
 
 def find_originals(directory: str, exclude: Iterable[str] = ()) -> Originals:
-    """Look through a directory.
+    """Find the files in a directory tree that may have sidecars.
 
     Arguments:
-        directory: a path; it may be a link.
-        exclude: globs of files and directories to leave alone, each compared with the path below
-            the directory (``vendor/*.js``; ``*`` matches slashes too) and with the name.
+        directory: The path of the directory.
+        exclude: Globs of files and directories to skip. Each glob is compared with the path below
+            the directory (``vendor/*.js``, where ``*`` also matches slashes) and with the name.
 
     Raises:
-        OSError: the directory itself cannot be read.
+        OSError: The directory itself cannot be read.
     """
-    search = _Search(directory, tuple(exclude))
-    search.look_into(())
-    return search.result()
+    walk = _TreeWalk(Directory(directory), tuple(exclude))
+    walk.visit_directory(())
+    walk.sized.sort(key=lambda sized: (-sized[0], sized[1].path))
+    walk.found.files = [resource for _, resource in walk.sized]
+    walk.found.size = sum(size for size, _ in walk.sized)
+    return walk.found
 
 
-class _Search:
-    def __init__(self, root: str, exclude: tuple[str, ...]) -> None:
-        self._directory = Directory(root)
+class _TreeWalk:
+    def __init__(self, directory: Directory, exclude: tuple[str, ...]) -> None:
+        self._directory = directory
         self._exclude = exclude
-        self._found = Originals()
-        self._sized: list[tuple[int, File]] = []
+        self.found = Originals()
+        self.sized: list[tuple[int, File]] = []
 
-    def result(self) -> Originals:
-        self._sized.sort(key=lambda sized: (-sized[0], sized[1].path))
-        self._found.files = [resource for _, resource in self._sized]
-        self._found.size = sum(size for size, _ in self._sized)
-        return self._found
-
-    def look_into(self, above: Segments) -> None:
-        path = os.path.join(self._directory.path, *above)
+    def visit_directory(self, segments: tuple[str, ...]) -> None:
+        path = os.path.join(self._directory.path, *segments)
         with os.scandir(path) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
         names = {entry.name for entry in entries}
-        self._found.orphans += [os.path.join(path, name) for name in _orphans(names)]
+        self.found.orphans += [os.path.join(path, name) for name in _orphans(names)]
         for entry in entries:
             if _original_of(entry.name) in names:
                 continue  # a sidecar
             try:
-                self._look_at(entry, (*above, entry.name))
+                self._visit(entry, (*segments, entry.name))
             except OSError as error:
-                self._found.errors.append((entry.path, error))
+                self.found.errors.append((entry.path, error))
 
-    def _look_at(self, entry: os.DirEntry[str], segments: Segments) -> None:
+    def _visit(self, entry: os.DirEntry[str], segments: tuple[str, ...]) -> None:
         if entry.name.startswith(".") and entry.name != WELL_KNOWN:
-            if is_abandoned(entry):
-                self._found.abandoned.append(entry.path)
+            if is_stale_draft(entry):
+                self.found.stale_drafts.append(entry.path)
         elif self._is_excluded(segments):
-            self._found.skipped["excluded"] += 1
+            self.found.skipped["excluded"] += 1
         elif entry.is_dir(follow_symlinks=False):
-            self.look_into(segments)
+            self.visit_directory(segments)
         elif entry.is_symlink():
-            self._look_behind(segments)
+            self._visit_link(segments)
         elif entry.is_file():
-            self._consider(segments, entry.stat().st_size)
+            self._add(segments, entry.stat().st_size)
 
-    def _look_behind(self, segments: Segments) -> None:
+    def _visit_link(self, segments: tuple[str, ...]) -> None:
         try:
-            self._consider(segments, self._directory.stat(segments).st_size)
+            self._add(segments, self._directory.stat(segments).st_size)
         except IsADirectoryError:
-            pass  # met on its own way
+            pass  # reached by its own name
         except OSError as error:
             if classify(error) is not Outcome.MISS:
                 raise
-            self._found.skipped["links that lead out of the directory or to nothing"] += 1
+            self.found.skipped["broken link, or link out of the directory"] += 1
 
-    def _consider(self, segments: Segments, size: int) -> None:
+    def _add(self, segments: tuple[str, ...], size: int) -> None:
         reason = why_not_compressed(segments[-1])
         if reason is None:
-            self._sized.append((size, self._directory.file(segments)))
+            self.sized.append((size, self._directory.file(segments)))
         else:
-            self._found.skipped[reason] += 1
+            self.found.skipped[reason] += 1
 
-    def _is_excluded(self, segments: Segments) -> bool:
+    def _is_excluded(self, segments: tuple[str, ...]) -> bool:
         names = ("/".join(segments), segments[-1])
         return any(fnmatchcase(name, glob) for glob in self._exclude for name in names)
 
@@ -213,11 +203,11 @@ def _orphans(names: set[str]) -> Iterator[str]:
             original is not None
             and original not in names
             and not original.startswith(".")
-            and why_not_compressed(original) is None  # else it was never ours
+            and why_not_compressed(original) is None  # otherwise no run of ours wrote it
         ):
             yield name
 
 
 def _original_of(name: str) -> str | None:
     stem, extension = os.path.splitext(name)
-    return stem if extension in {coding.suffix for coding in CODINGS.values()} else None
+    return stem if extension in _SUFFIXES else None

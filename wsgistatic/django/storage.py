@@ -1,7 +1,7 @@
 """Storages whose ``collectstatic`` also writes sidecars.
 
 Strategy: Django's own post-processing runs first and is handed on; then all files that it collected
-or made are compressed in parallel, by the same code as ``python -m wsgistatic compress``.
+or made are compressed in parallel, by the same code as ``wsgistatic compress``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The fields of the two dataclasses below are that table. Each field states the default of an option,
 its check, its conversion from text and its help. The constructors, PasteDeploy, the command line
-and the Django settings all read it, and so does the reference documentation.
+and the Django settings read it, and tests compare the documentation with it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from wsgistatic.validation import (
     check_integer,
     check_path,
     check_seconds,
-    did_you_mean,
+    closest_name,
 )
 from wsgistatic.wsgi.offload import Offload
 
@@ -58,7 +58,9 @@ class Option(NamedTuple):
             to be checked. None if no text can express a value.
         help: What the option does, in plain English.
         section: The heading under which help and documentation list the option.
-        metavar: What stands for the text of a value in help, or None for a switch.
+        metavar: The placeholder for a value in help, or None for a switch.
+        details: What documentation adds to the help, and the command line has no use for:
+            functions as values, and the effect on a wrapped app.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Option(NamedTuple):
     help: str
     section: str
     metavar: str | None = None
+    details: str = ""
 
     @property
     def is_size(self) -> bool:
@@ -208,11 +211,12 @@ def _check_encodings(option: str, value: Any) -> None:
         raise ValueError(f"{option} must be {allowed}, each at most once, not {value!r}")
 
 
-_FILES = "Files and URLs"
-_HEADERS = "Header fields"
-_COMPRESSION = "Compression"
-_PERFORMANCE = "Memory and speed"
-_EVENTS = "Events"
+# The sections of the table.
+FILES = "Files and URLs"
+HEADERS = "Header fields"
+COMPRESSION = "Compression"
+PERFORMANCE = "Memory and speed"
+EVENTS = "Events"
 
 
 def _about(
@@ -221,6 +225,7 @@ def _about(
     from_text: Converter | None,
     help: str,
     metavar: str | None = None,
+    details: str = "",
 ) -> dict[str, Any]:
     """Return the metadata of a field, which ``_table`` makes an ``Option`` of."""
     return {
@@ -229,6 +234,7 @@ def _about(
         "help": help,
         "section": section,
         "metavar": metavar,
+        "details": details,
     }
 
 
@@ -247,32 +253,32 @@ class FileOptions:
     cache_control: CacheControl = field(
         default=DEFAULT_CACHE_CONTROL,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             lambda option, value: HeaderPolicy(value, True, None),
             _text_or_none,
             "Value of Cache-Control, which tells browsers and proxies how long they may reuse a "
-            "file without asking again. With None the field is not sent. In Python it may also be "
-            "a function (path, url) that returns a value or None.",
+            "file without asking again. With None, the field is not sent.",
             "VALUE",
+            "It may also be a function (path, url) that returns a value or None.",
         ),
     )
     immutable: Immutable = field(
         default=None,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             lambda option, value: immutable_rule(value),
             _text_or_none,
-            "Files that browsers may keep for a year without asking again, whatever cache_control "
-            "says: hashed for names with a content hash, as build tools write them, or a regular "
-            "expression that is searched in the URL path. In Python it may also be a function "
-            "(url).",
+            "Files that browsers may keep for a year without asking again: hashed means those with "
+            "a content hash in their name, as build tools write them, and a regular expression "
+            "those whose URL path it is found in. They do not get the usual Cache-Control.",
             "RULE",
+            "It may also be a function (url).",
         ),
     )
     allow_origin: str | None = field(
         default=None,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             lambda option, value: HeaderPolicy(None, False, value),
             _text_or_none,
             "Value of Access-Control-Allow-Origin, such as * for every origin. Scripts of that "
@@ -283,7 +289,7 @@ class FileOptions:
     nosniff: bool = field(
         default=True,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             check_bool,
             _bool,
             "Send X-Content-Type-Options: nosniff, so that browsers do not guess a media type of "
@@ -293,7 +299,7 @@ class FileOptions:
     media_types: Mapping[str, str] | None = field(
         default=None,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             lambda option, value: MediaTypes(value),
             _pairs("=", "NAME=TYPE, such as .foo=text/plain"),
             "Media types by extension (.foo) or by whole file name. They take precedence over the "
@@ -304,29 +310,29 @@ class FileOptions:
     charset: str | None = field(
         default="utf-8",
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             lambda option, value: MediaTypes(None, value),
             _text_or_none,
-            "Charset that is added to text types. With None browsers have to guess it.",
+            "Charset that is added to text types. With None, browsers have to guess it.",
             "NAME",
         ),
     )
     etag: EtagMode = field(
         default="stat",
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             _choice_of("stat", "content", None),
             _text_or_none,
             "How ETags are made. stat uses the modification time and the size. content hashes the "
             "bytes, which reads each version of a file once, but gives the same ETag on every "
-            "server. With None no ETag is sent.",
+            "server. With None, no ETag is sent.",
             "MODE",
         ),
     )
     block_size: int = field(
         default=DEFAULT_BLOCK_SIZE,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             _at_least(1),
             size_from_text,
             "Bytes that are read and sent at a time. Each response in progress holds one block in "
@@ -337,7 +343,7 @@ class FileOptions:
     max_ranges: int = field(
         default=DEFAULT_MAX_RANGES,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             _at_least(0),
             _integer,
             "Largest number of ranges in a request. A request for more gets the whole file.",
@@ -347,19 +353,18 @@ class FileOptions:
     file_wrapper: bool | None = field(
         default=None,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             _check_bool_or_none,
             _bool_or_none,
-            "Send files with the server's wsgi.file_wrapper. True uses it on every server where it "
-            "is known to be correct, which halves the processor time but notices later that a file "
-            "was truncated while it is sent. False never uses it. None uses it only on waitress, "
-            "where it is 2 to 4 times as fast.",
+            "Send files with the server's wsgi.file_wrapper where that is known to be correct. It "
+            "halves the processor time, but notices later that a file was truncated while it is "
+            "sent. By default only waitress uses it, where it is 2 to 4 times as fast.",
         ),
     )
     encodings: Sequence[str] = field(
         default=PREFERENCE,
         metadata=_about(
-            _COMPRESSION,
+            COMPRESSION,
             _check_encodings,
             _words,
             "Compressed copies to look for beside a file: zstd (.zst), br (.br) and gzip (.gz), "
@@ -371,13 +376,13 @@ class FileOptions:
     headers: CustomHeaders = field(
         default=None,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             lambda option, value: check_headers(value),
             _pairs(":=", "NAME: VALUE or NAME=VALUE"),
-            "Further header fields for all responses. They take precedence over other options. In "
-            "Python it may also be a function (headers, path, url) that changes the fields of a "
-            "file, and is called once per version.",
+            "Further header fields for all responses. They take precedence over other options.",
             "NAME=VALUE",
+            "It may also be a function (headers, path, url) that changes the header fields of a "
+            "file. It is called once for each version of the file.",
         ),
     )
 
@@ -419,10 +424,10 @@ class DirectoryOptions(FileOptions):
     index: str | None = field(
         default="index.html",
         metadata=_about(
-            _FILES,
+            FILES,
             _or_none(check_file_name),
             _text_or_none,
-            "File that is served for a directory. With None a directory is not found, unless it "
+            "File that is served for a directory. With None, a directory is not found, unless it "
             "has a listing.",
             "NAME",
         ),
@@ -430,7 +435,7 @@ class DirectoryOptions(FileOptions):
     symlinks: Symlinks = field(
         default="inside",
         metadata=_about(
-            _FILES,
+            FILES,
             _choice_of("inside", "follow", "deny"),
             _text,
             "How symbolic links are treated. inside follows links that stay inside the directory, "
@@ -441,7 +446,7 @@ class DirectoryOptions(FileOptions):
     dotfiles: bool = field(
         default=False,
         metadata=_about(
-            _FILES,
+            FILES,
             check_bool,
             _bool,
             "Serve files and directories whose names begin with a dot. Otherwise .well-known is "
@@ -451,45 +456,46 @@ class DirectoryOptions(FileOptions):
     listing: bool = field(
         default=False,
         metadata=_about(
-            _FILES,
+            FILES,
             check_bool,
             _bool,
-            "Show what is in a directory without an index, as HTML or JSON. Whoever can open such "
-            "a page sees every name in the directory.",
+            "Show what is in a directory without an index, as HTML or JSON. Anyone who can open "
+            "such a page sees every name in the directory.",
         ),
     )
     fallback: str | None = field(
         default=None,
         metadata=_about(
-            _FILES,
+            FILES,
             _or_none(check_inner_path),
             _text_or_none,
             "File below the directory that is served to page loads which match no file, for "
-            "single-page apps. Such requests never reach a wrapped app.",
+            "single-page apps.",
             "FILE",
+            "Such requests never reach a wrapped app.",
         ),
     )
     not_found: str | None = field(
         default=None,
         metadata=_about(
-            _FILES,
+            FILES,
             _or_none(check_inner_path),
             _text_or_none,
-            "File below the directory that is sent with status 404. It cannot be combined with a "
-            "wrapped app.",
+            "File below the directory that is sent with status 404.",
             "FILE",
+            "It cannot be combined with a wrapped app.",
         ),
     )
     clean_urls: bool = field(
         default=False,
         metadata=_about(
-            _FILES, check_bool, _bool, "Serve page.html at /page, and redirect /page.html to it."
+            FILES, check_bool, _bool, "Serve page.html at /page, and redirect /page.html to /page."
         ),
     )
     check_dir: bool = field(
         default=True,
         metadata=_about(
-            _FILES,
+            FILES,
             check_bool,
             _bool,
             "Fail at start-up if the directory does not exist. Turn it off for a directory that is "
@@ -499,11 +505,11 @@ class DirectoryOptions(FileOptions):
     stat_ttl: float = field(
         default=0.0,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             check_seconds,
             _seconds,
             "Seconds for which a file is not checked for changes again. Changes are seen that much "
-            "later; in return a response from memory takes a third of the time. With 0 every "
+            "later; in return a response from memory takes a third of the time. With 0, every "
             "request checks its file.",
             "SECONDS",
         ),
@@ -511,10 +517,10 @@ class DirectoryOptions(FileOptions):
     cache_size: int = field(
         default=DEFAULT_CACHE_SIZE,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             _at_least(0),
             size_from_text,
-            "Memory for header fields and small files. With 0 every request opens and reads its "
+            "Memory for header fields and small files. With 0, every request opens and reads its "
             "file.",
             "SIZE",
         ),
@@ -522,7 +528,7 @@ class DirectoryOptions(FileOptions):
     cache_file_size: int = field(
         default=DEFAULT_CACHE_FILE_SIZE,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             _at_least(0),
             size_from_text,
             "Size of the largest file that is kept in memory. Larger files are read for each "
@@ -533,7 +539,7 @@ class DirectoryOptions(FileOptions):
     compress: bool = field(
         default=False,
         metadata=_about(
-            _COMPRESSION,
+            COMPRESSION,
             check_bool,
             _bool,
             "Compress text in memory when it is first requested. This needs no build step, but "
@@ -544,7 +550,7 @@ class DirectoryOptions(FileOptions):
     offload: tuple[str, str] | None = field(
         default=None,
         metadata=_about(
-            _PERFORMANCE,
+            PERFORMANCE,
             lambda option, value: None if value is None else Offload(value, ""),
             _header_and_path,
             "Let the front server send the files. The value is its header field and the path by "
@@ -555,7 +561,7 @@ class DirectoryOptions(FileOptions):
     no_store_misses: bool = field(
         default=False,
         metadata=_about(
-            _HEADERS,
+            HEADERS,
             check_bool,
             _bool,
             "Send Cache-Control: no-store with the wrapped app's 404 and 410 responses below the "
@@ -565,7 +571,7 @@ class DirectoryOptions(FileOptions):
     on_answer: Callable[[Any], object] | None = field(
         default=None,
         metadata=_about(
-            _EVENTS,
+            EVENTS,
             _check_callable_or_none,
             None,
             "Function that is called with an AnswerEvent for each response, and for each request "
@@ -608,7 +614,7 @@ _TABLES = {FileOptions: FILE_OPTIONS, DirectoryOptions: OPTIONS}
 
 # The arguments of StaticFiles that PasteDeploy and the command line write like options.
 ARGUMENTS = {
-    "directory": Option("directory", None, check_path, _text, "Directory to serve.", _FILES, "DIR"),
+    "directory": Option("directory", None, check_path, _text, "Directory to serve.", FILES, "DIR"),
     "prefix": Option(
         "prefix",
         "/",
@@ -616,7 +622,7 @@ ARGUMENTS = {
         _text,
         "URL path below which the files appear, not percent-encoded. Slashes at its ends do not "
         "matter.",
-        _FILES,
+        FILES,
         "PATH",
     ),
 }
@@ -625,4 +631,6 @@ ARGUMENTS = {
 def unknown_option(name: str, allowed: Iterable[str]) -> str:
     """Return the message of the error about an option that does not exist."""
     known = sorted(allowed)
-    return f"unknown option {name!r}{did_you_mean(name, known)}; options are {', '.join(known)}"
+    close = closest_name(name, known)
+    suggestion = "" if close is None else f" (did you mean {close!r}?)"
+    return f"unknown option {name!r}{suggestion}; options are {', '.join(known)}"

@@ -26,9 +26,10 @@ from wsgistatic.servers import (
     AccessLog,
     BoundServer,
     bind_cheroot,
+    describe_bind_error,
+    port_number,
     run,
-    shown_host,
-    why_not_bound,
+    url_host,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             help="port, or address:port; or by these two:",
         )
         add("-H", "--host", help=f"address to listen on ({_DEFAULT_HOST})")
-        add("-p", "--port", type=_port, help=f"port ({_DEFAULT_PORT}); 0 finds a free one")
+        add("-p", "--port", type=port_number, help=f"port ({_DEFAULT_PORT}); 0 finds a free one")
         add("--threads", type=_threads, default=DEFAULT_THREADS, help="requests at a time")
         add(
             "--reload",
@@ -124,9 +125,9 @@ class Command(BaseCommand):
                 AccessLog(app, logger.info), host, port, options["threads"], largest_body=0
             )
         except (OSError, ValueError) as error:
-            raise CommandError(why_not_bound(error, host, port)) from None
+            raise CommandError(describe_bind_error(error, host, port)) from None
         self._say(
-            f"Serving {settings.SETTINGS_MODULE} at http://{shown_host(host)}:{server.port}/ "
+            f"Serving {settings.SETTINGS_MODULE} at http://{url_host(host)}:{server.port}/ "
             f"with {server.name}. Ctrl-C stops."
         )
         return server
@@ -141,13 +142,7 @@ def _address(text: str) -> tuple[str | None, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"it takes a port, or address:port, not {text!r}")
     host = match["host"]
-    return host and host.strip("[]"), _port(match["port"])
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text!r}")
-    return int(text)
+    return host and host.strip("[]"), port_number(match["port"])
 
 
 def _threads(text: str) -> int:
