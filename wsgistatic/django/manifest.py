@@ -1,7 +1,7 @@
-"""The names that ``ManifestStaticFilesStorage`` made: files that never change.
+"""The hashed names that ``ManifestStaticFilesStorage`` created. Their files never change.
 
-Strategy: no guess by the look of a name. The manifest says which names carry a hash, it is read
-by the storage's own method, and again when its file has changed.
+Names are not guessed from their form: the manifest lists them. The storage's own method reads it,
+again whenever the file changes.
 """
 
 from __future__ import annotations
@@ -24,40 +24,39 @@ from wsgistatic.http.paths import parse_prefix, quote_path
 
 
 class Manifest:
-    """The hashed names of a storage's manifest.
+    """The hashed names in the manifest of a storage.
 
     Arguments:
-        storage: whose manifest it is, a ``ManifestFilesMixin``.
-        prefix: of the files' URLs.
+        storage: The storage, a ``ManifestFilesMixin``.
+        prefix: The prefix of the files' URLs.
     """
 
     def __init__(self, storage: Any, prefix: str) -> None:
         self._storage = storage
         self._below = quote_path(parse_prefix(prefix)) + "/"
         self._lock = Lock()
-        self._version = self._look()
+        self._version = self._current_version()
         self._names = _hashed(storage.hashed_files)
 
     def lists(self, url: str) -> bool:
-        """Tell whether a URL path ends in a hashed name."""
+        """Return whether a URL path leads to a hashed name."""
         with self._lock:
             self._refresh()
             return unquote(url.removeprefix(self._below)) in self._names
 
     def _refresh(self) -> None:
-        version = self._look()
+        version = self._current_version()
         if version is None or version == self._version:
-            return  # where it is not there, collectstatic is about to write it
+            return  # if the manifest is missing, collectstatic is about to write it
         try:
-            hashed_files, _ = self._storage.load_manifest()
-        except (OSError, ValueError) as error:  # it is half written
+            # Old names stay, since the content of a hashed name never changes.
+            self._names |= _hashed(self._storage.load_manifest()[0])
+            self._version = version
+        except (OSError, ValueError) as error:  # it is incomplete
             logger.warning("the manifest of static files cannot be read: %s", error)
-        else:
-            # What was listed once stays: a hashed name never gets another content.
-            self._version, self._names = version, self._names | _hashed(hashed_files)
 
-    def _look(self) -> Signature | None:
-        """Look at the manifest; None where it is not there, or no local file."""
+    def _current_version(self) -> Signature | None:
+        """Return the version of the manifest, or None if it is missing or not a local file."""
         manifest = self._storage.manifest_storage
         with suppress(OSError, NotImplementedError):
             return signature(os.stat(manifest.path(self._storage.manifest_name)))
@@ -65,28 +64,26 @@ class Manifest:
 
 
 def find_manifest(prefix: str) -> Manifest | None:
-    """Give the manifest of the project's static files; None where the storage makes none."""
+    """Return the manifest of the project's static files, or None if its storage has none."""
     definition: Any = storages.backends.get("staticfiles")
-    if definition is None:  # not every project collects its files by Django
+    # It is None if the project does not use Django's collectstatic.
+    if not definition or not issubclass(import_string(definition["BACKEND"]), ManifestFilesMixin):
         return None
-    if not issubclass(import_string(definition["BACKEND"]), ManifestFilesMixin):
-        return None
-    with _urls_left_alone():
+    with _preserving_urls():
         return Manifest(storages.create_storage(definition), prefix)
 
 
 def _hashed(hashed_files: dict[str, str]) -> frozenset[str]:
-    # A storage may leave a file its name.
     return frozenset(name for plain, name in hashed_files.items() if name != plain)
 
 
 @contextmanager
-def _urls_left_alone() -> Iterator[None]:
-    """Undo that a storage asks for STATIC_URL (see ``conf``: the first to ask fixes it)."""
-    kept = vars(settings)
-    names = [name for name in ("MEDIA_URL", "STATIC_URL") if name not in kept]
+def _preserving_urls() -> Iterator[None]:
+    """Forget URLs that ``settings`` caches when a storage reads them (see ``conf._raw_url``)."""
+    cached = vars(settings)
+    names = [name for name in ("MEDIA_URL", "STATIC_URL") if name not in cached]
     try:
         yield
     finally:
         for name in names:
-            kept.pop(name, None)
+            cached.pop(name, None)
