@@ -1,7 +1,7 @@
-"""Storages whose ``collectstatic`` also writes sidecars.
+"""Storages for which ``collectstatic`` also writes sidecars.
 
-Strategy: Django's own post-processing runs first and is handed on; then all files that it collected
-or made are compressed in parallel, by the same code as ``wsgistatic compress``.
+Django's own post-processing runs first. Then all files that it collected or created are compressed
+in parallel, in the same way as by ``wsgistatic compress``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 
-from wsgistatic.compress.compressor import Action, Compressor, Result
+from wsgistatic.compress.compressor import Action, Compressor
 from wsgistatic.files.directory import single_file
 from wsgistatic.http.media_types import why_not_compressed
 
-# What Django expects for each file: its name, that of what was made of it, whether it was.
+# What Django expects for each file: its name, the name of the result, and whether it was processed.
 Processed = tuple[str, "str | None", "bool | Exception"]
 
 
@@ -24,8 +24,9 @@ class CompressionMixin:
     """Adds sidecars to a storage of local files.
 
     Arguments:
-        compress: keyword arguments of ``wsgistatic.compress.Compressor`` (``codings``, ``levels``,
-            ``min_size``, ``min_saving``), and ``jobs``; the others are the storage's own.
+        compress: Keyword arguments of ``wsgistatic.compress.Compressor`` (``codings``, ``levels``,
+            ``min_size``, ``min_saving``), and ``jobs``, the number of threads. All other arguments
+            are passed on to the storage.
     """
 
     def __init__(
@@ -39,43 +40,40 @@ class CompressionMixin:
     def post_process(
         self, paths: Mapping[str, Any], dry_run: bool = False, **options: Any
     ) -> Iterator[Processed]:
-        """Process files after they were collected.
+        """Process the collected files.
 
         Arguments:
-            paths: by name, the storage and path that a file came from.
-            dry_run: change nothing.
+            paths: For each name, the storage and path that the file came from.
+            dry_run: Whether to change nothing.
 
         Yields:
-            For each sidecar that was written or removed the file's name, the sidecar's name and
-            True; at the end, for each file that could not be compressed, the exception.
+            The results of Django's own processing. Then the name of the file, the name of the
+            sidecar and True for each sidecar that was written or removed. At the end, the exception
+            for each file that could not be compressed.
         """
         names = set(paths)
         post_process = getattr(super(), "post_process", None)
         if post_process is not None:
-            for original, made, processed in post_process(paths, dry_run=dry_run, **options):
-                names.update([made] if made and not isinstance(processed, Exception) else [])
-                yield original, made, processed
+            for name, result, processed in post_process(paths, dry_run=dry_run, **options):
+                if result and not isinstance(processed, Exception):
+                    names.add(result)
+                yield name, result, processed
         if not dry_run:
             yield from self._write_sidecars(names)
 
     def _write_sidecars(self, names: set[str]) -> Iterator[Processed]:
         storage: Any = self
         by_path = {storage.path(name): name for name in sorted(names)}
-        files = [single_file(path) for path in by_path if _is_compressible(path)]
-        failed: list[Result] = []
-        for result in self._compressor.compress_files(files, self._jobs):
-            if result.error is not None:
-                failed.append(result)
+        paths = [path for path in by_path if not why_not_compressed(os.path.basename(path))]
+        failures: list[Processed] = []
+        for result in self._compressor.compress_files(map(single_file, paths), self._jobs):
             name = by_path[result.path]
+            if result.error is not None:
+                failures.append((name, None, result.error))
             for sidecar in result.sidecars:
                 if sidecar.action not in (Action.KEPT, Action.NONE):
                     yield name, name + sidecar.path[len(result.path) :], True
-        for result in failed:
-            yield by_path[result.path], None, result.error or True
-
-
-def _is_compressible(path: str) -> bool:
-    return why_not_compressed(os.path.basename(path)) is None
+        yield from failures  # collectstatic stops at the first
 
 
 class CompressedStaticFilesStorage(CompressionMixin, StaticFilesStorage):
@@ -83,4 +81,4 @@ class CompressedStaticFilesStorage(CompressionMixin, StaticFilesStorage):
 
 
 class CompressedManifestStaticFilesStorage(CompressionMixin, ManifestStaticFilesStorage):
-    """Django's ManifestStaticFilesStorage with sidecars, of hashed and of plain names."""
+    """Django's ManifestStaticFilesStorage with sidecars for hashed and plain names."""
