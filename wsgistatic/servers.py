@@ -168,7 +168,7 @@ def port_number(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: The text is not a number from 0 to 65535.
     """
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"a port must be from 0 to 65535, not {text!r}")
     return int(text)
 

@@ -58,19 +58,20 @@ def test_addresses(
     call_command("runcherrypy", *arguments)
     assert (served["host"], served["port"], served["threads"]) == address
     output = capsys.readouterr().out
-    assert f"Serving mysite.settings at {url} with cheroot. Ctrl-C stops.\n" in output
+    assert f"Serving mysite.settings at {url} with cheroot. Press Ctrl-C to stop.\n" in output
     assert output.endswith("Stopped.\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x"], "argument addrport: it takes a port, or address:port, not 'x'"),
-        (["a:b:80"], "argument addrport: it takes a port, or address:port, not 'a:b:80'"),
+        (["x"], "argument addrport: must be a port or address:port, not 'x'"),
+        (["a:b:80"], "argument addrport: must be a port or address:port, not 'a:b:80'"),
         (["65536"], "argument addrport: a port must be from 0 to 65535, not '65536'"),
         (["-p", "http"], "argument -p/--port: a port must be from 0 to 65535, not 'http'"),
-        (["--threads", "0"], "argument --threads: threads are 1 to 1000, not '0'"),
-        (["--threads", "many"], "argument --threads: threads are 1 to 1000, not 'many'"),
+        (["-p", "000000070000"], "argument -p/--port: a port must be from 0 to 65535, not '000"),
+        (["--threads", "0"], "argument --threads: threads must be from 1 to 1000, not '0'"),
+        (["--threads", "many"], "argument --threads: threads must be from 1 to 1000, not 'many'"),
     ],
 )
 def test_usage_errors(served: dict[str, Any], arguments: list[str], message: str) -> None:
@@ -173,7 +174,7 @@ def test_reloading_is_as_debug(
     assert served["port"] == 8000
 
 
-@pytest.mark.parametrize(("role", "last"), [("parent", "Stopped.\n"), ("true", "stops.\n")])
+@pytest.mark.parametrize(("role", "last"), [("parent", "Stopped.\n"), ("true", "to stop.\n")])
 @pytest.mark.parametrize("end", [0, None])
 def test_only_the_parent_says_the_end(
     served: dict[str, Any],
@@ -223,7 +224,7 @@ def test_a_taken_port_ends_it(
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as raised:
         call_command("runcherrypy", "--reload", str(taken.getsockname()[1]))
     assert raised.value.code == 1
-    assert "is in use; choose another with --port" in capsys.readouterr().err
+    assert "is taken: choose another with --port" in capsys.readouterr().err
 
 
 def test_both_names_are_one() -> None:

@@ -1,6 +1,4 @@
-"""``manage.py runcheroot``: ``runcherrypy`` by the name of what serves."""
-
-from __future__ import annotations
+"""``manage.py runcheroot``: another name for ``runcherrypy``."""
 
 from wsgistatic.django.management.commands.runcherrypy import Command
 

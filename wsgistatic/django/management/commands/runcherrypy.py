@@ -1,7 +1,7 @@
-"""``manage.py runcherrypy``: the project on cheroot, CherryPy's server, for desk and intranet.
+"""``manage.py runcherrypy``: serve the project with cheroot, for development and intranets.
 
-Strategy: as ``runserver`` does it (checks, migrations, Django's own reloader), with threads,
-keep-alive, and static files and uploads beside the app.
+Like ``runserver`` it runs the system checks, looks for unapplied migrations and uses Django's
+reloader. Unlike ``runserver`` it has a pool of threads and keep-alive connections.
 """
 
 from __future__ import annotations
@@ -38,71 +38,67 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>[0-9]+)")
 _DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8000
 
-logger = logging.getLogger("django.server")  # where runserver logs its requests
+logger = logging.getLogger("django.server")  # runserver logs its requests there
 
 
 class Command(BaseCommand):
     """Serve the project until interrupted."""
 
-    help = "Serves the project with cheroot: app, static files and uploads, many threads."
-    requires_system_checks = ()  # made at each reload
+    help = "Serves the app, static files and uploads of the project with cheroot, in threads."
+    requires_system_checks = ()  # each reload runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options."""
+        """Add the arguments."""
         add = parser.add_argument
+        help = "port or address:port to listen on; --host and --port take precedence"
+        add("addrport", nargs="?", type=_address, default=(None, _DEFAULT_PORT), help=help)
+        add("-H", "--host", help=f"address to listen on (default: {_DEFAULT_HOST})")
         add(
-            "addrport",
-            nargs="?",
-            type=_address,
-            default=(None, _DEFAULT_PORT),
-            help="port, or address:port; or by these two:",
+            "-p",
+            "--port",
+            type=port_number,
+            help=f"port (default: {_DEFAULT_PORT}); 0 finds a free one",
         )
-        add("-H", "--host", help=f"address to listen on ({_DEFAULT_HOST})")
-        add("-p", "--port", type=port_number, help=f"port ({_DEFAULT_PORT}); 0 finds a free one")
-        add("--threads", type=_threads, default=DEFAULT_THREADS, help="requests at a time")
-        add(
-            "--reload",
-            action=argparse.BooleanOptionalAction,
-            help="start again when the code changes; without either: as DEBUG is",
-        )
+        help = f"number of requests handled at a time (default: {DEFAULT_THREADS})"
+        add("--threads", type=_threads, default=DEFAULT_THREADS, help=help)
+        help = "restart when the code changes (default: if DEBUG is on)"
+        add("--reload", action=argparse.BooleanOptionalAction, help=help)
         add("--noreload", dest="reload", action="store_false", help=argparse.SUPPRESS)
         add("--skip-checks", action="store_true", help="skip the system checks")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve."""
+        """Run the command."""
         if find_spec("cheroot") is None:
             raise CommandError('runcherrypy needs cheroot: pip install "wsgistatic[serve]"')
         if not settings.DEBUG and not settings.ALLOWED_HOSTS:
-            raise CommandError("ALLOWED_HOSTS must be set where DEBUG is False.")
-        reload = settings.DEBUG if options["reload"] is None else options["reload"]
-        if reload:
+            raise CommandError("ALLOWED_HOSTS must be set if DEBUG is False.")
+        if settings.DEBUG if options["reload"] is None else options["reload"]:
             self._serve_with_reloader(options)
         else:
-            run(self._bind(self._application(options), options), self._say)
+            run(self._bind(self._application(options), options), self._print)
 
     def _serve_with_reloader(self, options: dict[str, Any]) -> None:
-        """Serve in a process that Django starts anew; this one, the parent, says the end."""
+        """Serve in a child process, which Django restarts."""
         is_parent = os.environ.get(autoreload.DJANGO_AUTORELOAD_ENV) != "true"
         try:
             autoreload.run_with_reloader(self._serve_in_thread, options)
-        except SystemExit as ended:
-            if ended.code:
+        except SystemExit as error:
+            if error.code:
                 raise
         if is_parent:
-            self._say("Stopped.")
+            self._print("Stopped.")
 
     def _serve_in_thread(self, options: dict[str, Any]) -> None:
         autoreload.raise_last_exception()
+        app = None
         try:
             app = self._application(options)
-        except CommandError as error:  # the next change may put it right
-            self.stderr.write(str(error))
-            return
-        try:
             server = self._bind(app, options)
         except CommandError as error:
             self.stderr.write(str(error))
-            os._exit(1)  # a thread can end the process in no other way
+            if app is not None:
+                os._exit(1)  # a thread has no other way to end the process
+            return  # the next change may fix the settings
         server.serve()
 
     def _application(self, options: dict[str, Any]) -> WSGIApplication:
@@ -119,20 +115,19 @@ class Command(BaseCommand):
         host, port = options["addrport"]
         host = options["host"] or host or _DEFAULT_HOST
         port = options["port"] if options["port"] is not None else port
+        log = AccessLog(app, logger.info)
         try:
-            # Django has its own limits for bodies, and files that are uploaded go to the disk.
-            server = bind_cheroot(
-                AccessLog(app, logger.info), host, port, options["threads"], largest_body=0
-            )
+            # Django limits the size of bodies itself, and writes uploaded files to disk.
+            server = bind_cheroot(log, host, port, options["threads"], largest_body=0)
         except (OSError, ValueError) as error:
             raise CommandError(describe_bind_error(error, host, port)) from None
-        self._say(
+        self._print(
             f"Serving {settings.SETTINGS_MODULE} at http://{url_host(host)}:{server.port}/ "
-            f"with {server.name}. Ctrl-C stops."
+            f"with {server.name}. Press Ctrl-C to stop."
         )
         return server
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
 
@@ -140,12 +135,12 @@ class Command(BaseCommand):
 def _address(text: str) -> tuple[str | None, int]:
     match = _ADDRESS.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"it takes a port, or address:port, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a port or address:port, not {text!r}")
     host = match["host"]
     return host and host.strip("[]"), port_number(match["port"])
 
 
 def _threads(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 1000):
-        raise argparse.ArgumentTypeError(f"threads are 1 to 1000, not {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"threads must be from 1 to 1000, not {text!r}")
     return int(text)
