@@ -1,16 +1,14 @@
-"""Static files from where they are written: the staticfiles finders are asked at each request.
+"""Serve static files straight from the app folders, by asking the staticfiles finders.
 
-Strategy: the finders decide which file a name means, ``FileApp`` how a file is answered. They
-are asked for names that ``split_path`` let through, and believed where the file is inside one of
-their own directories. Links are followed, as collectstatic does.
+The finders choose the file at each request. It is served only if it is inside a directory of one
+of them. Symbolic links are followed, as by collectstatic.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
@@ -20,46 +18,33 @@ from wsgistatic.http.paths import SplitPath, parse_prefix, quote_path, split_pat
 from wsgistatic.representations.cache import Cache
 from wsgistatic.representations.loader import Target
 from wsgistatic.representations.sidecars import Sidecars
-from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
+from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import make_responder
 from wsgistatic.wsgi.responses import Response, redirect
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from typing_extensions import Unpack
 
 
 class FinderFiles:
     """WSGI middleware that serves what the staticfiles finders find.
 
-    Arguments:
-        app: the WSGI app to wrap, which gets every miss.
-        prefix, index, dotfiles, options: as for ``StaticFiles``.
-
-    Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+    All other requests go to the wrapped app. Of the options of ``StaticFiles`` it follows those for
+    single files, and ``index``, ``dotfiles``, ``cache_size`` and ``cache_file_size``.
     """
 
-    def __init__(
-        self,
-        app: WSGIApplication,
-        prefix: str,
-        *,
-        index: str | None = "index.html",
-        dotfiles: bool = False,
-        **options: Unpack[FileOptionKwargs],
-    ) -> None:
+    def __init__(self, app: WSGIApplication, prefix: str, **kwargs: Any) -> None:
         self._app = app
         self._prefix = parse_prefix(prefix)
-        self._index = index
-        self._dotfiles = dotfiles
-        options.setdefault("encodings", ())  # what is edited has no sidecars yet
-        checked = FileOptions.from_kwargs(options)
-        policy, sidecars = checked.policy(), Sidecars(checked.encodings)
+        # By default there are no encodings, since source files have no sidecars.
+        options = DirectoryOptions.from_kwargs({"encodings": (), **kwargs})
+        self._index, self._dotfiles = options.index, options.dotfiles
+        policy, sidecars = options.policy(), Sidecars(options.encodings)
         self._common = policy.common
+        self._cache = Cache(options.cache_size, options.cache_file_size, 0.0, sidecars)
         self._responder = make_responder(
-            checked, policy, checked.media_types_table(), Cache(0, 0, 0.0, sidecars), sidecars
+            options, policy, options.media_types_table(), self._cache, sidecars
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -80,25 +65,34 @@ class FinderFiles:
             if file is not None and not path.is_directory:
                 headers = [("Cache-Control", "no-cache"), *self._common]
                 return redirect(request.directory_location(), headers)
-        if file is None:
-            return None
+        return None if file is None else self._respond_with(request, file)
+
+    def _respond_with(self, request: Request, file: str) -> Response | None:
         url = quote_path(request.script_name + request.path_info)
-        return self._responder.respond(request, Target(single_file(file), url, ""))
+        key = f"{url}\0{file}"  # the same URL may lead to another file next time
+        cached = self._cache.files.get(key)
+        variant = cached and (cached.only or cached.variant_for(request.accept_encoding))
+        if cached and variant:
+            cached.used = True
+            response = self._responder.respond_from_cache(request, cached, variant)
+            if response is not None:
+                return response
+        return self._responder.respond(request, Target(single_file(file), url, key))
 
     def _split(self, request: Request) -> SplitPath | None:
-        """Return the path below the prefix; None if the wrapped app gets the request."""
-        rest = request.path_info[len(self._prefix) :]
-        if not request.path_info.startswith(self._prefix) or rest[:1] not in ("", "/"):
+        """Return the path below the prefix, or None if the request goes to the wrapped app."""
+        path_info = request.path_info
+        if not request.is_read or not path_info.startswith(self._prefix):
             return None
-        if not request.is_read:
+        rest = path_info[len(self._prefix) :]
+        # If both parts of the path are empty, the URL was "/". A redirect to "/" would never end.
+        if rest[:1] not in ("", "/") or not (path_info or request.script_name):
             return None
-        if not request.path_info and not request.script_name:
-            return None  # the URL was "/", and a redirect to "/" would never end
         return split_path(rest, dotfiles=self._dotfiles)
 
 
 def _find(segments: tuple[str, ...]) -> str | None:
-    """Ask for a regular file; None where there is none inside a finder's directory."""
+    """Return the path of a regular file, or None if there is none in a finder's directory."""
     if not segments:
         return None
     try:
@@ -107,14 +101,16 @@ def _find(segments: tuple[str, ...]) -> str | None:
         return None
     if not found or not os.path.isfile(found):
         return None
-    path = PurePath(os.path.abspath(found))
-    return str(path) if any(map(path.is_relative_to, _directories())) else None
+    path = os.path.abspath(found)
+    is_inside = any(map(os.path.normcase(path).startswith, _directories()))
+    return path if is_inside else None
 
 
 def _directories() -> Iterator[str]:
+    """Yield the directories of all finders, each with a separator at its end."""
     for finder in finders.get_finders():
         storages = [*getattr(finder, "storages", {}).values(), getattr(finder, "storage", None)]
         for storage in storages:
-            location = getattr(storage, "location", None)  # a remote one has none
+            location = getattr(storage, "location", None)  # remote storages have none
             if location:
-                yield location
+                yield os.path.normcase(os.path.join(location, ""))
