@@ -34,12 +34,12 @@ def test_nothing_where_all_is_right(roots: Path, configure: Configure) -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"WSGISTATIC": ["stat_ttl"]}, "E001 WSGISTATIC must be a dict, not ['stat_ttl']."),
     ({"WSGISTATIC": {"stat_tll": 1}},
-     "E002 WSGISTATIC has the unknown option 'stat_tll'. Did you mean 'stat_ttl'?"),
+     "E002 Unknown option in WSGISTATIC: 'stat_tll'. Did you mean 'stat_ttl'?"),
     ({"WSGISTATIC": {"wibble": 1, 5: 2}},
-     "E002 WSGISTATIC has the unknown option 'wibble', 5. The options are "),
+     "E002 Unknown option in WSGISTATIC: 'wibble', 5. The options are "),
     ({"WSGISTATIC": {"media": {"finders": True}}},
-     "E002 WSGISTATIC['media'] has the unknown option 'finders'."),
-    ({"WSGISTATIC": {"directory": "x"}}, "E002 WSGISTATIC has the unknown option 'directory'."),
+     "E002 Unknown option in WSGISTATIC['media']: 'finders'."),
+    ({"WSGISTATIC": {"directory": "x"}}, "E002 Unknown option in WSGISTATIC: 'directory'."),
     ({"WSGISTATIC": {"stat_ttl": -1}},
      "E003 WSGISTATIC: stat_ttl must be at least 0 and finite, not -1."),
     ({"WSGISTATIC": {"index": 5}}, "E003 WSGISTATIC: index must be a file name or None, not 5."),
@@ -54,24 +54,24 @@ WRONG: list[tuple[dict[str, Any], str]] = [
      "E003 WSGISTATIC['media']: etag must be one of 'stat', 'content', None, not 'md5'."),
     ({"WSGISTATIC": {"media": {"attachment": "yes"}}},
      "E003 WSGISTATIC['media']: attachment must be True or False, not 'yes'."),
-    ({"STATIC_URL": None}, 'E004 STATIC_URL is not set. Such as STATIC_URL = "/static/".'),
+    ({"STATIC_URL": None}, 'E004 STATIC_URL is not set. For example: STATIC_URL = "/static/".'),
     ({"STATIC_URL": "https://cdn.example/static/"},
-     "E005 STATIC_URL is 'https://cdn.example/static/', on a host of its own; files can be served "
-     "at a path only. Where that host fetches them from here, WSGISTATIC needs the path that it "
-     'asks for: {"prefix": "/static/"}.'),
+     "E005 STATIC_URL is 'https://cdn.example/static/', which is on another host. If that host "
+     "fetches the files from this app, add the path that it requests to WSGISTATIC: "
+     '{"prefix": "/static/"}.'),
     ({"STATIC_URL": "//cdn.example"}, 'E005 STATIC_URL is \'//cdn.example\''),
     ({"STATIC_URL": "//["}, "E003 WSGISTATIC: Invalid IPv6 URL."),
     ({"STATIC_URL": "/static/?v=1"}, "E003 WSGISTATIC: prefix must be a URL path"),
     ({"STATIC_ROOT": None}, "W001 STATIC_ROOT is not set. collectstatic needs it too."),
     ({"STATIC_ROOT": 5}, "E003 WSGISTATIC: STATIC_ROOT must be a path, not 5."),
     ({"STATIC_ROOT": "/nowhere"},
-     "W002 STATIC_ROOT is '/nowhere', which is no directory. Run collectstatic."),
+     "W002 STATIC_ROOT is '/nowhere', which is not a directory. Run collectstatic."),
     ({"WSGISTATIC": {"media": True}, "MEDIA_URL": ""}, "E004 MEDIA_URL is not set."),
     ({"WSGISTATIC": {"media": True}, "MEDIA_ROOT": ""}, "E006 MEDIA_ROOT is not set."),
     ({"WSGISTATIC": {"media": True}, "MEDIA_URL": "https://media.example/"},
-     "E005 MEDIA_URL is 'https://media.example/', on a host of its own; files can be served at a "
-     "path only. Where that host fetches them from here, WSGISTATIC['media'] needs the path that "
-     'it asks for: {"prefix": "/"}.'),
+     "E005 MEDIA_URL is 'https://media.example/', which is on another host. If that host fetches "
+     "the files from this app, add the path that it requests to WSGISTATIC['media']: "
+     '{"prefix": "/"}.'),
     ({"WSGISTATIC": {"media": True}, "MEDIA_URL": "/static"},
      "E007 MEDIA_URL and STATIC_URL are the same."),
 ]  # fmt: skip
@@ -101,8 +101,8 @@ def test_uploads_that_could_be_static_files(
     for place in (media, "link"):
         configure(STATIC_ROOT=roots / static, MEDIA_ROOT=roots / place, WSGISTATIC={"media": True})
         assert said() == [
-            "wsgistatic.E008 One of MEDIA_ROOT and STATIC_ROOT is inside the other. An upload "
-            "could be had as a static file: give each a directory of its own."
+            "wsgistatic.E008 One of MEDIA_ROOT and STATIC_ROOT is inside the other. Uploads "
+            "could be fetched as static files. Use separate directories."
         ]
 
 

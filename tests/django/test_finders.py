@@ -11,7 +11,7 @@ from django.contrib.staticfiles.finders import BaseFinder
 from django.core.exceptions import SuspiciousFileOperation
 
 from tests.calling import call, call_bare, environ_of
-from tests.conftest import age
+from tests.conftest import age, settle
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner
 from wsgistatic.django.wsgi import wrap
@@ -64,6 +64,37 @@ def test_a_change_is_seen_at_once(sources: Path) -> None:
     assert call(app, "/static/only.css").body == b"only, but new"
     (sources / "second/only.css").unlink()
     assert call(app, "/static/only.css").body == b"the app"
+
+
+def test_a_cached_file_is_checked_at_each_request(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = wrap(inner)
+    settle()
+    assert call(app, "/static/only.css").body == b"only"
+    with monkeypatch.context() as patch:
+        patch.setattr("wsgistatic.django.finders.single_file", None)  # nothing is opened again
+        assert call(app, "/static/only.css").body == b"only"
+        assert call(app, "/static/only.css", HTTP_RANGE="bytes=0-1").body == b"on"
+    write(sources / "second/only.css", "changed")
+    assert call(app, "/static/only.css").body == b"changed"
+    write(sources / "first/only.css", "now first")
+    assert call(app, "/static/only.css").body == b"now first"
+    (sources / "first/only.css").unlink()
+    (sources / "second/only.css").unlink()
+    assert call(app, "/static/only.css").body == b"the app"
+
+
+def test_no_cache_without_memory_for_it(
+    sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(WSGISTATIC={"cache_size": 0})
+    app = wrap(inner)
+    settle()
+    assert call(app, "/static/only.css").body == b"only"
+    monkeypatch.setattr("wsgistatic.django.finders.single_file", None)
+    with pytest.raises(TypeError, match="not callable"):
+        call(app, "/static/only.css")
 
 
 def test_ranges_validators_and_no_cache(sources: Path, configure: Configure) -> None:

@@ -46,7 +46,7 @@ def test_check_says_what_is_wrong(project: Project) -> None:
     done = project.manage("check")
     assert done.returncode == 1
     assert "(wsgistatic.W001) STATIC_ROOT is not set." in done.stderr
-    assert "(wsgistatic.E002) WSGISTATIC['media'] has the unknown option 'atach" in done.stderr
+    assert "(wsgistatic.E002) Unknown option in WSGISTATIC['media']: 'atachment'." in done.stderr
     assert "HINT: Did you mean 'attachment'?" in done.stderr
 
 

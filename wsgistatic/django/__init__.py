@@ -1,9 +1,7 @@
-"""The static files, the uploads and a server for Django projects.
+"""Serve the static files and uploads of a Django project.
 
 ``from wsgistatic.django import wrap; application = wrap(get_wsgi_application())``
 """
-
-from __future__ import annotations
 
 from wsgistatic.django.wsgi import wrap
 

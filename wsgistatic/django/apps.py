@@ -1,8 +1,7 @@
-"""The Django app: it brings the system checks and the commands."""
+"""The Django app, which adds the system checks and the management commands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -12,33 +11,30 @@ from wsgistatic.django import conf
 
 
 class WsgiStaticConfig(AppConfig):
-    """``"wsgistatic.django"`` in INSTALLED_APPS."""
+    """The app that ``"wsgistatic.django"`` in INSTALLED_APPS stands for."""
 
     name = "wsgistatic.django"
-    label = "wsgistatic"  # the last part of the name would be "django"
+    label = "wsgistatic"  # the default would be "django"
     verbose_name = "wsgistatic"
 
     def ready(self) -> None:
-        """Register the checks."""
+        """Register the system checks."""
         register(check_settings, "wsgistatic")
 
 
-def check_settings(
-    app_configs: Sequence[AppConfig] | None = None, **options: Any
-) -> list[CheckMessage]:
-    """Check WSGISTATIC and the settings that it goes with."""
+def check_settings(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Check WSGISTATIC and the settings that it depends on."""
     found: dict[str, CheckMessage] = {}
     for read in (conf.static_place, _media_place):
         try:
             read()
         except conf.SettingsError as error:
-            # A test run turns DEBUG off and checks; there needs to be no STATIC_ROOT for that.
+            # Test runs turn DEBUG off before the checks. STATIC_ROOT need not exist for them, so
+            # that is only a warning.
             level = Warning if ".W" in error.id else Error
             found[error.message] = level(error.message, hint=error.hint, id=error.id)
     return list(found.values())
 
 
-def _media_place() -> None:
-    if conf.wants_media():
-        conf.media_place()
-        conf.sends_attachments()
+def _media_place() -> conf.Place | None:
+    return conf.media_place() if conf.wants_media() else None

@@ -1,9 +1,9 @@
-"""``wrap``: a Django project's static files and uploads, in front of its WSGI app."""
+"""``wrap``: serve a Django project's static files and uploads in front of its WSGI app."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from wsgiref.headers import Headers
 
 from django.conf import settings
@@ -14,88 +14,80 @@ from wsgistatic.django.manifest import find_manifest
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
 from wsgistatic.wsgi.middleware import StaticFiles
-from wsgistatic.wsgi.options import FILE_OPTIONS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_FINDER_OPTIONS = FILE_OPTIONS.keys() | {"dotfiles", "index"}
-# Files are being written, and no other server is in front.
+    # A prefix, and a function that puts the files below it in front of an app.
+    Layer = tuple[str, Callable[[WSGIApplication], WSGIApplication]]
+
+# With DEBUG files keep changing, and there is no front server.
 _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
-
-
-class Layer(NamedTuple):
-    """The files of one kind, to be put in front of an app."""
-
-    prefix: str
-    wrap: Callable[[WSGIApplication], WSGIApplication]
+# What browsers display as a document, besides all types that end in +xml (MIME Sniffing 4.6).
+_ACTIVE = ("text/html", "text/xml", "text/xsl", "application/xml")
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
     """Serve static files, and uploads if WSGISTATIC asks for them, in front of an app.
 
-    ``application = wrap(get_wsgi_application())``
+    Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. The settings are
+    read only once, by this call.
 
-    Static files come from STATIC_ROOT, with DEBUG from where the staticfiles finders find them.
-    The settings are read now.
+    Arguments:
+        application: The WSGI app of the project, which gets all other requests.
+
+    Returns:
+        The WSGI app to serve: ``application = wrap(get_wsgi_application())``.
 
     Raises:
-        ImproperlyConfigured: a setting is wrong, in the words of ``manage.py check``.
+        ImproperlyConfigured: A setting is wrong. The message is that of ``manage.py check``.
     """
-    return _nest(application, _static({}), *([_media({})] if conf.wants_media() else []))
+    return _wrap(application, {}, conf.wants_media())
 
 
 def wrap_all(application: WSGIApplication) -> WSGIApplication:
-    """Do as ``wrap``, for a server without another in front.
+    """Do the same as ``wrap``, for a server that has no front server.
 
-    Uploads are served too, unless WSGISTATIC says not to, and nothing is offloaded.
+    Uploads are served too, unless WSGISTATIC forbids it, and nothing is offloaded.
     """
-    ours = {"offload": None}
-    return _nest(application, _static(ours), *([_media(ours)] if conf.has_media() else []))
+    return _wrap(application, {"offload": None}, conf.has_media())
 
 
-def _static(ours: dict[str, Any]) -> Layer:
-    prefix, root, options = conf.static_place()
-    options = _with_manifest(prefix, options) | (_DEBUG if settings.DEBUG else ours)
-    if root:
-        return Layer(prefix, lambda app: StaticFiles(app, root, prefix, **options))
-    options = {name: options[name] for name in _FINDER_OPTIONS & options.keys()}
-    return Layer(prefix, lambda app: FinderFiles(app, prefix, **options))
-
-
-def _media(ours: dict[str, Any]) -> Layer:
-    prefix, root, options = conf.media_place()
-    options = with_upload_policy(options, attachment=conf.sends_attachments())
-    options = options | (_DEBUG if settings.DEBUG else ours)
-    return Layer(prefix, lambda app: StaticFiles(app, root, prefix, **options))
-
-
-def _nest(application: WSGIApplication, *layers: Layer) -> WSGIApplication:
-    """Put the layers in front of the app; the longest prefix is asked first."""
-    for layer in sorted(layers, key=lambda layer: len(parse_prefix(layer.prefix))):
-        application = layer.wrap(application)
+def _wrap(
+    application: WSGIApplication, overrides: dict[str, Any], with_media: bool
+) -> WSGIApplication:
+    overrides = _DEBUG if settings.DEBUG else overrides
+    layers = [_static(overrides), *([_media(overrides)] if with_media else [])]
+    # The longest prefix comes last, and so is tried first.
+    for _, put_in_front in sorted(layers, key=lambda layer: len(parse_prefix(layer[0]))):
+        application = put_in_front(application)
     return application
 
 
+def _static(overrides: dict[str, Any]) -> Layer:
+    prefix, root, options, _ = conf.static_place()
+    options = _with_manifest(prefix, options) | overrides
+    if root:
+        return prefix, lambda app: StaticFiles(app, root, prefix, **options)
+    return prefix, lambda app: FinderFiles(app, prefix, **options)
+
+
+def _media(overrides: dict[str, Any]) -> Layer:
+    prefix, root, options, attachment = conf.media_place()
+    options = with_upload_policy(options, attachment=attachment) | overrides
+    return prefix, lambda app: StaticFiles(app, root, prefix, **options)
+
+
 def _with_manifest(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Have browsers keep what the manifest lists, unless the settings decide for each file."""
+    """Make the manifest's files immutable, unless the options decide that for each file."""
     if settings.DEBUG or "immutable" in options or callable(options.get("cache_control")):
         return options
     manifest = find_manifest(prefix)
     return options if manifest is None else {**options, "immutable": manifest.lists}
 
 
-# What browsers make a document of; and all that ends in +xml (MIME Sniffing 4.6).
-_ACTIVE = ("text/html", "text/xml", "text/xsl", "application/xml")
-
-
 def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:
-    """Give options of ``StaticFiles`` with the policy, where their own headers leave it open.
-
-    Arguments:
-        options: those of the settings.
-        attachment: uploads are saved, not shown.
-    """
+    """Add the header fields for uploads to options of ``StaticFiles``, whose own fields win."""
     own, policy = options.get("headers"), untrusted_uploads(attachment=attachment)
 
     def headers(fields: Headers, path: str, url: str) -> None:
@@ -104,17 +96,17 @@ def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str
         else:
             for name, value in (own or {}).items():
                 fields[name] = value
-        # After their own, which may have made it another type.
+        # This comes last, since the fields above may change the media type.
         if attachment or is_active(fields.get("Content-Type") or ""):
-            careful = Headers([])
-            policy(careful, path, url)
-            for name, value in careful.items():
+            added = Headers([])
+            policy(added, path, url)
+            for name, value in added.items():
                 fields.setdefault(name, value)
 
     return {**options, "headers": headers}
 
 
 def is_active(content_type: str) -> bool:
-    """Tell whether a browser runs what is in a document of a media type."""
+    """Return whether a browser runs scripts in documents of a media type."""
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type in _ACTIVE or media_type.endswith("+xml")
