@@ -224,7 +224,7 @@ def test_a_taken_port_ends_it(
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as raised:
         call_command("runcherrypy", "--reload", str(taken.getsockname()[1]))
     assert raised.value.code == 1
-    assert "is taken: choose another with --port" in capsys.readouterr().err
+    assert "is in use; choose another with --port" in capsys.readouterr().err
 
 
 def test_both_names_are_one() -> None:

@@ -59,7 +59,8 @@ def _print(line: str) -> None:
 def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
     url = f"http://{url_host(host)}:{server.port}{path}"
-    print(f"Serving {os.path.abspath(directory)} at {url} with {server.name}. Ctrl-C stops.")
+    folder = os.path.abspath(directory)
+    print(f"Serving {folder} at {url} with {server.name}. Press Ctrl-C to stop.")
     if server.name == "wsgiref":
         print(
             "wsgiref closes the connection after each request. For a better server: "
