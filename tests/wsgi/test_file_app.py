@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import secrets
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from webob import Request
 from webob.dec import wsgify
 
 from tests.calling import call, call_bare, environ_of
+from tests.source_kinds import Blob, Node
 from wsgistatic import FileApp, serve_file
 from wsgistatic.files import digests
 from wsgistatic.files.changes import Reader
@@ -110,3 +112,26 @@ def test_an_app_that_is_made_in_a_view_leaves_no_reference_cycle(
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_ranges_that_go_back_in_a_compressed_file_are_ignored(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "x.gz", "wb") as file:
+        file.write(b"0123456789" * 100)
+    with gzip.open(tmp_path / "x.gz") as file:
+        app = FileApp(file)
+        assert call(app, "/", HTTP_RANGE="bytes=0-1,5-6").status == 206
+        backwards = call(app, "/", HTTP_RANGE="bytes=5-6,0-1")
+    assert (backwards.status, backwards.body) == (200, b"0123456789" * 100)
+
+
+def test_a_file_of_a_package() -> None:
+    result = call(FileApp(Node("hello.txt", b"hello")), "/")
+    assert (result.status, result.body) == (200, b"hello")
+    assert result.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_serve_file_closes_the_file_object_if_it_fails() -> None:
+    blob = Blob(b"x")
+    with pytest.raises(AttributeError):
+        serve_file(None, blob)  # type: ignore[arg-type]
+    assert blob.closed

@@ -215,6 +215,11 @@ def test_sizes_as_text(size: int, text: str) -> None:
     assert size_from_text("cache_size", text) == size
 
 
+def test_the_options_that_are_sizes() -> None:
+    sizes = {name for name, option in OPTIONS.items() if option.is_size}
+    assert sizes == {"block_size", "cache_size", "cache_file_size"}
+
+
 def test_not_found_is_for_a_complete_app(site: Path) -> None:
     with pytest.raises(ValueError, match="not_found must be None if there is an app, not '4'"):
         StaticFiles(lambda environ, start_response: [], site, not_found="4")

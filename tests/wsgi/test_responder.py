@@ -203,8 +203,10 @@ def test_a_cached_file_is_closed_if_the_file_wrapper_raises(
 
     app = StaticFiles(None, large.parent)
     call(app, "/large.bin")
+    environ = environ_of("/large.bin")
+    environ["wsgi.file_wrapper"] = Failing
     with pytest.raises(RuntimeError):
-        start(app, {**environ_of("/large.bin"), "wsgi.file_wrapper": Failing})
+        start(app, environ)
 
 
 def test_a_file_that_keeps_changing_is_503(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import not_found_error
+from wsgistatic.files.packages import tree_of
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.paths import SplitPath, split_path
 from wsgistatic.wsgi.trace import Reason, why_missed, why_no_file, why_not_split
@@ -140,3 +142,24 @@ def test_the_reason_for_a_path_that_cannot_be_split(rest: str, reason: Reason) -
 
 def test_a_dot_name_is_no_reason_with_dotfiles() -> None:
     assert why_not_split("/.a\0", dotfiles=True) is Reason.IMPOSSIBLE_NAME
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/hello.txt", Reason.PASSED),
+        ("/none.txt", Reason.NOT_THERE),
+        ("/hello.txt/none.txt", Reason.NOT_THERE),
+        ("/hello.txt/", Reason.NOT_A_DIRECTORY),
+        ("/sub", Reason.NO_INDEX),
+        ("/sub/", Reason.NO_INDEX),
+    ],
+)
+def test_the_reason_for_a_path_in_a_zip_archive(tmp_path: Path, path: str, reason: Reason) -> None:
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        archive.writestr("hello.txt", "hello")
+        archive.writestr("sub/page.html", "page")
+    split = split_path(path)
+    assert split is not None
+    with zipfile.ZipFile(tmp_path / "files.zip") as archive:
+        assert why_missed(tree_of(zipfile.Path(archive), "inside"), split, None) is reason
