@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Inner:
         return [b""]
 
 
-def files(site: Path, app: Any = None, **options: Any) -> StaticFiles:
+def files(site: Path | zipfile.Path, app: Any = None, **options: Any) -> StaticFiles:
     return StaticFiles(app, site, **options)
 
 
@@ -43,6 +44,22 @@ def test_a_file_and_its_header_fields(site: Path) -> None:
         "Cache-Control": "public, max-age=60",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+@pytest.mark.parametrize("options", [{}, {"cache_file_size": 0}, {"cache_size": 0}])
+def test_a_directory_in_a_zip_archive(tmp_path: Path, options: dict[str, Any]) -> None:
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        archive.writestr("static/hello.txt", "hello world\n")
+    age(tmp_path / "files.zip")
+    settle()
+    with zipfile.ZipFile(tmp_path / "files.zip") as archive:
+        app = files(zipfile.Path(archive, "static/"), **options)
+        for _ in range(2):  # from the archive, then from the cache
+            assert call(app, "/hello.txt").body == b"hello world\n"
+            assert call(app, "/hello.txt", HTTP_RANGE="bytes=6-").body == b"world\n"
+        assert call(app, "/nope.txt").status == 404
+        with pytest.raises(ValueError, match="directory must be an existing directory, not"):
+            files(zipfile.Path(archive, "nope"))
 
 
 def test_an_empty_file(site: Path, open_descriptors: None) -> None:

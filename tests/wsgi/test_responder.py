@@ -219,6 +219,20 @@ def test_a_file_that_keeps_changing_is_503(
     assert rewriter.count < 20
 
 
+def test_the_date_of_a_cached_file_becomes_a_strong_validator(site: Path) -> None:
+    """RFC 9110 8.8.2.2: it is weak until two seconds after the modification."""
+    changed = time.time_ns() - 1_200_000_000
+    os.utime(site / "digits.bin", ns=(changed, changed))
+    settle()
+    app = StaticFiles(None, site)
+    date = call(app, "/digits.bin").headers["Last-Modified"]
+    fields = {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": date}
+    if time.time_ns() - changed < 1_900_000_000:
+        assert call(app, "/digits.bin", **fields).status == 200
+    time.sleep(1)
+    assert call(app, "/digits.bin", **fields).status == 206
+
+
 def test_the_etag_of_the_content_does_not_depend_on_the_time(
     site: Path, open_descriptors: None
 ) -> None:
