@@ -16,43 +16,24 @@ from typing import Any, NamedTuple
 
 
 class Coding(NamedTuple):
-    """A content coding.
+    """A content coding, with its compression levels and the library that provides it."""
 
-    Attributes:
-        name: Its name in Content-Encoding.
-        suffix: What a sidecar's name adds to the full name of its file.
-        package: The package that provides it, or ``""`` for the standard library.
-        levels: The compression levels that may be chosen.
-        level: The default for sidecars: the highest, as a file is compressed once and sent often.
-        load: Imports the library and returns its codec; raises ImportError if it is missing.
-    """
-
-    name: str
-    suffix: str
-    package: str
+    name: str  # as in Content-Encoding
+    suffix: str  # of a sidecar, after the full name of its file
+    package: str  # to install, or "" for the standard library
     levels: range
-    level: int
-    load: Callable[[], Codec]
+    level: int  # default for sidecars: the highest, as a file is compressed once and sent often
+    load: Callable[[], Codec]  # imports the library; raises ImportError if it is missing
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
-        """Compress blocks.
-
-        Arguments:
-            blocks: The content.
-            size: Its length in bytes.
-            level: One of ``levels``.
-        """
+        """Compress blocks of ``size`` bytes in total at one of ``levels``."""
         encoder = self.load().encoder(level, size)
         for block in blocks:
             yield encoder.compress(block)
         yield encoder.finish()
 
     def decode(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """Decompress blocks.
-
-        Raises:
-            ValueError: The blocks are not exactly one complete stream of this coding.
-        """
+        """Decompress blocks; raise ValueError unless they are exactly one complete stream."""
         codec = self.load()
         decoder = codec.decoder()
         try:
@@ -65,17 +46,11 @@ class Coding(NamedTuple):
 
 
 class Codec(NamedTuple):
-    """The compressor and decompressor of one library.
+    """The compressor and decompressor of one library."""
 
-    Attributes:
-        encoder: Starts a compression, given the level and the size of the content.
-        decoder: Starts a decompression.
-        errors: The exceptions that the library raises for malformed input.
-    """
-
-    encoder: Callable[[int, int], Encoder]
+    encoder: Callable[[int, int], Encoder]  # takes the level and the size of the content
     decoder: Callable[[], Decoder]
-    errors: tuple[type[Exception], ...]
+    errors: tuple[type[Exception], ...]  # that the library raises for malformed input
 
 
 class Encoder(NamedTuple):
@@ -86,15 +61,14 @@ class Encoder(NamedTuple):
 
 
 class Decoder(NamedTuple):
-    """A decompression in progress.
-
-    Attributes:
-        decompress: Decompresses the next block.
-        is_complete: Returns whether the stream has ended and nothing follows it.
-    """
+    """A decompression in progress."""
 
     decompress: Callable[[bytes], bytes]
-    is_complete: Callable[[], bool]
+    is_complete: Callable[[], bool]  # whether the stream has ended and nothing follows it
+
+
+def _zlib_like(stream: Any) -> Decoder:
+    return Decoder(stream.decompress, lambda: stream.eof and not stream.unused_data)
 
 
 def _load_gzip() -> Codec:
@@ -104,11 +78,7 @@ def _load_gzip() -> Codec:
         stream = zlib.compressobj(level, zlib.DEFLATED, gzip_format)
         return Encoder(stream.compress, stream.flush)
 
-    def decoder() -> Decoder:
-        stream = zlib.decompressobj(gzip_format)
-        return Decoder(stream.decompress, lambda: stream.eof and not stream.unused_data)
-
-    return Codec(encoder, decoder, (zlib.error,))
+    return Codec(encoder, lambda: _zlib_like(zlib.decompressobj(gzip_format)), (zlib.error,))
 
 
 def _load_brotli() -> Codec:
@@ -142,10 +112,8 @@ def _standard_zstd(zstd: Any) -> Codec:
         stream.set_pledged_input_size(size)
         return Encoder(stream.compress, stream.flush)
 
-    def decoder() -> Decoder:
-        return _zstd_decoder(zstd.ZstdDecompressor())
-
-    return Codec(encoder, decoder, (zstd.ZstdError, EOFError))
+    errors = (zstd.ZstdError, EOFError)
+    return Codec(encoder, lambda: _zlib_like(zstd.ZstdDecompressor()), errors)
 
 
 def _zstandard(zstandard: Any) -> Codec:
@@ -162,25 +130,18 @@ def _zstandard(zstandard: Any) -> Codec:
         return Encoder(stream.compress, finish)
 
     def decoder() -> Decoder:
-        return _zstd_decoder(zstandard.ZstdDecompressor().decompressobj())
+        return _zlib_like(zstandard.ZstdDecompressor().decompressobj())
 
     return Codec(encoder, decoder, (zstandard.ZstdError,))
-
-
-def _zstd_decoder(stream: Any) -> Decoder:
-    return Decoder(stream.decompress, lambda: stream.eof and not stream.unused_data)
 
 
 # By name, the fastest compressor first. If that one saves too little of a file, the compressor of
 # sidecars does not try the others.
 CODINGS = {
-    coding.name: coding
-    for coding in (
-        Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip),
-        # Above level 19 the window would exceed the 8 MB limit of RFC 9659.
-        Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd),
-        Coding("br", ".br", "Brotli", range(12), 11, _load_brotli),
-    )
+    "gzip": Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip),
+    # Above level 19 the window would exceed the 8 MB limit of RFC 9659.
+    "zstd": Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd),
+    "br": Coding("br", ".br", "Brotli", range(12), 11, _load_brotli),
 }
 
 # The server's order of preference between codings of the same weight and size.
