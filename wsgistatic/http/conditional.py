@@ -1,14 +1,13 @@
 """Conditional requests: validators, preconditions and If-Range (RFC 9110 8.8 and 13).
 
-``evaluate_preconditions`` follows section 13.2.2 step by step, with one function per field. A
-field whose value is not a date is ignored. A list that is malformed matches by the entity tags
-before the error.
+A date field whose value is not a date is ignored. A list that is malformed matches by the entity
+tags before the error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from wsgistatic.http.dates import parse_http_date
@@ -55,56 +54,34 @@ def evaluate_preconditions(
     if_match, if_unmodified_since, if_none_match, if_modified_since = preconditions
     # Steps 1 and 2: "When ... If-Match is not present, and If-Unmodified-Since is present".
     if if_match is not None:
-        if not _if_match(if_match, validators):
+        if not _matches(if_match, validators.etag, matches_strongly):
             return 412
-    elif if_unmodified_since is not None and not _if_unmodified_since(
-        if_unmodified_since, validators, now
-    ):
+    elif if_unmodified_since and _is_modified_since(if_unmodified_since, validators, now):
         return 412
     # Steps 3 and 4: "When ... If-None-Match is not present, and If-Modified-Since is present".
     if if_none_match is not None:
-        if not _if_none_match(if_none_match, validators):
+        if _matches(if_none_match, validators.etag, matches_weakly):
             return 304
-    elif if_modified_since is not None and not _if_modified_since(
-        if_modified_since, validators, now
-    ):
+    elif if_modified_since and _is_modified_since(if_modified_since, validators, now) is False:
         return 304
     return 200
 
 
-def _if_match(value: str, validators: Validators) -> bool:
-    # 13.1.1: "*" is true if a current representation exists; a list uses strong comparison.
-    if _is_star(value):
+def _matches(value: str, etag: str | None, compare: Callable[[str, str], bool]) -> bool:
+    """Return whether If-Match or If-None-Match lists the entity tag of the representation."""
+    # 13.1.1, 13.1.2: "*" stands for any current representation, even one without an entity tag.
+    if value.strip(_OWS) == "*":
         return True
-    etag = validators.etag
-    return etag is not None and any(matches_strongly(etag, tag) for tag in entity_tags(value))
+    return etag is not None and any(compare(etag, tag) for tag in entity_tags(value))
 
 
-def _if_none_match(value: str, validators: Validators) -> bool:
-    # 13.1.2: "*" is false if a current representation exists; a list uses weak comparison.
-    if _is_star(value):
-        return False
-    etag = validators.etag
-    return etag is None or not any(matches_weakly(etag, tag) for tag in entity_tags(value))
-
-
-def _if_unmodified_since(value: str, validators: Validators, now: float) -> bool:
+def _is_modified_since(value: str, validators: Validators, now: float) -> bool | None:
+    """Return whether the representation is newer than a date; None means to ignore the field."""
     # 13.1.4: "A recipient MUST ignore the If-Unmodified-Since header field if the received field
-    # value is not a valid HTTP-date", or if the resource has no modification date.
-    date = parse_http_date(value, now)
-    last_modified = validators.last_modified
-    return date is None or last_modified is None or last_modified <= date
-
-
-def _if_modified_since(value: str, validators: Validators, now: float) -> bool:
-    # 13.1.3: the field is ignored in the same two cases.
-    date = parse_http_date(value, now)
-    last_modified = validators.last_modified
-    return date is None or last_modified is None or last_modified > date
-
-
-def _is_star(value: str) -> bool:
-    return value.strip(_OWS) == "*"
+    # value is not a valid HTTP-date", or if the resource has no modification date. 13.1.3 says
+    # the same of If-Modified-Since.
+    date, last_modified = parse_http_date(value, now), validators.last_modified
+    return None if date is None or last_modified is None else last_modified > date
 
 
 def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
@@ -113,11 +90,6 @@ def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
     An entity tag must match by strong comparison. A date must equal Last-Modified exactly, and
     Last-Modified must be a strong validator. For any other value, even a malformed one, the
     whole representation is sent.
-
-    Arguments:
-        if_range: Value of the field.
-        validators: Those of the selected representation.
-        now: Current time in seconds since the epoch, as for ``evaluate_preconditions``.
     """
     value = if_range.strip(_OWS)
     if is_entity_tag(value):
@@ -143,7 +115,7 @@ def is_entity_tag(value: str) -> bool:
 
 
 def is_weak(tag: str) -> bool:
-    """Return whether an entity tag is weak."""
+    """Return whether an entity tag is weak (8.8.3)."""
     return tag.startswith("W/")
 
 
