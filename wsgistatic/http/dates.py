@@ -28,29 +28,22 @@ _FORMATS = tuple(
         rf"{_DAY_NAME} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
     )
 )
-_MAX_LENGTH = len("Wednesday, 06-Nov-94 08:49:37 GMT")
-_LEAP_SECOND = 60
 
 
 def parse_http_date(value: str, now: float) -> int | None:
     """Return the seconds since the epoch of an HTTP-date in any of its three formats, or None.
 
-    Arguments:
-        value: Value of the header field.
-        now: Current time in seconds since the epoch. It resolves years of two digits.
+    The current time resolves years of two digits.
     """
     value = value.strip(" \t")
-    if len(value) > _MAX_LENGTH:
-        return None
     for pattern in _FORMATS:
         match = pattern.fullmatch(value)
         if match is not None:
             break
     else:
         return None
-    year, day, hour, minute, second = (
-        int(match[field]) for field in ("year", "day", "hour", "minute", "second")
-    )
+    fields = match.group("year", "day", "hour", "minute", "second")
+    year, day, hour, minute, second = map(int, fields)
     date = (year, _MONTHS.index(match["month"]) + 1, day, hour, minute, second)
     if len(match["year"]) == 2:
         date = (_full_year(date, now), *date[1:])
@@ -58,7 +51,7 @@ def parse_http_date(value: str, now: float) -> int | None:
         datetime(*date[:5], second=min(second, 59))
     except ValueError:
         return None
-    return timegm(date) if second <= _LEAP_SECOND else None
+    return timegm(date) if second <= 60 else None  # 60 is a leap second
 
 
 def _full_year(date: tuple[int, ...], now: float) -> int:
