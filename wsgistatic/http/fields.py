@@ -26,29 +26,16 @@ _FIELD_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff](?:[\t \x21-\x7e\xa0-\xff]*[\x21
 
 _RESERVED = {
     # wsgistatic derives these from the representation that it sends.
-    "accept-ranges",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "etag",
-    "last-modified",
+    *("accept-ranges", "content-encoding", "content-length", "content-range"),
+    *("etag", "last-modified"),
     # These belong to the connection, which the server manages (PEP 3333).
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+    *("connection", "keep-alive", "proxy-authenticate", "te", "trailer"),
+    *("transfer-encoding", "upgrade"),
 }
 
 
 def check_field(name: object, value: object) -> None:
-    """Check a header field from the option ``headers``.
-
-    Raises:
-        TypeError, ValueError: The message states the name, the value and what is allowed.
-    """
+    """Check a header field from the option ``headers``; raise TypeError or ValueError."""
     if not isinstance(name, str):
         raise TypeError(f"headers must have field names of type str, not {name!r}")
     if not _FIELD_NAME.fullmatch(name):
@@ -59,15 +46,10 @@ def check_field(name: object, value: object) -> None:
 
 
 def check_field_value(option: str, value: object, alternatives: str = "") -> None:
-    """Check an option whose value is sent as a header value.
+    """Check an option whose value is sent as a header value; raise TypeError or ValueError.
 
-    Arguments:
-        option: Name of the option, for the error message.
-        value: Its value.
-        alternatives: What the option accepts besides a header value, such as ``" or None"``.
-
-    Raises:
-        TypeError, ValueError: The message states the option, the value and what is allowed.
+    The message states the option, the value and what is allowed. ``alternatives`` is what the
+    option accepts besides a header value, such as ``" or None"``.
     """
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")
@@ -78,12 +60,7 @@ def check_field_value(option: str, value: object, alternatives: str = "") -> Non
 
 
 def add_vary(headers: Headers, names: str) -> Headers:
-    """Return headers with request field names added to Vary (12.5.5).
-
-    Arguments:
-        headers: Header fields, with or without Vary; they are not modified.
-        names: One field name, or several joined by commas.
-    """
+    """Return a copy of headers with names of request fields added to Vary (12.5.5)."""
     present = [value for name, value in headers if name.lower() == "vary"]
     others = [field for field in headers if field[0].lower() != "vary"]
     return [*others, ("Vary", ", ".join([*present, names]))]
@@ -101,28 +78,18 @@ _LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str:
     """Return the value of Content-Disposition for a file name (RFC 6266).
 
-    Arguments:
-        kind: ``"attachment"`` to download the file, ``"inline"`` to display it.
-        name: File name that the client should offer; may contain undecodable bytes in the form
-            that ``os.fsdecode`` gives them.
-
-    Returns:
-        The parameter ``filename`` alone if it can express the name. Otherwise ``filename`` holds
-        an approximation, and ``filename*`` the name in UTF-8: recipients "SHOULD pick" the
-        latter (RFC 6266 4.3).
+    The name may contain undecodable bytes in the form that ``os.fsdecode`` gives them. If the
+    parameter ``filename`` cannot express it, ``filename`` holds an approximation, and
+    ``filename*`` the name in UTF-8: recipients "SHOULD pick" the latter (RFC 6266 4.3).
     """
     name = name.replace("/", "_").replace("\\", "_")
     plain = _UNSAFE_IN_QUOTES.sub("_", name)
     if plain == name:
         return f'{kind}; filename="{plain}"'
-    encoded = quote(_as_valid_text(name).encode(), safe=_ATTR_CHAR_PUNCTUATION)
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
-
-
-def _as_valid_text(name: str) -> str:
-    """Return the name as valid text, reading undecodable bytes as UTF-8 whatever the locale."""
+    # Read undecodable bytes as UTF-8, whatever the locale.
     raw = _LONE_SURROGATE.sub("\ufffd", name).encode("utf-8", "surrogateescape")
-    return raw.decode("utf-8", "replace")
+    encoded = quote(raw.decode("utf-8", "replace"), safe=_ATTR_CHAR_PUNCTUATION)
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
 # The field is a Dictionary (RFC 8941 3.2) of algorithms with integers from 0 to 10 (RFC 9530 4).
@@ -133,11 +100,7 @@ _MEMBER = re.compile(rf"({_KEY})=([0-9]{{1,15}}){_PARAMETERS}")
 
 
 def wants_sha256(want_repr_digest: str | None) -> bool:
-    """Return whether the client asks for a SHA-256 digest of the representation (RFC 9530 4).
-
-    Arguments:
-        want_repr_digest: Value of Want-Repr-Digest, or None. A malformed value is ignored.
-    """
+    """Return whether Want-Repr-Digest asks for a SHA-256 digest (RFC 9530 4)."""
     if want_repr_digest is None:
         return False
     preferences = {}
@@ -151,9 +114,5 @@ def wants_sha256(want_repr_digest: str | None) -> bool:
 
 
 def repr_digest(sha256: bytes) -> str:
-    """Return the value of Repr-Digest (RFC 9530 3).
-
-    Arguments:
-        sha256: Digest of the whole selected representation.
-    """
+    """Return Repr-Digest for the digest of the whole selected representation (RFC 9530 3)."""
     return f"sha-256=:{b64encode(sha256).decode()}:"
