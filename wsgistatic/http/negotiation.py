@@ -29,24 +29,16 @@ _ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
 class CodingPreferences(NamedTuple):
-    """The content codings that a client accepts, with their weights.
+    """The content codings that a client accepts, with their weights."""
 
-    Attributes:
-        named: Weight of each coding that Accept-Encoding names, by lower-case name.
-        others: Weight of every other coding.
-    """
-
-    named: Mapping[str, float]
-    others: float
+    named: Mapping[str, float]  # the codings that Accept-Encoding names, in lower case
+    others: float  # the weight of every other coding
 
     def quality(self, coding: str) -> float:
         """Return the weight of a coding, from 0 (not acceptable) to 1.
 
         An "identity" that the field does not name has the weight of ``*``. Without a ``*`` it is
         acceptable, but less than any coding that the client asked for (``UNASKED``).
-
-        Arguments:
-            coding: Name of the coding in any case, or "identity".
         """
         return self.named.get(_canonical(coding), self.others)
 
@@ -62,10 +54,6 @@ def acceptable_codings(accept_encoding: str | None) -> CodingPreferences:
     If the field names a coding twice, the lower weight counts, in either order. A coding that any
     hop refused, such as a proxy that appended a line, must not be sent; one that is merely less
     welcome can be missed.
-
-    Arguments:
-        accept_encoding: Value of the field, with several lines joined by commas; None if the
-            request has no such field.
     """
     if accept_encoding is None:
         return _NO_FIELD
@@ -87,25 +75,16 @@ def acceptable_codings(accept_encoding: str | None) -> CodingPreferences:
 def select_coding(
     preferences: CodingPreferences, available: Sequence[tuple[str, int]]
 ) -> str | None:
-    """Choose the content coding of the representation to send.
+    """Choose the content coding to send from pairs of a coding and its size in bytes.
 
     The highest weight wins, then the smallest size, then the first in the given order. If the
-    client accepts none of them, "identity" is chosen nevertheless. RFC 9110 12.5.3 allows that
-    instead of a 406, and every client can read it.
-
-    Arguments:
-        preferences: The client's.
-        available: Pairs of a coding ("identity" is one) and its size in bytes, in the server's
-            order of preference.
-
-    Returns:
-        One of the available codings, or None if none is acceptable and "identity" is not
-        available.
+    client accepts none of them, "identity" is chosen nevertheless, if available. RFC 9110 12.5.3
+    allows that instead of a 406, and every client can read it.
     """
     ranked = [(-preferences.quality(coding), size, coding) for coding, size in available]
-    acceptable = [choice for choice in ranked if choice[0] < 0]
-    if acceptable:
-        return min(acceptable, key=lambda choice: choice[:2])[2]
+    best = min(ranked, key=lambda choice: choice[:2], default=None)
+    if best is not None and best[0] < 0:
+        return best[2]
     return IDENTITY if any(coding == IDENTITY for coding, _ in available) else None
 
 
@@ -118,24 +97,16 @@ _WEIGHT = re.compile(QVALUE)
 
 
 class TypePreference(NamedTuple):
-    """How much a client wants a media type; preferences compare by that.
+    """How much a client wants a media type; preferences compare by that."""
 
-    Attributes:
-        quality: Weight, from 0 (not acceptable) to 1.
-        precision: 2 if Accept names the type, 1 if ``type/*`` matches it, 0 if ``*/*`` or
-            nothing does.
-    """
-
-    quality: float
-    precision: int
+    quality: float  # from 0 (not acceptable) to 1
+    precision: int  # 2 if Accept names the type, 1 for ``type/*``, 0 for ``*/*`` or no match
 
 
 def preference_for(accept: str | None, media_type: str) -> TypePreference:
-    """Return a client's preference for a media type (RFC 9110 12.5.1).
+    """Return a client's preference for a lower-case media type (RFC 9110 12.5.1).
 
-    Arguments:
-        accept: Value of Accept, or None. An empty field means the same as ``*/*``.
-        media_type: In lower case, without parameters.
+    Without Accept, and if it is empty, every type is acceptable.
     """
     if accept is None or not accept.strip(_OWS):
         return TypePreference(1.0, 0)
@@ -143,10 +114,10 @@ def preference_for(accept: str | None, media_type: str) -> TypePreference:
     matches = []
     for element in accept.lower().split(","):
         name, *parameters = (part.strip(_OWS) for part in element.split(";"))
-        if name in ranges:
-            quality = _weight(parameters)
-            if quality is not None:
-                matches.append((ranges[name], quality))
+        pairs = [parameter.partition("=") for parameter in parameters]
+        weight = next((value for key, _, value in pairs if key == "q"), "1")
+        if name in ranges and _WEIGHT.fullmatch(weight):
+            matches.append((ranges[name], float(weight)))
     # 12.5.1: "The most specific reference has precedence".
     precision, quality = max(matches, default=(0, 0.0))
     return TypePreference(quality, precision)
@@ -156,12 +127,3 @@ def names_type(accept: str | None, media_type: str) -> bool:
     """Return whether a client accepts a media type by its name, not only by a wildcard."""
     preference = preference_for(accept, media_type)
     return preference.precision == 2 and preference.quality > 0
-
-
-def _weight(parameters: list[str]) -> float | None:
-    """Return the weight among a media range's parameters, or None if it is malformed."""
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name == "q":
-            return float(value) if _WEIGHT.fullmatch(value) else None
-    return 1.0
