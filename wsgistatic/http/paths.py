@@ -22,38 +22,29 @@ _MAX_PATH_LENGTH = 4096
 
 
 class SplitPath(NamedTuple):
-    """A canonical path below the prefix.
-
-    Attributes:
-        segments: The names in it.
-        is_directory: Whether it ends in a slash.
-    """
+    """The names in a canonical path below the prefix."""
 
     segments: tuple[str, ...]
-    is_directory: bool
+    is_directory: bool  # whether the path ends in a slash
 
 
 def parse_prefix(prefix: str) -> str:
     """Convert the option ``prefix`` to the form of PATH_INFO: ``""`` for the root, else ``"/a/b"``.
-
-    Arguments:
-        prefix: URL path as text, not percent-encoded. Slashes at either end are optional.
 
     Raises:
         TypeError, ValueError: The message states the option, the value and what is allowed.
     """
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str such as '/static/', not {prefix!r}")
-    stripped = prefix.strip("/")
-    segments = stripped.split("/")
     if "://" in prefix or re.search(r"[?#%\x00-\x1f\x7f]", prefix):
         raise ValueError(
             "prefix must be a URL path such as '/static/' (not percent-encoded, without host or "
             f"query), not {prefix!r}"
         )
+    stripped = prefix.strip("/")
     if not stripped:
         return ""
-    if any(segment in ("", ".", "..") for segment in segments):
+    if not {"", ".", ".."}.isdisjoint(stripped.split("/")):
         raise ValueError(f"prefix must not have empty, '.' or '..' segments: {prefix!r}")
     try:
         return "/" + stripped.encode("utf-8").decode("latin-1")
@@ -64,15 +55,12 @@ def parse_prefix(prefix: str) -> str:
 def split_path(
     path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
-    """Split a path below the prefix into file names.
+    """Split a path below the prefix into file names, or return None if we serve no such path.
 
     Arguments:
         path: ``""`` or ``"/..."``, as PEP 3333 text (bytes as Latin-1).
         dotfiles: Allow names that begin with a dot.
         windows: Refuse names that have a special meaning on a Windows file system.
-
-    Returns:
-        The names, or None if the path cannot be that of a file that we serve.
     """
     try:
         raw = path.encode("latin-1")
@@ -85,10 +73,9 @@ def split_path(
     is_directory = text.endswith("/")
     if is_directory:
         segments.pop()
-    for segment in segments:
-        if not is_served_name(segment, dotfiles=dotfiles, windows=windows):
-            return None
-    return SplitPath(tuple(segments), is_directory)
+    if all(is_served_name(name, dotfiles=dotfiles, windows=windows) for name in segments):
+        return SplitPath(tuple(segments), is_directory)
+    return None
 
 
 def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
@@ -127,26 +114,17 @@ _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 def directory_location(script_name: str, path_info: str, query: str) -> str:
     """Return the Location of a directory: that of ``file_location``, but ending in one slash."""
-    return _location(script_name + path_info, "/", query)
+    return file_location(script_name, path_info, query, end="/")
 
 
-def file_location(script_name: str, path_info: str, query: str) -> str:
+def file_location(script_name: str, path_info: str, query: str, end: str = "") -> str:
     """Return the Location of a file: an absolute path with the query.
 
     It can never name another host. A reference that begins with two slashes would do so (RFC 3986
     4.2), and browsers take a backslash for a slash. So leading slashes are reduced to one, and
     other special characters are percent-encoded.
-
-    Arguments:
-        script_name: SCRIPT_NAME, as PEP 3333 text.
-        path_info: PATH_INFO of the file, as PEP 3333 text.
-        query: QUERY_STRING, or ``""``.
     """
-    return _location(script_name + path_info, "", query)
-
-
-def _location(path: str, end: str, query: str) -> str:
-    stripped = quote_path(path).strip("/")
+    stripped = quote_path(script_name + path_info).strip("/")
     location = f"/{stripped}{end}" if stripped else "/"
     if query:
         location += "?" + quote(_to_bytes(query), safe=_QUERY)
@@ -154,16 +132,9 @@ def _location(path: str, end: str, query: str) -> str:
 
 
 def url_path(prefix: str, path: SplitPath) -> str:
-    """Return the percent-encoded URL path of a file.
-
-    Arguments:
-        prefix: The prefix as returned by ``parse_prefix``.
-        path: The names below it.
-    """
+    """Return the percent-encoded URL path of a file below a prefix from ``parse_prefix``."""
     names = [quote(os.fsencode(segment), safe=_PCHAR) for segment in path.segments]
-    if path.is_directory:
-        names.append("")
-    return "/".join([quote_path(prefix), *names])
+    return "/".join([quote_path(prefix), *names, *([""] if path.is_directory else [])])
 
 
 def quote_path(path: str) -> str:
