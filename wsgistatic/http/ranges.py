@@ -2,7 +2,7 @@
 
 A range is a half-open pair ``(start, stop)`` in code; only the header fields have last positions.
 The header is split at its commas, and each range-spec is matched as a whole, so that parsing
-takes linear time. Numbers may have any length, since ``int`` never sees a long one.
+takes linear time.
 """
 
 from __future__ import annotations
@@ -69,12 +69,10 @@ def get_ranges(
         match = _RANGE_SPEC.fullmatch(spec)
         if match is None or specs > max_ranges:
             return None
-        first, last = match.groups()
-        resolved = _resolve(first, last, size)
+        resolved = _resolve(match[1], match[2], size)
         if resolved is None:
             return None
-        start, stop = resolved
-        if start < stop:
+        if resolved[0] < resolved[1]:
             ranges.append(resolved)
     return ranges if specs else None
 
@@ -199,10 +197,8 @@ def plan_ranges(
         max_ranges: Maximum number of ranges; a header with more is ignored.
     """
     ranges = get_ranges(range_header, size, max_ranges)
-    if ranges is None:
-        return RangePlan(200, ((0, size),), size)
     # 13.2.2 step 5: "When the method is GET and both Range and If-Range are present".
-    if if_range is not None and not if_range_matches(if_range, validators, now):
+    if ranges is None or (if_range is not None and not if_range_matches(if_range, validators, now)):
         return RangePlan(200, ((0, size),), size)
     if not ranges:
         return RangePlan(416, (), 0, unsatisfied_range(size))
@@ -240,11 +236,7 @@ class Multipart:
     __slots__ = ("boundary", "content_length", "content_type", "heads", "ranges", "tail")
 
     def __init__(
-        self,
-        ranges: Sequence[ByteRange],
-        size: int,
-        part_type: str,
-        boundary: str | None = None,
+        self, ranges: Sequence[ByteRange], size: int, part_type: str, boundary: str | None = None
     ) -> None:
         self.ranges = tuple(ranges)
         self.boundary = boundary or secrets.token_hex(_BOUNDARY_BYTES)
@@ -258,11 +250,8 @@ class Multipart:
             for start, stop in self.ranges
         ]
         self.tail = f"\r\n--{self.boundary}--\r\n".encode("latin-1")
-        self.content_length = (
-            sum(map(len, self.heads))
-            + sum(stop - start for start, stop in self.ranges)
-            + len(self.tail)
-        )
+        framing = sum(map(len, self.heads)) + len(self.tail)
+        self.content_length = framing + sum(stop - start for start, stop in self.ranges)
 
     def join(self, contents: Iterable[bytes]) -> bytes:
         """Return the whole body, given the content of each part."""
