@@ -28,9 +28,6 @@ class MediaTypes:
         overrides: Media types by extension (``".foo"``, ``".tar.foo"``) or by full file name
             (``"CNAME"``), in any case.
         charset: Parameter to add to text types that have none; None adds nothing.
-
-    Raises:
-        TypeError, ValueError: The message states the option, the value and what is allowed.
     """
 
     def __init__(
@@ -43,22 +40,17 @@ class MediaTypes:
 
     def content_type(self, name: str) -> str:
         """Return the Content-Type for a file name without directories."""
-        return self._with_charset(self._find(name) or UNKNOWN)
+        media_type = self._find(name) or UNKNOWN
+        if media_type.startswith("text/") and "charset=" not in media_type.lower():
+            return media_type + self._parameter
+        return media_type
 
     def knows(self, name: str) -> bool:
         """Return whether a file name without directories has a known media type."""
         return self._find(name) is not None
 
     def _find(self, name: str) -> str | None:
-        name = name.lower()
-        return _look_up(name, self._overrides, self._overrides) or _look_up(
-            name, _BY_NAME, _BY_EXTENSION
-        )
-
-    def _with_charset(self, media_type: str) -> str:
-        if media_type.startswith("text/") and "charset=" not in media_type.lower():
-            return media_type + self._parameter
-        return media_type
+        return _look_up(name.lower(), self._overrides) or _look_up(name.lower(), _TYPES)
 
 
 def _checked(overrides: Mapping[str, str] | None) -> dict[str, str]:
@@ -80,12 +72,12 @@ def _checked(overrides: Mapping[str, str] | None) -> dict[str, str]:
     return {key.lower(): value for key, value in overrides.items()}
 
 
-def _look_up(name: str, names: Mapping[str, str], extensions: Mapping[str, str]) -> str | None:
+def _look_up(name: str, types: Mapping[str, str]) -> str | None:
     """Return the type of a lower-case file name: by the full name, else the longest extension."""
-    found = names.get(name)
+    found = types.get(name)
     dot = name.find(".")
     while found is None and dot >= 0:
-        found = extensions.get(name[dot:])
+        found = types.get(name[dot:])
         dot = name.find(".", dot + 1)
     return found
 
@@ -101,12 +93,8 @@ def is_text(content_type: str) -> bool:
 
 
 def why_not_compressed(name: str) -> str | None:
-    """Return why a file of this name does not get sidecars, or None if it should.
-
-    Arguments:
-        name: File name without directories.
-    """
-    media_type = _look_up(name.lower(), _BY_NAME, _BY_EXTENSION) or UNKNOWN
+    """Return why a file of this name does not get sidecars, or None if it should."""
+    media_type = _look_up(name.lower(), _TYPES) or UNKNOWN
     return _REASONS.get(_MARKS.get(media_type, ""))
 
 
@@ -287,26 +275,12 @@ _TABLE = {
     "application/vnd.apple.pkpass": ".pkpass compressed",
 }
 
-_BY_EXTENSION = {
-    word: media_type
-    for media_type, words in _TABLE.items()
-    for word in words.split()
-    if word.startswith(".")
-}
-_MARKS = {
-    media_type: word
-    for media_type, words in _TABLE.items()
-    for word in words.split()
-    if not word.startswith(".")
-}
+_WORDS = [(word, media_type) for media_type, words in _TABLE.items() for word in words.split()]
+_BY_EXTENSION = {word: media_type for word, media_type in _WORDS if word.startswith(".")}
+_MARKS = {media_type: word for word, media_type in _WORDS if not word.startswith(".")}
 
 # By full name, in lower case.
-_BY_NAME = {
-    "apple-app-site-association": "application/json",
-    "license": "text/plain",
-    "readme": "text/plain",
-    "changelog": "text/plain",
-    "makefile": "text/plain",
-    "dockerfile": "text/plain",
-    "cname": "text/plain",
-}
+_BY_NAME = {"apple-app-site-association": "application/json"} | dict.fromkeys(
+    ("license", "readme", "changelog", "makefile", "dockerfile", "cname"), "text/plain"
+)
+_TYPES = _BY_EXTENSION | _BY_NAME
