@@ -36,21 +36,11 @@ class FileFields(NamedTuple):
 
 
 class HeaderPolicy:
-    """The header fields that every response carries, and those for each file.
+    """The header fields that every response carries (``common``), and those for each file.
 
-    Arguments:
-        cache_control: Value of Cache-Control, or a function (path, url) that returns it; None
-            for no such field.
-        nosniff: Whether to send ``X-Content-Type-Options: nosniff``.
-        allow_origin: Value of Access-Control-Allow-Origin, or None.
-        immutable: URLs to cache permanently, whatever ``cache_control`` returns for them; see
-            ``immutable_rule``.
-        headers: Other fields, as a mapping or as a function (headers, path, url) that modifies
-            ``headers``. They win over the fields above.
-
-    Attributes:
-        common: The fields that every response carries.
-        allows_origin: Whether scripts of other origins may read the responses.
+    The arguments are the options of the same names. ``immutable`` wins over ``cache_control``, and
+    ``headers`` over all others. ``allows_origin`` is whether scripts of other origins may read the
+    responses.
     """
 
     def __init__(
@@ -73,25 +63,17 @@ class HeaderPolicy:
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         if allow_origin is not None:
             check_field_value("allow_origin", allow_origin, " or None")
-            fields += [
-                ("Access-Control-Allow-Origin", allow_origin),
-                ("Access-Control-Expose-Headers", _EXPOSED),
-            ]
-        self._fields = fields
-        self.common = fields
+            fields.append(("Access-Control-Allow-Origin", allow_origin))
+            fields.append(("Access-Control-Expose-Headers", _EXPOSED))
+        self._fields = self.common = fields
         if isinstance(headers, Mapping):
             everywhere = {name: headers[name] for name in headers if name.lower() not in _OF_FILES}
             self.common = apply_headers(everywhere, fields, "", "")
 
     def for_file(self, path: str, url: str, content_type: str) -> FileFields:
-        """Return the fields of the responses for one file.
+        """Return the fields of the responses for one file; the URL path includes the prefix.
 
         If the function ``cache_control`` fails, the file is sent with ``no-cache``.
-
-        Arguments:
-            path: Path in the file system.
-            url: URL path, including the prefix.
-            content_type: Media type of the file, by its name.
 
         Raises:
             CustomHeadersError: The function ``headers`` failed.
@@ -116,25 +98,18 @@ def _call_cache_control(
         value = function(path, url)
         if value is not None:
             check_field_value("cache_control", value)
+        return value
     except Exception:
         logger.exception("%a: the cache_control function failed", path)
         return "no-cache"
-    return value
 
 
 class CustomHeadersError(OSError):
     """The function ``headers`` failed. An OSError, since the file cannot be sent then."""
 
-    def __init__(self) -> None:
-        super().__init__(errno.EIO, "the headers function failed")
-
 
 def check_headers(value: object) -> None:
-    """Check the value of the option ``headers``.
-
-    Raises:
-        TypeError, ValueError: The message states the option, the value and what is allowed.
-    """
+    """Check the value of the option ``headers``; raise TypeError or ValueError."""
     if isinstance(value, Mapping):
         for name, content in value.items():
             check_field(name, content)
@@ -146,13 +121,7 @@ def check_headers(value: object) -> None:
 
 
 def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -> Headers:
-    """Return a file's header fields, with those of the option ``headers`` applied.
-
-    Arguments:
-        option: Value of the option, already checked.
-        fields: The fields of the file; they are not modified.
-        path: Path of the file.
-        url: Its URL path, including the prefix.
+    """Return a copy of a file's header fields, with the checked option ``headers`` applied.
 
     Raises:
         CustomHeadersError: The function failed, or it set an invalid field. This is logged.
@@ -170,7 +139,7 @@ def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -
             check_field(name, value)
     except Exception:
         logger.exception("%a: the headers function failed", path)
-        raise CustomHeadersError from None
+        raise CustomHeadersError(errno.EIO, "the headers function failed") from None
     return headers.items()
 
 
@@ -212,8 +181,7 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, s
         if headers["Content-Type"] != "application/pdf":
             headers["Content-Security-Policy"] = _SANDBOX
         if attachment:
-            headers["Content-Disposition"] = content_disposition(
-                "attachment", os.path.basename(path)
-            )
+            name = os.path.basename(path)
+            headers["Content-Disposition"] = content_disposition("attachment", name)
 
     return set_headers
