@@ -28,30 +28,19 @@ _ALLOWED = (
 def immutable_rule(value: Immutable) -> Callable[[str], bool]:
     """Return the function that decides whether a URL path is immutable.
 
-    Arguments:
-        value: One of
-
-            - ``"hashed"``: names with a hash, see ``is_hashed``;
-            - a regular expression, as text or compiled, that is searched on the URL path;
-            - a function of the URL path that returns whether it is immutable;
-            - None: no URL is.
-
     Raises:
         TypeError, ValueError: The message states the option, the value and what is allowed.
     """
     if value is None:
-        return _never
-    if isinstance(value, str):
-        return is_hashed if value == "hashed" else _search(_compile(value))
-    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
-        return _search(value)
+        return lambda url: False
+    if value == "hashed":
+        return is_hashed
+    pattern = _compile(value) if isinstance(value, str) else value
+    if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
+        return lambda url: pattern.search(url) is not None
     if callable(value):
         return _call(value)
     raise TypeError(f"immutable must be {_ALLOWED}, not {value!r}")
-
-
-def _never(url: str) -> bool:
-    return False
 
 
 def _compile(text: str) -> re.Pattern[str]:
@@ -62,13 +51,6 @@ def _compile(text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise ValueError(f"immutable must be {_ALLOWED}, not {text!r}: {error}") from error
-
-
-def _search(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    def is_immutable(url: str) -> bool:
-        return pattern.search(url) is not None
-
-    return is_immutable
 
 
 def _call(function: Callable[[str], object]) -> Callable[[str], bool]:
@@ -103,14 +85,10 @@ def is_hashed(url: str) -> bool:
     - 8 digits without a letter, or with all letters before or after all digits (9 % of Parcel's)
     - base64 and base32 that might be a word or an identifier (1 in 8 of Vite's hashes, 1 in 5 of
       esbuild's)
-    - hashes before the name, after ``_``, or in the query
+    - hashes before the name, after ``_``, or in the query, and UUIDs
     - names that consist of a hash only, except with 20 digits
-    - UUIDs
     - documents and data, except Django's
     - files that accompany a bundle under its name (``x.js.LICENSE.txt``, ``x.js.gz``)
-
-    Arguments:
-        url: URL path, percent-encoded or not.
     """
     name = url[url.rfind("/") + 1 :]
     if not name:
@@ -128,10 +106,8 @@ _DIRECTORY = re.compile(
 def _is_from_django(name: str) -> bool:
     before, _, last = name.rpartition(".")
     stem, _, middle = before.rpartition(".")
-    return bool(
-        (stem and _is_hex_hash(middle, _DJANGO_LENGTH, _MIN_RUNS_DJANGO))
-        or (before and _is_hex_hash(last, _DJANGO_LENGTH, _MIN_RUNS_DJANGO))
-    )
+    digits = (middle if stem else "", last if before else "")
+    return any(_is_hex_hash(text, _DJANGO_LENGTH, _MIN_RUNS_DJANGO) for text in digits)
 
 
 # The extensions of files whose names bundlers hash. Documents and data are not among them, since
@@ -178,11 +154,8 @@ _UUID_DIGITS = re.compile(r"[0-9a-f]{12}[147][0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 
 def _is_hex_hash(text: str, lengths: frozenset[int], min_runs: int) -> bool:
-    return (
-        len(text) in lengths
-        and _HEX.fullmatch(text) is not None
-        and len(_RUNS.findall(text)) >= min_runs
-    )
+    is_hex = len(text) in lengths and _HEX.fullmatch(text) is not None
+    return is_hex and len(_RUNS.findall(text)) >= min_runs
 
 
 _TEXT_LENGTH = 8
@@ -196,9 +169,8 @@ _MIN_BREAKS = 4
 
 
 def _is_text_hash(text: str) -> bool:
-    if not (_BASE64.fullmatch(text) or _BASE32.fullmatch(text)):
-        return False
-    return len(set(text)) >= _MIN_DISTINCT and _breaks(text) >= _MIN_BREAKS
+    is_base = _BASE64.fullmatch(text) or _BASE32.fullmatch(text)
+    return bool(is_base) and len(set(text)) >= _MIN_DISTINCT and _breaks(text) >= _MIN_BREAKS
 
 
 def _breaks(text: str) -> int:
