@@ -29,21 +29,13 @@ class Outcome(Enum):
 _OUTCOMES = {
     # No such name, or a name that cannot exist: too long, below a file, a loop of links, refused
     # by the platform, a socket, a device without a driver.
-    errno.ENOENT: Outcome.MISS,
-    errno.ENOTDIR: Outcome.MISS,
-    errno.ENAMETOOLONG: Outcome.MISS,
-    errno.ELOOP: Outcome.MISS,
-    errno.EINVAL: Outcome.MISS,
-    errno.EISDIR: Outcome.MISS,
-    errno.ENXIO: Outcome.MISS,
-    errno.ENODEV: Outcome.MISS,
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP), Outcome.MISS),
+    **dict.fromkeys((errno.EINVAL, errno.EISDIR, errno.ENXIO, errno.ENODEV), Outcome.MISS),
     errno.EILSEQ: Outcome.MISS,
     errno.EACCES: Outcome.FORBIDDEN,
     errno.EPERM: Outcome.FORBIDDEN,
     # Out of descriptors or memory.
-    errno.EMFILE: Outcome.TEMPORARY,
-    errno.ENFILE: Outcome.TEMPORARY,
-    errno.ENOMEM: Outcome.TEMPORARY,
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), Outcome.TEMPORARY),
     # A stale handle of a network file system: the next lookup gets a valid one.
     errno.ESTALE: Outcome.TEMPORARY,
     # Another process holds a lease on the file, which the kernel is revoking.
@@ -67,11 +59,7 @@ def not_found_error() -> FileNotFoundError:
 
 
 def as_oserror(function: Callable[[], T]) -> T:
-    """Call code that is not ours, and turn every exception from it into an OSError.
-
-    Raises:
-        OSError: the function's own, or EIO in place of any other exception.
-    """
+    """Call foreign code, and raise an OSError (EIO) in place of any other exception."""
     try:
         return function()
     except OSError:
