@@ -1,16 +1,9 @@
 """Reach a name below a root directory, under each policy for symbolic links.
 
-Each policy has a walker with one method, ``visit(segments, action)``. It calls
-``action(name, dir_fd)`` in the directory of the last name, and the action must not follow a link
-in that name.
-
 ``DescriptorWalker`` opens every component relative to the one above it and never follows a link.
 If it meets a link, it resolves the whole path by name, checks that the target is inside the root,
 and walks the resolved path in the same way. A link that is swapped between the check and the walk
 leads to another attempt or a miss, never outside.
-
-``PathWalker`` is for platforms that cannot open files relative to a directory. It resolves the
-path before and after the action, and compares.
 """
 
 from __future__ import annotations
@@ -55,10 +48,8 @@ class Walker(Protocol):
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call an action with the last name and its directory, and return the result.
 
-        Arguments:
-            segments: The names below the root; none of them for the root itself.
-            action: Called with a name, and with the descriptor of its directory or None if the
-                name is a full path. It raises LinkMetError if the name is a link.
+        The action gets a name, and the descriptor of its directory or None if the name is a full
+        path. It must not follow a link, but raises LinkMetError if the name is one.
 
         Raises:
             FileNotFoundError: The policy forbids the path, or its links keep changing.
@@ -98,8 +89,8 @@ class DescriptorWalker:
 class PathWalker:
     """Walks by path on platforms without directory descriptors, for "inside" and "deny".
 
-    A swap between the two checks can go undetected if it is undone in time. These platforms offer
-    no better primitive.
+    It resolves the path before and after the action, and compares. A swap in between can go
+    undetected if it is undone in time. These platforms offer no better primitive.
     """
 
     def __init__(self, root: str, symlinks: Symlinks) -> None:
@@ -114,18 +105,12 @@ class PathWalker:
                 break
             with suppress(LinkMetError):
                 result = action(os.path.join(target[0], *target[1]), None)
-                if self._still_leads_to(target, segments):
-                    return result
+                with suppress(OSError):
+                    if resolve_inside(self._root, segments) == target:
+                        return result
                 if hasattr(result, "close"):
                     result.close()
         raise not_found_error()
-
-    def _still_leads_to(
-        self, target: tuple[str, tuple[str, ...]], segments: tuple[str, ...]
-    ) -> bool:
-        with suppress(OSError):
-            return resolve_inside(self._root, segments) == target
-        return False
 
 
 class FollowingWalker:
@@ -144,17 +129,7 @@ class FollowingWalker:
 
 
 def open_directory(name: str, parent: int | None, flags: int) -> int:
-    """Open a directory without following a link, and return its descriptor.
-
-    Arguments:
-        name: Name relative to the parent.
-        parent: Descriptor of a directory; None if the name is a path.
-        flags: Those of ``os.open``, to which O_NOFOLLOW is added.
-
-    Raises:
-        LinkMetError: The name is a symbolic link.
-        OSError: The directory cannot be opened.
-    """
+    """Open a directory, and return its descriptor; raise LinkMetError if it is a link."""
     try:
         return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
     except OSError as error:
@@ -171,10 +146,7 @@ def reject_link(status: os.stat_result) -> None:
 
 
 def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Resolve all links of a path that must stay inside the root.
-
-    Returns:
-        The real path of the root, and the names below it.
+    """Return the real path of the root, and the names below it to which the segments lead.
 
     Raises:
         FileNotFoundError: The target does not exist or is outside the root.
