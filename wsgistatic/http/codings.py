@@ -150,12 +150,11 @@ PREFERENCE = ("zstd", "br", "gzip")
 
 def available_codings() -> tuple[str, ...]:
     """Return the names of the codings whose library is installed, the fastest first."""
-    return tuple(name for name, coding in CODINGS.items() if _is_available(coding))
-
-
-def _is_available(coding: Coding) -> bool:
-    try:
-        coding.load()
-    except ImportError:
-        return False
-    return True
+    names = []
+    for coding in CODINGS.values():
+        try:
+            coding.load()
+        except ImportError:
+            continue
+        names.append(coding.name)
+    return tuple(names)
