@@ -31,8 +31,7 @@ class SplitPath(NamedTuple):
 def parse_prefix(prefix: str) -> str:
     """Convert the option ``prefix`` to the form of PATH_INFO: ``""`` for the root, else ``"/a/b"``.
 
-    Raises:
-        TypeError, ValueError: The message states the option, the value and what is allowed.
+    Raise TypeError or ValueError for a value that is not a URL path.
     """
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str such as '/static/', not {prefix!r}")
@@ -55,12 +54,10 @@ def parse_prefix(prefix: str) -> str:
 def split_path(
     path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
-    """Split a path below the prefix into file names, or return None if we serve no such path.
+    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path.
 
-    Arguments:
-        path: ``""`` or ``"/..."``, as PEP 3333 text (bytes as Latin-1).
-        dotfiles: Allow names that begin with a dot.
-        windows: Refuse names that have a special meaning on a Windows file system.
+    ``dotfiles`` allows names that begin with a dot. ``windows`` refuses names that have a special
+    meaning on a Windows file system.
     """
     try:
         raw = path.encode("latin-1")
