@@ -22,12 +22,10 @@ _CHARSET = re.compile(TOKEN)
 
 
 class MediaTypes:
-    """Finds the Content-Type of a file by its name.
+    """Finds the Content-Type of a file by its name, without directories.
 
-    Arguments:
-        overrides: Media types by extension (``".foo"``, ``".tar.foo"``) or by full file name
-            (``"CNAME"``), in any case.
-        charset: Parameter to add to text types that have none; None adds nothing.
+    The overrides are by extension (``".foo"``, ``".tar.foo"``) or by full file name (``"CNAME"``),
+    in any case. The charset is added to text types that have none.
     """
 
     def __init__(
@@ -39,14 +37,14 @@ class MediaTypes:
         self._overrides = _checked(overrides)
 
     def content_type(self, name: str) -> str:
-        """Return the Content-Type for a file name without directories."""
+        """Return the Content-Type for a file name."""
         media_type = self._find(name) or UNKNOWN
         if media_type.startswith("text/") and "charset=" not in media_type.lower():
             return media_type + self._parameter
         return media_type
 
     def knows(self, name: str) -> bool:
-        """Return whether a file name without directories has a known media type."""
+        """Return whether a file name has a known media type."""
         return self._find(name) is not None
 
     def _find(self, name: str) -> str | None:
