@@ -26,11 +26,7 @@ _ALLOWED = (
 
 
 def immutable_rule(value: Immutable) -> Callable[[str], bool]:
-    """Return the function that decides whether a URL path is immutable.
-
-    Raises:
-        TypeError, ValueError: The message states the option, the value and what is allowed.
-    """
+    """Return the function that decides whether a URL path is immutable."""
     if value is None:
         return lambda url: False
     if value == "hashed":
