@@ -59,7 +59,7 @@ def not_found_error() -> FileNotFoundError:
 
 
 def as_oserror(function: Callable[[], T]) -> T:
-    """Call foreign code, and raise an OSError (EIO) in place of any other exception."""
+    """Call foreign code; raise OSError (EIO) in place of any exception that is not one."""
     try:
         return function()
     except OSError:
