@@ -70,9 +70,10 @@ def split_path(
     is_directory = text.endswith("/")
     if is_directory:
         segments.pop()
-    if all(is_served_name(name, dotfiles=dotfiles, windows=windows) for name in segments):
-        return SplitPath(tuple(segments), is_directory)
-    return None
+    for segment in segments:
+        if not is_served_name(segment, dotfiles=dotfiles, windows=windows):
+            return None
+    return SplitPath(tuple(segments), is_directory)
 
 
 def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
