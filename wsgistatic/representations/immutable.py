@@ -102,8 +102,10 @@ _DIRECTORY = re.compile(
 def _is_from_django(name: str) -> bool:
     before, _, last = name.rpartition(".")
     stem, _, middle = before.rpartition(".")
-    digits = (middle if stem else "", last if before else "")
-    return any(_is_hex_hash(text, _DJANGO_LENGTH, _MIN_RUNS_DJANGO) for text in digits)
+    return bool(
+        (stem and _is_hex_hash(middle, _DJANGO_LENGTH, _MIN_RUNS_DJANGO))
+        or (before and _is_hex_hash(last, _DJANGO_LENGTH, _MIN_RUNS_DJANGO))
+    )
 
 
 # The extensions of files whose names bundlers hash. Documents and data are not among them, since
