@@ -114,10 +114,8 @@ def preference_for(accept: str | None, media_type: str) -> TypePreference:
     matches = []
     for element in accept.lower().split(","):
         name, *parameters = (part.strip(_OWS) for part in element.split(";"))
-        pairs = [parameter.partition("=") for parameter in parameters]
-        weight = next((value for key, _, value in pairs if key == "q"), "1")
-        if name in ranges and _WEIGHT.fullmatch(weight):
-            matches.append((ranges[name], float(weight)))
+        if name in ranges and (quality := _weight(parameters)) is not None:
+            matches.append((ranges[name], quality))
     # 12.5.1: "The most specific reference has precedence".
     precision, quality = max(matches, default=(0, 0.0))
     return TypePreference(quality, precision)
@@ -127,3 +125,12 @@ def names_type(accept: str | None, media_type: str) -> bool:
     """Return whether a client accepts a media type by its name, not only by a wildcard."""
     preference = preference_for(accept, media_type)
     return preference.precision == 2 and preference.quality > 0
+
+
+def _weight(parameters: list[str]) -> float | None:
+    """Return the weight among a media range's parameters, or None if it is malformed."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            return float(value) if _WEIGHT.fullmatch(value) else None
+    return 1.0
