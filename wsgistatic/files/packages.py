@@ -8,12 +8,14 @@ rewritten in place, requests fail. No name leads upwards, since ``split_path`` h
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import struct
 import zipfile
+from copy import copy
 from threading import Lock
-from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard
+from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
@@ -182,6 +184,12 @@ class Archive:
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self.file = file
+        self.members = file
+        # Processes share one position in an archive that was opened before a fork, and ZipFile
+        # seeks. So its members are read at offsets. Without fork it may as well seek.
+        if hasattr(os, "fork") and file.mode == "r" and (raw := raw_file(file.fp)):
+            self.members = copy(file)
+            self.members.fp = cast(IO[bytes], OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
         self._opened = self._current_status()
 
@@ -204,6 +212,32 @@ class Archive:
     def _current_status(self) -> os.stat_result | None:
         descriptor = self.descriptor()
         return None if descriptor is None else os.fstat(descriptor)
+
+
+class OffsetReader(io.RawIOBase):
+    """A file that is read from a position of its own, which no other process moves."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw, self._position = raw, 0
+
+    def seekable(self) -> bool:
+        """Return True, for ``zipfile``."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to an offset from the start of the file."""
+        self._position = offset
+        return offset
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes."""
+        block = read_at(self._raw.fileno(), size, self._position)
+        self._position += len(block)
+        return block
 
 
 class ZipMember(Source):
@@ -297,7 +331,7 @@ class MemberReader:
 
     def _open(self) -> IO[bytes]:
         with _OPENING:
-            return self._archive.file.open(self._info)
+            return self._archive.members.open(self._info)
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:
