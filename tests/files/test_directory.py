@@ -362,6 +362,9 @@ def test_open_directory(
             opened.stat(name)
     opened.close()
     opened.close()
+    monkeypatch.chdir(site / "sub")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        opened.stat("page.html")
 
 
 def test_open_directory_that_is_dropped_is_closed(site: Path, open_descriptors: None) -> None:

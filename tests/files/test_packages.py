@@ -346,6 +346,28 @@ def test_compressed_member_is_opened_again_to_seek_back_and_skipped_in_pieces(
     assert max(files[0].sizes) <= 64 * 1024
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_compressed_members_are_read_right_by_processes_forked_from_one(tmp_path: Path) -> None:
+    members = {f"{name}.bin": os.urandom(100_000) for name in "abcd"}
+    zip_of(tmp_path / "a.zip", members, zipfile.ZIP_DEFLATED)
+    # In a process of its own, since that of the tests has threads.
+    script = """if True:
+        import os, sys, zipfile
+        from wsgistatic.files.packages import Archive, MemberReader
+        with zipfile.ZipFile(sys.argv[1]) as file:
+            contents = [(info, file.read(info)) for info in file.infolist()]
+            archive = Archive(file)
+            child = os.fork()
+            for info, content in contents * 50:
+                reader = MemberReader(archive, info)
+                assert reader.read_at(0, len(content)) == content
+                reader.close()
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+    """
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.zip")], check=True, timeout=60)
+
+
 def test_stored_member_with_a_wrong_size_does_not_reveal_the_next_one(
     tmp_path: Path,
 ) -> None:

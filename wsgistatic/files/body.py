@@ -1,10 +1,9 @@
 """Response bodies that read a file block by block.
 
-A body reads at offsets and counts its own bytes, so that every server sends exactly what
-Content-Length announces. (Given a ``fileno`` or a file wrapper, many servers send to the end of the
-file.) One block is in memory at a time. A read that ends early raises: the client must see a broken
-response, not a short one. The file is closed by the last block, by any error and by ``close()``,
-since some servers never call that.
+A body counts its own bytes, so that every server sends exactly what Content-Length announces.
+(Given a ``fileno`` or a file wrapper, many servers send to the end of the file.) A read that ends
+early raises: the client must see a broken response, not a short one. The file is closed by the last
+block, by any error and by ``close()``, since some servers never call that.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; larger blocks gain little on any serve
 
 
 class FileBody:
-    """Iterates over blocks of a file: what the two public iterators have in common.
+    """What the two public iterators have in common.
 
-    It is part of no reference cycle. A server that drops a body without closing it therefore
-    closes the file at once.
+    It is part of no reference cycle: a server that drops it without closing it closes the file.
     """
 
     def __init__(
@@ -39,11 +37,8 @@ class FileBody:
         label: str,
     ) -> None:
         self._file: Reader = file if hasattr(file, "read_at") else _SeekingReader(file)
-        self._ranges = ranges
-        self._steps = steps
-        self._block_size = block_size
-        self._detector = detector
-        self._label = label
+        self._ranges, self._steps, self._block_size = ranges, steps, block_size
+        self._detector, self._label = detector, label
         self._unread = sum(stop - start for start, stop in ranges)
         # The first block is read now: from then on a rewrite can be told from growth.
         self._first = self._advance()
@@ -53,14 +48,13 @@ class FileBody:
 
     def __next__(self) -> bytes:
         block, self._first = self._first, None
+        try:
+            block = self._advance() if block is None else block
+        except OSError as error:
+            logger.error("%a: %s", self._label, error)
+            raise
         if block is None:
-            try:
-                block = self._advance()
-            except OSError as error:
-                logger.error("%a: %s", self._label, error)
-                raise
-            if block is None:
-                raise StopIteration
+            raise StopIteration
         return block
 
     def close(self) -> None:

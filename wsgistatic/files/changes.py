@@ -1,11 +1,10 @@
 """Detect that an open file changes while it is sent.
 
 The detector calls ``fstat`` after each block. A file that became shorter, or kept its length with
-a new mtime, was truncated or rewritten in place, and the response must break. A longer file may
-have been appended to (a log), which does no harm, or rewritten with something longer. A new ctime
-alone may come from a rename, or from a rewrite whose mtime was put back. For these cases a checksum
-over samples of each sent block is kept. The samples are read again when such a change first shows,
-and before the last block goes out.
+a new mtime, was truncated or rewritten, and the response must break. A longer file may have been
+appended to (a log), or rewritten. A new ctime alone may come from a rename, or from a rewrite whose
+mtime was put back. In doubt the samples of all sent blocks are read again and their checksums
+compared, when the change first shows and before the last block goes out.
 """
 
 from __future__ import annotations
@@ -16,13 +15,14 @@ import zlib
 from collections.abc import Iterable
 from typing import Protocol
 
-from wsgistatic.files.versions import RegularFile
+from wsgistatic.files.versions import RegularFile, written
 
 # One byte in 509 goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 us of the
 # read, where a checksum of all bytes takes 60. A prime, so that samples do not always hit the same
 # field of fixed-length records.
 _STRIDE = 509
 _PATIENCE = 0.05  # seconds
+_CHANGED = "the file changed while it was sent"
 
 
 class FileChangedError(OSError):
@@ -52,66 +52,40 @@ def read_fully(file: Reader, offset: int, size: int) -> bytes:
 
 
 def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
-    """Return all bytes of a small file.
-
-    Arguments:
-        file: the open file.
-        opened: its status when it was opened.
-
-    Raises:
-        FileChangedError: it changed in the meantime. A new ctime alone is accepted: most often the
-            file was replaced, and what was read is still the old version.
-    """
+    """Return all bytes of a small file; raise FileChangedError if it was rewritten since."""
     content = read_fully(file, 0, opened.st_size)
-    now = os.fstat(file.fileno())
-    unchanged = (now.st_mtime_ns, now.st_size) == (opened.st_mtime_ns, opened.st_size)
-    if not unchanged or len(content) != opened.st_size:
+    if written(os.fstat(file.fileno())) != written(opened) or len(content) != opened.st_size:
         raise FileChangedError("the file changed while it was read")
     return content
 
 
 def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
-    """Raise if an open file was truncated, or rewritten without growing.
-
-    Arguments:
-        file: the open file.
-        opened: its status when the headers were made.
-
-    Raises:
-        FileChangedError: it is no longer that version.
-    """
+    """Raise FileChangedError if an open file was truncated, or rewritten without growing."""
     now = _current_status(file, opened)
-    same = (now.st_mtime_ns, now.st_size) == (opened.st_mtime_ns, opened.st_size)
-    if not same and now.st_size <= opened.st_size:
-        raise _changed()
+    if written(now) != written(opened) and now.st_size <= opened.st_size:
+        raise FileChangedError(_CHANGED)
 
 
 class ChangeDetector:
     """Checks one open file for changes during one response.
 
     Arguments:
-        file: the open file.
+        file: the file.
         opened: its status when the headers were made.
         suspect: it changed so recently that the next change may not show in its mtime.
     """
 
     def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
-        self._file = file
-        self._opened = opened
-        self._suspect = suspect
+        self._file, self._opened, self._suspect = file, opened, suspect
         self._started = False
         self._samples = 0
 
     def check(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Check a block that was read and is about to be sent; more blocks will follow.
+        """Raise FileChangedError if the file was rewritten; more blocks will follow this one.
 
         Arguments:
-            offset: where the block was read.
-            block: its bytes.
+            offset, block: where the block was read, and its bytes.
             sent: offset and size of each block before it.
-
-        Raises:
-            FileChangedError: the file was truncated or rewritten.
         """
         trusted = not self._suspect
         self._check_block(offset, block)
@@ -121,29 +95,29 @@ class ChangeDetector:
         self._samples = zlib.crc32(block[::_STRIDE], self._samples)
 
     def check_last(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Check the last block; arguments and errors as for ``check``."""
+        """Do the same before the last block goes out."""
         self._check_block(offset, block)
         if self._suspect:
             self._check_sent(sent)
 
     def _check_block(self, offset: int, block: bytes) -> None:
         opened, now = self._opened, _current_status(self._file, self._opened)
-        if (now.st_mtime_ns, now.st_size) != (opened.st_mtime_ns, opened.st_size):
+        if written(now) != written(opened):
             # As long as nothing is sent, nothing tells growth from a rewrite: start again.
             if now.st_size <= opened.st_size or not self._started:
-                raise _changed()
+                raise FileChangedError(_CHANGED)
             self._suspect = True
         elif now.st_ctime_ns != opened.st_ctime_ns:
             self._suspect = True
         if self._suspect and read_fully(self._file, offset, len(block)) != block:
-            raise _changed()
+            raise FileChangedError(_CHANGED)
 
     def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
         samples = 0
         for offset, size in sent:
             samples = zlib.crc32(read_fully(self._file, offset, size)[::_STRIDE], samples)
         if samples != self._samples:
-            raise _changed()
+            raise FileChangedError(_CHANGED)
 
 
 def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result:
@@ -159,7 +133,3 @@ def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result
             time.sleep(_PATIENCE / 50)
             now = os.fstat(file.fileno())
     return now
-
-
-def _changed() -> FileChangedError:
-    return FileChangedError("the file changed while it was sent")

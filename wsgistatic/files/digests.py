@@ -1,8 +1,7 @@
 """SHA-256 digests of file versions, each computed once.
 
-A digest is stored under the signature of its version, in a bounded table. Requests that need the
-digest of a version that is being hashed wait for it. A version too recent to have a signature of
-its own is hashed each time.
+Requests that need the digest of a version that is being hashed wait for it. A version too recent to
+have a signature of its own is hashed each time.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from wsgistatic.files.changes import Reader
 from wsgistatic.files.single_flight import SingleFlight
 from wsgistatic.files.versions import RegularFile, Signature, signature
 
+Opener = Callable[[], AbstractContextManager[RegularFile]]
+
 _HASH_BLOCK = 1024 * 1024  # bytes
 _MAX_DIGESTS = 20_000  # about 5 MB
 
@@ -30,61 +31,40 @@ class ContentDigests:
         self._lock = Lock()
         self._once: SingleFlight[Signature, bytes | None] = SingleFlight()
 
-    def digest(
-        self,
-        status: os.stat_result,
-        settled: bool,
-        open_file: Callable[[], AbstractContextManager[RegularFile]],
-    ) -> bytes | None:
-        """Return the SHA-256 digest of a file version.
+    def digest(self, status: os.stat_result, settled: bool, open_file: Opener) -> bytes | None:
+        """Return the digest of a file version, or None if the file changed before it was hashed.
 
         Arguments:
             status: of the version.
             settled: no later version can share its signature.
-            open_file: opens the file, where it has to be hashed.
-
-        Returns:
-            The digest, or None if the file changed before it was hashed.
-
-        Raises:
-            OSError: the file cannot be opened or read.
+            open_file: opens the file if it has to be hashed.
         """
         key = signature(status)
         if not settled:
             return _hash_version(key, open_file)
         return self._stored(key) or self._once.run(key, lambda: self._hash_once(key, open_file))
 
-    def _hash_once(
-        self, key: Signature, open_file: Callable[[], AbstractContextManager[RegularFile]]
-    ) -> bytes | None:
+    def _hash_once(self, key: Signature, open_file: Opener) -> bytes | None:
         digest = self._stored(key)  # another thread may have stored it since
-        if digest is None:
-            digest = _hash_version(key, open_file)
-            if digest is not None:
-                self._store(key, digest)
+        if digest is None and (digest := _hash_version(key, open_file)) is not None:
+            with self._lock:
+                self._digests[key] = digest
+                if len(self._digests) > _MAX_DIGESTS:
+                    self._digests.popitem(last=False)
         return digest
 
     def _stored(self, key: Signature) -> bytes | None:
         with self._lock:
-            digest = self._digests.get(key)
-            if digest is not None:
+            if key in self._digests:
                 self._digests.move_to_end(key)
-            return digest
-
-    def _store(self, key: Signature, digest: bytes) -> None:
-        with self._lock:
-            self._digests[key] = digest
-            if len(self._digests) > _MAX_DIGESTS:
-                self._digests.popitem(last=False)
+            return self._digests.get(key)
 
 
 # One table for the process: an app that is made in a view lives for one request, its files longer.
 DIGESTS = ContentDigests()
 
 
-def _hash_version(
-    expected: Signature, open_file: Callable[[], AbstractContextManager[RegularFile]]
-) -> bytes | None:
+def _hash_version(expected: Signature, open_file: Opener) -> bytes | None:
     """Hash the expected version; return None if the open file is, or becomes, another one."""
     with open_file() as file:
         if signature(file.status) != expected:

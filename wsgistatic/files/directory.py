@@ -10,9 +10,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
-from wsgistatic.files.changes import ChangeDetector
 from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version
@@ -40,18 +39,14 @@ _SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 class Directory:
     """Safe access to the regular files beneath a root.
 
-    Arguments:
-        path: the root. It may be a symbolic link, and is looked up again at each call.
-        symlinks: ``"inside"``, ``"follow"`` or ``"deny"``.
-
-    Attributes:
-        path, symlinks: as given.
+    The root may be a symbolic link. It is looked up again at each call.
     """
 
     def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
-        self.path = path
-        self.symlinks = symlinks
-        self._walker = _walker(path, symlinks)
+        self.path, self.symlinks = path, symlinks
+        self._walker: Walker = FollowingWalker(path)
+        if symlinks != "follow":
+            self._walker = (DescriptorWalker if HAS_DESCRIPTOR_WALK else PathWalker)(path, symlinks)
 
     def file(self, segments: tuple[str, ...]) -> File:
         """Name a file beneath this directory, whether or not it exists."""
@@ -71,12 +66,7 @@ class Directory:
         return self._walker.visit(segments, _open_regular)
 
     def open_directory(self, segments: tuple[str, ...]) -> OpenDirectory:
-        """Open a directory to list it.
-
-        Raises:
-            NotADirectoryError: it is something else.
-            OSError: it does not exist or may not be listed (see ``errors.classify``).
-        """
+        """Open a directory to list it; raise NotADirectoryError if it is something else."""
         return self._walker.visit(segments, _open_to_scan)
 
     def stat_directory(self, segments: tuple[str, ...]) -> os.stat_result:
@@ -91,13 +81,7 @@ class Directory:
 class File(Source):
     """A file beneath a directory, whether or not it exists.
 
-    Arguments:
-        directory: where it is looked up.
-        segments: its names beneath that directory.
-
     Attributes:
-        directory, segments: as given.
-        path: in the file system.
         stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Where it
             does not, a directory on the way could be replaced by a link that must not be followed.
     """
@@ -105,22 +89,21 @@ class File(Source):
     may_change = True
 
     def __init__(self, directory: Directory, segments: tuple[str, ...]) -> None:
-        self.directory = directory
-        self.segments = segments
+        self.directory, self.segments = directory, segments
         self.path = os.path.join(directory.path, *segments)
         self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
 
     def open(self) -> OpenFile:
-        """Open the file; errors as for ``Directory.open``."""
+        """Open the file; errors as for ``Directory.stat``."""
         return OpenFile(self.directory.open(self.segments), self.path)
 
     def inspect(self) -> Version:
-        """Return the current version; errors as for ``Directory.stat``."""
+        """Return the current version; errors as for ``open``."""
         status = self.stat()
         return Version(status.st_size, status, self.path)
 
     def stat(self) -> os.stat_result:
-        """Return the status of the file; errors as for ``Directory.stat``."""
+        """Return the status of the file; errors as for ``open``."""
         return self.directory.stat(self.segments)
 
     def stat_beneath_root(self) -> os.stat_result:
@@ -139,20 +122,14 @@ class File(Source):
 
     def digest(self, version: Version, settled: bool) -> bytes | None:
         """Return the digest of the version, or None if the file has changed."""
-
-        def open_file() -> AbstractContextManager[RegularFile]:
-            return nullcontext(version.file) if isinstance(version, OpenFile) else self.open().file
-
-        return version.status and DIGESTS.digest(version.status, settled, open_file)
+        opened = version.file if isinstance(version, OpenFile) else None
+        return version.status and DIGESTS.digest(
+            version.status, settled, lambda: nullcontext(opened) if opened else self.open().file
+        )
 
 
 class OpenFile(Opened):
-    """One version of a file, open.
-
-    Arguments:
-        file: the open file.
-        path: which led to it.
-    """
+    """One version of a file, open."""
 
     file: RegularFile
     status: os.stat_result
@@ -162,20 +139,14 @@ class OpenFile(Opened):
     def __init__(self, file: RegularFile, path: str) -> None:
         super().__init__(file, file.status.st_size, file.status, path)
 
-    def detector(self, suspect: bool) -> ChangeDetector:
-        """Return what checks the file for changes while it is sent."""
-        return ChangeDetector(self.file, self.status, suspect)
-
     def refresh(self) -> None:
-        """Regard the file as it is now as the version, before any of it is described."""
+        """Adopt the file's present version, before anything of it is described."""
         self.status = os.fstat(self.file.fileno())
         self.size = self.status.st_size
 
 
 class OpenDirectory:
     """A directory that is open to be listed, whatever its name leads to in the meantime.
-
-    Iterating yields each entry once, in no particular order, without ``.`` and ``..``.
 
     Arguments:
         where: its descriptor, which belongs to this object from now on; on platforms without
@@ -194,19 +165,15 @@ class OpenDirectory:
         return self._entries
 
     def stat(self, name: str) -> os.stat_result:
-        """Return the status of a regular file in it; errors as for ``Directory.stat``.
-
-        Raises:
-            LinkMetError: it is a symbolic link.
-        """
+        """Return the status of a regular file in it; raise LinkMetError if it is a link."""
         if isinstance(self._where, int):
             return _stat_readable(name, self._where)
         return _stat_readable(os.path.join(self._where, name), None)
 
     def close(self) -> None:
         """Close it; may be called repeatedly."""
-        where, self._where = self._where, ""
-        if isinstance(where, int):
+        where, self._where = self._where, -1  # a later ``stat`` must not find the current directory
+        if isinstance(where, int) and where >= 0:
             os.close(where)
         if hasattr(self, "_entries"):
             self._entries.close()
@@ -220,12 +187,6 @@ def single_file(path: str) -> File:
     """Name one file by its path. Links are followed, since the caller chose the path."""
     directory, name = os.path.split(path)
     return File(Directory(directory, "follow"), (name,))
-
-
-def _walker(path: str, symlinks: Symlinks) -> Walker:
-    if symlinks == "follow":
-        return FollowingWalker(path)
-    return (DescriptorWalker if HAS_DESCRIPTOR_WALK else PathWalker)(path, symlinks)
 
 
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:

@@ -1,7 +1,6 @@
 """An open file of the caller, read by several responses at once and left at its position.
 
-Each response gets a descriptor of its own, so that the caller may close the file at any time, and
-reads at offsets, since duplicated descriptors share one position.
+Each response gets a descriptor of its own, so that the caller may close the file at any time.
 """
 
 from __future__ import annotations
@@ -17,14 +16,7 @@ from wsgistatic.files.versions import RegularFile
 
 
 class HandleFile(File):
-    """A file known by an open file object rather than by its path.
-
-    Arguments:
-        file: a file object of the operating system, open for reading.
-
-    Raises:
-        ValueError: it is a pipe, a device or something else without a size.
-    """
+    """A regular file known by an open file object rather than by its path."""
 
     def __init__(self, file: Any) -> None:
         raw: Any = raw_file(file)
@@ -40,11 +32,10 @@ class HandleFile(File):
         """Open a duplicate of the descriptor."""
         descriptor = os.dup(self._descriptor())
         try:
-            file = RegularFile(descriptor, os.fstat(descriptor))
+            return OpenFile(RegularFile(descriptor, os.fstat(descriptor)), self.path)
         except BaseException:
             os.close(descriptor)
             raise
-        return OpenFile(file, self.path)
 
     def stat(self) -> os.stat_result:
         """Return the status of the open file."""

@@ -1,34 +1,28 @@
 """Directories and files of packages, as ``importlib.resources`` returns them, and zip archives.
 
-A part of a package that is a real directory is served as one, with all its rules for links. A
-member of a zip archive is found by its name in the archive. Everything else is asked of the
-package's loader, name by name. No name leads upwards: paths are split and checked before
-(``http.paths.split_path``).
-
-An archive is served as it was opened, like the code imported from it. Replaced, it continues to be
-served as it was; rewritten in place, none of it is served any more. Clients recognise versions by
-what the archive says of a member (CRC and size, so that all machines with the same archive agree)
-and by the time of the archive. The members' own times have no time zone, and reproducible builds
-set them all to one constant.
+A real directory is served as one, with all its rules for links. An archive is served as it was
+opened, like the code imported from it: if it is replaced, the old one is served on; if it is
+rewritten in place, requests fail. No name leads upwards, since ``split_path`` has checked it.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import struct
 import zipfile
+from copy import copy
 from threading import Lock
-from typing import IO, Any, BinaryIO, Protocol, TypeGuard
+from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
-from wsgistatic.files.changes import ChangeDetector
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
 from wsgistatic.files.open_files import raw_file
 from wsgistatic.files.sources import Opened, SharedReader, Source, Version, is_sequential, size_of
 from wsgistatic.files.symlinks import Symlinks
-from wsgistatic.files.versions import RegularFile, read_at
+from wsgistatic.files.versions import RegularFile, read_at, written
 
 _SKIP = 64 * 1024  # bytes decompressed at a time on the way to a range
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
@@ -71,19 +65,13 @@ def is_traversable(value: object) -> TypeGuard[Traversable]:
 
 
 def tree_of(root: Any, symlinks: Symlinks) -> FileTree:
-    """Return access to the files beneath a directory of a package.
-
-    Arguments:
-        root: what ``importlib.resources.files`` returned, or a directory in it.
-        symlinks: the policy for those parts that are real directories.
-    """
+    """Return the files beneath a directory that ``importlib.resources.files`` led to."""
     if isinstance(root, os.PathLike):
         return Directory(os.path.join(os.getcwd(), root), symlinks)
     if isinstance(root, zipfile.Path):
         return ZipDirectory(root)
     # A namespace package may lie in several places, which have no public name.
-    places = getattr(root, "_paths", None)
-    if places:
+    if places := getattr(root, "_paths", None):
         return Layers([tree_of(place, symlinks) for place in places])
     return LoaderDirectory(root)
 
@@ -101,37 +89,31 @@ class ZipDirectory:
     def __init__(self, path: zipfile.Path) -> None:
         self._archive = Archive(path.root)
         name = path.at.rstrip("/")
-        self._below = name + "/" if name else ""
+        self._at = (name,) if name else ()
 
     def file(self, segments: tuple[str, ...]) -> ZipMember:
         """Name a file beneath this directory, whether or not it exists."""
-        return ZipMember(self._archive, (self._below + "/".join(segments)).rstrip("/"))
+        return ZipMember(self._archive, "/".join((*self._at, *segments)))
 
 
-class LoaderDirectory:
+class LoaderDirectory(NamedTuple):
     """The files of a package that only its loader can open."""
 
-    def __init__(self, root: Traversable) -> None:
-        self._root = root
+    root: Traversable
 
     def file(self, segments: tuple[str, ...]) -> TraversableSource:
         """Name a file beneath this directory, whether or not it exists."""
-        return TraversableSource(self._root, segments)
+        return TraversableSource(self.root, segments)
 
 
-class Layers:
-    """Several directories as one. The first that has a name decides.
+class Layers(NamedTuple):
+    """One or more directories as one. The first that has a name decides."""
 
-    Arguments:
-        trees: at least one.
-    """
-
-    def __init__(self, trees: list[FileTree]) -> None:
-        self._trees = trees
+    trees: list[FileTree]
 
     def file(self, segments: tuple[str, ...]) -> Source:
         """Name a file in the first directory that has it."""
-        for tree in self._trees:
+        for tree in self.trees:
             source = tree.file(segments)
             if _exists(source):
                 break
@@ -166,11 +148,10 @@ def _exists(source: Source) -> bool:
 
 
 class TraversableSource(Source):
-    """A file of a package that its loader opens anew for each response."""
+    """A file of a package that its loader opens again for each response."""
 
     def __init__(self, root: Traversable, segments: tuple[str, ...] = ()) -> None:
-        self._root = root
-        self._segments = segments
+        self._root, self._segments = root, segments
         self.path = "/".join((root.name, *segments))
 
     def open(self) -> Opened:
@@ -203,6 +184,12 @@ class Archive:
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self.file = file
+        self.members = file
+        # Processes share one position in an archive that was opened before a fork, and ZipFile
+        # seeks. So its members are read at offsets. Without fork it may as well seek.
+        if hasattr(os, "fork") and file.mode == "r" and (raw := raw_file(file.fp)):
+            self.members = copy(file)
+            self.members.fp = cast(IO[bytes], OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
         self._opened = self._current_status()
 
@@ -213,7 +200,7 @@ class Archive:
             OSError: it was rewritten since the archive was opened.
         """
         now, opened = self._current_status(), self._opened
-        if now and opened and _written(now) != _written(opened):
+        if now and opened and written(now) != written(opened):
             raise OSError(errno.EIO, "the archive was rewritten in place")
         return now
 
@@ -227,17 +214,42 @@ class Archive:
         return None if descriptor is None else os.fstat(descriptor)
 
 
+class OffsetReader(io.RawIOBase):
+    """A file that is read from a position of its own, which no other process moves."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw, self._position = raw, 0
+
+    def seekable(self) -> bool:
+        """Return True, for ``zipfile``."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to an offset from the start of the file."""
+        self._position = offset
+        return offset
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes."""
+        block = read_at(self._raw.fileno(), size, self._position)
+        self._position += len(block)
+        return block
+
+
 class ZipMember(Source):
     """One member of an archive, whether or not it exists.
 
-    Arguments:
-        archive: which holds it.
-        name: of the member in the archive.
+    Its validators are its CRC and size, so that all machines with the same archive agree, and the
+    time of the archive. The member's own time has no zone, and reproducible builds set it to a
+    constant.
     """
 
     def __init__(self, archive: Archive, name: str) -> None:
-        self._archive = archive
-        self._name = name
+        self._archive, self._name = archive, name
         self._digest: bytes | None = None
         self.path = f"{archive.path or '<archive>'}/{name}"
 
@@ -248,12 +260,12 @@ class ZipMember(Source):
         if _is_plain(info) and descriptor is not None and status is not None:
             start = as_oserror(lambda: _start(descriptor, info))
             member = StoredMember(os.dup(descriptor), status, start)
-            return OpenStoredMember(member, info.file_size, status, archive.path)
+            return Opened(member, info.file_size, status, archive.path)
         reader = MemberReader(archive, info)
         return Opened(reader, info.file_size, status, archive.path, is_sequential=True)
 
     def fingerprint(self, version: Version) -> str:
-        """Return what the archive says of the bytes: their CRC and size in hexadecimal digits."""
+        """Return the CRC and the size, both in hexadecimal digits."""
         info = self._info()
         return f"{info.CRC:08x}-{info.file_size:x}"
 
@@ -278,13 +290,7 @@ class ZipMember(Source):
 
 
 class StoredMember(RegularFile):
-    """A member that the archive holds uncompressed, read from its place in the archive.
-
-    Arguments:
-        descriptor: of the archive, closed with the member.
-        status: of the archive.
-        start: offset in bytes of the member's first byte.
-    """
+    """A member that the archive holds uncompressed, from its first byte at ``start``."""
 
     def __init__(self, descriptor: int, status: os.stat_result, start: int) -> None:
         super().__init__(descriptor, status)
@@ -295,34 +301,13 @@ class StoredMember(RegularFile):
         return super().read_at(self._start + offset, size)
 
 
-class OpenStoredMember(Opened):
-    """A stored member, opened for one response."""
-
-    file: StoredMember
-    status: os.stat_result
-
-    __slots__ = ()
-
-    def detector(self, suspect: bool) -> ChangeDetector:
-        """Return what checks the archive for changes while the member is sent."""
-        return ChangeDetector(self.file, self.status, suspect)
-
-
 class MemberReader:
-    """Decompresses a member, forwards as far as possible.
-
-    Arguments:
-        archive: checked after each read.
-        info: of the member.
-
-    Raises:
-        OSError: the member is encrypted, or compressed by a method that ``zipfile`` lacks.
-    """
+    """Decompresses a member, forwards as far as possible, and checks the archive for changes."""
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
-        self._archive = archive
-        self._info = info
-        self._file = as_oserror(self._open)  # now, so that HEAD reports an error too
+        self._archive, self._info = archive, info
+        # Opened now, so that HEAD too reports encryption or an unknown method as an error.
+        self._file = as_oserror(self._open)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset."""
@@ -346,7 +331,7 @@ class MemberReader:
 
     def _open(self) -> IO[bytes]:
         with _OPENING:
-            return self._archive.file.open(self._info)
+            return self._archive.members.open(self._info)
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:
@@ -365,8 +350,3 @@ def _start(descriptor: int, info: zipfile.ZipInfo) -> int:
         raise zipfile.BadZipFile(f"no local header of {info.filename}")
     lengths: tuple[int, int] = struct.unpack("<HH", header[26:])
     return info.header_offset + _LOCAL_HEADER + sum(lengths)
-
-
-def _written(status: os.stat_result) -> tuple[int, int]:
-    """Return what a rewrite changes. A new ctime alone means that the archive was replaced."""
-    return status.st_mtime_ns, status.st_size

@@ -22,11 +22,8 @@ class SingleFlight(Generic[K, T]):
     def run(self, key: K, function: Callable[[], T]) -> T:
         """Return the result of the function, or that of a thread that is already running it.
 
-        A thread whose predecessor failed does the work itself: the error may have been the
-        predecessor's own, such as an interrupt or a time limit.
-
-        Raises:
-            Exception: what the function raises in this thread.
+        If that thread fails, another one does the work: the error may have been the thread's own,
+        such as an interrupt or a time limit.
         """
         while True:
             ours: Future[tuple[T] | None] = Future()
@@ -34,17 +31,15 @@ class SingleFlight(Generic[K, T]):
                 leading = self._in_progress.setdefault(key, ours)
             if leading is ours:
                 return self._lead(key, ours, function)
-            result = leading.result()
-            if result is not None:
-                return result[0]
+            if (outcome := leading.result()) is not None:
+                return outcome[0]
 
     def _lead(self, key: K, ours: Future[tuple[T] | None], function: Callable[[], T]) -> T:
         outcome = None
         try:
-            result = function()
-            outcome = (result,)
+            outcome = (function(),)
+            return outcome[0]
         finally:
             with self._lock:
                 del self._in_progress[key]
             ours.set_result(outcome)
-        return result

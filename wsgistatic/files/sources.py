@@ -1,8 +1,8 @@
 """Sources: what can be served, and one version of it, opened for one response.
 
-A source is opened for each response, and whatever the response says (size, validators) describes
-what was opened. The classes here serve bytes in memory and file objects of the caller; files of the
-file system are in ``directory``, open files in ``open_files``, members of archives in ``packages``.
+A source is opened for each response, and the response's size and validators describe what was
+opened. Bytes in memory and file objects of the caller are here; files of the file system are in
+``directory``, open files in ``open_files``, members of archives in ``packages``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import errno
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from operator import index
 from threading import Lock
 from typing import Any, ClassVar, Protocol
@@ -18,6 +19,7 @@ from typing import Any, ClassVar, Protocol
 from wsgistatic.files.changes import ChangeDetector, Reader
 from wsgistatic.files.digests import hash_content
 from wsgistatic.files.errors import as_oserror
+from wsgistatic.files.versions import RegularFile
 
 
 class Version:
@@ -35,9 +37,7 @@ class Version:
     def __init__(
         self, size: int, status: os.stat_result | None = None, holder: str | None = None
     ) -> None:
-        self.size = size
-        self.status = status
-        self.holder = holder
+        self.size, self.status, self.holder = size, status, holder
 
     def close(self) -> None:
         """Release what the version holds; nothing, as long as it is not opened."""
@@ -77,12 +77,10 @@ class Opened(Version):
         self.file.close()
 
     def detector(self, suspect: bool) -> ChangeDetector | None:
-        """Return what checks the file for changes while it is sent, if it can change.
-
-        Arguments:
-            suspect: it changed so recently that the next change may not show in its mtime.
-        """
-        return None
+        """Return a detector of changes while the file is sent, if it can change."""
+        if self.status is None or not isinstance(self.file, RegularFile):
+            return None
+        return ChangeDetector(self.file, self.status, suspect)
 
 
 class Source(ABC):
@@ -108,32 +106,24 @@ class Source(ABC):
 
     def inspect(self) -> Version:
         """Return the current version without opening it for reading; errors as for ``open``."""
-        opened = self.open()
-        opened.close()
-        return Version(opened.size, opened.status, opened.holder)
+        with self.open() as opened:
+            return Version(opened.size, opened.status, opened.holder)
 
     def fingerprint(self, version: Version) -> str | None:
         """Return a short text that is cheap to get and differs from version to version, or None."""
         return None
 
     def digest(self, version: Version, settled: bool) -> bytes | None:
-        """Return the SHA-256 digest of the version, or None if it has changed.
+        """Return the SHA-256 digest of a version, or None if the source has changed.
 
-        Arguments:
-            version: from ``open`` or ``inspect``.
-            settled: no later version can share its time stamps.
-
-        Raises:
-            OSError: it cannot be read.
+        ``settled`` means that no later version can share the time stamps of this one.
         """
-        if isinstance(version, Opened):
-            return hash_content(version.file, version.size)
-        with self.open() as opened:
+        with nullcontext(version) if isinstance(version, Opened) else self.open() as opened:
             return hash_content(opened.file, opened.size)
 
 
 class MemorySource(Source):
-    """Bytes in memory, which are hashed when they are first described."""
+    """Bytes in memory."""
 
     path = "<bytes>"
 
@@ -157,17 +147,11 @@ class MemorySource(Source):
 
 
 class ObjectSource(Source):
-    """A file object of the caller that can seek, and that stays open.
-
-    It is served from its start, whatever its current position, and read under a lock.
-    """
+    """A file object of the caller, which stays open and is served from its start."""
 
     def __init__(self, file: Seekable) -> None:
-        self._file = file
-        self._lock = Lock()
-        module = type(file).__module__
-        self._is_sequential = is_sequential(file)
-        name = getattr(file, "name", None)
+        self._file, self._lock = file, Lock()
+        name, module = getattr(file, "name", None), type(file).__module__
         self.path = name if isinstance(name, str) and module not in _NAMED_FOR_INPUT else "<file>"
 
     def open(self) -> Opened:
@@ -175,7 +159,7 @@ class ObjectSource(Source):
         with self._lock:
             size = as_oserror(lambda: size_of(self._file))
         reader = SharedReader(self._file, self._lock)
-        return Opened(reader, size, is_sequential=self._is_sequential)
+        return Opened(reader, size, is_sequential=is_sequential(self._file))
 
 
 class Seekable(Protocol):
@@ -207,32 +191,19 @@ class MemoryReader:
 
 
 class SharedReader:
-    """Reads a file object at offsets, for several responses at once.
-
-    Arguments:
-        file: moved to the offset for each read.
-        lock: held during a read.
-        close: closes the file object; None if it stays open.
-    """
+    """Reads a file object at offsets, under a lock that all its readers share."""
 
     def __init__(
-        self, file: Seekable, lock: Lock, close: Callable[[], object] | None = None
+        self, file: Seekable, lock: Lock, close: Callable[[], object] = lambda: None
     ) -> None:
-        self._file = file
-        self._lock = lock
-        self._close = close
+        self._file, self._lock, self._close = file, lock, close
 
     def close(self) -> None:
         """Close the file object, if it belongs to the reader."""
-        if self._close is not None:
-            self._close()
+        self._close()
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return up to ``size`` bytes from an offset.
-
-        Raises:
-            OSError: whatever the file object raises, and if it gives more than it was asked for.
-        """
+        """Return up to ``size`` bytes from an offset; raise OSError for any failure."""
         with self._lock:
             return as_oserror(lambda: self._read(offset, size))
 

@@ -27,13 +27,7 @@ _MAX_INCOMPRESSIBLE = 10_000  # versions
 
 
 class Compression:
-    """Compresses text files in memory.
-
-    Arguments:
-        encodings: content codings; at equal weight the client gets the first.
-        media_types: finds the Content-Type.
-        budget: bytes of the cache that the results go to.
-    """
+    """Compresses text files in memory, for a cache that has a budget in bytes."""
 
     def __init__(self, encodings: Sequence[str], media_types: MediaTypes, budget: int) -> None:
         installed = available_codings()
@@ -52,13 +46,7 @@ class Compression:
         )
 
     def coding_for(self, version: Signature, size: int, accept_encoding: str | None) -> str | None:
-        """Return the coding to compress a version to; None if its own bytes are to be sent.
-
-        Arguments:
-            version: of a file that ``applies_to`` accepted.
-            size: of its own bytes.
-            accept_encoding: value of Accept-Encoding, or None.
-        """
+        """Return the coding to compress a version to; None if its own bytes are to be sent."""
         available = [*((coding, 0) for coding in self._codings), (IDENTITY, size)]
         coding = select_coding(acceptable_codings(accept_encoding), available)
         if coding == IDENTITY or coding is None or (version, coding) in self._incompressible:
@@ -66,16 +54,7 @@ class Compression:
         return coding
 
     def compress(self, version: Signature, coding: str, read: Callable[[], bytes]) -> bytes | None:
-        """Return the compressed bytes of a version; None if they are not much smaller.
-
-        Arguments:
-            version: of the file.
-            coding: from ``coding_for``.
-            read: returns the bytes of that version.
-
-        Raises:
-            OSError: what ``read`` raises.
-        """
+        """Return the compressed bytes that ``read`` returns; None if they are not much smaller."""
         return self._once.run((version, coding), lambda: self._compress(version, coding, read()))
 
     def _compress(self, version: Signature, coding: str, content: bytes) -> bytes | None:

@@ -16,8 +16,7 @@ from wsgistatic.files.versions import SECOND, Signature, modified_ns, signature
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 
-# What was found under each name that a sidecar could have: a version, nothing, or an errno where
-# the stat failed in another way.
+# What each name of a sidecar led to: a version, nothing, or an errno if the stat failed otherwise.
 SidecarStats = tuple[Signature | int | None, ...]
 
 
@@ -30,11 +29,7 @@ class Sidecar(NamedTuple):
 
 
 class Sidecars:
-    """Finds the sidecars of files.
-
-    Arguments:
-        codings: names of content codings; at equal weight the client gets the first.
-    """
+    """Finds the sidecars of files. At equal weight the client gets the first of the codings."""
 
     def __init__(self, codings: Sequence[str]) -> None:
         self._suffixes = tuple((coding, CODINGS[coding].suffix) for coding in codings)
@@ -49,13 +44,8 @@ class Sidecars:
         Sidecars whose stat failed are skipped, since the file itself can still be sent. The failure
         is logged once, and tried again when the result of ``stats`` changes.
 
-        Arguments:
-            file: the file.
-            status: of the version.
-            stats: from ``stats``, just before.
-
         Raises:
-            OSError: a sidecar exists, but a temporary shortage prevents a look at it.
+            OSError: a sidecar exists, but cannot be checked now, for example without descriptors.
         """
         if not any(stats):
             return []
@@ -83,13 +73,7 @@ class Sidecars:
 def choose_sidecar(
     sidecars: Sequence[Sidecar], size: int, accept_encoding: str | None
 ) -> Sidecar | None:
-    """Return the sidecar to send; None for the file itself (RFC 9110 12.5.3).
-
-    Arguments:
-        sidecars: those that may be sent, best first.
-        size: of the file itself, in bytes.
-        accept_encoding: value of Accept-Encoding, or None.
-    """
+    """Return the sidecar to send; None for the file itself of that size (RFC 9110 12.5.3)."""
     if not sidecars:
         return None
     available = [(sidecar.coding, sidecar.status.st_size) for sidecar in sidecars]
