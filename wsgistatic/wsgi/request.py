@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsgistatic.http.conditional import Preconditions
 from wsgistatic.http.paths import directory_location, file_location
-from wsgistatic.wsgi.trace import Trace
+from wsgistatic.wsgi.trace import Reason, Step, Trace
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,7 +39,9 @@ class Request:
         self.range: str | None = None
         self.if_range: str | None = None
         if "HTTP_RANGE" in environ and method == "GET" and not is_plain:
-            self.range, self.if_range = self.field("HTTP_RANGE"), self.field("HTTP_IF_RANGE")
+            self.range = self.field("HTTP_RANGE")
+            if "HTTP_IF_RANGE" in environ:
+                self.if_range = self.field("HTTP_IF_RANGE")
         self.trace = trace
         self.is_plain = is_plain
 
@@ -90,6 +92,11 @@ class Request:
         """Return the text under a key of environ, such as ``"HTTP_ACCEPT"``, or None."""
         value = self.environ.get(key)
         return value if isinstance(value, str) else None
+
+    def record(self, step: str, path: str, reason: Reason | None = None, note: str = "") -> None:
+        """Add a step to the trace, if there is one."""
+        if self.trace is not None:
+            self.trace.steps.append(Step(step, path, reason, note=note))
 
     def directory_location(self, path_info: str | None = None) -> str:
         """Return the Location of a directory; by default of the one that the request names."""

@@ -37,7 +37,7 @@ from wsgistatic.wsgi.responses import (
     redirect,
     response_to_error,
 )
-from wsgistatic.wsgi.trace import Reason, why_missed, why_not_split
+from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -87,8 +87,7 @@ class Site:
     def respond(self, request: Request) -> Response | None:
         """Respond to a request below the prefix; None for a miss."""
         if not request.is_read and not self._standalone:
-            if request.trace is not None:
-                request.trace.refused("method", str(request.method), Reason.METHOD)
+            request.record("method", str(request.method), Reason.METHOD)
             return None
         response = None
         if request.is_read and request.path_info in self._cache.files:
@@ -127,14 +126,13 @@ class Site:
         path = split_path(rest, dotfiles=self._dotfiles)
         if path is None and request.trace is not None:
             reason = why_not_split(rest, dotfiles=self._dotfiles)
-            request.trace.refused("path", path_name(rest), reason)
+            request.record("path", path_name(rest), reason)
         return path
 
     def _respond_to_path(self, request: Request, path: SplitPath) -> Response | None:
         if not request.path_info and not request.script_name:
             # The URL was "/", and a redirect to "/" would never end.
-            if request.trace is not None:
-                request.trace.refused("path", "", Reason.NOT_CANONICAL)
+            request.record("path", "", Reason.NOT_CANONICAL)
             return None
         if not request.is_read:
             return self._refuse_method(request, path)
@@ -145,8 +143,8 @@ class Site:
         response = self._respond_to_file(request, path)
         if response is None and self._listing is not None:
             response = self._listing.respond(request, path)
-            if response is not None and request.trace is not None:
-                request.trace.noted("listing", "", "a page that lists the directory")
+            if response is not None:
+                request.record("listing", "", note="a page that lists the directory")
         return response
 
     def _respond_to_file(self, request: Request, path: SplitPath) -> Response | None:
@@ -201,9 +199,8 @@ class Site:
         if name == self._index:
             directory = request.path_info[: -len(os.fsencode(name))]
             return redirect(request.directory_location(directory), fields)
-        if not is_served_name(stem, dotfiles=self._dotfiles):
-            return None
-        if self._exists(SplitPath((*above, stem), False)):
+        is_name = is_served_name(stem, dotfiles=self._dotfiles)
+        if not is_name or self._exists(SplitPath((*above, stem), False)):
             return None
         return redirect(request.file_location(request.path_info.removesuffix(_PAGE)), fields)
 
@@ -236,9 +233,7 @@ class Site:
             if page is None or not _is_found(self._tree.file(page)):
                 return None
             return method_not_allowed(request, self._policy)
-        response = None
-        if page is not None:
-            response = self._respond_with(request, "clean URL", page, path)
+        response = page and self._respond_with(request, "clean URL", page, path)
         return response or self._respond_to_navigation(request, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
@@ -258,8 +253,7 @@ class Site:
         # A script or an image that is missing must not be answered with HTML.
         is_asset = bool(path.segments) and self._media_types.knows(path.segments[-1])
         if is_asset or not _is_navigation(request):
-            if request.trace is not None:
-                request.trace.noted("fallback", "", "for navigations that do not name an asset")
+            request.record("fallback", "", note="for navigations that do not name an asset")
             return None
         response = self._respond_with(request, "fallback", self._fallback)
         if response is None:
@@ -321,10 +315,10 @@ class Site:
             return
         is_error = response is None or response.status[:3] in ("403", "500", "503")
         if source is not None and not is_error:
-            request.trace.found(step, source)
+            request.trace.steps.append(Step(step, source.path, source=source))
             return
         label = os.path.join(getattr(self._tree, "path", ""), *path.segments)
-        request.trace.refused(step, label, why_missed(self._tree, path, self._index))
+        request.record(step, label, why_missed(self._tree, path, self._index))
 
 
 def _names(option: str, value: str | None) -> tuple[str, ...] | None:
