@@ -36,25 +36,14 @@ Converter = Callable[[str, str], Any]
 
 
 class Option(NamedTuple):
-    """One option.
-
-    Attributes:
-        name: The name of the keyword argument.
-        default: The value if the option is not given.
-        section: The heading under which the command line lists the option.
-        check: Raises TypeError or ValueError unless a value is allowed.
-        from_text: Converts text from an .ini file or a command line to a value, which still has
-            to be checked. None if no text can express a value.
-        metavar: The placeholder for a value in help, or None for a switch.
-        help: What the option does.
-    """
+    """One option: the name and the default of a keyword argument, and how it is written."""
 
     name: str
     default: Any
-    section: str
+    section: str  # heading in the help of the command line
     check: Check
-    from_text: Converter | None
-    metavar: str | None
+    from_text: Converter | None  # returns a value yet to be checked; None if text cannot express it
+    metavar: str | None  # placeholder for a value in help; None for a switch
     help: str
 
     @property
@@ -350,8 +339,7 @@ class DirectoryOptions(FileOptions):
         "File below the directory that is sent with status 404.",
     )
     clean_urls: bool = _option(
-        (False, FILES, *_SWITCH),
-        "Serve page.html at /page, and redirect /page.html to /page.",
+        (False, FILES, *_SWITCH), "Serve page.html at /page, and redirect /page.html to /page."
     )
     check_dir: bool = _option(
         (True, FILES, *_SWITCH),
