@@ -57,22 +57,25 @@ class FileApp:
     ``return FileApp(path, cache_control="private")(environ, start_response)``
 
     The source is looked up at each request; a missing file is a 404. Symbolic links are followed,
-    since the caller chose the path, not the client. Sidecars are used only if ``encodings`` names
-    them: beside an upload may lie another one that looks like its sidecar.
+    since the caller chose the path, not the client. Compressed copies are used only if
+    ``encodings`` names them, since one upload could pose as the compressed copy of another.
 
     Arguments:
-        source: path of a file; bytes, or a BytesIO, as they are now; an open binary file; any
+        source: Path of a file; bytes, or a BytesIO, as they are now; an open binary file; any
             object with ``seek``, ``tell`` and ``read``; or a ``Traversable`` of a package, such as
             ``zipfile.Path``. A file object is served from its start, whatever its current position,
             and is not closed. Objects that are not files of the operating system are read under a
             lock.
-        download_name: file name for Content-Disposition, which also decides the media type.
-        disposition: ``"attachment"`` (saved under that name) or ``"inline"`` (shown).
-        validators: of a source whose version you know, instead of its own.
-        options: those of ``FileOptions``.
+        download_name: File name for Content-Disposition (RFC 6266), which also decides the media
+            type; or None.
+        disposition: ``"attachment"`` to save the file under that name, ``"inline"`` to display it.
+        validators: Validators of a source whose version you know (RFC 9110 8.8), or None to use
+            those of the source.
+        options: The per-file options of ``StaticFiles``, from ``cache_control`` on.
 
     Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+        TypeError, ValueError: An option is unknown, or its value is not allowed. The message names
+            the option, the value and what is allowed.
     """
 
     def __init__(
@@ -87,33 +90,25 @@ class FileApp:
         check_download_name(download_name, disposition)
         _check_validators(validators)
         options.setdefault("encodings", ())
-        file_options = FileOptions.from_kwargs(
-            options, ("disposition", "download_name", "validators")
-        )
-        policy = file_options.policy()
+        others = ("disposition", "download_name", "validators")
+        checked = FileOptions.from_kwargs(options, others)
+        types = checked.media_types_table()
         if download_name is not None:
-            content_type = file_options.media_types_table().content_type(download_name)
-            headers = with_download_name(
-                file_options.headers, download_name, disposition, content_type
-            )
-            file_options = replace(file_options, headers=headers)
-            policy = file_options.policy()
+            content_type = types.content_type(download_name)
+            headers = with_download_name(checked.headers, download_name, disposition, content_type)
+            checked = replace(checked, headers=headers)
         self._source = find_source(source)
         if isinstance(self._source, HandleFile):
             # A server's wrapper sends from the position of the descriptor, which is shared.
-            file_options = replace(file_options, file_wrapper=file_options.file_wrapper and None)
+            checked = replace(checked, file_wrapper=checked.file_wrapper and None)
         if validators is not None:
             # A sidecar would get the same entity tag as its original.
-            file_options = replace(file_options, encodings=())
-        self._policy = policy
-        sidecars = Sidecars(file_options.encodings)
+            checked = replace(checked, encodings=())
+        self._policy = checked.policy()
+        sidecars = Sidecars(checked.encodings)
+        cache = Cache(0, 0, 0.0, sidecars)  # a view creates an app for each request
         self._responder = make_responder(
-            file_options,
-            policy,
-            file_options.media_types_table(),
-            Cache(0, 0, 0.0, sidecars),  # an app that is made in a view lives for one request
-            sidecars,
-            validators=validators,
+            checked, self._policy, types, cache, sidecars, validators=validators
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -122,7 +117,7 @@ class FileApp:
         return self._respond(request).start(request, start_response)
 
     def respond(self, environ: WSGIEnvironment) -> Response:
-        """Return the response to a request: status line, header fields and body."""
+        """Return the response to a request, with its ``status``, ``headers`` and ``body``."""
         request = Request(environ)
         response = self._respond(request)
         if request.is_head and isinstance(response.body, list):
@@ -152,19 +147,19 @@ def serve_file(
 
     ``status, headers, body = serve_file(environ, source, download_name="report.pdf")``
 
-    A file object belongs to the response from now on: it is closed with the body, or at once if
-    none of it is sent. (A BytesIO is not closed, since it was copied.)
+    A file object belongs to the response, which closes it with the body, or at once if none of it
+    is sent. (A BytesIO is not closed, since it was copied.)
 
     Arguments:
-        environ: the request.
-        source, download_name, disposition, validators, options: as for ``FileApp``.
+        environ: The WSGI environ of the request.
+        source, download_name, disposition, validators, options: As for ``FileApp``.
 
     Returns:
         The status line, the header fields as a list of pairs, and the body. Its ``close()`` must be
         called; servers and frameworks do that.
 
     Raises:
-        TypeError, ValueError: as for ``FileApp``.
+        TypeError, ValueError: As for ``FileApp``.
     """
     app = FileApp(
         source,
@@ -188,7 +183,7 @@ def serve_file(
 
 
 class _ClosingBody:
-    """A body that also closes a file object, at its end too (see ``files.body``)."""
+    """A body that also closes a file object, at its end and on errors (see ``files.body``)."""
 
     def __init__(self, body: FileBody, close: Callable[[], object]) -> None:
         self._body = body
@@ -205,7 +200,7 @@ class _ClosingBody:
             raise
 
     def close(self) -> None:
-        """Close both; may be called repeatedly."""
+        """Close the body and the file object; may be called repeatedly."""
         self._body.close()
         self._close()
 
@@ -217,23 +212,18 @@ def _check_validators(validators: object) -> None:
         raise TypeError(f"validators must be Validators or None, not {validators!r}")
     etag, date = validators.etag, validators.last_modified
     if etag is not None and not (isinstance(etag, str) and is_entity_tag(etag)):
-        raise ValueError(
-            f"validators.etag must be an entity tag with its quotes, or None, not {etag!r}"
-        )
+        allowed = "an entity tag with its quotes, or None"
+        raise ValueError(f"validators.etag must be {allowed}, not {etag!r}")
     if date is not None and (not isinstance(date, int) or date < 0):
-        raise ValueError(
-            f"validators.last_modified must be whole seconds since the epoch, or None, not {date!r}"
-        )
+        allowed = "whole seconds since the epoch, or None"
+        raise ValueError(f"validators.last_modified must be {allowed}, not {date!r}")
 
 
 def find_source(source: object) -> Source:
-    """Return what serves the argument ``source`` of ``FileApp``.
-
-    Arguments:
-        source: as for ``FileApp``.
+    """Return the source for the argument ``source`` of ``FileApp``.
 
     Raises:
-        TypeError, ValueError: naming the value and what is allowed.
+        TypeError, ValueError: The message names the value and what is allowed.
     """
     if isinstance(source, (str, os.PathLike)):
         return single_file(check_path("source", source))
@@ -257,7 +247,7 @@ def _file_object(file: Any) -> Source:
     if isinstance(file.read(0), str):
         raise TypeError(f"source must be {_ALLOWED}, not the text file {file!r}")
     if isinstance(file, io.BytesIO):
-        return MemorySource(file.getvalue())  # CPython shares the bytes until one changes
+        return MemorySource(file.getvalue())  # CPython copies the bytes only if one changes
     return ObjectSource(file) if raw_file(file) is None else HandleFile(file)
 
 
@@ -286,12 +276,6 @@ def with_download_name(
     """Return the option ``headers`` with the download name and its media type added.
 
     Fields that the option sets itself take precedence.
-
-    Arguments:
-        headers: the checked option.
-        name: offered to the user.
-        disposition: ``"attachment"`` to save the file, ``"inline"`` to show it.
-        content_type: that of the name.
     """
     fields = {
         "content-type": content_type,

@@ -1,9 +1,9 @@
 """When the server's ``wsgi.file_wrapper`` may send an open file (PEP 3333).
 
-An allow-list of wrapper classes decides, from measurements on thirty servers. Most wrappers send
-past Content-Length or from the wrong offset. Everything unknown gets our own iterator, which is
-right everywhere. Wrappers that use sendfile get whole files only: that is right on the whole list,
-and also where a middleware around us iterates the wrapper.
+An allow-list of wrapper classes decides, which is based on measurements on thirty servers. Most
+wrappers send past Content-Length or from the wrong offset. Unknown servers get our own iterator,
+which is correct everywhere. Wrappers that use sendfile get whole files only. That is correct on all
+servers of the list, even if a middleware around us iterates the wrapper.
 """
 
 from __future__ import annotations
@@ -22,23 +22,18 @@ FileWrapper = Callable[[Any, int], Iterable[bytes]]
 
 
 def wrap_file(
-    request: Request,
-    option: bool | None,
-    opened: OpenFile,
-    byte_range: ByteRange,
-    block_size: int,
+    request: Request, option: bool | None, opened: OpenFile, byte_range: ByteRange, block_size: int
 ) -> Iterable[bytes] | None:
-    """Return the server's wrapper around one range of a file; None where it may not be used.
+    """Return the server's wrapper around one range of a file; None if it may not be used.
 
     Arguments:
-        request: whose server offers the wrapper.
-        option: ``file_wrapper``. None uses the wrapper on waitress only, where it is 2.4 to 4.2
-            times as fast and frees the thread. True uses the whole list (sendfile takes half the
-            processor time, but a file truncated while it is sent is noticed later). False uses
-            none.
-        opened: the file, at its start.
-        byte_range: the range to send.
-        block_size: in bytes.
+        request: The request, with the wrapper of its server.
+        option: The option ``file_wrapper``. None uses the wrapper on waitress only, where it is 2.4
+            to 4.2 times as fast and frees the thread. True uses the whole list (sendfile takes half
+            the processor time, but a file truncated while it is sent is noticed later).
+        opened: The file, positioned at its start.
+        byte_range: The range to send.
+        block_size: Bytes that are read at a time.
     """
     wrapper: FileWrapper | None = request.file_wrapper
     if option is False or not callable(wrapper):  # socketify has the key with the value None
@@ -54,9 +49,10 @@ def wrap_file(
 def _sends_files(wrapper: FileWrapper, request: Request) -> bool:
     module = getattr(wrapper, "__module__", None)
     if module == "gunicorn.http.wsgi":
-        # gevent's sendfile reads blocks of 8 KB: a third of the rate.
+        # gevent's sendfile reads blocks of 8 KB, which makes it a third as fast.
         return not type(request.gunicorn_socket).__module__.startswith("gevent")
-    # uWSGI's is a built-in function without a module. It sends from byte 0, whatever the offset.
+    # uWSGI's wrapper is a built-in function without a module. It sends from byte 0, whatever the
+    # offset.
     return module == "mod_wsgi" or getattr(wrapper, "__name__", "") == "uwsgi_sendfile"
 
 
@@ -64,12 +60,8 @@ class RangeFile(io.RawIOBase):
     """One range of an open file, as a read-only raw file without ``fileno``.
 
     Reading raises ``FileChangedError`` once the file is truncated, or rewritten without growing;
-    waitress then closes the connection. At a premature end of file, waitress would try to send
-    nothing, on a core of its own, until long after the client has gone.
-
-    Arguments:
-        opened: the open file, which is closed together with this one.
-        start, stop: the half-open range in bytes.
+    waitress then closes the connection. If the file just ended early, waitress would keep a core
+    busy until long after the client has gone. The open file is closed together with this one.
     """
 
     def __init__(self, opened: OpenFile, start: int, stop: int) -> None:
@@ -98,7 +90,7 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read up to the end of the range, and return the number of bytes."""
+        """Read at most to the end of the range, and return the number of bytes."""
         wanted = min(len(buffer), max(self._size - self._position, 0))
         content = self._file.read_at(self._start + self._position, wanted)
         raise_if_changed(self._file, self._status)

@@ -1,9 +1,9 @@
 """Directory pages: the option ``listing``, for directories without an index.
 
-Strategy: a short listing is made whole and has a Content-Length; a long one is streamed, its
-head before the directory is read to its end. There is no validator: a directory's time does not
-tell that a file in it changed, and to look at every file costs as much as the page. So caches
-may keep a page, for the back button, and ask each time (``no-cache``).
+A short listing is built at once and has a Content-Length. A long one is streamed, and its head is
+sent before the directory has been read to its end. A page has no validator, since the modification
+time of a directory does not show that a file in it changed. Caches may store a page, for the back
+button, but must revalidate it each time (``no-cache``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hashlib import sha256
 from heapq import merge
 from itertools import islice
 from os import DirEntry, stat_result
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import Outcome, classify, logger
@@ -26,64 +26,37 @@ from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.negotiation import preference_for
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name
 from wsgistatic.representations.headers import HeaderPolicy
-from wsgistatic.wsgi.listing_page import (
-    STYLE,
-    Entry,
-    from_sort_key,
-    html_page,
-    json_array,
-    sort_key,
-)
+from wsgistatic.wsgi import listing_page
+from wsgistatic.wsgi.listing_page import Entry
+from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responses import Response, redirect, response_to_error
 
-if TYPE_CHECKING:
-    pass
-
-
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
-_MOST_AT_ONCE = 1000  # entries of a page that is made whole, 300 bytes each
-_BLOCK_SIZE = 32 * 1024  # characters or more, of a page that is streamed
-_STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
+_MOST_AT_ONCE = 1000  # entries of a page that is built at once, 300 bytes each
+_BLOCK_SIZE = 32 * 1024  # characters; blocks of a streamed page have at least as many
+_STYLE_HASH = b64encode(sha256(listing_page.STYLE.encode()).digest()).decode()
 _CACHING = ("Cache-Control", "no-cache")
-_FIELDS = [
-    _CACHING,
-    (
-        "Content-Security-Policy",
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-        "form-action 'none'",
-    ),
-]
+_SECURITY = (
+    "Content-Security-Policy",
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'",
+)
 
 
 class Listing:
-    """Answers requests for directories that have no index.
-
-    Arguments:
-        directory: the directory that is served.
-        policy: of header fields.
-        prefix: as ``parse_prefix`` gave it.
-        index: name of the file that stands for a directory, or None.
-        dotfiles: show names that begin with a dot.
-    """
+    """Responds to requests for directories that have no index."""
 
     def __init__(
-        self,
-        directory: Directory,
-        policy: HeaderPolicy,
-        prefix: str,
-        index: str | None,
-        *,
-        dotfiles: bool,
+        self, directory: Directory, policy: HeaderPolicy, prefix: str, options: DirectoryOptions
     ) -> None:
         self._directory = directory
         self._policy = policy
         self._prefix = prefix
-        self._index = index
+        self._index = options.index
         set_by_user = {name.lower() for name, _ in policy.common}
-        ours = [field for field in _FIELDS if field[0].lower() not in set_by_user]
+        ours = [field for field in (_CACHING, _SECURITY) if field[0].lower() not in set_by_user]
         self._fields = add_vary([*ours, *policy.common], "Accept")
-        self._is_served_name = partial(is_served_name, dotfiles=dotfiles)
+        self._is_served_name = partial(is_served_name, dotfiles=options.dotfiles)
 
     def respond(self, request: Request, path: SplitPath) -> Response | None:
         """Respond to a GET or HEAD request; None if there is no such directory."""
@@ -110,15 +83,16 @@ class Listing:
             unfinished.callback(scan.close)
             is_long = scan.read(_MOST_AT_ONCE)
             if _wants_json(request.field("HTTP_ACCEPT")):
-                media_type, pieces = _JSON, json_array(scan.entries())
+                media_type, pieces = _JSON, listing_page.json_array(scan.entries())
             else:
                 root = path_name(request.script_name + self._prefix)
-                media_type, pieces = _HTML, html_page(root, segments, scan.entries())
+                media_type = _HTML
+                pieces = listing_page.html_page(root, segments, scan.entries())
             blocks = _blocks(pieces)
             fields = [("Content-Type", media_type), *self._fields]
             label = self._label(segments)
             if request.is_head:
-                # Some servers answer a HEAD without a length with one of their own, or a body.
+                # Without a length, some servers add a wrong one to a response to HEAD, or a body.
                 return _whole(sum(map(len, blocks)), fields, b"", label)
             if is_long:
                 unfinished.pop_all()
@@ -131,7 +105,7 @@ class Listing:
 
 
 class _Stream:
-    """The body of a long listing: closes the directory at its end, at an error and by close()."""
+    """The body of a long listing, which closes the directory at its end, on errors and on close."""
 
     def __init__(self, blocks: Iterator[bytes], scan: Scan, label: str) -> None:
         self._blocks = blocks
@@ -151,7 +125,7 @@ class _Stream:
             raise
 
     def close(self) -> None:
-        """Close the directory and forget its names; as often as you like."""
+        """Close the directory and drop its names; may be called repeatedly."""
         self._blocks = iter(())
         self._scan.close()
 
@@ -161,13 +135,13 @@ def _whole(size: int, fields: Headers, body: bytes, label: str) -> Response:
 
 
 def _wants_json(accept: str | None) -> bool:
-    """Tell whether JSON is wanted more, or as much and by name; a browser gets HTML."""
+    """Return whether Accept prefers JSON to HTML, by its weight or by naming it explicitly."""
     json = preference_for(accept, "application/json")
     return json.quality > 0 and json > preference_for(accept, "text/html")
 
 
 def _blocks(pieces: Iterator[str]) -> Iterator[bytes]:
-    """Encode and join pieces; the first goes out at once."""
+    """Encode pieces and join them to blocks; the first piece is a block of its own."""
     yield from (piece.encode() for piece in islice(pieces, 1))
     gathered: list[str] = []
     size = 0
@@ -187,17 +161,17 @@ _RUN = 4096  # names that are sorted at once
 
 
 class Scan:
-    """A directory that is being listed; close it.
+    """A directory that is being listed; close it after use.
 
     Arguments:
-        directory: what it is beneath.
-        segments: its place there.
-        index: name of the file that stands for a directory, or None.
-        is_served_name: tells which names a request can have.
+        directory: The directory that is served.
+        segments: Names that lead from there to the one that is listed.
+        index: Name of the file that is served for a directory, or None.
+        is_served_name: Returns whether a request may contain a name.
 
     Raises:
-        NotADirectoryError: it is something else.
-        OSError: it is not there, or not for us (see ``errors.classify``).
+        NotADirectoryError: The path leads to something else.
+        OSError: The directory does not exist or cannot be read (see ``errors.classify``).
     """
 
     def __init__(
@@ -215,37 +189,39 @@ class Scan:
         self._opened = directory.open_directory(segments)
 
     def read(self, count: int) -> bool:
-        """Read the names of so many entries more; tell whether there may be others."""
+        """Read the names of up to ``count`` more entries; return whether there may be others."""
         found = list(islice(self._opened, count))
         keys = (_if_served(self._sort_key, item) for item in found)
         self._runs.append(sorted(key for key in keys if key is not None))
         return len(found) == count
 
     def entries(self) -> Iterator[Entry]:
-        """Read what is left, and give all entries in order.
+        """Read the remaining names, and yield all entries in order.
 
-        One that has gone by then, or that may not be read, is left out.
+        Entries that have vanished meanwhile, or that cannot be read, are left out.
         """
         while self.read(_RUN):
             pass
         for key in merge(*self._runs):
-            name, is_directory = from_sort_key(key)
+            name, is_directory = listing_page.from_sort_key(key)
             entry = _if_served(self._directory_entry if is_directory else self._file_entry, name)
             if entry is not None:
                 yield entry
 
     def close(self) -> None:
-        """Close the directory; as often as you like."""
+        """Close the directory; may be called repeatedly."""
         self._opened.close()
 
     def _sort_key(self, item: DirEntry[str]) -> str | None:
         if not self._is_served_name(item.name):
             return None
         if item.is_symlink():
-            return sort_key(item.name, self._is_directory(item.name))
+            return listing_page.sort_key(item.name, self._is_directory(item.name))
         is_directory = item.is_dir(follow_symlinks=False)
         is_file = item.is_file(follow_symlinks=False)
-        return sort_key(item.name, is_directory) if is_directory or is_file else None
+        if not is_directory and not is_file:
+            return None
+        return listing_page.sort_key(item.name, is_directory)
 
     def _is_directory(self, name: str) -> bool:
         try:
@@ -266,7 +242,7 @@ class Scan:
         return Entry(name, True, 0, int(status.st_mtime))
 
     def _stat_served(self, segments: tuple[str, ...]) -> stat_result:
-        """Give the status of a directory that has an index, or can be listed."""
+        """Return the status of a directory that has an index or can be listed."""
         if self._index is not None:
             try:
                 self._directory.stat((*segments, self._index))
@@ -279,9 +255,9 @@ class Scan:
 
 
 def _if_served(look: Callable[[N], T], name: N) -> T | None:
-    """Look at a name; None where a request for it would be refused or a miss.
+    """Return what ``look`` returns for a name; None if a request for it would find no file.
 
-    A shortage of our own is raised: it must not make entries vanish.
+    A temporary shortage is raised instead, since it must not make entries vanish.
     """
     try:
         return look(name)

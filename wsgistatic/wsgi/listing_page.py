@@ -1,9 +1,9 @@
-"""A directory's entries as an HTML page or as JSON: text in, text out.
+"""Render the entries of a directory as HTML or JSON.
 
-Strategy: every name is shown with what could mislead (control characters, bidirectional
-overrides, bytes that are no text) spelled out, and linked by its real bytes. All links are
-relative to the directory's own URL, so that they hold wherever the app is mounted. The page
-needs nothing but itself: no script, image or font, and its stylesheet is a constant.
+A name is displayed with its misleading characters escaped (controls, bidirectional overrides,
+undecodable bytes), while its link has the real bytes. Links are relative to the URL of the
+directory, so that they work wherever the app is mounted. The page loads no script, image or font,
+and its stylesheet is constant.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ class Entry(NamedTuple):
     """A file or directory in a listing.
 
     Attributes:
-        name: as ``os.fsdecode`` gives it; it may hold any character but "/" and NUL.
-        is_directory: whether its URL ends in a slash.
-        size: bytes of a file; 0 for a directory.
-        modified: seconds since the epoch.
+        name: Name as returned by ``os.fsdecode``, with any character but "/" and NUL.
+        size: Size of a file in bytes; 0 for a directory.
+        modified: Modification time in seconds since the epoch.
     """
 
     name: str
@@ -37,22 +36,23 @@ class Entry(NamedTuple):
 
 
 def sort_key(name: str, is_directory: bool) -> str:
-    """Give text that sorts directories first, then without case, and numbers by their value.
+    """Return a key that sorts directories first, ignores case, and sorts numbers by their value.
 
-    It ends in the name itself, behind a NUL, which no name has: so one string an entry is all
-    that has to be kept of a directory until it is sorted.
+    The key ends in a NUL, which no name contains, and the name itself. A single string per entry
+    is therefore all that is in memory until a directory is sorted.
     """
     natural = _DIGITS.sub(_counted, name.casefold())
     return f"{'01'[not is_directory]}{natural}\0{name}"
 
 
 def from_sort_key(key: str) -> tuple[str, bool]:
-    """Give name and is_directory of a sort key."""
+    """Return the name in a sort key, and whether it is that of a directory."""
     return key.rpartition("\0")[2], key[0] == "0"
 
 
 def _counted(digits: re.Match[str]) -> str:
-    # Of two numbers the one with more digits is greater; "0" keeps them where digits sort.
+    # The number with more digits is greater. The leading "0" sorts numbers among other characters
+    # where digits belong.
     number = digits[0].lstrip("0")
     return f"0{chr(ord('0') + len(number))}{number}"
 
@@ -109,8 +109,8 @@ h1,p{margin-left:0;margin-right:0}
 }
 """
 
-# C0 and C1 controls, marks and overrides of direction, line separators, byte order mark, and
-# what os.fsdecode makes of bytes that are no text.
+# C0 and C1 controls, direction marks and overrides, line separators, the byte order mark, and the
+# surrogates that os.fsdecode returns for undecodable bytes.
 _MISLEADING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
@@ -119,19 +119,19 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def html_page(root: str, segments: Sequence[str], entries: Iterable[Entry]) -> Iterator[str]:
-    """Give the page in pieces, the first of them before any entry is asked for.
+    """Yield the page in pieces, the first one before any entry is read.
 
     Arguments:
-        root: path of the topmost directory, decoded, as a label.
-        segments: names below it that lead to this directory.
-        entries: in the order that they are shown in.
+        root: Decoded URL path of the topmost directory, for display.
+        segments: Names that lead from there to this directory.
+        entries: The entries in the order of the page.
     """
     label = _shown("/".join([root.rstrip("/"), *segments, ""]), "%s")
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        # What it links to is worth finding, not the list.
+        # Search engines should find the files, not the list.
         '<meta name="robots" content="noindex">\n'
         f"<title>Index of {label}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f'<nav aria-label="Path"><h1>{_breadcrumbs(root, segments)}</h1></nav>\n<main>\n'
@@ -148,10 +148,10 @@ def html_page(root: str, segments: Sequence[str], entries: Iterable[Entry]) -> I
 
 
 def json_array(entries: Iterable[Entry]) -> Iterator[str]:
-    """Give a JSON array (ASCII only) in pieces, an object for each entry.
+    """Yield a JSON array (ASCII only) in pieces, with an object for each entry.
 
-    ``name`` is for people: what is no text in it is U+FFFD. ``url``, relative to the directory's,
-    is exact.
+    ``name`` is for display: undecodable bytes become U+FFFD. ``url`` is exact, and relative to the
+    URL of the directory.
     """
     yield "["
     before = ""
@@ -185,7 +185,7 @@ def _row(entry: Entry) -> str:
 
 
 def _breadcrumbs(root: str, segments: Sequence[str]) -> str:
-    """Link each directory above; this one is the last, and is not linked."""
+    """Return the path of the page, with a link for each directory above."""
     labels = [root.rstrip("/") or "/", *segments]
     last = len(labels) - 1
     crumbs = []
@@ -198,12 +198,12 @@ def _breadcrumbs(root: str, segments: Sequence[str]) -> str:
 
 
 def _url(entry: Entry) -> str:
-    # "./": a name such as "javascript:x" is no scheme, and "//host" no host.
+    # Without "./", the name "javascript:x" would be a link with a scheme.
     return f"./{quote_name(entry.name)}{'/' if entry.is_directory else ''}"
 
 
 def _summary(directories: int, files: int, size: int) -> str:
-    """Count the entries; where it is missing, the page was cut."""
+    """Return the line that counts the entries. A page without it was truncated."""
     if not directories and not files:
         return "This folder is empty."
     counts = []
@@ -220,7 +220,7 @@ def _size_markup(size: int) -> str:
 
 
 def human_size(size: int) -> str:
-    """Give a number of bytes, at least 1024, in three digits or so and a unit."""
+    """Return a number of bytes, at least 1024, with about three digits and a unit."""
     value, unit = size / 1024, 0
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
@@ -235,7 +235,7 @@ def _time_markup(seconds: int) -> str:
 
 
 def _timestamp(seconds: int) -> str | None:
-    """Give the RFC 3339 form of seconds since the epoch; None beyond its years."""
+    """Return seconds since the epoch in the form of RFC 3339, or None after the year 9999."""
     try:
         return (_EPOCH + timedelta(seconds=seconds)).isoformat() + "Z"
     except OverflowError:
@@ -243,7 +243,7 @@ def _timestamp(seconds: int) -> str | None:
 
 
 def _shown(text: str, frame: str = "<i>%s</i>") -> str:
-    """Escape text for HTML, and spell out what could mislead, each in a frame."""
+    """Escape text for HTML, and put an escape sequence in a frame for misleading characters."""
     if text.isascii() and text.isprintable():
         return escape(text)
     return _MISLEADING.sub(lambda match: frame % _spelled(match[0]), escape(text))
@@ -251,7 +251,7 @@ def _shown(text: str, frame: str = "<i>%s</i>") -> str:
 
 def _spelled(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # PEP 383: a byte
+    if 0xDC80 <= code <= 0xDCFF:  # an undecodable byte (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
     if character in "\t\n\r":
         return {"\t": "\\t", "\n": "\\n", "\r": "\\r"}[character]

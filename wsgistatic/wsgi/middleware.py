@@ -1,7 +1,7 @@
 """``StaticFiles``: the files under one directory at one URL prefix, in front of a WSGI app.
 
 Cache hits are answered here on a short path; everything else goes through ``Site``. A miss goes to
-the wrapped app, with environ untouched.
+the wrapped app with an unchanged environ.
 """
 
 from __future__ import annotations
@@ -180,28 +180,15 @@ class StaticFiles:
         self.encodings = options.encodings
         policy, types = options.policy(), options.media_types_table()
         sidecars = Sidecars(options.encodings)
-        self._cache = Cache(cache_size, cache_file_size, stat_ttl, sidecars)
-        self._files = self._cache.files
-        compression = None
-        if compress:
-            compression = Compression(options.encodings, types, cache_size)
+        self._cache = cache = Cache(cache_size, cache_file_size, stat_ttl, sidecars)
+        self._files = cache.files
+        compression = Compression(options.encodings, types, cache_size) if compress else None
+        responder = make_responder(
+            options, policy, types, cache, sidecars, compression=compression, offload=front
+        )
+        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         self.site = Site(
-            Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks),
-            self._prefix,
-            options,
-            policy,
-            types,
-            self._cache,
-            make_responder(
-                options,
-                policy,
-                types,
-                self._cache,
-                sidecars,
-                compression=compression,
-                offload=front,
-            ),
-            standalone=app is None,
+            tree, self._prefix, options, policy, types, cache, responder, standalone=app is None
         )
         self._app = app
         self._app_after_miss = app

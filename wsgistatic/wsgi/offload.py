@@ -1,8 +1,8 @@
 """Offloading: the front server sends the file that a response header names.
 
-Preconditions are decided here, ranges by the front server. nginx and lighttpd read the header as a
-URL path and keep our fields. Apache's module takes it literally and drops Content-Encoding, so that
-no encoded file may be handed to it.
+Preconditions are evaluated here, ranges by the front server. nginx and lighttpd read the header as
+a URL path and keep our fields. Apache's module takes it literally and drops Content-Encoding, so
+compressed copies are not used with it.
 """
 
 from __future__ import annotations
@@ -18,23 +18,16 @@ from wsgistatic.wsgi.responses import Response
 
 
 class FrontServer(NamedTuple):
-    """How a front server takes a file over.
+    """How a front server is told to send a file."""
 
-    Attributes:
-        header: the field that names the file.
-        is_quoted: the value of the field is percent-encoded.
-        sets_itself: fields that the front server sets, and would send twice with ours.
-        passes_content_encoding: whether it does.
-    """
-
-    header: str
-    is_quoted: bool
-    sets_itself: tuple[str, ...]
+    header: str  # that names the file
+    is_quoted: bool  # whether the value of the header is percent-encoded
+    sets_itself: tuple[str, ...]  # fields that would be sent twice if we sent them too
     passes_content_encoding: bool
 
 
 _NGINX = FrontServer("X-Accel-Redirect", True, ("Accept-Ranges", "Content-Length"), True)
-# It obeys X-LIGHTTPD-send-file, which is only the name of the option for it, from FastCGI only.
+# lighttpd obeys X-LIGHTTPD-send-file from FastCGI only, so that this is just the option's name.
 _LIGHTTPD = FrontServer("X-Sendfile", True, ("Content-Length",), True)
 _APACHE = FrontServer("X-Sendfile", False, ("Content-Length",), False)
 _FRONT_SERVERS = {
@@ -47,8 +40,8 @@ _ALLOWED = (
     "the path by which the front server knows the directory, or None"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# What a value that is not percent-encoded cannot express: mod_xsendfile 1.0 decodes it anyway, and
-# trailing blanks do not belong to a field (RFC 9110 5.5).
+# Names that a value without percent-encoding cannot express. mod_xsendfile 1.0 decodes it anyway,
+# and trailing spaces are not part of a field value (RFC 9110 5.5).
 _INEXPRESSIBLE = re.compile(r"[\x00-\x1f\x7f%]| \Z")
 
 
@@ -56,12 +49,12 @@ class Offload:
     """Names files to the front server.
 
     Arguments:
-        option: pair of the header name and the path that stands for the directory: a location of
-            nginx, or a folder.
-        root: path of the directory.
+        option: Header name, and the path by which the front server knows the directory: an nginx
+            location, or a folder.
+        root: Path of the directory.
 
     Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
+        TypeError, ValueError: The message names the option, the value and what is allowed.
     """
 
     def __init__(self, option: object, root: str) -> None:
@@ -84,9 +77,8 @@ class Offload:
     def handles(self, request: Request, path: str) -> bool:
         """Return whether the front server is to send a file.
 
-        It sends no error page, since its status would be 200. Nor does it get requests with
-        If-Match, which nginx compares with an entity tag of its own: what passed here would fail
-        there.
+        It sends no error pages, since their status would be 200. It also gets no requests with
+        If-Match: nginx would compare that with an entity tag of its own, and refuse the request.
         """
         return (
             request.method == "GET"
@@ -97,15 +89,12 @@ class Offload:
         )
 
     def respond(self, representation: Representation) -> Response:
-        """Return the response that names the file, with all its fields and without its bytes."""
+        """Return the response that names the file, with its header fields and an empty body."""
         relative = representation.path[self._root_length :].replace(os.sep, "/")
         value = os.fsencode(self._prefix + relative).decode("latin-1")
         if self._front.is_quoted:
             value = quote_path(value)
-        fields = [
-            field
-            for field in representation.full_headers
-            if field[0] not in self._front.sets_itself
-        ]
+        omitted = self._front.sets_itself
+        fields = [field for field in representation.full_headers if field[0] not in omitted]
         headers = [(self._front.header, value), ("Content-Length", "0"), *fields]
         return Response("200 OK", headers, [b""], representation.path, representation.coding)

@@ -1,9 +1,11 @@
 """The options of ``StaticFiles`` and ``FileApp``, in one table.
 
-The fields of the two dataclasses below are that table. Each field states the default of an option,
-its check, its conversion from text and its help. The constructors, PasteDeploy, the command line
-and the Django settings read it, and tests compare the documentation with it.
+The fields of the two dataclasses are that table. Each field states the default of an option, its
+check, its conversion from text and its help. The constructors, PasteDeploy, the command line and
+the Django settings read it, and tests compare the documentation with it.
 """
+
+# ruff: noqa: RUF009 - a call of _option returns a field, not one value for all instances
 
 from __future__ import annotations
 
@@ -12,30 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
+from wsgistatic import validation
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.representations.headers import (
-    CacheControl,
-    CustomHeaders,
-    HeaderPolicy,
-    check_headers,
-)
-from wsgistatic.representations.immutable import Immutable, immutable_rule
+from wsgistatic.representations.headers import CacheControl, CustomHeaders, HeaderPolicy
+from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
-from wsgistatic.validation import (
-    check_bool,
-    check_choice,
-    check_file_name,
-    check_inner_path,
-    check_integer,
-    check_path,
-    check_seconds,
-    closest_name,
-)
 from wsgistatic.wsgi.offload import Offload
 
 if TYPE_CHECKING:
@@ -48,29 +36,15 @@ Converter = Callable[[str, str], Any]
 
 
 class Option(NamedTuple):
-    """One option.
-
-    Attributes:
-        name: The name of the keyword argument.
-        default: The value if the option is not given.
-        check: Raises TypeError or ValueError unless a value is allowed.
-        from_text: Converts text from an .ini file or a command line to a value, which still has
-            to be checked. None if no text can express a value.
-        help: What the option does, in plain English.
-        section: The heading under which help and documentation list the option.
-        metavar: The placeholder for a value in help, or None for a switch.
-        details: What documentation adds to the help, and the command line has no use for:
-            functions as values, and the effect on a wrapped app.
-    """
+    """One option: the name and the default of a keyword argument, and how it is written."""
 
     name: str
     default: Any
+    section: str  # heading in the help of the command line
     check: Check
-    from_text: Converter | None
+    from_text: Converter | None  # returns a value yet to be checked; None if text cannot express it
+    metavar: str | None  # placeholder for a value in help; None for a switch
     help: str
-    section: str
-    metavar: str | None = None
-    details: str = ""
 
     @property
     def is_size(self) -> bool:
@@ -84,9 +58,7 @@ _BOOLS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-_BOOLS_OR_NONE = {**_BOOLS, "none": None}
 _UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_INTEGER = re.compile(r"[0-9]{1,18}")
 _SIZE = re.compile(r"([0-9]{1,18}) ?([KMG]iB|)")
 
 
@@ -94,8 +66,8 @@ def _text(option: str, text: str) -> str:
     return text
 
 
-def _text_or_none(option: str, text: str) -> str | None:
-    return None if text.lower() == "none" else text
+def _or_none(convert: Converter) -> Converter:
+    return lambda option, text: None if text.lower() == "none" else convert(option, text)
 
 
 def _one_of(words: Mapping[str, bool | None]) -> Converter:
@@ -107,11 +79,8 @@ def _one_of(words: Mapping[str, bool | None]) -> Converter:
     return convert
 
 
-_bool, _bool_or_none = _one_of(_BOOLS), _one_of(_BOOLS_OR_NONE)
-
-
 def _integer(option: str, text: str) -> int:
-    if not _INTEGER.fullmatch(text):
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError(f"{option} must be a whole number such as 200, not {text!r}")
     return int(text)
 
@@ -125,10 +94,6 @@ def _seconds(option: str, text: str) -> float:
 
 def size_from_text(option: str, text: str) -> int:
     """Return the number of bytes that a text such as ``65536`` or ``64 KiB`` means.
-
-    Arguments:
-        option: The name of the option, for the error message.
-        text: A whole number, optionally followed by KiB, MiB or GiB.
 
     Raises:
         ValueError: The text is not a size.
@@ -152,9 +117,7 @@ def _pairs(separators: str, example: str) -> Converter:
     """Return a converter of lines that each hold a name, a separator and a value."""
     line_pattern = re.compile(rf"([^{separators}]*)[{separators}](.*)")
 
-    def convert(option: str, text: str) -> dict[str, str] | None:
-        if text.lower() == "none":
-            return None
+    def convert(option: str, text: str) -> dict[str, str]:
         pairs = {}
         for line in filter(None, map(str.strip, text.splitlines())):
             pair = line_pattern.fullmatch(line)
@@ -163,43 +126,49 @@ def _pairs(separators: str, example: str) -> Converter:
             pairs[pair[1].strip()] = pair[2].strip()
         return pairs
 
-    return convert
+    return _or_none(convert)
 
 
 def _words(option: str, text: str) -> tuple[str, ...]:
     return () if text.lower() == "none" else tuple(text.replace(",", " ").split())
 
 
-def _header_and_path(option: str, text: str) -> tuple[str, ...] | None:
-    return None if text.lower() == "none" else tuple(re.split(r"[:\s]\s*", text, maxsplit=1))
+def _header_and_path(option: str, text: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[:\s]\s*", text, maxsplit=1))
 
 
 # Checks. Options that shape header fields are checked by the code that makes these fields.
 
 
-def _or_none(check: Check) -> Check:
-    def check_unless_none(option: str, value: Any) -> None:
-        if value is not None:
-            check(option, value)
+def _check_policy(option: str, value: Any) -> None:
+    others = {"cache_control": None, "nosniff": True, "allow_origin": None}
+    HeaderPolicy(**{**others, option: value})
 
-    return check_unless_none
+
+def _check_offload(option: str, value: Any) -> None:
+    if value is not None:
+        Offload(value, "")
+
+
+def _unless_none(check: Check) -> Check:
+    return lambda option, value: None if value is None else check(option, value)
 
 
 def _at_least(least: int) -> Check:
-    return lambda option, value: check_integer(option, value, least)
+    return lambda option, value: validation.check_integer(option, value, least)
 
 
 def _choice_of(*allowed: object) -> Check:
-    return lambda option, value: check_choice(option, value, allowed)
+    return lambda option, value: validation.check_choice(option, value, allowed)
 
 
 def _check_bool_or_none(option: str, value: Any) -> None:
     if value is not None:
-        check_bool(option, value, "True, False or None")
+        validation.check_bool(option, value, "True, False or None")
 
 
-def _check_callable_or_none(option: str, value: Any) -> None:
-    if value is not None and not callable(value):
+def _check_callable(option: str, value: Any) -> None:
+    if not callable(value):
         raise TypeError(f"{option} must be a callable or None, not {value!r}")
 
 
@@ -218,29 +187,17 @@ COMPRESSION = "Compression"
 PERFORMANCE = "Memory and speed"
 EVENTS = "Events"
 
-
-def _about(
-    section: str,
-    check: Check,
-    from_text: Converter | None,
-    help: str,
-    metavar: str | None = None,
-    details: str = "",
-) -> dict[str, Any]:
-    """Return the metadata of a field, which ``_table`` makes an ``Option`` of."""
-    return {
-        "check": check,
-        "from_text": from_text,
-        "help": help,
-        "section": section,
-        "metavar": metavar,
-        "details": details,
-    }
-
-
 DEFAULT_CACHE_CONTROL = "public, max-age=60"
 DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
 DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
+
+_SWITCH = (validation.check_bool, _one_of(_BOOLS), None)
+_TEXT_OR_NONE = _or_none(_text)
+
+
+def _option(row: tuple[Any, ...], help: str) -> Any:
+    """Return a field of a dataclass; the row holds the default and what follows in ``Option``."""
+    return field(default=row[0], metadata={"row": (*row, help)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,140 +207,71 @@ class FileOptions:
     Values are checked by ``from_kwargs``, not by the constructor.
     """
 
-    cache_control: CacheControl = field(
-        default=DEFAULT_CACHE_CONTROL,
-        metadata=_about(
-            HEADERS,
-            lambda option, value: HeaderPolicy(value, True, None),
-            _text_or_none,
-            "Value of Cache-Control, which tells browsers and proxies how long they may reuse a "
-            "file without asking again. With None, the field is not sent.",
-            "VALUE",
-            "It may also be a function (path, url) that returns a value or None.",
-        ),
+    cache_control: CacheControl = _option(
+        (DEFAULT_CACHE_CONTROL, HEADERS, _check_policy, _TEXT_OR_NONE, "VALUE"),
+        "Value of Cache-Control, which tells browsers and proxies how long they may reuse a file "
+        "without asking again. With None, the field is not sent.",
     )
-    immutable: Immutable = field(
-        default=None,
-        metadata=_about(
-            HEADERS,
-            lambda option, value: immutable_rule(value),
-            _text_or_none,
-            "Files that browsers may keep for a year without asking again: hashed means those with "
-            "a content hash in their name, as build tools write them, and a regular expression "
-            "those whose URL path it is found in. They do not get the usual Cache-Control.",
-            "RULE",
-            "It may also be a function (url).",
-        ),
+    immutable: Immutable = _option(
+        (None, HEADERS, _check_policy, _TEXT_OR_NONE, "RULE"),
+        "Files that browsers may keep for a year without asking again, whatever Cache-Control is: "
+        "hashed means those with a content hash in their name, as build tools write them, and a "
+        "regular expression those whose URL path it is found in.",
     )
-    allow_origin: str | None = field(
-        default=None,
-        metadata=_about(
-            HEADERS,
-            lambda option, value: HeaderPolicy(None, False, value),
-            _text_or_none,
-            "Value of Access-Control-Allow-Origin, such as * for every origin. Scripts of that "
-            "origin may then read the files, and the header fields that describe ranges.",
-            "ORIGIN",
-        ),
+    allow_origin: str | None = _option(
+        (None, HEADERS, _check_policy, _TEXT_OR_NONE, "ORIGIN"),
+        "Value of Access-Control-Allow-Origin, such as * for every origin. Scripts of that origin "
+        "may then read the files, and the header fields that describe ranges.",
     )
-    nosniff: bool = field(
-        default=True,
-        metadata=_about(
-            HEADERS,
-            check_bool,
-            _bool,
-            "Send X-Content-Type-Options: nosniff, so that browsers do not guess a media type of "
-            "their own.",
-        ),
+    nosniff: bool = _option(
+        (True, HEADERS, *_SWITCH),
+        "Send X-Content-Type-Options: nosniff, so that browsers do not guess a media type.",
     )
-    media_types: Mapping[str, str] | None = field(
-        default=None,
-        metadata=_about(
+    media_types: Mapping[str, str] | None = _option(
+        (
+            None,
             HEADERS,
-            lambda option, value: MediaTypes(value),
+            lambda _, value: MediaTypes(value),
             _pairs("=", "NAME=TYPE, such as .foo=text/plain"),
-            "Media types by extension (.foo) or by whole file name. They take precedence over the "
-            "built-in table.",
             "NAME=TYPE",
         ),
+        "Media types by extension (.foo) or by whole file name. They take precedence over the "
+        "built-in table.",
     )
-    charset: str | None = field(
-        default="utf-8",
-        metadata=_about(
-            HEADERS,
-            lambda option, value: MediaTypes(None, value),
-            _text_or_none,
-            "Charset that is added to text types. With None, browsers have to guess it.",
-            "NAME",
-        ),
+    charset: str | None = _option(
+        ("utf-8", HEADERS, lambda _, value: MediaTypes(None, value), _TEXT_OR_NONE, "NAME"),
+        "Charset that is added to text types. With None, browsers have to guess it.",
     )
-    etag: EtagMode = field(
-        default="stat",
-        metadata=_about(
-            HEADERS,
-            _choice_of("stat", "content", None),
-            _text_or_none,
-            "How ETags are made. stat uses the modification time and the size. content hashes the "
-            "bytes, which reads each version of a file once, but gives the same ETag on every "
-            "server. With None, no ETag is sent.",
-            "MODE",
-        ),
+    etag: EtagMode = _option(
+        ("stat", HEADERS, _choice_of("stat", "content", None), _TEXT_OR_NONE, "MODE"),
+        "How ETags are made. stat uses the modification time and the size. content hashes the "
+        "bytes, which reads each version of a file once, but gives the same ETag on every server. "
+        "With None, no ETag is sent.",
     )
-    block_size: int = field(
-        default=DEFAULT_BLOCK_SIZE,
-        metadata=_about(
-            PERFORMANCE,
-            _at_least(1),
-            size_from_text,
-            "Bytes that are read and sent at a time. Each response in progress holds one block in "
-            "memory.",
-            "SIZE",
-        ),
+    block_size: int = _option(
+        (DEFAULT_BLOCK_SIZE, PERFORMANCE, _at_least(1), size_from_text, "SIZE"),
+        "Bytes that are read and sent at a time. Each response in progress holds one block in "
+        "memory.",
     )
-    max_ranges: int = field(
-        default=DEFAULT_MAX_RANGES,
-        metadata=_about(
-            PERFORMANCE,
-            _at_least(0),
-            _integer,
-            "Largest number of ranges in a request. A request for more gets the whole file.",
-            "N",
-        ),
+    max_ranges: int = _option(
+        (DEFAULT_MAX_RANGES, PERFORMANCE, _at_least(0), _integer, "N"),
+        "Largest number of ranges in a request. A request for more gets the whole file.",
     )
-    file_wrapper: bool | None = field(
-        default=None,
-        metadata=_about(
-            PERFORMANCE,
-            _check_bool_or_none,
-            _bool_or_none,
-            "Send files with the server's wsgi.file_wrapper where that is known to be correct. It "
-            "halves the processor time, but notices later that a file was truncated while it is "
-            "sent. By default only waitress uses it, where it is 2 to 4 times as fast.",
-        ),
+    file_wrapper: bool | None = _option(
+        (None, PERFORMANCE, _check_bool_or_none, _one_of({**_BOOLS, "none": None}), None),
+        "Send files with the server's wsgi.file_wrapper where that is known to be correct. It "
+        "halves the processor time, but notices later that a file was truncated while it is sent. "
+        "By default only waitress uses it, where it is 2 to 4 times as fast.",
     )
-    encodings: Sequence[str] = field(
-        default=PREFERENCE,
-        metadata=_about(
-            COMPRESSION,
-            _check_encodings,
-            _words,
-            "Compressed copies to look for beside a file: zstd (.zst), br (.br) and gzip (.gz), "
-            "the preferred one first. Use none where others can add files: one upload could pose "
-            "as the compressed copy of another.",
-            "CODING,...",
-        ),
+    encodings: Sequence[str] = _option(
+        (PREFERENCE, COMPRESSION, _check_encodings, _words, "CODING,..."),
+        "Compressed copies to look for beside a file: zstd (.zst), br (.br) and gzip (.gz), the "
+        "preferred one first. Use none where others can add files: one upload could pose as the "
+        "compressed copy of another.",
     )
-    headers: CustomHeaders = field(
-        default=None,
-        metadata=_about(
-            HEADERS,
-            lambda option, value: check_headers(value),
-            _pairs(":=", "NAME: VALUE or NAME=VALUE"),
-            "Further header fields for all responses. They take precedence over other options.",
-            "NAME=VALUE",
-            "It may also be a function (headers, path, url) that changes the header fields of a "
-            "file. It is called once for each version of the file.",
-        ),
+    headers: CustomHeaders = _option(
+        (None, HEADERS, _check_policy, _pairs(":=", "NAME: VALUE or NAME=VALUE"), "NAME=VALUE"),
+        "Further header fields for all responses. They take precedence over other options.",
     )
 
     @classmethod
@@ -421,162 +309,75 @@ class FileOptions:
 class DirectoryOptions(FileOptions):
     """All options of ``StaticFiles``: those of ``FileOptions``, and those of a directory."""
 
-    index: str | None = field(
-        default="index.html",
-        metadata=_about(
-            FILES,
-            _or_none(check_file_name),
-            _text_or_none,
-            "File that is served for a directory. With None, a directory is not found, unless it "
-            "has a listing.",
-            "NAME",
-        ),
+    index: str | None = _option(
+        ("index.html", FILES, _unless_none(validation.check_file_name), _TEXT_OR_NONE, "NAME"),
+        "File that is served for a directory. With None, a directory is not found, unless it has a "
+        "listing.",
     )
-    symlinks: Symlinks = field(
-        default="inside",
-        metadata=_about(
-            FILES,
-            _choice_of("inside", "follow", "deny"),
-            _text,
-            "How symbolic links are treated. inside follows links that stay inside the directory, "
-            "follow follows all of them, and deny serves nothing behind a link.",
-            "POLICY",
-        ),
+    symlinks: Symlinks = _option(
+        ("inside", FILES, _choice_of("inside", "follow", "deny"), _text, "POLICY"),
+        "How symbolic links are treated. inside follows links that stay inside the directory, "
+        "follow follows all of them, and deny serves nothing behind a link.",
     )
-    dotfiles: bool = field(
-        default=False,
-        metadata=_about(
-            FILES,
-            check_bool,
-            _bool,
-            "Serve files and directories whose names begin with a dot. Otherwise .well-known is "
-            "the only one.",
-        ),
+    dotfiles: bool = _option(
+        (False, FILES, *_SWITCH),
+        "Serve files and directories whose names begin with a dot. Otherwise .well-known is the "
+        "only one.",
     )
-    listing: bool = field(
-        default=False,
-        metadata=_about(
-            FILES,
-            check_bool,
-            _bool,
-            "Show what is in a directory without an index, as HTML or JSON. Anyone who can open "
-            "such a page sees every name in the directory.",
-        ),
+    listing: bool = _option(
+        (False, FILES, *_SWITCH),
+        "Show what is in a directory without an index, as HTML or JSON. Anyone who can open such a "
+        "page sees every name in the directory.",
     )
-    fallback: str | None = field(
-        default=None,
-        metadata=_about(
-            FILES,
-            _or_none(check_inner_path),
-            _text_or_none,
-            "File below the directory that is served to page loads which match no file, for "
-            "single-page apps.",
-            "FILE",
-            "Such requests never reach a wrapped app.",
-        ),
+    fallback: str | None = _option(
+        (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),
+        "File below the directory that is served to page loads which match no file, for "
+        "single-page apps.",
     )
-    not_found: str | None = field(
-        default=None,
-        metadata=_about(
-            FILES,
-            _or_none(check_inner_path),
-            _text_or_none,
-            "File below the directory that is sent with status 404.",
-            "FILE",
-            "It cannot be combined with a wrapped app.",
-        ),
+    not_found: str | None = _option(
+        (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),
+        "File below the directory that is sent with status 404.",
     )
-    clean_urls: bool = field(
-        default=False,
-        metadata=_about(
-            FILES, check_bool, _bool, "Serve page.html at /page, and redirect /page.html to /page."
-        ),
+    clean_urls: bool = _option(
+        (False, FILES, *_SWITCH), "Serve page.html at /page, and redirect /page.html to /page."
     )
-    check_dir: bool = field(
-        default=True,
-        metadata=_about(
-            FILES,
-            check_bool,
-            _bool,
-            "Fail at start-up if the directory does not exist. Turn it off for a directory that is "
-            "created later.",
-        ),
+    check_dir: bool = _option(
+        (True, FILES, *_SWITCH),
+        "Fail at start-up if the directory does not exist. Turn it off for a directory that is "
+        "created later.",
     )
-    stat_ttl: float = field(
-        default=0.0,
-        metadata=_about(
-            PERFORMANCE,
-            check_seconds,
-            _seconds,
-            "Seconds for which a file is not checked for changes again. Changes are seen that much "
-            "later; in return a response from memory takes a third of the time. With 0, every "
-            "request checks its file.",
-            "SECONDS",
-        ),
+    stat_ttl: float = _option(
+        (0.0, PERFORMANCE, validation.check_seconds, _seconds, "SECONDS"),
+        "Seconds for which a file is not checked for changes again. With 0, every request checks "
+        "its file; otherwise a response from memory takes a third of the time.",
     )
-    cache_size: int = field(
-        default=DEFAULT_CACHE_SIZE,
-        metadata=_about(
-            PERFORMANCE,
-            _at_least(0),
-            size_from_text,
-            "Memory for header fields and small files. With 0, every request opens and reads its "
-            "file.",
-            "SIZE",
-        ),
+    cache_size: int = _option(
+        (DEFAULT_CACHE_SIZE, PERFORMANCE, _at_least(0), size_from_text, "SIZE"),
+        "Memory for header fields and small files. With 0, every request opens and reads its file.",
     )
-    cache_file_size: int = field(
-        default=DEFAULT_CACHE_FILE_SIZE,
-        metadata=_about(
-            PERFORMANCE,
-            _at_least(0),
-            size_from_text,
-            "Size of the largest file that is kept in memory. Larger files are read for each "
-            "request.",
-            "SIZE",
-        ),
+    cache_file_size: int = _option(
+        (DEFAULT_CACHE_FILE_SIZE, PERFORMANCE, _at_least(0), size_from_text, "SIZE"),
+        "Size of the largest file that is kept in memory. Larger files are read for each request.",
     )
-    compress: bool = field(
-        default=False,
-        metadata=_about(
-            COMPRESSION,
-            check_bool,
-            _bool,
-            "Compress text in memory when it is first requested. This needs no build step, but "
-            "costs some milliseconds per version of a file. The response has a weak ETag and no "
-            "ranges.",
-        ),
+    compress: bool = _option(
+        (False, COMPRESSION, *_SWITCH),
+        "Compress text in memory when it is first requested. This needs no build step, but costs "
+        "some milliseconds per version of a file. The response has a weak ETag and no ranges.",
     )
-    offload: tuple[str, str] | None = field(
-        default=None,
-        metadata=_about(
-            PERFORMANCE,
-            lambda option, value: None if value is None else Offload(value, ""),
-            _header_and_path,
-            "Let the front server send the files. The value is its header field and the path by "
-            "which it knows the directory, such as X-Accel-Redirect:/internal/ for nginx.",
-            "HEADER:PATH",
-        ),
+    offload: tuple[str, str] | None = _option(
+        (None, PERFORMANCE, _check_offload, _or_none(_header_and_path), "HEADER:PATH"),
+        "Let the front server send the files. The value is its header field and the path by which "
+        "it knows the directory, such as X-Accel-Redirect:/internal/ for nginx.",
     )
-    no_store_misses: bool = field(
-        default=False,
-        metadata=_about(
-            HEADERS,
-            check_bool,
-            _bool,
-            "Send Cache-Control: no-store with the wrapped app's 404 and 410 responses below the "
-            "prefix, so that no cache remembers a file as missing while a release is rolled out.",
-        ),
+    no_store_misses: bool = _option(
+        (False, HEADERS, *_SWITCH),
+        "Send Cache-Control: no-store with the wrapped app's 404 and 410 responses below the "
+        "prefix, so that no cache remembers a file as missing while a release is rolled out.",
     )
-    on_answer: Callable[[Any], object] | None = field(
-        default=None,
-        metadata=_about(
-            EVENTS,
-            _check_callable_or_none,
-            None,
-            "Function that is called with an AnswerEvent for each response, and for each request "
-            "below the prefix that is passed to the wrapped app.",
-        ),
+    on_answer: Callable[[Any], object] | None = _option(
+        (None, EVENTS, _unless_none(_check_callable), None, None),
+        "Function that is called with an AnswerEvent for each response, and for each request below "
+        "the prefix that is passed to the wrapped app.",
     )
 
     def __post_init__(self) -> None:
@@ -602,9 +403,7 @@ class FileOptionKwargs(TypedDict, total=False):
 
 
 def _table(options_class: type[FileOptions]) -> dict[str, Option]:
-    return {
-        one.name: Option(one.name, one.default, **one.metadata) for one in fields(options_class)
-    }
+    return {one.name: Option(one.name, *one.metadata["row"]) for one in fields(options_class)}
 
 
 # The options of FileApp and of StaticFiles, by name.
@@ -614,16 +413,13 @@ _TABLES = {FileOptions: FILE_OPTIONS, DirectoryOptions: OPTIONS}
 
 # The arguments of StaticFiles that PasteDeploy and the command line write like options.
 ARGUMENTS = {
-    "directory": Option("directory", None, check_path, _text, "Directory to serve.", FILES, "DIR"),
+    "directory": Option(
+        "directory", None, FILES, validation.check_path, _text, "DIR", "Directory to serve."
+    ),
     "prefix": Option(
-        "prefix",
-        "/",
-        lambda option, value: parse_prefix(value),
-        _text,
+        *("prefix", "/", FILES, lambda _, value: parse_prefix(value), _text, "PATH"),
         "URL path below which the files appear, not percent-encoded. Slashes at its ends do not "
         "matter.",
-        FILES,
-        "PATH",
     ),
 }
 
@@ -631,6 +427,6 @@ ARGUMENTS = {
 def unknown_option(name: str, allowed: Iterable[str]) -> str:
     """Return the message of the error about an option that does not exist."""
     known = sorted(allowed)
-    close = closest_name(name, known)
+    close = validation.closest_name(name, known)
     suggestion = "" if close is None else f" (did you mean {close!r}?)"
     return f"unknown option {name!r}{suggestion}; options are {', '.join(known)}"

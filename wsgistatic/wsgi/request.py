@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsgistatic.http.conditional import Preconditions
 from wsgistatic.http.paths import directory_location, file_location
-from wsgistatic.wsgi.trace import Trace
+from wsgistatic.wsgi.trace import Reason, Step, Trace
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -15,35 +15,17 @@ if TYPE_CHECKING:
 class Request:
     """What a response depends on (PEP 3333).
 
-    Most values are read from environ when they are needed. Values that are not text count as
+    Rare values are read from environ when they are needed. Values that are not text count as
     absent, whatever a server or a middleware put there.
 
-    Arguments:
-        environ: of the request; never changed.
-        trace: records the steps of the decision, or None.
-        is_plain: ignore preconditions and Range, and leave the body to no front server: the
-            response is an error page.
-
     Attributes:
-        environ: as given, to be passed on to a wrapped app.
-        method: the request method.
-        is_head: the method is HEAD.
-        is_read: the method is GET or HEAD.
-        path_info: PATH_INFO, or ``""``.
-        range: the value of Range, which is defined for GET only (RFC 9110 14.2), or None.
-        trace, is_plain: as given.
+        environ: As the server passed it; never changed.
+        is_read: Whether the method is GET or HEAD.
+        range, if_range: The values of these fields. RFC 9110 14.2 defines Range for GET only.
+        trace: Records the steps of the decision, or None.
+        is_plain: Whether the response is an error page, which ignores preconditions and Range and
+            is not offloaded to a front server.
     """
-
-    __slots__ = (
-        "environ",
-        "is_head",
-        "is_plain",
-        "is_read",
-        "method",
-        "path_info",
-        "range",
-        "trace",
-    )
 
     def __init__(
         self, environ: WSGIEnvironment, trace: Trace | None = None, is_plain: bool = False
@@ -55,8 +37,11 @@ class Request:
         path_info = environ.get("PATH_INFO")
         self.path_info: str = path_info if isinstance(path_info, str) else ""
         self.range: str | None = None
+        self.if_range: str | None = None
         if "HTTP_RANGE" in environ and method == "GET" and not is_plain:
             self.range = self.field("HTTP_RANGE")
+            if "HTTP_IF_RANGE" in environ:
+                self.if_range = self.field("HTTP_IF_RANGE")
         self.trace = trace
         self.is_plain = is_plain
 
@@ -74,11 +59,6 @@ class Request:
     def accept_encoding(self) -> str | None:
         """The value of Accept-Encoding."""
         return self.field("HTTP_ACCEPT_ENCODING")
-
-    @property
-    def if_range(self) -> str | None:
-        """The value of If-Range, which matters only together with Range."""
-        return self.field("HTTP_IF_RANGE")
 
     @property
     def preconditions(self) -> Preconditions | None:
@@ -109,25 +89,22 @@ class Request:
         return self.environ.get("gunicorn.socket")
 
     def field(self, key: str) -> str | None:
-        """Return the text under a key of environ; None if there is none.
-
-        Arguments:
-            key: such as ``"HTTP_ACCEPT"``.
-        """
+        """Return the text under a key of environ, such as ``"HTTP_ACCEPT"``, or None."""
         value = self.environ.get(key)
         return value if isinstance(value, str) else None
 
-    def directory_location(self, path_info: str | None = None) -> str:
-        """Return the Location of a directory; by default that which the request names.
+    def record(self, step: str, path: str, reason: Reason | None = None, note: str = "") -> None:
+        """Add a step to the trace, if there is one."""
+        if self.trace is not None:
+            self.trace.steps.append(Step(step, path, reason, note=note))
 
-        Arguments:
-            path_info: of the directory (PEP 3333).
-        """
+    def directory_location(self, path_info: str | None = None) -> str:
+        """Return the Location of a directory; by default of the one that the request names."""
         path_info = self.path_info if path_info is None else path_info
         return directory_location(self.script_name, path_info, self.query_string)
 
     def file_location(self, path_info: str) -> str:
-        """Return the Location of a file; the argument is as for ``directory_location``."""
+        """Return the Location of a file."""
         return file_location(self.script_name, path_info, self.query_string)
 
     def as_plain(self) -> Request:

@@ -1,4 +1,4 @@
-"""How a request meets a representation: preconditions, then Range, then the body.
+"""Respond with a representation: evaluate preconditions, then Range, then choose the body.
 
 The order is that of RFC 9110 13.2.2. The decision needs only the request and the representation.
 If the cache holds a valid one, only the requested bytes are read. Otherwise the loader opens and
@@ -8,7 +8,7 @@ describes the source.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from time import monotonic
 
@@ -43,44 +43,31 @@ _TRIES = 8  # for a file that keeps changing while it is read
 
 
 class Responder:
-    """Responds to requests with representations.
-
-    Arguments:
-        loader: loads what is not in the cache.
-        cache: representations that are ready to be sent.
-        policy: of header fields, for errors.
-        max_ranges: a Range with more ranges is ignored.
-        block_size: bytes read at a time.
-        file_wrapper: the option of that name.
-        offload: lets the front server send files, or None.
-    """
+    """Responds to requests with representations, from the cache or from the loader."""
 
     def __init__(
         self,
         loader: Loader,
         cache: Cache,
         policy: HeaderPolicy,
-        *,
-        max_ranges: int,
-        block_size: int,
-        file_wrapper: bool | None,
+        options: FileOptions,
         offload: Offload | None = None,
     ) -> None:
         self._loader = loader
         self._cache = cache
         self._policy = policy
-        self._max_ranges = max_ranges
-        self._block_size = block_size
-        self._file_wrapper = file_wrapper
+        self._max_ranges = options.max_ranges
+        self._block_size = options.block_size
+        self._file_wrapper = options.file_wrapper
         self._offload = offload
 
     def respond(self, request: Request, target: Target) -> Response | None:
-        """Respond with a target, looked up anew; None if it does not exist.
+        """Load a target and respond with it; None if it does not exist.
 
         Any method but HEAD counts as GET.
 
         Raises:
-            IsADirectoryError: it is a directory.
+            IsADirectoryError: The target is a directory.
         """
         try:
             if not target.source.may_change:
@@ -97,13 +84,13 @@ class Responder:
     def respond_from_cache(
         self, request: Request, cached: CachedFile, variant: Variant
     ) -> Response | None:
-        """Respond with a cached variant; None in any doubt."""
+        """Respond with a cached variant; None if it may be stale or does not fit the request."""
         representation = variant.representation
         if request.range is not None:
             if not representation.has_ranges:
-                return None  # ranges are those of the file's own bytes
+                return None  # a range counts in the file's own bytes
             if request.if_range is not None and not representation.validators.date_is_strong:
-                return None  # it may have become strong in the meantime
+                return None  # the date may have become strong in the meantime
         if monotonic() >= cached.checked_until and not self._cache.sidecars_unchanged(cached):
             return None
         response = self._without_body(request, representation)
@@ -144,11 +131,14 @@ class Responder:
         return response
 
     def _without_body(self, request: Request, representation: Representation) -> Response | None:
-        """Return the response if none of the bytes are sent; otherwise None."""
-        response = conditional_response(request, representation)
+        """Return the response if this process sends none of the bytes; otherwise None."""
+        response = None
+        preconditions = request.preconditions
+        if preconditions is not None:
+            response = conditional_response(preconditions, representation)
         if response is None and request.is_head:
             response = head_response(request, representation)
-        # Only this process has what it compressed in memory, and that has no ranges.
+        # The front server does not have text that was compressed in memory, which has no ranges.
         if response is None and self._offload is not None and representation.has_ranges:
             offload = self._offload_for(request, representation.path)
             response = None if offload is None else offload.respond(representation)
@@ -160,8 +150,8 @@ class Responder:
         return self._offload
 
     def _content(self, loaded: Loaded, plan: RangePlan) -> bytes | None:
-        """Return all bytes of what is kept in memory; None if they are to be streamed."""
-        # A range of a file can be read from its place, at the next request too.
+        """Return all bytes if the cache keeps them; None if they are to be streamed."""
+        # The range of a file can be read without the rest, at the next request too.
         whole = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
         return self._loader.content_to_keep(loaded) if whole else None
 
@@ -171,13 +161,15 @@ class Responder:
         if variant.body is not None or plan.content_length == 0:
             content = variant.body[0] if variant.body else b""
             return _parts(plan, content) if self._cache.is_fresh(variant) else None
-        if not variant.is_readable or not variant.still_leads_here():
+        if not variant.is_readable:
+            return None
+        if not variant.stat_suffices and not variant.still_leads_here():
             return None
         if plan.status == 206 and plan.content_length <= self._block_size:
             parts = read_version(variant.path, variant.signature, plan.ranges)
             return None if parts is None else _framed(plan, parts)
         if plan.status == 200 and self._cache.keeps_body(plan.content_length):
-            return None  # read it whole, and keep it
+            return None  # the loader reads the whole file, and adds it to the cache
         file = open_version(variant.path, variant.signature)
         if file is None:
             return None
@@ -193,12 +185,12 @@ class Responder:
     def _stream(
         self, request: Request, plan: RangePlan, representation: Representation, opened: Opened
     ) -> Iterable[bytes]:
-        """Return a body that reads the file, which belongs to the body from now on."""
+        """Return a body that reads the file and closes it."""
         file, block_size, path = opened.file, self._block_size, representation.path
         detector = opened.detector(suspect=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, detector, path)
-        # Only our own iterator can recognise the successor of a version that is not settled.
+        # Only our own iterator notices that a version which is not settled is overwritten.
         if representation.settled and isinstance(opened, OpenFile):
             wrapped = wrap_file(request, self._file_wrapper, opened, plan.ranges[0], block_size)
             if wrapped is not None:
@@ -217,24 +209,16 @@ def make_responder(
     offload: Offload | None = None,
     validators: Validators | None = None,
 ) -> Responder:
-    """Return a responder that follows the options of files; the others are those of its parts."""
+    """Return a responder with a loader of its own."""
     loader = Loader(cache, sidecars, policy, media_types, options.etag, compression, validators)
-    return Responder(
-        loader,
-        cache,
-        policy,
-        max_ranges=options.max_ranges,
-        block_size=options.block_size,
-        file_wrapper=options.file_wrapper,
-        offload=offload,
-    )
+    return Responder(loader, cache, policy, options, offload)
 
 
 def _without_backward_ranges(plan: RangePlan, size: int) -> RangePlan:
     """Return a plan for the whole representation if its ranges are not in ascending order.
 
     RFC 9110 14.2: "A server MAY ignore the Range header field". In a sequential source each step
-    back would cost as much as the whole.
+    back would cost as much as reading the whole.
     """
     if list(plan.ranges) == sorted(plan.ranges):
         return plan
@@ -248,8 +232,6 @@ def _parts(plan: RangePlan, content: bytes) -> list[bytes]:
     return _framed(plan, [content[start:stop] for start, stop in plan.ranges])
 
 
-def _framed(plan: RangePlan, parts: Sequence[bytes]) -> list[bytes]:
+def _framed(plan: RangePlan, parts: list[bytes]) -> list[bytes]:
     """Return the body that consists of the planned parts."""
-    if plan.multipart is not None:
-        return [plan.multipart.join(parts)]
-    return list(parts) or [b""]
+    return (parts or [b""]) if plan.multipart is None else [plan.multipart.join(parts)]

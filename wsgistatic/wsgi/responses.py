@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webob.exc import status_map
 
 from wsgistatic.files.errors import Outcome, classify, logger
-from wsgistatic.http.conditional import evaluate_preconditions
+from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
 from wsgistatic.http.fields import Headers, repr_digest, wants_sha256
 from wsgistatic.http.ranges import ByteRange, RangePlan, plan_ranges
 from wsgistatic.representations.headers import HeaderPolicy
@@ -41,12 +42,9 @@ class Response(NamedTuple):
     """What goes to ``start_response``, the body, and what they were made from.
 
     Attributes:
-        status: status line.
-        headers: header fields.
-        body: iterable of bytes.
-        path: of the file whose bytes or fields are sent, or that could not be served.
-        coding: content coding of the selected representation.
-        ranges: of a 206 response.
+        path: Path of the file whose bytes or fields are sent, or that could not be served.
+        coding: Content coding of the selected representation.
+        ranges: The ranges of a 206 response.
     """
 
     status: str
@@ -70,11 +68,10 @@ class Response(NamedTuple):
         return self.body
 
 
-def conditional_response(request: Request, representation: Representation) -> Response | None:
+def conditional_response(
+    preconditions: Preconditions, representation: Representation
+) -> Response | None:
     """Return the 412 or 304 that the preconditions demand; None to go on (RFC 9110 13.2.2)."""
-    preconditions = request.preconditions
-    if preconditions is None:
-        return None
     verdict = evaluate_preconditions(preconditions, representation.validators, time.time())
     path, coding = representation.path, representation.coding
     if verdict == 304:
@@ -89,7 +86,7 @@ def conditional_response(request: Request, representation: Representation) -> Re
 
 
 def head_response(request: Request, representation: Representation) -> Response:
-    """Return the response to HEAD: that to GET without a Range, without a body (9.3.2)."""
+    """Return the response to HEAD: that to GET without a Range and without a body (9.3.2)."""
     headers = list(representation.full_headers)
     if representation.digest is not None:
         headers += _digest_fields(request, representation.digest)
@@ -113,35 +110,23 @@ def content_response(
     request: Request, plan: RangePlan, representation: Representation, body: Iterable[bytes]
 ) -> Response:
     """Return the 200, 206 or 416 response that was planned."""
-    headers = _planned_headers(plan, representation)
-    if representation.digest is not None and plan.status != 416:
-        headers += _digest_fields(request, representation.digest)
-    return Response(
-        _STATUS[plan.status],
-        headers,
-        body,
-        representation.path,
-        representation.coding,
-        plan.ranges if plan.status == 206 else (),
-    )
-
-
-def _planned_headers(plan: RangePlan, representation: Representation) -> Headers:
-    if plan.status == 200:
-        return list(representation.full_headers)
+    status, ranges, length, content_range, multipart = plan
+    path, coding = representation.path, representation.coding
     # 15.3.7.2: no Content-Range in the header section of a multipart response.
-    content_range = [("Content-Range", plan.content_range)] if plan.content_range else []
-    if plan.status == 416:
-        return [*content_range, *EMPTY, *representation.refusal_headers]
-    media_type = (
-        representation.content_type if plan.multipart is None else plan.multipart.content_type
-    )
-    return [
-        ("Content-Type", media_type),
-        ("Content-Length", str(plan.content_length)),
-        *content_range,
-        *representation.partial_headers,
-    ]
+    headers = [] if content_range is None else [("Content-Range", content_range)]
+    if status == 416:
+        headers += EMPTY
+        headers += representation.refusal_headers
+        return Response(_STATUS[416], headers, body, path, coding)
+    if status == 200:
+        headers, ranges = list(representation.full_headers), ()
+    else:
+        media_type = representation.content_type if multipart is None else multipart.content_type
+        about = [("Content-Type", media_type), ("Content-Length", str(length))]
+        headers = [*about, *headers, *representation.partial_headers]
+    if representation.digest is not None:
+        headers += _digest_fields(request, representation.digest)
+    return Response(_STATUS[status], headers, body, path, coding, ranges)
 
 
 def _digest_fields(request: Request, sha256: bytes) -> Headers:
@@ -152,10 +137,17 @@ def _digest_fields(request: Request, sha256: bytes) -> Headers:
 
 def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> Response:
     """Return a short text/plain error that reveals nothing beyond its status."""
-    error = status_map[code]
-    body = f"{code} {error.title}\n\n{' '.join(error.explanation.split())}".encode() + b"\n"
+    status, body = _error(code)
     about = [_PLAIN_TEXT, ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-    return Response(f"{code} {error.title}", [*about, *headers, *policy.common], [body])
+    return Response(status, [*about, *headers, *policy.common], [body])
+
+
+@cache
+def _error(code: int) -> tuple[str, bytes]:
+    """Return the status line and the body of an error."""
+    error = status_map[code]
+    status = f"{code} {error.title}"
+    return status, f"{status}\n\n{' '.join(error.explanation.split())}\n".encode()
 
 
 def method_not_allowed(request: Request, policy: HeaderPolicy) -> Response:
@@ -169,13 +161,9 @@ def response_to_error(error: OSError, path: str, policy: HeaderPolicy) -> Respon
     if outcome is Outcome.MISS:
         return None
     logger.error("%a: %s", path, error.strerror or error)
-    if outcome is Outcome.FORBIDDEN:
-        response = error_response(403, policy)
-    elif outcome is Outcome.TEMPORARY:
-        response = error_response(503, policy, ("Retry-After", _RETRY_AFTER))
-    else:
-        response = error_response(500, policy)
-    return response._replace(path=path)
+    code = {Outcome.FORBIDDEN: 403, Outcome.TEMPORARY: 503}.get(outcome, 500)
+    retry = [("Retry-After", _RETRY_AFTER)] if code == 503 else []
+    return error_response(code, policy, *retry)._replace(path=path)
 
 
 def redirect(location: str, headers: Headers) -> Response:
@@ -184,16 +172,15 @@ def redirect(location: str, headers: Headers) -> Response:
 
 
 def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
-    """Return the response to a CORS preflight for GET or HEAD (Fetch 3.2.2); None for others."""
+    """Return the response to a CORS preflight for GET or HEAD (Fetch 3.2.2), or None."""
     if not policy.allows_origin or request.method != "OPTIONS":
         return None
     if request.field("HTTP_ACCESS_CONTROL_REQUEST_METHOD") not in ("GET", "HEAD"):
         return None
     headers = [*EMPTY, *policy.common, ("Access-Control-Allow-Methods", "GET, HEAD")]
     requested = request.field("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") or ""
-    fields = [
-        name for name in requested.lower().replace(" ", "").split(",") if name in _ALLOWED_FIELDS
-    ]
+    names = requested.lower().replace(" ", "").split(",")
+    fields = [name for name in names if name in _ALLOWED_FIELDS]
     if fields:
         headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
     return Response("200 OK", [*headers, ("Access-Control-Max-Age", _PREFLIGHT_MAX_AGE)], [b""])
@@ -207,9 +194,7 @@ def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
     """
 
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(
-            status: str, headers: list[tuple[str, str]], *exc_info: Any
-        ) -> Callable[[bytes], object]:
+        def start(status: str, headers: Headers, *exc_info: Any) -> Callable[[bytes], object]:
             if status[:3] in ("404", "410"):
                 headers = [field for field in headers if field[0].lower() not in _CACHING]
                 headers.append(("Cache-Control", "no-store"))

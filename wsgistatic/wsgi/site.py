@@ -1,4 +1,4 @@
-"""Which file answers a URL, and what answers if none does.
+"""Map a URL to a file, and respond if there is none.
 
 A request takes this path. ``Site.respond`` checks the method, tries the cache, and splits PATH_INFO
 into names (``http.paths``). It then looks for a file, an index, or a directory to list. If there is
@@ -6,7 +6,7 @@ none, ``_after_miss`` tries the page of a clean URL and the fallback of a single
 goes to the ``Responder``. Its ``Loader`` opens the file safely (``files``), chooses a coding and
 describes it (``representations``). The responder evaluates preconditions and Range
 (``http.conditional``, ``http.ranges``), and returns the response with a body that reads the file
-block by block (``files.body``). None is a miss, which goes to the wrapped app.
+block by block (``files.body``). None stands for a miss, which goes to the wrapped app.
 """
 
 from __future__ import annotations
@@ -37,27 +37,19 @@ from wsgistatic.wsgi.responses import (
     redirect,
     response_to_error,
 )
-from wsgistatic.wsgi.trace import Reason, why_missed, why_not_split
+from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
 _ABSENT = (FileNotFoundError, NotADirectoryError)
-# Fields that an error page does not have: nothing of it is validated, resumed or stored.
+# Fields that an error page does not have, because it is not validated, resumed or stored.
 _OF_A_FILE = {"cache-control", "etag", "last-modified", "accept-ranges"}
 _NAVIGATION_FIELDS = "Accept, Sec-Fetch-Mode"
 
 
 class Site:
-    """Responds to the requests below a prefix.
+    """Responds to the requests below a prefix, which has the form of ``parse_prefix``.
 
-    Arguments:
-        tree: what is served.
-        prefix: from ``parse_prefix``.
-        options: checked.
-        policy: of header fields.
-        media_types: recognises assets by their names.
-        cache: representations that are ready to be sent.
-        responder: sends files.
-        standalone: there is no wrapped app.
+    A standalone site has no wrapped app, so that it has to respond to every method.
     """
 
     def __init__(
@@ -90,19 +82,18 @@ class Site:
             # On Windows a path must be split and checked before the file system sees it.
             self._root = None if os.name == "nt" else tree.path
             if options.listing:
-                self._listing = Listing(
-                    tree, policy, prefix, options.index, dotfiles=options.dotfiles
-                )
+                self._listing = Listing(tree, policy, prefix, options)
 
     def respond(self, request: Request) -> Response | None:
         """Respond to a request below the prefix; None for a miss."""
         if not request.is_read and not self._standalone:
-            if request.trace is not None:
-                request.trace.refused("method", str(request.method), Reason.METHOD)
+            request.record("method", str(request.method), Reason.METHOD)
             return None
-        response = self._from_cache(request, request.path_info) if request.is_read else None
-        if response is not None:
-            return response
+        response = None
+        if request.is_read and request.path_info in self._cache.files:
+            response = self._from_cache(request, request.path_info)
+            if response is not None:
+                return response
         rest = request.path_info[len(self._prefix) :]
         path = None
         if not self._is_absent(request, rest):
@@ -117,8 +108,7 @@ class Site:
 
     def not_found(self, request: Request) -> Response:
         """Return the 404 response to a miss if there is no wrapped app."""
-        page = None if self._not_found is None else self._not_found_page(request, self._not_found)
-        return page or error_response(404, self._policy)
+        return self._not_found_page(request) or error_response(404, self._policy)
 
     def _is_absent(self, request: Request, rest: str) -> bool:
         """Return whether a single stat proves a miss: 2.6 us, where the full way takes 15."""
@@ -129,36 +119,32 @@ class Site:
         except _ABSENT:
             return True
         except (OSError, ValueError):
-            pass  # the full way finds out what it means
+            pass  # the full way handles the error
         return False
 
     def _split(self, request: Request, rest: str) -> SplitPath | None:
         path = split_path(rest, dotfiles=self._dotfiles)
         if path is None and request.trace is not None:
             reason = why_not_split(rest, dotfiles=self._dotfiles)
-            request.trace.refused("path", path_name(rest), reason)
+            request.record("path", path_name(rest), reason)
         return path
 
     def _respond_to_path(self, request: Request, path: SplitPath) -> Response | None:
         if not request.path_info and not request.script_name:
             # The URL was "/", and a redirect to "/" would never end.
-            if request.trace is not None:
-                request.trace.refused("path", "", Reason.NOT_CANONICAL)
+            request.record("path", "", Reason.NOT_CANONICAL)
             return None
         if not request.is_read:
             return self._refuse_method(request, path)
         response = self._redirect_to_clean_url(request, path)
-        if response is None:
-            return self._respond_as_named(request, path)
-        self._record(request, path, self._tree.file(path.segments), response)
-        return response
-
-    def _respond_as_named(self, request: Request, path: SplitPath) -> Response | None:
+        if response is not None:
+            self._record(request, path, self._tree.file(path.segments), response)
+            return response
         response = self._respond_to_file(request, path)
         if response is None and self._listing is not None:
             response = self._listing.respond(request, path)
-            if response is not None and request.trace is not None:
-                request.trace.noted("listing", "", "a page that lists the directory")
+            if response is not None:
+                request.record("listing", "", note="a page that lists the directory")
         return response
 
     def _respond_to_file(self, request: Request, path: SplitPath) -> Response | None:
@@ -193,9 +179,9 @@ class Site:
         return redirect(request.directory_location(), fields)
 
     def _redirect_to_clean_url(self, request: Request, path: SplitPath) -> Response | None:
-        """Redirect ``/page.html`` to ``/page``, and an index to its directory: one file, one URL.
+        """Redirect ``/page.html`` to ``/page``, and an index to its directory.
 
-        None if something else has the short URL, or if there is no such page.
+        Return None if something else has the short URL, or if there is no such page.
         """
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
@@ -213,9 +199,8 @@ class Site:
         if name == self._index:
             directory = request.path_info[: -len(os.fsencode(name))]
             return redirect(request.directory_location(directory), fields)
-        if not is_served_name(stem, dotfiles=self._dotfiles):
-            return None
-        if self._exists(SplitPath((*above, stem), False)):
+        is_name = is_served_name(stem, dotfiles=self._dotfiles)
+        if not is_name or self._exists(SplitPath((*above, stem), False)):
             return None
         return redirect(request.file_location(request.path_info.removesuffix(_PAGE)), fields)
 
@@ -227,7 +212,7 @@ class Site:
         return None
 
     def _exists(self, path: SplitPath) -> bool:
-        """Return whether GET would find something at a path, be it an error."""
+        """Return whether GET would find something at a path, even if it cannot be read."""
         try:
             source = self._source(path)
             if source is not None:
@@ -248,9 +233,7 @@ class Site:
             if page is None or not _is_found(self._tree.file(page)):
                 return None
             return method_not_allowed(request, self._policy)
-        response = None
-        if page is not None:
-            response = self._respond_with(request, "clean URL", page, url_path(self._prefix, path))
+        response = page and self._respond_with(request, "clean URL", page, path)
         return response or self._respond_to_navigation(request, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
@@ -267,21 +250,20 @@ class Site:
     def _respond_to_navigation(self, request: Request, path: SplitPath) -> Response | None:
         if self._fallback is None:
             return None
-        # HTML in place of a script or an image helps nobody.
+        # A script or an image that is missing must not be answered with HTML.
         is_asset = bool(path.segments) and self._media_types.knows(path.segments[-1])
         if is_asset or not _is_navigation(request):
-            if request.trace is not None:
-                request.trace.noted("fallback", "", "for navigations that do not name an asset")
+            request.record("fallback", "", note="for navigations that do not name an asset")
             return None
-        url = url_path(self._prefix, SplitPath(self._fallback, False))
-        response = self._respond_with(request, "fallback", self._fallback, url)
+        response = self._respond_with(request, "fallback", self._fallback)
         if response is None:
             return None
         return response._replace(headers=add_vary(response.headers, _NAVIGATION_FIELDS))
 
-    def _not_found_page(self, request: Request, segments: tuple[str, ...]) -> Response | None:
-        url = url_path(self._prefix, SplitPath(segments, False))
-        response = self._respond_with(request.as_plain(), "404 page", segments, url)
+    def _not_found_page(self, request: Request) -> Response | None:
+        if self._not_found is None:
+            return None
+        response = self._respond_with(request.as_plain(), "404 page", self._not_found)
         if response is None or response.status != "200 OK":
             return None
         # A file that is missing on one machine of a fleet may just have reached another.
@@ -290,16 +272,21 @@ class Site:
         return response._replace(status="404 Not Found", headers=headers)
 
     def _respond_with(
-        self, request: Request, step: str, segments: tuple[str, ...], url: str
+        self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
     ) -> Response | None:
-        """Respond with a file whose own URL is another one; None if it does not exist."""
+        """Respond with a file that was not requested by its own URL; None if it does not exist.
+
+        The URL that counts for header fields is that of ``path``, or the file's own.
+        """
+        own = SplitPath(segments, False)
+        url = url_path(self._prefix, path or own)
         key = page_key(url, segments)
         response = self._from_cache(request, key)
         if response is None:
             source = self._tree.file(segments)
             with suppress(IsADirectoryError):
                 response = self._responder.respond(request, Target(source, url, key))
-            self._record(request, SplitPath(segments, False), source, response, step)
+            self._record(request, own, source, response, step)
         return response
 
     def _from_cache(self, request: Request, key: str) -> Response | None:
@@ -307,7 +294,7 @@ class Site:
         if cached is None:
             return None
         cached.used = True
-        variant = cached.variant_for(request.accept_encoding)
+        variant = cached.only or cached.variant_for(request.accept_encoding)
         if variant is None:
             return None
         response = self._responder.respond_from_cache(request, cached, variant)
@@ -328,10 +315,10 @@ class Site:
             return
         is_error = response is None or response.status[:3] in ("403", "500", "503")
         if source is not None and not is_error:
-            request.trace.found(step, source)
+            request.trace.steps.append(Step(step, source.path, source=source))
             return
         label = os.path.join(getattr(self._tree, "path", ""), *path.segments)
-        request.trace.refused(step, label, why_missed(self._tree, path, self._index))
+        request.record(step, label, why_missed(self._tree, path, self._index))
 
 
 def _names(option: str, value: str | None) -> tuple[str, ...] | None:
@@ -339,7 +326,7 @@ def _names(option: str, value: str | None) -> tuple[str, ...] | None:
 
 
 def _is_found(source: Source) -> bool:
-    """Return whether GET would find a file, be it an error; a directory is not a file."""
+    """Return whether GET would find a file, even if it cannot be read."""
     try:
         source.inspect()
     except OSError as error:
@@ -348,7 +335,7 @@ def _is_found(source: Source) -> bool:
 
 
 def _is_navigation(request: Request) -> bool:
-    """Return whether a person opens a page; ``*/*`` (scripts, images, curl) does not count."""
+    """Return whether a browser loads a page; ``*/*`` (scripts, images, curl) does not count."""
     mode = request.field("HTTP_SEC_FETCH_MODE")
     if mode is not None:
         return mode == "navigate"

@@ -1,8 +1,8 @@
-"""The steps of a decision, and why something was not served.
+"""Record the steps that led to a response, and find out why a file was not served.
 
-A ``Trace`` is filled only for ``on_answer`` and ``wsgistatic explain``; other requests carry none.
-Reasons are found after a look-up has failed, by checking the names of the path one by one. They
-therefore describe the file system just after the request, not during it.
+Only requests with ``on_answer`` and ``wsgistatic explain`` carry a ``Trace``. A reason is found
+after a lookup has failed, by checking the names in the path one by one. It therefore describes the
+file system just after the request, not during it.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class Reason(Enum):
 
 
 class Step(NamedTuple):
-    """One step of a decision.
+    """One step on the way to a response.
 
     Attributes:
-        name: what was tried, such as ``"file"`` or ``"fallback"``.
-        path: in the file system, or in the URL.
-        reason: why it was refused; None if it was not.
-        source: which answers the request, or None.
-        note: further text, or ``""``.
+        name: What was tried, such as ``"file"`` or ``"fallback"``.
+        path: The path in the file system or in the URL.
+        reason: Why it was refused, or None.
+        source: The source that is sent, or None.
+        note: Further text, or ``""``.
     """
 
     name: str
@@ -65,40 +65,19 @@ class Step(NamedTuple):
 
 
 class Trace:
-    """Records the steps of one decision.
-
-    Attributes:
-        steps: in the order in which they were taken.
-    """
+    """Holds the steps that lead to one response, in their order."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
     @property
     def reason(self) -> Reason | None:
-        """Why the first step that was refused was refused."""
+        """The reason of the first step that was refused, or None."""
         return next((step.reason for step in self.steps if step.reason is not None), None)
-
-    def found(self, name: str, source: Source) -> None:
-        """Record the source that answers the request."""
-        self.steps.append(Step(name, source.path, source=source))
-
-    def refused(self, name: str, path: str, reason: Reason) -> None:
-        """Record what does not answer the request, and why."""
-        self.steps.append(Step(name, path, reason))
-
-    def noted(self, name: str, path: str, note: str) -> None:
-        """Record a step that is neither."""
-        self.steps.append(Step(name, path, note=note))
 
 
 def why_not_split(rest: str, *, dotfiles: bool) -> Reason:
-    """Return why ``split_path`` returned None.
-
-    Arguments:
-        rest: the part of PATH_INFO below the prefix.
-        dotfiles: names that begin with a dot are served.
-    """
+    """Return why ``split_path`` returned None for the part of PATH_INFO below the prefix."""
     segments = rest.removesuffix("/").split("/")[1:]
     if any(segment in ("", ".", "..") for segment in segments):
         return Reason.NOT_CANONICAL
@@ -108,20 +87,11 @@ def why_not_split(rest: str, *, dotfiles: bool) -> Reason:
 
 
 def why_missed(tree: FileTree, path: SplitPath, index: str | None) -> Reason:
-    """Return why no file was served for a path.
-
-    Arguments:
-        tree: what is served.
-        path: of the request.
-        index: name of the file that is served for a directory, or None.
-    """
+    """Return why no file was served for a path; ``index`` is the option of that name."""
     if not isinstance(tree, Directory):
         return _why_not_in_package(tree, path)
-    reason: Reason | None
-    if path.is_directory:
-        reason = _why_not_directory(tree, path.segments)
-    else:
-        reason = why_no_file(tree, path.segments)
+    find_reason = _why_not_directory if path.is_directory else why_no_file
+    reason = find_reason(tree, path.segments)
     if reason is Reason.IS_DIRECTORY:
         reason = Reason.NO_INDEX
         if index is not None:
@@ -137,7 +107,11 @@ def why_no_file(directory: Directory, segments: tuple[str, ...]) -> Reason | Non
     except IsADirectoryError:
         return Reason.IS_DIRECTORY
     except OSError as error:
-        return _why(directory, segments, error) or _why_not_regular(directory, segments)
+        reason = _why(directory, segments, error)
+        if reason is not None:
+            return reason
+        is_regular = os.path.isfile(os.path.join(directory.path, *segments))
+        return Reason.PASSED if is_regular else Reason.NOT_REGULAR
     return None
 
 
@@ -151,7 +125,7 @@ def _why_not_in_package(tree: FileTree, path: SplitPath) -> Reason:
     return Reason.NOT_A_DIRECTORY if path.is_directory else Reason.PASSED
 
 
-def _why_not_directory(directory: Directory, segments: tuple[str, ...]) -> Reason:
+def _why_not_directory(directory: Directory, segments: tuple[str, ...]) -> Reason | None:
     try:
         directory.stat_directory(segments)
     except OSError as error:
@@ -159,13 +133,8 @@ def _why_not_directory(directory: Directory, segments: tuple[str, ...]) -> Reaso
     return Reason.IS_DIRECTORY
 
 
-def _why_not_regular(directory: Directory, segments: tuple[str, ...]) -> Reason:
-    is_regular = os.path.isfile(os.path.join(directory.path, *segments))
-    return Reason.PASSED if is_regular else Reason.NOT_REGULAR
-
-
 def _why(directory: Directory, segments: tuple[str, ...], error: OSError) -> Reason | None:
-    """Explain an error of the ``Directory``; None if it is about the kind of the last name."""
+    """Return the reason for an error of ``Directory``; None if the last name has a wrong kind."""
     outcome = classify(error)
     if outcome is Outcome.FORBIDDEN:
         return Reason.NO_PERMISSION
