@@ -136,12 +136,8 @@ class _TreeWalk:
             entries = sorted(scan, key=lambda entry: entry.name)
         names = {entry.name for entry in entries}
         for entry in entries:
-            original = _original_of(entry.name)
-            if original in names:
+            if _original_of(entry.name) in names:
                 continue  # a sidecar
-            # No run of ours writes a sidecar of a hidden file, or of one that is compressed.
-            if original and not original.startswith(".") and not why_not_compressed(original):
-                self.found.orphans.append(entry.path)
             try:
                 self._visit(entry, (*segments, entry.name))
             except OSError as error:
@@ -155,10 +151,15 @@ class _TreeWalk:
             self.found.skipped["excluded"] += 1
         elif entry.is_dir(follow_symlinks=False):
             self.visit_directory(segments)
-        elif entry.is_symlink():
-            self._visit_link(segments)
-        elif entry.is_file():
-            self._add(segments, entry.stat().st_size)
+        else:
+            original = _original_of(entry.name)
+            # No run of ours writes a sidecar for a file that is compressed already.
+            if original is not None and why_not_compressed(original) is None:
+                self.found.orphans.append(entry.path)
+            if entry.is_symlink():
+                self._visit_link(segments)
+            elif entry.is_file():
+                self._add(segments, entry.stat().st_size)
 
     def _visit_link(self, segments: tuple[str, ...]) -> None:
         try:
