@@ -241,6 +241,8 @@ def _range_finding(
         return "none sent: see the status"
     if environ["REQUEST_METHOD"] == "HEAD":
         return "ignored: HEAD has none"
+    if "Accept-Ranges" not in headers:  # such as a page of a directory, or an offloaded file
+        return "ignored: this response offers no byte ranges"
     size = int(headers["Content-Length"])
     if get_ranges(environ["HTTP_RANGE"], size, max_ranges) is None:
         return "ignored: not of the form bytes=FIRST-LAST, or too many"
