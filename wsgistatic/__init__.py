@@ -29,49 +29,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "CROSS_ORIGIN_ISOLATION",
-    "AnswerEvent",
-    "BlockIterator",
-    "FileApp",
-    "Multipart",
-    "MultipartIterator",
-    "Preconditions",
-    "RangePlan",
-    "Reason",
-    "StaticFiles",
-    "Validators",
-    "content_range",
-    "evaluate_preconditions",
-    "get_ranges",
-    "merge_ranges",
-    "plan_ranges",
-    "serve_file",
-    "unsatisfied_range",
-    "untrusted_uploads",
-]
+    "CROSS_ORIGIN_ISOLATION", "AnswerEvent", "BlockIterator", "FileApp", "Multipart",
+    "MultipartIterator", "Preconditions", "RangePlan", "Reason", "StaticFiles", "Validators",
+    "content_range", "evaluate_preconditions", "get_ranges", "merge_ranges", "plan_ranges",
+    "serve_file", "unsatisfied_range", "untrusted_uploads",
+]  # fmt: skip
 
-# Loaded at first use: who wants the range helpers gets neither the middleware nor WebOb.
-_HOMES = {
-    "CROSS_ORIGIN_ISOLATION": "representations.headers",
-    "AnswerEvent": "wsgi.events",
-    "BlockIterator": "files.body",
-    "FileApp": "wsgi.file_app",
-    "Multipart": "http.ranges",
-    "MultipartIterator": "files.body",
-    "Preconditions": "http.conditional",
-    "RangePlan": "http.ranges",
-    "Reason": "wsgi.trace",
-    "StaticFiles": "wsgi.middleware",
-    "Validators": "http.conditional",
-    "content_range": "http.ranges",
-    "evaluate_preconditions": "http.conditional",
-    "get_ranges": "http.ranges",
-    "merge_ranges": "http.ranges",
-    "plan_ranges": "http.ranges",
-    "serve_file": "wsgi.file_app",
-    "unsatisfied_range": "http.ranges",
-    "untrusted_uploads": "representations.headers",
+# Names are loaded on first use: importing the range helpers pulls in neither the middleware nor
+# WebOb.
+_NAMES = {
+    "files.body": "BlockIterator MultipartIterator",
+    "http.conditional": "Preconditions Validators evaluate_preconditions",
+    "http.ranges": "Multipart RangePlan content_range get_ranges merge_ranges plan_ranges "
+    "unsatisfied_range",
+    "representations.headers": "CROSS_ORIGIN_ISOLATION untrusted_uploads",
+    "wsgi.events": "AnswerEvent",
+    "wsgi.file_app": "FileApp serve_file",
+    "wsgi.middleware": "StaticFiles",
+    "wsgi.trace": "Reason",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,4 @@
-"""The program ``wsgistatic``, which ``python -m wsgistatic`` starts too.
-
-``wsgistatic [DIR]`` serves a directory. ``wsgistatic compress`` and ``wsgistatic explain`` are
-commands of their own.
-"""
+"""The program ``wsgistatic``, which ``python -m wsgistatic`` starts too."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from collections.abc import Sequence
 
 from wsgistatic.commands.compress import main as compress
 from wsgistatic.commands.explain import main as explain
-from wsgistatic.commands.output import FAILED, fail, ignore_output_errors
+from wsgistatic.commands.output import fail, ignore_output_errors
 from wsgistatic.commands.serve import main as serve
 from wsgistatic.validation import closest_name
 
@@ -53,7 +49,7 @@ def _run_command(name: str, arguments: Sequence[str]) -> int:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            return FAILED  # the reader has closed the pipe, as "| head" does
+            return 1  # the reader has closed the pipe, as "| head" does
         return fail(f"standard output: {error.strerror}")
     return status
 

@@ -15,11 +15,8 @@ from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS, unknown_option
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_CONVERTERS = {
-    name: option.from_text
-    for name, option in (ARGUMENTS | OPTIONS).items()
-    if option.from_text is not None
-}
+_TABLE = ARGUMENTS | OPTIONS
+_CONVERTERS = {name: option.from_text for name, option in _TABLE.items() if option.from_text}
 
 
 def make_app(global_conf: Mapping[str, str], /, **options: str) -> StaticFiles:
@@ -43,12 +40,8 @@ def make_filter_app(
     """Return middleware around an app (``paste.filter_app_factory``).
 
     Arguments:
-        app: The WSGI app that gets every request which matches no file.
-        global_conf: As for ``make_app``.
-        options: As for ``make_app``.
-
-    Raises:
-        ValueError: As for ``make_app``.
+        app: The WSGI app that gets every request that matches no file.
+        global_conf, options: As for ``make_app``, with the same errors.
     """
     return _static_files(app, global_conf, options)
 

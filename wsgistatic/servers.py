@@ -13,12 +13,11 @@ import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -33,24 +32,15 @@ _MAX_REQUEST_SIZE = 64 * 1024
 # A browser opens six connections, and a download occupies a thread until it ends.
 DEFAULT_THREADS = 32
 _STOP_TIMEOUT = 2.0  # seconds for downloads in progress after an interrupt
-_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 
-@dataclass(frozen=True, slots=True)
-class BoundServer:
-    """A server that listens on its port.
-
-    Attributes:
-        name: The name of the server's package.
-        port: The port that it got.
-        serve: Answers requests until it is interrupted.
-        stop: Ends the server and frees the port.
-    """
+class BoundServer(NamedTuple):
+    """A server that listens on its port."""
 
     name: str
-    port: int
-    serve: Callable[[], None]
-    stop: Callable[[], None]
+    port: int  # the one that it got, if any free one was requested
+    serve: Callable[[], None]  # answers requests until it is interrupted
+    stop: Callable[[], None]  # ends the server and frees the port
 
 
 def bind_cheroot(
@@ -63,8 +53,7 @@ def bind_cheroot(
     """Bind cheroot, which has HTTP/1.1, keep-alive and a pool of threads.
 
     Arguments:
-        app: The app to serve.
-        host: The address to listen on.
+        app, host: The app to serve, and the address to listen on.
         port: The port to listen on, or 0 for any free port.
         threads: The number of requests that are answered at the same time.
         largest_body: The size in bytes above which a request's body is refused, or 0 for no limit.
@@ -85,13 +74,7 @@ def bind_cheroot(
 def bind_wsgiref(app: WSGIApplication, host: str, port: int) -> BoundServer:
     """Bind the standard library's server, with a thread for each connection.
 
-    Arguments:
-        app: The app to serve.
-        host: The address to listen on.
-        port: The port to listen on, or 0 for any free port.
-
-    Raises:
-        OSError, ValueError: The server cannot listen there.
+    Raises OSError or ValueError if it cannot listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server_class = type("Server", (_ThreadingServer,), {"address_family": family})
@@ -131,12 +114,7 @@ def default_server() -> str:
 
 
 def run(server: BoundServer, print_line: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then stop. Call it in the main thread.
-
-    Arguments:
-        server: The server.
-        print_line: Called with a line to print.
-    """
+    """Serve until SIGINT or SIGTERM, then stop. Call it in the main thread."""
     with sigterm_as_interrupt(), suppress(KeyboardInterrupt):
         server.serve()
     # cheroot waits for its threads, and so for the slowest client.
@@ -151,36 +129,22 @@ def run(server: BoundServer, print_line: Callable[[str], None]) -> None:
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
     """Raise KeyboardInterrupt on SIGTERM, as on SIGINT, until the block ends."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def port_number(text: str) -> int:
-    """Return the port number that a command-line argument means.
-
-    Raises:
-        argparse.ArgumentTypeError: The text is not a number from 0 to 65535.
-    """
+    """Return the port number that a command-line argument means."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"a port must be from 0 to 65535, not {text!r}")
     return int(text)
 
 
 def describe_bind_error(error: OSError | ValueError, host: str, port: int) -> str:
-    """Return a message about a server that could not be bound.
-
-    Arguments:
-        error: The exception. ValueError means that no host can have that name.
-        host: The address.
-        port: The port.
-    """
+    """Return a message about a server that could not be bound."""
     if getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error):
         return f"port {port} of {host} is in use; choose another with --port (0 finds a free one)"
     return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
@@ -188,7 +152,7 @@ def describe_bind_error(error: OSError | ValueError, host: str, port: int) -> st
 
 def url_host(host: str) -> str:
     """Return the form that a host has in a URL to click on."""
-    if host in _EVERY_ADDRESS:
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
@@ -196,9 +160,7 @@ def url_host(host: str) -> str:
 class AccessLog:
     """WSGI middleware that logs ``GET /path 206 1000 bytes=0-999`` when a response ends.
 
-    Arguments:
-        app: The app whose responses are logged.
-        write: Called with each line, without a line end.
+    ``write`` is called with each line, without a line end.
     """
 
     def __init__(self, app: WSGIApplication, write: Callable[[str], None]) -> None:

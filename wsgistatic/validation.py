@@ -20,13 +20,7 @@ def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> Non
 
 
 def check_bool(option: str, value: object, allowed: str = "True or False") -> None:
-    """Raise TypeError unless the value is True or False.
-
-    Arguments:
-        option: The name of the option.
-        value: The value.
-        allowed: The allowed values, for the message, if the caller accepts more than these two.
-    """
+    """Raise TypeError unless the value is True or False; the message lists what is allowed."""
     if not isinstance(value, bool):
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
 
@@ -59,36 +53,19 @@ def check_file_name(option: str, value: object) -> None:
 
 
 def check_inner_path(option: str, value: object) -> tuple[str, ...]:
-    """Return the segments of a path below the served directory.
-
-    Arguments:
-        option: The name of the option.
-        value: Names separated by slashes, such as ``"404.html"`` or ``"app/index.html"``.
-
-    Raises:
-        TypeError, ValueError: The value is not such a path.
-    """
+    """Return the segments of a path below the served directory, such as ``"app/index.html"``."""
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a path below the directory or None, not {value!r}")
     names = tuple(value.split("/"))
     if any(name in ("", ".", "..") or "\0" in name for name in names):
-        raise ValueError(
-            f"{option} must be a path below the directory such as '404.html', not {value!r}"
-        )
+        example = "a path below the directory such as '404.html'"
+        raise ValueError(f"{option} must be {example}, not {value!r}")
     _check_encodable(option, value)
     return names
 
 
 def check_path(option: str, value: object) -> str:
-    """Return a path as an absolute str.
-
-    Arguments:
-        option: The name of the option.
-        value: A str, or an ``os.PathLike`` of one.
-
-    Raises:
-        TypeError, ValueError: The value is not a path.
-    """
+    """Return a path, a str or an ``os.PathLike`` of one, as an absolute str."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{option} must be a path, not {value!r}")
     path = os.fspath(value)
@@ -107,10 +84,8 @@ def _check_encodable(option: str, name: str) -> None:
     try:
         os.fsencode(name)
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{option} must be encodable in the file system encoding ({error.encoding}), "
-            f"not {name!r}"
-        ) from None
+        encoding = f"the file system encoding ({error.encoding})"
+        raise ValueError(f"{option} must be encodable in {encoding}, not {name!r}") from None
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:

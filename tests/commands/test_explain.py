@@ -188,6 +188,18 @@ def test_a_range_of_head(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert told.finding("range") == "ignored: HEAD has none"
 
 
+def test_a_range_of_a_response_without_ranges(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "long").mkdir()
+    for number in range(3000):
+        (folder / f"long/{number:0100}").touch()
+    for arguments in (["/long/"], ["/page.txt", "--offload", "X-Accel-Redirect:/i/"]):
+        told = Told(capsys, folder, *arguments, "-H", "Range: bytes=0-9")
+        assert told.answer()[0] == "200 OK"
+        assert told.finding("range") == "ignored: this response offers no byte ranges"
+
+
 def test_directories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/sub/")
     assert told.finding("file").startswith(f"{folder}/sub/index.html: 100 bytes")

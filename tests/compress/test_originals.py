@@ -57,6 +57,13 @@ def test_only_files_that_a_run_could_have_written_are_orphans(tmp_path: Path) ->
     assert below(tmp_path, found.orphans) == ["backup.tar.gz", "gone.js.br", "gone.js.gz"]
 
 
+def test_directories_and_excluded_files_are_not_orphans(tmp_path: Path) -> None:
+    make(tmp_path, "gone.css.gz/a.css", "data.csv.gz", "gone.js.gz")
+    found = find_originals(str(tmp_path), ["data.*"])
+    assert below(tmp_path, found.orphans) == ["gone.js.gz"]
+    assert files(tmp_path, found) == ["gone.css.gz/a.css"]
+
+
 def test_skipped_files_are_counted_by_reason(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "b.jpg", "c.iso", "vendor/x.js", "d.min.js")
     found = find_originals(str(tmp_path), ["vendor", "*.min.js"])

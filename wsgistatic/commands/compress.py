@@ -7,20 +7,14 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from wsgistatic.commands.options import Convert, Parser, help_text
-from wsgistatic.commands.output import (
-    CLEAN,
-    FAILED,
-    INTERRUPTED,
-    Report,
-    escape_undecodable_names,
-    fail,
-    show_progress,
-)
+from wsgistatic.commands.output import Report, escape_undecodable_names, fail, progress_bar
 from wsgistatic.compress.compressor import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
 from wsgistatic.compress.originals import Originals, find_originals
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.servers import sigterm_as_interrupt
 from wsgistatic.wsgi.options import size_from_text
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,8 +40,7 @@ def main(arguments: Sequence[str]) -> int:
             originals = find_originals(options.directory, options.exclude)
             return _compress(compressor, originals, options)
     except KeyboardInterrupt:
-        fail("interrupted; the sidecars that were written are complete")
-        return INTERRUPTED
+        return fail("interrupted; the sidecars that were written are complete", _INTERRUPTED)
     except OSError as error:
         if error.filename is None:
             raise  # about standard output, not about a file
@@ -58,8 +51,8 @@ def _compress(compressor: Compressor, originals: Originals, options: argparse.Na
     for path in originals.stale_drafts:
         compressor.remove(path)
     results = compressor.compress_files(originals.files, options.jobs)
-    with closing(results), show_progress(originals.size, options.quiet) as progress:
-        report = Report(options.directory, progress, is_check=options.check, quiet=options.quiet)
+    with closing(results), progress_bar(originals.size, options.quiet) as bar:
+        report = Report(options.directory, bar, is_check=options.check, quiet=options.quiet)
         for path, error in originals.errors:
             report.error(path, error)
         for path in originals.orphans if options.prune else ():
@@ -67,10 +60,9 @@ def _compress(compressor: Compressor, originals: Originals, options: argparse.Na
             report.orphan(path)
         for result in results:
             report.result(result)
-            progress.advance(result.size)
     if not options.quiet:
         report.print_table([coding.name for coding in compressor.codings], originals.skipped)
-    return FAILED if report.failed else CLEAN
+    return 1 if report.failed else 0
 
 
 def _parser() -> Parser:
@@ -84,52 +76,34 @@ def _parser() -> Parser:
     add = parser.add_argument_group("Arguments").add_argument
     add("directory", metavar="DIR", help="Directory whose files are compressed.")
     add = parser.add_argument_group("Which files").add_argument
-    add(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="Skip files and directories whose path below DIR, or whose name, matches. Can be "
-        "repeated.",
-    )
+    help = "Skip files and directories whose path below DIR, or whose name, matches."
+    help += " Can be repeated."
+    add("--exclude", action="append", default=[], metavar="GLOB", help=help)
+    help = "Size of the smallest file that is compressed, in bytes or such as 4 KiB."
     add(
         "--min-size",
         action=Convert,
         convert=size_from_text,
         default=DEFAULT_MIN_SIZE,
         metavar="SIZE",
-        help=help_text(
-            "Size of the smallest file that is compressed, in bytes or such as 4 KiB.",
-            f"{DEFAULT_MIN_SIZE} bytes",
-        ),
+        help=help_text(help, f"{DEFAULT_MIN_SIZE} bytes"),
     )
+    help = "How much smaller than its file a sidecar must be."
     add(
         "--min-saving",
         action=Convert,
         convert=_percentage,
         default=DEFAULT_MIN_SAVING,
         metavar="PERCENT",
-        help=help_text(
-            "How much smaller than its file a sidecar must be.", f"{DEFAULT_MIN_SAVING:g} percent"
-        ),
+        help=help_text(help, f"{DEFAULT_MIN_SAVING:g} percent"),
     )
-    add(
-        "--prune",
-        action="store_true",
-        help="Remove sidecars that have lost their file. Beware of downloads such as data.csv.gz, "
-        "which look the same.",
-    )
+    help = "Remove sidecars that have lost their file. Beware of downloads such as data.csv.gz, "
+    add("--prune", action="store_true", help=help + "which look the same.")
     add = parser.add_argument_group("Compression").add_argument
-    add(
-        "--codings",
-        action=Convert,
-        convert=lambda option, text: text.split(","),
-        metavar="NAMES",
-        help=help_text(
-            f"Content codings to write, of {','.join(CODINGS)}.",
-            "all whose library is installed",
-        ),
-    )
+    help = f"Content codings to write, of {','.join(CODINGS)}."
+    help = help_text(help, "all whose library is installed")
+    add("--codings", action=Convert, convert=_names, metavar="NAMES", help=help)
+    help = "Compress less, and faster. Can be repeated."
     add(
         "--level",
         dest="levels",
@@ -137,17 +111,10 @@ def _parser() -> Parser:
         convert=_level,
         default={},
         metavar="CODING=N",
-        help=help_text(
-            "Compress less, and faster. Can be repeated.", "the highest level of each coding"
-        ),
+        help=help_text(help, "the highest level of each coding"),
     )
-    add(
-        "--jobs",
-        action=Convert,
-        convert=_jobs,
-        metavar="N",
-        help=help_text("Number of files to compress at a time.", "the number of processors"),
-    )
+    help = help_text("Number of files to compress at a time.", "the number of processors")
+    add("--jobs", action=Convert, convert=_jobs, metavar="N", help=help)
     group = parser.add_argument_group("Mode")
     add = group.add_mutually_exclusive_group().add_argument
     add("--force", action="store_true", help="Also write sidecars that are up to date.")
@@ -155,6 +122,10 @@ def _parser() -> Parser:
     group.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
     parser.add_general_options()
     return parser
+
+
+def _names(option: str, text: str) -> list[str]:
+    return text.split(",")
 
 
 def _percentage(option: str, text: str) -> float:

@@ -30,7 +30,6 @@ from wsgistatic.wsgi.trace import Step, Trace, why_no_file
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_SERVED, _NOT_SERVED = 0, 1
 # RFC 9110 5.6.2: token; a URL's path and query (RFC 3986 appendix B), with or without its host.
 _FIELD = re.compile(rf"({TOKEN}):[ \t]*(.*?)[ \t]*", re.S)
 _URL = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)(?:\?([^#]*))?(?:#.*)?", re.S)
@@ -38,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Explain a request; give the exit status."""
+    """Explain a request and return the exit status."""
     parser = _parser()
     options = vars(parser.parse(arguments))
     directory, prefix = options.pop("directory"), options.pop("prefix")
@@ -52,11 +51,8 @@ def main(arguments: Sequence[str]) -> int:
         explanation = explain(directory, prefix, options, environ)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
-    if is_json:
-        print(json.dumps(_plain(explanation), indent=2))
-    else:
-        print("\n".join(_lines(explanation)))
-    return _SERVED if explanation.is_served else _NOT_SERVED
+    print(_json(explanation) if is_json else "\n".join(_lines(explanation)))
+    return 0 if explanation.is_served else 1
 
 
 def _environ(
@@ -76,20 +72,17 @@ def _environ(
     return environ
 
 
-def _plain(explanation: Explanation) -> dict[str, Any]:
-    event = explanation.event
-    return {
+def _json(explanation: Explanation) -> str:
+    values: dict[str, Any] = {
         "served": explanation.is_served,
         "status": explanation.status,
         "headers": explanation.headers,
-        "path": event and event.path,
-        "coding": event and event.coding,
-        "ranges": event and event.ranges,
-        "bytes_planned": event and event.bytes_planned,
-        "refused": event and event.refused,
-        "steps": [{"step": step, "finding": finding} for step, finding in explanation.steps],
-        "candidates": [candidate._asdict() for candidate in explanation.candidates],
     }
+    for name in ("path", "coding", "ranges", "bytes_planned", "refused"):
+        values[name] = getattr(explanation.event, name, None)
+    values["steps"] = [{"step": step, "finding": finding} for step, finding in explanation.steps]
+    values["candidates"] = [candidate._asdict() for candidate in explanation.candidates]
+    return json.dumps(values, indent=2)
 
 
 def _lines(explanation: Explanation) -> list[str]:
@@ -100,7 +93,7 @@ def _lines(explanation: Explanation) -> list[str]:
     if explanation.status is not None:
         lines += ["", explanation.status]
         lines += [f"{name}: {value}" for name, value in explanation.headers]
-    # A name may hold control characters; a line must stay one line.
+    # A file name may contain control characters, which must not break a line.
     return [_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in lines]
 
 
@@ -117,15 +110,8 @@ def _parser() -> Parser:
     add("url", type=_target, metavar="URL", help="URL, or only its path and query.")
     add = parser.add_argument_group("Request").add_argument
     add("--method", default="GET", help=help_text("Method of the request.", "GET"))
-    add(
-        "-H",
-        "--header",
-        type=_field,
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="Header field of the request. Can be repeated.",
-    )
+    help, metavar = "Header field of the request. Can be repeated.", "'NAME: VALUE'"
+    add("-H", "--header", type=_field, action="append", default=[], metavar=metavar, help=help)
     add = parser.add_argument_group("Output").add_argument
     add("--json", action="store_true", help="Print a JSON object for programs.")
     add_serving_options(parser)
@@ -148,30 +134,22 @@ def _target(text: str) -> tuple[str, str]:
 
 
 class Candidate(NamedTuple):
-    """A file that could be sent: its coding, its size in bytes, and what became of it."""
+    """A file that could be sent, and whether it was selected or why not."""
 
     path: str
     coding: str
-    size: int | None
+    size: int | None  # bytes; None if it cannot be served
     finding: str
 
 
 class Explanation(NamedTuple):
-    """What a request gets, and why.
+    """The response that a standalone app gives, and how it was chosen."""
 
-    Attributes:
-        steps: pairs of what was tried and what was found.
-        candidates: the codings of the file, if one answers the request.
-        status, headers: of the response of a standalone app; None if the request is not below the
-            prefix.
-        event: what ``on_answer`` would receive.
-    """
-
-    steps: list[tuple[str, str]]
-    candidates: list[Candidate]
-    status: str | None
+    steps: list[tuple[str, str]]  # what was tried, and what was found
+    candidates: list[Candidate]  # the codings of the file, if one answers the request
+    status: str | None  # None if the request is not below the prefix
     headers: list[tuple[str, str]]
-    event: AnswerEvent | None
+    event: AnswerEvent | None  # what ``on_answer`` would receive
 
     @property
     def is_served(self) -> bool:
@@ -182,15 +160,7 @@ class Explanation(NamedTuple):
 def explain(
     directory: str, prefix: str, options: dict[str, Any], environ: WSGIEnvironment
 ) -> Explanation:
-    """Explain what a request gets.
-
-    Arguments:
-        directory, prefix, options: as for ``StaticFiles``, complete.
-        environ: of the request.
-
-    Raises:
-        TypeError, ValueError: naming the option, the value and what is allowed.
-    """
+    """Explain the response to a request; options and errors are those of ``StaticFiles``."""
     app = StaticFiles(None, directory, prefix, **options)
     below, path_info = parse_prefix(prefix), environ["PATH_INFO"]
     if path_info != below and not path_info.startswith(below + "/"):
@@ -208,8 +178,8 @@ def explain(
     if not request.is_read:
         steps.append(("method", f"{request.method}: a wrapped app gets the request"))
     elif "HTTP_RANGE" in environ:
-        finding = _range_finding(environ, response.headers, event, options["max_ranges"])
-        steps.append(("range", finding))
+        headers = dict(response.headers)
+        steps.append(("range", _range_finding(environ, headers, event, options["max_ranges"])))
     candidates: list[Candidate] = []
     if event.status == 404:
         steps.append(("miss", "a wrapped app gets the request"))
@@ -233,7 +203,7 @@ def _finding(step: Step) -> str:
 def _candidates(
     original: File, encodings: Sequence[str], request: Request, event: AnswerEvent
 ) -> list[Candidate]:
-    """Return what became of each coding of a file."""
+    """Return the codings of a file, each with the reason why it was not selected."""
     status = original.stat()
     preferences = acceptable_codings(request.accept_encoding)
     selected = preferences.quality(event.coding or IDENTITY)
@@ -262,10 +232,7 @@ def _candidates(
 
 
 def _range_finding(
-    environ: WSGIEnvironment,
-    headers: list[tuple[str, str]],
-    event: AnswerEvent,
-    max_ranges: int,
+    environ: WSGIEnvironment, headers: dict[str, str], event: AnswerEvent, max_ranges: int
 ) -> str:
     if event.ranges:
         shown = ", ".join(f"{start:,} to {stop - 1:,}" for start, stop in event.ranges)
@@ -274,7 +241,9 @@ def _range_finding(
         return "none sent: see the status"
     if environ["REQUEST_METHOD"] == "HEAD":
         return "ignored: HEAD has none"
-    size = int(dict(headers)["Content-Length"])
+    if "Accept-Ranges" not in headers:  # such as a page of a directory, or an offloaded file
+        return "ignored: this response offers no byte ranges"
+    size = int(headers["Content-Length"])
     if get_ranges(environ["HTTP_RANGE"], size, max_ranges) is None:
         return "ignored: not of the form bytes=FIRST-LAST, or too many"
     if "HTTP_IF_RANGE" in environ:

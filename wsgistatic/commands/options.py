@@ -9,17 +9,8 @@ from typing import Any, NoReturn
 
 from wsgistatic import __version__
 from wsgistatic.validation import closest_name
-from wsgistatic.wsgi.options import (
-    ARGUMENTS,
-    COMPRESSION,
-    FILES,
-    HEADERS,
-    OPTIONS,
-    PERFORMANCE,
-    Converter,
-    Option,
-    size_to_text,
-)
+from wsgistatic.wsgi import options as table
+from wsgistatic.wsgi.options import Converter, Option, size_to_text
 
 # Options that are useless on the command line, which wraps no app and needs an existing directory.
 _LEFT_OUT = {"check_dir", "no_store_misses"}
@@ -30,29 +21,16 @@ _DEFAULTS = {"cache_control": "no-cache", "listing": True}
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors name options as they are written on the command line.
 
-    Arguments:
-        prog: The name of the program or command.
-        usage: What follows the name in the usage line.
-        description: What the command does, in lines of at most 80 characters.
-        epilog: The last lines of the help.
+    The usage excludes the name of the program. The description has at most 80 characters a line.
     """
 
     def __init__(self, prog: str, usage: str, description: str, epilog: str = "") -> None:
-        super().__init__(
-            prog,
-            f"{prog} {usage}",
-            description,
-            epilog,
-            formatter_class=_HelpFormatter,
-            add_help=False,
-            allow_abbrev=False,
-        )
+        super().__init__(prog, f"{prog} {usage}", description, epilog, add_help=False)
+        self.formatter_class = _HelpFormatter
+        self.allow_abbrev = False
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Return the values of all options.
-
-        Exits with status 2 if an argument is wrong, and with 0 after printing help.
-        """
+        """Return the values of all options, or exit after an error or after printing help."""
         # Mistyped options come first: argparse would take the value of one for a positional
         # argument, and complain about that.
         for argument in arguments:
@@ -76,8 +54,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print a message and exit with status 2.
 
-        A message that begins with the name of a keyword argument, as those of ``StaticFiles`` and
-        ``Compressor`` do, gets the name of the option instead.
+        Messages of ``StaticFiles`` and ``Compressor`` begin with the name of a keyword argument,
+        which is replaced by the name of the option.
         """
         message = message.removeprefix("argument ")
         for action in self._actions:
@@ -91,12 +69,8 @@ class Parser(argparse.ArgumentParser):
         """Add ``--help`` and ``--version``, which stand at the end of the help."""
         add = self.add_argument_group("General options").add_argument
         add("-h", "--help", action="help", help="Show this help and exit.")
-        add(
-            "--version",
-            action="version",
-            version=f"wsgistatic {__version__}",
-            help="Show the version and exit.",
-        )
+        version, help = f"wsgistatic {__version__}", "Show the version and exit."
+        add("--version", action="version", version=version, help=help)
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -108,24 +82,13 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Convert(argparse.Action):
-    """Stores a value that a converter makes from text. Dicts of a repeated option are merged.
-
-    Arguments:
-        convert: Called with the name of the option and the text; returns the value, or raises
-            ValueError.
-    """
+    """Stores a value that a converter makes from text. Dicts of a repeated option are merged."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, convert: Converter, **others: Any):
         super().__init__(option_strings, dest, **others)
         self._convert = convert
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         """Convert a text and store the value."""
         try:
             value = self._convert(self.dest, values)
@@ -144,8 +107,8 @@ def help_text(text: str, default: str = "") -> str:
 
 def add_serving_options(parser: Parser) -> None:
     """Add ``--prefix`` and the options of ``StaticFiles``, in groups, with their own names."""
-    options = [ARGUMENTS["prefix"], *OPTIONS.values()]
-    for section in (FILES, HEADERS, COMPRESSION, PERFORMANCE):
+    options = [table.ARGUMENTS["prefix"], *table.OPTIONS.values()]
+    for section in (table.FILES, table.HEADERS, table.COMPRESSION, table.PERFORMANCE):
         group = parser.add_argument_group(section)
         for option in options:
             if option.section == section and option.name not in _LEFT_OUT:
@@ -155,20 +118,15 @@ def add_serving_options(parser: Parser) -> None:
 def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
     default = _DEFAULTS.get(option.name, option.default)
     flag = "--" + option.name.replace("_", "-")
-    repeated = " Can be repeated." if "=" in (option.metavar or "") else ""
-    help = help_text(option.help + repeated, _default_text(option, default))
-    if option.metavar is None:  # a switch
+    if option.metavar is None:
         action = group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
-        action.help = help  # Python before 3.13 would add the default to it
     else:
-        group.add_argument(
-            flag,
-            action=Convert,
-            convert=option.from_text,
-            default=default,
-            metavar=option.metavar,
-            help=help,
-        )
+        convert, metavar = option.from_text, option.metavar
+        add = group.add_argument
+        action = add(flag, action=Convert, convert=convert, default=default, metavar=metavar)
+    repeated = " Can be repeated." if "=" in (option.metavar or "") else ""
+    # Set afterwards, because Python before 3.13 adds the default to the help of a switch.
+    action.help = help_text(option.help + repeated, _default_text(option, default))
 
 
 def _default_text(option: Option, default: Any) -> str:

@@ -1,4 +1,4 @@
-"""What commands print: messages, progress and the report of a compression.
+"""The output of the commands: messages, and the progress and report of a compression.
 
 Standard output and standard error may be full, broken or closed.
 """
@@ -9,22 +9,19 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
 from io import RawIOBase, TextIOWrapper
 from typing import Any, TextIO, cast
 
-from wsgistatic.compress.compressor import Action, Result, SidecarResult
+from wsgistatic.compress.compressor import Action, Result
 from wsgistatic.http.codings import CODINGS
 
-# Exit statuses.
-CLEAN, FAILED, INTERRUPTED = 0, 1, 130
 
-
-def fail(message: str) -> int:
-    """Print an error message and return the exit status of a failure."""
+def fail(message: str, status: int = 1) -> int:
+    """Print an error message and return the exit status."""
     print(f"wsgistatic: {message}", file=sys.stderr)
-    return FAILED
+    return status
 
 
 def escape_undecodable_names() -> None:
@@ -66,56 +63,16 @@ class _UnfailingRaw(RawIOBase):
         return len(data)
 
 
-class Progress:
-    """How much of the work is done, with or without a progress bar.
+def progress_bar(size: int, quiet: bool) -> Any:
+    """Return a progress bar for a number of bytes, to be used in a ``with`` statement.
 
-    Arguments:
-        bar: A tqdm progress bar, or None.
+    Its value is None if standard error is not a terminal, if tqdm is not installed, or if quiet.
     """
-
-    def __init__(self, bar: Any = None) -> None:
-        self._bar = bar
-
-    @property
-    def has_bar(self) -> bool:
-        """Whether there is a bar, which a line for each file would push away."""
-        return self._bar is not None
-
-    def advance(self, size: int) -> None:
-        """Add a number of bytes to the work that is done."""
-        if self._bar is not None:
-            self._bar.update(size)
-
-    def print(self, line: str, stream: TextIO) -> None:
-        """Print a line above the bar."""
-        if self._bar is not None:
-            self._bar.write(line, file=stream)
-        else:
-            print(line, file=stream)
-
-
-@contextmanager
-def show_progress(size: int, quiet: bool) -> Iterator[Progress]:
-    """Show a progress bar on standard error, if that is a terminal and tqdm is installed.
-
-    Arguments:
-        size: The number of bytes that all the work has.
-        quiet: Whether to show no bar in any case.
-    """
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    tqdm = _import_tqdm() if is_terminal and not quiet else None
-    if tqdm is None:
-        yield Progress()
-        return
-    with tqdm(total=size, unit="B", unit_scale=True, desc="Compressing") as bar:
-        yield Progress(bar)
-
-
-def _import_tqdm() -> Any:
-    try:
-        return import_module("tqdm").tqdm
-    except ImportError:
-        return None
+    if sys.stderr is not None and sys.stderr.isatty() and not quiet:
+        with suppress(ImportError):
+            tqdm = import_module("tqdm").tqdm
+            return tqdm(total=size, unit="B", unit_scale=True, desc="Compressing")
+    return nullcontext()
 
 
 # What was done with a sidecar, and what --check says is to be done.
@@ -132,7 +89,7 @@ class Report:
 
     Arguments:
         directory: The directory that the printed paths are relative to.
-        progress: The progress of the run, whose bar the lines must not disturb.
+        bar: The progress bar, which printed lines must not disturb, or None.
         is_check: Whether changes are only found, not made.
         quiet: Whether to print nothing but errors.
 
@@ -140,15 +97,16 @@ class Report:
         failed: Whether there was an error, or a check found something to do.
     """
 
-    def __init__(self, directory: str, progress: Progress, *, is_check: bool, quiet: bool) -> None:
+    def __init__(self, directory: str, bar: Any, *, is_check: bool, quiet: bool) -> None:
         self.failed = False
         self._directory = directory
-        self._progress = progress
+        self._bar = bar
         self._is_check = is_check
         # A bar is enough to see that changes are made, but the findings of a check are wanted.
-        self._has_lines = not quiet and (is_check or not progress.has_bar)
-        self._counts: Counter[Action] = Counter()
+        self._has_lines = not quiet and (is_check or bar is None)
         self._files = self._errors = 0
+        self._counts: Counter[Action] = Counter()
+        # By coding: the number of sidecars, and the bytes of their files and their own.
         self._sidecars: Counter[str] = Counter()
         self._before: Counter[str] = Counter()
         self._after: Counter[str] = Counter()
@@ -158,7 +116,7 @@ class Report:
         self.failed = True
         self._errors += 1
         reason = getattr(error, "strerror", None) or f"{error}" or type(error).__name__
-        self._progress.print(f"{self._relative(path)}: {reason}", sys.stderr)
+        self._print(path, reason, sys.stderr)
 
     def orphan(self, path: str) -> None:
         """Report a sidecar whose file is gone."""
@@ -166,24 +124,25 @@ class Report:
 
     def result(self, result: Result) -> None:
         """Report a file and add it to the totals."""
+        if self._bar is not None:
+            self._bar.update(result.size)
         if result.error is not None:
             self.error(result.path, result.error)
             return
         self._files += 1
-        for sidecar in result.sidecars:
-            self._count(sidecar, result.size)
-            if sidecar.action in _FINDINGS:
-                finding = _FINDINGS[sidecar.action][self._is_check]
-                sizes = "" if sidecar.size is None else f" ({result.size:,} -> {sidecar.size:,})"
-                self._change(sidecar.path, finding + sizes)
+        for coding, path, action, size in result.sidecars:
+            self._counts[action] += 1
+            sizes = ""
+            if size is not None:
+                self._sidecars[coding] += 1
+                self._before[coding] += result.size
+                self._after[coding] += size
+                sizes = f" ({result.size:,} -> {size:,})"
+            if action in _FINDINGS:
+                self._change(path, _FINDINGS[action][self._is_check] + sizes)
 
     def print_table(self, codings: Iterable[str], skipped: Mapping[str, int]) -> None:
-        """Print the sidecars that now exist, by coding, and how many were changed.
-
-        Arguments:
-            codings: The names of the codings that were written.
-            skipped: Numbers of skipped files, by reason.
-        """
+        """Print the sidecars that now exist, by coding, and how many files were skipped and why."""
         print(f"\n{'':6}{'files':>8}{'bytes':>16}{'compressed':>16}{'saved':>8}")
         for name in codings:
             before, after = self._before[name], self._after[name]
@@ -198,17 +157,14 @@ class Report:
         if self._errors:
             print(f"{self._errors} not compressed because of errors")
 
-    def _count(self, sidecar: SidecarResult, original: int) -> None:
-        self._counts[sidecar.action] += 1
-        if sidecar.size is not None:
-            self._sidecars[sidecar.coding] += 1
-            self._before[sidecar.coding] += original
-            self._after[sidecar.coding] += sidecar.size
-
     def _change(self, path: str, finding: str) -> None:
         self.failed |= self._is_check
         if self._has_lines:
-            self._progress.print(f"{self._relative(path)}: {finding}", sys.stdout)
+            self._print(path, finding, sys.stdout)
 
-    def _relative(self, path: str) -> str:
-        return os.path.relpath(path, self._directory)
+    def _print(self, path: str, finding: str, stream: TextIO) -> None:
+        line = f"{os.path.relpath(path, self._directory)}: {finding}"
+        if self._bar is None:
+            print(line, file=stream)
+        else:
+            self._bar.write(line, file=stream)

@@ -8,18 +8,9 @@ import sys
 from collections.abc import Sequence
 from threading import Lock
 
+from wsgistatic import servers
 from wsgistatic.commands.options import Parser, add_serving_options, help_text
-from wsgistatic.commands.output import CLEAN, fail
-from wsgistatic.servers import (
-    SERVERS,
-    AccessLog,
-    BoundServer,
-    default_server,
-    describe_bind_error,
-    port_number,
-    run,
-    url_host,
-)
+from wsgistatic.commands.output import fail
 from wsgistatic.wsgi.middleware import StaticFiles
 
 _DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8000
@@ -41,14 +32,14 @@ def main(arguments: Sequence[str]) -> int:
     except (TypeError, ValueError) as error:
         parser.error(str(error))
     try:
-        server = SERVERS[name](AccessLog(app, _print), host, port)
+        server = servers.SERVERS[name](servers.AccessLog(app, _print), host, port)
     except ImportError:
         return fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:
-        return fail(describe_bind_error(error, host, port))
+        return fail(servers.describe_bind_error(error, host, port))
     _announce(server, host, directory, prefix)
-    run(server, _print)
-    return CLEAN
+    servers.run(server, _print)
+    return 0
 
 
 def _print(line: str) -> None:
@@ -56,16 +47,14 @@ def _print(line: str) -> None:
         sys.stdout.write(line + "\n")
 
 
-def _announce(server: BoundServer, host: str, directory: str, prefix: str) -> None:
+def _announce(server: servers.BoundServer, host: str, directory: str, prefix: str) -> None:
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    url = f"http://{url_host(host)}:{server.port}{path}"
+    url = f"http://{servers.url_host(host)}:{server.port}{path}"
     folder = os.path.abspath(directory)
     print(f"Serving {folder} at {url} with {server.name}. Press Ctrl-C to stop.")
     if server.name == "wsgiref":
-        print(
-            "wsgiref closes the connection after each request. For a better server: "
-            "pip install cheroot"
-        )
+        hint = "For a better server: pip install cheroot"
+        print(f"wsgiref closes the connection after each request. {hint}")
 
 
 _DESCRIPTION = """\
@@ -83,39 +72,19 @@ whose name is that of a command, write ./compress or ./explain.
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        "wsgistatic",
-        "[options] [DIR]\n       wsgistatic COMMAND [options] ...",
-        _DESCRIPTION,
-    )
+    usage = "[options] [DIR]\n       wsgistatic COMMAND [options] ..."
+    parser = Parser("wsgistatic", usage, _DESCRIPTION)
     add = parser.add_argument_group("Arguments").add_argument
-    add(
-        "directory",
-        nargs="?",
-        default=".",
-        metavar="DIR",
-        help=help_text("Directory to serve.", "the current directory"),
-    )
+    help = help_text("Directory to serve.", "the current directory")
+    add("directory", nargs="?", default=".", metavar="DIR", help=help)
     add = parser.add_argument_group("Server").add_argument
-    add(
-        "--host",
-        default=_DEFAULT_HOST,
-        metavar="ADDRESS",
-        help=help_text("Address to listen on, or 0.0.0.0 for all addresses.", _DEFAULT_HOST),
-    )
-    add(
-        "--port",
-        type=port_number,
-        default=_DEFAULT_PORT,
-        metavar="N",
-        help=help_text("Port to listen on, or 0 for any free port.", str(_DEFAULT_PORT)),
-    )
-    add(
-        "--server",
-        choices=sorted(SERVERS),
-        default=default_server(),
-        help=help_text("Server to use.", "cheroot if it is installed, otherwise wsgiref"),
-    )
+    help = help_text("Address to listen on, or 0.0.0.0 for all addresses.", _DEFAULT_HOST)
+    add("--host", default=_DEFAULT_HOST, metavar="ADDRESS", help=help)
+    help = help_text("Port to listen on, or 0 for any free port.", str(_DEFAULT_PORT))
+    add("--port", type=servers.port_number, default=_DEFAULT_PORT, metavar="N", help=help)
+    choices, default = sorted(servers.SERVERS), servers.default_server()
+    help = help_text("Server to use.", "cheroot if it is installed, otherwise wsgiref")
+    add("--server", choices=choices, default=default, help=help)
     add_serving_options(parser)
     parser.add_general_options()
     return parser

@@ -51,19 +51,15 @@ class Draft:
         if not _HAS_DESCRIPTOR_CALLS:
             self._file.close()  # Windows changes neither times nor mode of an open file
         draft = self._file.fileno() if _HAS_DESCRIPTOR_CALLS else self._path
-        _set_owner(draft, original)
+        # Only root may change the owner. If root did not, a server that reads files of mode 0640
+        # through their group could not read the sidecars.
+        if hasattr(os, "chown"):  # not on Windows
+            with suppress(PermissionError):
+                os.chown(draft, original.st_uid, original.st_gid)
         os.chmod(draft, stat.S_IMODE(original.st_mode) & 0o777)
         set_mtime(draft, original)
         self._file.close()
         os.replace(self._path, path)
-
-
-def _set_owner(file: str | int, original: os.stat_result) -> None:
-    # Only root may change the owner. Without it, a server that reads files of mode 0640 through
-    # their group could not read the sidecars.
-    if hasattr(os, "chown"):  # not on Windows
-        with suppress(PermissionError):
-            os.chown(file, original.st_uid, original.st_gid)
 
 
 def set_mtime(file: str | int, original: os.stat_result) -> None:
@@ -86,5 +82,4 @@ def is_stale_draft(entry: os.DirEntry[str]) -> bool:
     """Return whether a directory entry is a draft that a killed run left behind."""
     if not (entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)):
         return False
-    changed = entry.stat(follow_symlinks=False).st_ctime
-    return time.time() - changed > _STALE_AFTER
+    return time.time() - entry.stat(follow_symlinks=False).st_ctime > _STALE_AFTER

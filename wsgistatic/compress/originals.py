@@ -39,20 +39,18 @@ class StoppedError(Exception):
 class FileVersion:
     """One version of a file, which is open for reading until ``stop`` is set."""
 
-    def __init__(self, resource: File, opened: OpenFile, stop: Event) -> None:
-        self.path = resource.path
+    def __init__(self, file: File, opened: OpenFile, stop: Event) -> None:
+        self.path = file.path
         self.status = opened.status
         self.size = opened.status.st_size
         self._file = opened.file
-        self._stat = resource.stat
+        self._stat = file.stat
         self._stop = stop
 
     def blocks(self) -> Iterator[bytes]:
         """Read the file from its beginning, exactly ``size`` bytes.
 
-        Raises:
-            FileChangedError: The file has more or fewer bytes by now.
-            StoppedError: The work was interrupted.
+        Raises FileChangedError if it now has more or fewer, and StoppedError after ``stop``.
         """
         self._file.seek(0)
         left = self.size
@@ -72,12 +70,9 @@ class FileVersion:
         return digest_of(self.blocks())
 
     def require_unchanged(self) -> None:
-        """Check that the path still leads to this version.
+        """Raise FileChangedError unless the path still leads to this version.
 
         Waits first, until any later version must have another mtime.
-
-        Raises:
-            FileChangedError: The path leads to another version.
         """
         deadline = time.monotonic() + _LONGEST_TICK
         while not is_version_settled(self.status, time.time_ns()) and time.monotonic() < deadline:
@@ -101,21 +96,14 @@ def digest_of(blocks: Iterable[bytes]) -> bytes:
 
 @dataclass(slots=True)
 class Originals:
-    """The result of a walk through a directory tree.
+    """The result of a walk through a directory tree."""
 
-    Attributes:
-        files: Files that are worth compressing, the largest first, so that no large one is left
-            for the end, when the other threads have nothing to do.
-        size: Their total size in bytes.
-        skipped: Number of skipped files, by reason.
-        orphans: Paths that look like sidecars but have no original. Some may be downloads.
-        stale_drafts: Paths of drafts that a killed run left behind.
-        errors: Paths that could not be examined, with the error.
-    """
-
+    # Files that are worth compressing, the largest first, so that no large one is left for the
+    # end, when the other threads have nothing to do; and their total size in bytes.
     files: list[File] = field(default_factory=list)
     size: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)  # numbers of files, by reason
+    # Paths that look like sidecars but have no original. Some may be downloads.
     orphans: list[str] = field(default_factory=list)
     stale_drafts: list[str] = field(default_factory=list)
     errors: list[tuple[str, OSError]] = field(default_factory=list)
@@ -124,18 +112,13 @@ class Originals:
 def find_originals(directory: str, exclude: Iterable[str] = ()) -> Originals:
     """Find the files in a directory tree that may have sidecars.
 
-    Arguments:
-        directory: The path of the directory.
-        exclude: Globs of files and directories to skip. Each glob is compared with the path below
-            the directory (``vendor/*.js``, where ``*`` also matches slashes) and with the name.
-
-    Raises:
-        OSError: The directory itself cannot be read.
+    Each glob of ``exclude`` is compared with the path below the directory (``vendor/*.js``, where
+    ``*`` also matches slashes) and with the name. Raises OSError if the directory cannot be read.
     """
     walk = _TreeWalk(Directory(directory), tuple(exclude))
     walk.visit_directory(())
     walk.sized.sort(key=lambda sized: (-sized[0], sized[1].path))
-    walk.found.files = [resource for _, resource in walk.sized]
+    walk.found.files = [file for _, file in walk.sized]
     walk.found.size = sum(size for size, _ in walk.sized)
     return walk.found
 
@@ -152,7 +135,6 @@ class _TreeWalk:
         with os.scandir(path) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
         names = {entry.name for entry in entries}
-        self.found.orphans += [os.path.join(path, name) for name in _orphans(names)]
         for entry in entries:
             if _original_of(entry.name) in names:
                 continue  # a sidecar
@@ -169,10 +151,15 @@ class _TreeWalk:
             self.found.skipped["excluded"] += 1
         elif entry.is_dir(follow_symlinks=False):
             self.visit_directory(segments)
-        elif entry.is_symlink():
-            self._visit_link(segments)
-        elif entry.is_file():
-            self._add(segments, entry.stat().st_size)
+        else:
+            original = _original_of(entry.name)
+            # No run of ours writes a sidecar for a file that is compressed already.
+            if original is not None and why_not_compressed(original) is None:
+                self.found.orphans.append(entry.path)
+            if entry.is_symlink():
+                self._visit_link(segments)
+            elif entry.is_file():
+                self._add(segments, entry.stat().st_size)
 
     def _visit_link(self, segments: tuple[str, ...]) -> None:
         try:
@@ -194,18 +181,6 @@ class _TreeWalk:
     def _is_excluded(self, segments: tuple[str, ...]) -> bool:
         names = ("/".join(segments), segments[-1])
         return any(fnmatchcase(name, glob) for glob in self._exclude for name in names)
-
-
-def _orphans(names: set[str]) -> Iterator[str]:
-    for name in sorted(names):
-        original = _original_of(name)
-        if (
-            original is not None
-            and original not in names
-            and not original.startswith(".")
-            and why_not_compressed(original) is None  # otherwise no run of ours wrote it
-        ):
-            yield name
 
 
 def _original_of(name: str) -> str | None:
