@@ -279,6 +279,7 @@ class Loader:
         if (
             known
             and version.status is not None
+            and known.path == version.holder
             and known.signature == signature(version.status)
             and not is_dated_ahead(known.representation, time.time())
         ):
