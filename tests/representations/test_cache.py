@@ -26,7 +26,7 @@ from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dates import parse_http_date
 from wsgistatic.http.fields import Headers
 from wsgistatic.representations.cache import Cache, CachedFile, Location, Variant, page_key
-from wsgistatic.representations.representation import describe
+from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 
 SECOND = 1_000_000_000
@@ -49,7 +49,7 @@ def variant_of(
     policy: Headers | None = None,
 ) -> Variant:
     status = path.stat()
-    described = describe(
+    described = Representation(
         str(path),
         status.st_size,
         "a/b",
