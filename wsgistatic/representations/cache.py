@@ -100,10 +100,7 @@ class Variant(Location):
     """One representation of a cached file, ready to be sent.
 
     Arguments:
-        representation: its description.
-        status: of the file that holds its bytes.
-        source: that file.
-        content: its bytes, if they are kept.
+        status, source: of the file that holds the bytes.
         original: for a stored coding, the location of the file that it is a coding of.
 
     Attributes:
@@ -221,8 +218,7 @@ class Cache:
 
     def keeps_body(self, size: int) -> bool:
         """Return whether a file of ``size`` bytes is kept with its body."""
-        weight = size + _FILE_SIZE + _VARIANT_SIZE
-        return 0 < size <= self._max_body_size and weight <= self.budget
+        return 0 < size <= min(self._max_body_size, self.budget - _FILE_SIZE - _VARIANT_SIZE)
 
     def is_fresh(self, variant: Variant) -> bool:
         """Return whether a variant is valid, by one ``os.stat`` or a trusted earlier one."""
@@ -249,11 +245,7 @@ class Cache:
         return True
 
     def add(
-        self,
-        key: str,
-        variant: Variant,
-        accept_encoding: str | None,
-        sidecar_stats: SidecarStats | None,
+        self, key: str, variant: Variant, accept_encoding: str | None, stats: SidecarStats | None
     ) -> None:
         """Add a variant, and evict other files for it, unless its successor could look the same.
 
@@ -261,7 +253,7 @@ class Cache:
             key: PATH_INFO, or a ``page_key``.
             variant: to be added. It takes over the body of one for the same version.
             accept_encoding: the value that led to it.
-            sidecar_stats: what was found beside the file; None if it never has sidecars.
+            stats: what was found beside the file; None if it never has sidecars.
         """
         if not variant.representation.settled or self.budget < _FILE_SIZE + _VARIANT_SIZE:
             return
@@ -270,8 +262,8 @@ class Cache:
         original = variant.original or variant
         with self._lock:
             cached = self.files.get(key)
-            if cached is None or not cached.has_same_version(original, sidecar_stats):
-                cached = CachedFile(original.path, original.signature, sidecar_stats)
+            if cached is None or not cached.has_same_version(original, stats):
+                cached = CachedFile(original.path, original.signature, stats)
             self._put(cached, variant, accept_encoding)
             self._remove(key)
             cached.weight = _weight(key, cached)
@@ -279,7 +271,13 @@ class Cache:
                 return
             self.files[key] = cached
             self._size += cached.weight
-            self._evict()
+            while self._size > self.budget:
+                oldest, cached = self.files.popitem(last=False)
+                if cached.used:
+                    cached.used = False
+                    self.files[oldest] = cached
+                else:
+                    self._size -= cached.weight
 
     def drop_if_stale(self, key: str, variant: Variant) -> None:
         """Check a variant again, trusted or not, and drop its file if it is no longer valid."""
@@ -302,15 +300,6 @@ class Cache:
             if len(cached.by_accept_encoding) >= _MAX_VALUES:
                 cached.by_accept_encoding.clear()
             cached.by_accept_encoding[accept_encoding] = coding
-
-    def _evict(self) -> None:
-        while self._size > self.budget:
-            key, cached = self.files.popitem(last=False)
-            if cached.used:
-                cached.used = False
-                self.files[key] = cached
-            else:
-                self._size -= cached.weight
 
     def _remove(self, key: str) -> None:
         cached = self.files.pop(key, None)
