@@ -156,13 +156,16 @@ class Loader:
             FileChangedError: the file changed while it was read; try again.
             OSError: it cannot be read.
         """
-        representation, opened = loaded.representation, loaded.choice.version
-        if loaded.content is not None or not self._is_kept(loaded):
+        representation, version = loaded.representation, loaded.choice.version
+        if loaded.content is not None or not (
+            representation.settled
+            and version.status is not None
+            and version.holder is not None
+            and self._cache.keeps_body(representation.size)
+        ):
             return loaded.content
-        if not self._cache.keeps_body(representation.size):
-            return None
-        if isinstance(opened, OpenFile):
-            return read_content(opened.file, opened.status)
+        if isinstance(version, OpenFile):
+            return read_content(version.file, version.status)
         content = read_fully(loaded.opened.file, 0, representation.size)
         if len(content) != representation.size:
             raise OSError(errno.EIO, "the source ended before its length")
@@ -174,22 +177,17 @@ class Loader:
         Arguments:
             final: without a Range, the same value of Accept-Encoding would lead to it too.
         """
-        choice, status = loaded.choice, loaded.choice.version.status
-        if status is None or not self._is_kept(loaded):
-            return
+        target, choice = loaded.target, loaded.choice
+        status = choice.version.status
+        if status is None or choice.version.holder is None:
+            return  # no stat can check it
         if not final and self._compression is not None and choice.varies and choice.coding is None:
             return
         original = None
         if choice.original_status is not None:
-            source = loaded.target.source
-            original = Location(source.path, choice.original_status, source)
+            original = Location(target.source.path, choice.original_status, target.source)
         variant = Variant(loaded.representation, status, choice.source, content, original=original)
-        self._cache.add(loaded.target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
-
-    def _is_kept(self, loaded: Loaded) -> bool:
-        version = loaded.choice.version
-        can_be_checked = version.holder is not None and version.status is not None
-        return can_be_checked and loaded.representation.settled
+        self._cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
@@ -222,7 +220,7 @@ class Loader:
         ):
             return known.representation
         version, now_ns = choice.version, time.time_ns()
-        statuses = [one for one in (version.status, choice.original_status) if one is not None]
+        statuses = filter(None, (version.status, choice.original_status))
         settled = all(is_version_settled(status, now_ns) for status in statuses)
         tag = digest = None
         if self._etag == "stat":
