@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+import tracemalloc
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from io import FileIO
@@ -15,12 +18,15 @@ import pytest
 
 from tests.calling import call, call_bare, environ_of, start
 from tests.conftest import OLD, age, as_ordinary_user, settle
+from tests.source_kinds import zip_of
 from wsgistatic import StaticFiles
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import open_version
 from wsgistatic.http.conditional import Validators
+from wsgistatic.http.dates import parse_http_date
+from wsgistatic.http.fields import Headers
 from wsgistatic.representations.cache import Cache, CachedFile, Location, Variant, page_key
-from wsgistatic.representations.representation import describe
+from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 
 SECOND = 1_000_000_000
@@ -40,14 +46,15 @@ def variant_of(
     coding: str | None = None,
     varies: bool = False,
     last_modified: int = OLD,
+    policy: Headers | None = None,
 ) -> Variant:
     status = path.stat()
-    described = describe(
+    described = Representation(
         str(path),
         status.st_size,
         "a/b",
         Validators('"x"', last_modified, True),
-        [],
+        policy or [],
         settled=settled,
         coding=coding,
         varies=varies,
@@ -129,6 +136,52 @@ def test_values_of_accept_encoding_count_in_the_budget(site: Path) -> None:
     assert list(cache.files) == ["/2"]
 
 
+def test_values_count_even_if_the_file_no_longer_varies(site: Path) -> None:
+    cache = cache_of(100_000)
+    path = site / "hello.txt"
+    cache.add("/a", variant_of(path, coding="br", varies=True), "br", ())
+    before = cache._size
+    cache.add("/a", variant_of(path, coding="br"), "br", ())
+    assert cache.files["/a"].by_accept_encoding
+    assert cache._size == before
+
+
+def test_long_header_fields_count_in_the_budget(site: Path) -> None:
+    cache = cache_of(16_000)
+    for key in ("/1", "/2"):
+        cache.add(key, variant_of(site / "hello.txt", policy=[("Link", "x" * 6_000)]), None, ())
+    assert list(cache.files) == ["/2"]
+
+
+def test_weight_is_about_the_memory(tmp_path: Path) -> None:
+    for number in range(200):
+        for suffix in ("", ".gz", ".br"):
+            path = tmp_path / f"module-{number:03}.3f2a9c1b.js{suffix}"
+            path.write_bytes(b"x")
+            age(path)
+    settle()
+    app = StaticFiles(
+        None, tmp_path, headers=lambda headers, path, url: headers.add_header("Link", url)
+    )
+    values = [None, "gzip", "br", *(f"br, gzip;q=0.{number}" for number in range(1, 10))]
+    tracemalloc.start()
+    for number in range(200):
+        for value in values:
+            environ = environ_of(f"/module-{number:03}.3f2a9c1b.js", "HEAD")
+            if value is not None:
+                environ["HTTP_ACCEPT_ENCODING"] = value
+            call_bare(app, environ)
+    gc.collect()
+    with_files = tracemalloc.get_traced_memory()[0]
+    weight = app._cache._size
+    assert len(app._files) == 200
+    app._files.clear()
+    gc.collect()
+    memory = with_files - tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert 0.95 * memory < weight < 2 * memory
+
+
 def test_one_thread_at_a_time_changes_the_cache(site: Path) -> None:
     cache = cache_of(8_000)
     locked = []
@@ -199,6 +252,23 @@ def test_clock_that_was_set_back(site: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert cache.sidecars_unchanged(cache.files["/hello.txt"])
 
 
+def test_date_of_a_member_of_an_archive_is_never_in_the_future(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # RFC 9110 8.8.2.1
+    path = zip_of(tmp_path / "a.zip", {"x.txt": b"content"}, zipfile.ZIP_STORED)
+    with zipfile.ZipFile(path) as archive:
+        app = StaticFiles(None, zipfile.Path(archive))
+        warm(app, "/x.txt")
+        now = int(path.stat().st_mtime) - 100
+        monkeypatch.setattr(time, "time", lambda: now)
+        monkeypatch.setattr(time, "time_ns", lambda: now * SECOND)
+        advance(monkeypatch, 1.1)
+        for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}):
+            headers = call_bare(app, environ_of("/x.txt", **extra)).headers
+            assert parse_http_date(headers["Last-Modified"], now) == now
+
+
 def test_files_that_are_never_cached(site: Path) -> None:
     cache = cache_of(10_000)
     path = site / "hello.txt"
@@ -245,6 +315,30 @@ def test_variants_of_another_version_are_dropped(site: Path) -> None:
     assert cache.files["/a"].variant_for(None) is changed
     assert changed.body is None
     assert cache.files["/a"].variant_for("br") is None
+
+
+def test_variants_of_another_path_are_dropped(site: Path) -> None:
+    # A link to the file has the same signature, and other sidecars.
+    cache = cache_of(100_000)
+    (site / "link.txt").symlink_to("hello.txt")
+    cache.add("/a", variant_of(site / "hello.txt", varies=True), None, ())
+    other = variant_of(site / "link.txt", varies=True)
+    cache.add("/a", other, "br", ())
+    assert cache.files["/a"].path == str(site / "link.txt")
+    assert cache.files["/a"].variant_for("br") is other
+    assert cache.files["/a"].variant_for(None) is None
+
+
+def test_file_that_another_thread_has_replaced_is_not_dropped(site: Path) -> None:
+    cache = cache_of(100_000)
+    path = site / "hello.txt"
+    stale = variant_of(path)
+    cache.add("/a", stale, None, ())
+    path.write_bytes(b"changed")
+    cache.add("/a", variant_of(path), None, ())
+    cached = cache.files["/a"]
+    cache.drop_if_stale("/a", stale)
+    assert cache.files["/a"] is cached
 
 
 def test_file_that_varies_from_now_on_has_no_only_variant(site: Path) -> None:
@@ -578,6 +672,21 @@ def test_directory_moved_out_of_the_root_with_a_link_in_its_place(
         assert (call(app, "/sub/page.html", **extra).status == 404) is (expected == 404)
     (site / "sub").unlink()
     assert call(app, "/sub/page.html").status == 404
+
+
+@pytest.mark.parametrize("symlinks", ["inside", "follow"])
+def test_link_in_the_root_to_a_directory_that_is_moved_out(
+    site: Path, symlinks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site / "link.html").symlink_to("sub/page.html")
+    app = StaticFiles(None, site, symlinks=symlinks)
+    warm(app, "/link.html")
+    (site / "sub").rename(site.parent / "private")
+    (site / "sub").symlink_to("../private")
+    advance(monkeypatch, 1.1)
+    for extra in ({"HTTP_IF_NONE_MATCH": "*"}, {"HTTP_RANGE": "bytes=0-1"}, {}):
+        is_found = call_bare(app, environ_of("/link.html", **extra)).status != 404
+        assert is_found is (symlinks == "follow")
 
 
 def test_walk_beneath_the_root_is_repeated_after_a_second(

@@ -435,6 +435,17 @@ def test_version_in_the_cache_is_not_described_again(site: Path) -> None:
     assert fixture.describe("hello.txt") is not loaded.representation
 
 
+def test_description_of_another_path_is_not_reused(site: Path) -> None:
+    settle()
+    (site / "page").symlink_to("hello.txt")
+    fixture = Fixture(site)
+    fixture.remember("hello.txt")
+    target = Target(fixture.directory.file(("page",)), "/u/page", "/hello.txt")
+    made = fixture.loader.load(target, None, want_body=False).representation
+    assert made.path == str(site / "page")
+    assert made.content_type == "application/octet-stream"
+
+
 def test_version_whose_date_is_not_strong_is_described_again(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,8 @@ import pytest
 from wsgistatic.files.versions import SECOND
 from wsgistatic.http.conditional import Validators
 from wsgistatic.representations.representation import (
+    Representation,
     content_etag,
-    describe,
     describe_compressed,
     etag_for_coding,
     is_dated_ahead,
@@ -57,7 +57,7 @@ def test_date_is_strong_when_its_second_is_past() -> None:
 def test_headers_of_each_status() -> None:
     policy = [("Cache-Control", "no-cache")]
     common = [("X-Common", "1")]
-    made = describe(
+    made = Representation(
         path="/p",
         size=7,
         content_type="text/plain",
@@ -79,9 +79,9 @@ def test_headers_of_each_status() -> None:
 
 def test_not_modified_has_the_date_if_there_is_no_entity_tag() -> None:
     # RFC 9110 15.4.5
-    made = describe("/p", 5, "a/b", Validators(None, 10), [], True)
+    made = Representation("/p", 5, "a/b", Validators(None, 10), [], True)
     assert made.not_modified_headers == [("Last-Modified", "Thu, 01 Jan 1970 00:00:10 GMT")]
-    nothing = describe("/p", 5, "a/b", Validators(), [], True)
+    nothing = Representation("/p", 5, "a/b", Validators(), [], True)
     assert nothing.not_modified_headers == []
 
 
@@ -101,7 +101,7 @@ def test_with_no_cache(value: str, instead: str) -> None:
 
 
 def test_parts_of_a_recent_version_are_not_cached() -> None:
-    recent = describe(
+    recent = Representation(
         "/p", 5, "a/b", Validators('W/"x"', 10), [("Cache-Control", "max-age=9")], False
     )
     assert ("Cache-Control", "no-cache") in recent.partial_headers
@@ -119,7 +119,7 @@ def test_content_etag() -> None:
 
 @pytest.mark.parametrize(("last_modified", "expected"), [(None, False), (99, False), (101, True)])
 def test_is_dated_ahead(last_modified: int | None, expected: bool) -> None:
-    made = describe("/p", 5, "a/b", Validators(None, last_modified), [], True)
+    made = Representation("/p", 5, "a/b", Validators(None, last_modified), [], True)
     assert is_dated_ahead(made, 100.0) is expected
 
 
@@ -131,7 +131,7 @@ def test_describe_compressed(
     etag: str | None, compressed_etag: str | None, digest: bytes | None
 ) -> None:
     validators = Validators(etag, 10, True)
-    own = describe(
+    own = Representation(
         "/p", 700, "text/plain", validators, [("Vary", "Origin")], True, varies=True, digest=digest
     )
     made = describe_compressed(own, "br", b"compressed")

@@ -10,7 +10,6 @@ import errno
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from wsgistatic.files.changes import FileChangedError, read_content, read_fully
@@ -28,7 +27,6 @@ from wsgistatic.representations.representation import (
     EtagMode,
     Representation,
     content_etag,
-    describe,
     describe_compressed,
     etag_for_coding,
     is_dated_ahead,
@@ -44,13 +42,7 @@ from wsgistatic.representations.sidecars import (
 
 
 class Target(NamedTuple):
-    """What a URL leads to.
-
-    Attributes:
-        source: of the bytes.
-        url: quoted URL path, for the callables of options.
-        key: of the cache.
-    """
+    """What a URL leads to: a source, the quoted URL path, and the key of the cache."""
 
     source: Source
     url: str
@@ -77,15 +69,12 @@ class Choice(NamedTuple):
     sidecar_stats: SidecarStats | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The representation of a target that a client gets.
 
     Attributes:
-        target: what was asked for.
         choice: whose bytes are sent. Close its version after use.
-        representation: its description.
-        accept_encoding: the value that led to it.
+        accept_encoding: the value that led to the representation.
         content: all bytes, if they are in memory already.
     """
 
@@ -109,11 +98,6 @@ class Loader:
     """Loads representations.
 
     Arguments:
-        cache: remembers representations.
-        sidecars: finds stored codings.
-        policy: of the header fields that do not describe a file.
-        media_types: finds the Content-Type.
-        etag: ``"stat"``, ``"content"`` or None.
         compression: compresses text in memory, or None.
         validators: of the caller, instead of those of the source; or None.
     """
@@ -133,7 +117,6 @@ class Loader:
         self._policy = policy
         self._media_types = media_types
         self._etag = etag if validators is None else None
-        self._hashes = self._etag == "content"
         self._compression = compression
         self._validators = validators
 
@@ -148,8 +131,6 @@ class Loader:
         """Load the representation for a value of Accept-Encoding (RFC 9110 12.5.3).
 
         Arguments:
-            target: what to load.
-            accept_encoding: the field's value, or None.
             want_body: open the source; otherwise its status is enough.
             want_range: the request has a Range, which counts in stored bytes.
 
@@ -162,14 +143,11 @@ class Loader:
         try:
             choice = self._choose(target.source, version, accept_encoding)
             version = choice.version
-            own = self._describe(target, choice)
-            compressed = (
-                None if want_range else self._compress(target, choice, own, accept_encoding)
-            )
+            own = Loaded(target, choice, self._describe(target, choice), accept_encoding)
+            return own if want_range else self._compress(own) or own
         except BaseException:
             version.close()
             raise
-        return compressed or Loaded(target, choice, own, accept_encoding)
 
     def content_to_keep(self, loaded: Loaded) -> bytes | None:
         """Return all bytes, if they are in memory or will be kept there; else None.
@@ -178,42 +156,38 @@ class Loader:
             FileChangedError: the file changed while it was read; try again.
             OSError: it cannot be read.
         """
-        representation, opened = loaded.representation, loaded.choice.version
-        if loaded.content is not None or not self._is_kept(loaded):
+        representation, version = loaded.representation, loaded.choice.version
+        if loaded.content is not None or not (
+            representation.settled
+            and version.status is not None
+            and version.holder is not None
+            and self._cache.keeps_body(representation.size)
+        ):
             return loaded.content
-        if not self._cache.keeps_body(representation.size):
-            return None
-        if isinstance(opened, OpenFile):
-            return read_content(opened.file, opened.status)
+        if isinstance(version, OpenFile):
+            return read_content(version.file, version.status)
         content = read_fully(loaded.opened.file, 0, representation.size)
         if len(content) != representation.size:
             raise OSError(errno.EIO, "the source ended before its length")
         return content
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
-        """Add a representation to the cache.
+        """Add a representation to the cache, with its bytes if they are to be kept.
 
         Arguments:
-            loaded: the representation.
-            content: its bytes, if they are to be kept.
             final: without a Range, the same value of Accept-Encoding would lead to it too.
         """
-        choice, status = loaded.choice, loaded.choice.version.status
-        if status is None or not self._is_kept(loaded):
-            return
+        target, choice = loaded.target, loaded.choice
+        status = choice.version.status
+        if status is None or choice.version.holder is None:
+            return  # no stat can check it
         if not final and self._compression is not None and choice.varies and choice.coding is None:
             return
         original = None
         if choice.original_status is not None:
-            source = loaded.target.source
-            original = Location(source.path, choice.original_status, source)
+            original = Location(target.source.path, choice.original_status, target.source)
         variant = Variant(loaded.representation, status, choice.source, content, original=original)
-        self._cache.add(loaded.target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
-
-    def _is_kept(self, loaded: Loaded) -> bool:
-        version = loaded.choice.version
-        can_be_checked = version.holder is not None and version.status is not None
-        return can_be_checked and loaded.representation.settled
+        self._cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
@@ -246,30 +220,36 @@ class Loader:
         ):
             return known.representation
         version, now_ns = choice.version, time.time_ns()
-        statuses = [one for one in (version.status, choice.original_status) if one is not None]
+        statuses = filter(None, (version.status, choice.original_status))
         settled = all(is_version_settled(status, now_ns) for status in statuses)
-        tag, digest = self._opaque_tag(choice, settled)
-        if self._hashes and digest is None and isinstance(version, OpenFile):
-            version.refresh()  # it has grown while it was hashed
-            settled = False
-        own = Validators(tag)
-        if version.status is not None:
-            own = make_validators(version.status, tag, now_ns)
-        content_type, policy = self._policy.for_file(
-            target.source.path,
-            target.url,
-            self._media_types.content_type(os.path.basename(target.source.path)),
-        )
-        return describe(
-            path=version.holder or target.source.path,
-            size=version.size,
-            content_type=content_type,
-            validators=self._validators or own,
-            policy=policy,
-            settled=settled,
-            coding=choice.coding,
-            varies=choice.varies,
-            digest=digest,
+        tag = digest = None
+        if self._etag == "stat":
+            fingerprint = choice.source.fingerprint(version)
+            tag = None if fingerprint is None else f'"{fingerprint}"'
+        elif self._etag == "content":
+            digest = choice.source.digest(version, settled)
+            tag = None if digest is None else content_etag(digest)
+            if digest is None and isinstance(version, OpenFile):
+                version.refresh()  # it has grown while it was hashed
+                settled = False
+        if tag is not None and choice.coding is not None:
+            tag = etag_for_coding(tag, choice.coding)
+        validators = self._validators or Validators(tag)
+        if self._validators is None and version.status is not None:
+            validators = make_validators(version.status, tag, now_ns)
+        path = target.source.path
+        content_type = self._media_types.content_type(os.path.basename(path))
+        content_type, policy = self._policy.for_file(path, target.url, content_type)
+        return Representation(
+            version.holder or path,
+            version.size,
+            content_type,
+            validators,
+            policy,
+            settled,
+            choice.coding,
+            choice.varies,
+            digest,
         )
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
@@ -279,33 +259,20 @@ class Loader:
         if (
             known
             and version.status is not None
+            and known.path == version.holder
             and known.signature == signature(version.status)
             and not is_dated_ahead(known.representation, time.time())
         ):
             return known
         return None
 
-    def _opaque_tag(self, choice: Choice, settled: bool) -> tuple[str | None, bytes | None]:
-        """Return the opaque part of the entity tag, and the digest if that is known."""
-        tag = digest = None
-        if self._etag == "stat":
-            fingerprint = choice.source.fingerprint(choice.version)
-            tag = None if fingerprint is None else f'"{fingerprint}"'
-        elif self._hashes:
-            digest = choice.source.digest(choice.version, settled)
-            tag = None if digest is None else content_etag(digest)
-        if tag is not None and choice.coding is not None:
-            tag = etag_for_coding(tag, choice.coding)
-        return tag, digest
-
-    def _compress(
-        self, target: Target, choice: Choice, own: Representation, accept_encoding: str | None
-    ) -> Loaded | None:
+    def _compress(self, loaded: Loaded) -> Loaded | None:
         """Return what the file is compressed to in memory, if that is to be sent."""
-        compression, status = self._compression, choice.version.status
+        target, choice, own, accept_encoding, _ = loaded
+        compression, file, status = self._compression, choice.source, choice.version.status
         if compression is None or status is None or choice.coding is not None or not own.settled:
             return None
-        if not isinstance(choice.source, File) or not self._may_compress(own.path, own.size):
+        if not isinstance(file, File) or not self._may_compress(own.path, own.size):
             return None
         version = signature(status)
         coding = compression.coding_for(version, own.size, accept_encoding)
@@ -313,17 +280,14 @@ class Loader:
             return None
         known = self._known(target, coding, choice.version)
         if known is not None and known.body is not None:
-            representation, content = known.representation, known.body[0]
-        else:
-            file = choice.source
-            compressed = compression.compress(
-                version, coding, lambda: _read_version(file, choice.version, version)
-            )
-            if compressed is None:
-                return None
-            content = compressed
-            representation = describe_compressed(own, coding, content)
-        return Loaded(target, choice, representation, accept_encoding, content)
+            return loaded._replace(representation=known.representation, content=known.body[0])
+        content = compression.compress(
+            version, coding, lambda: _read_version(file, choice.version, version)
+        )
+        if content is None:
+            return None
+        representation = describe_compressed(own, coding, content)
+        return loaded._replace(representation=representation, content=content)
 
 
 def _open_sidecar(chosen: Sidecar, original: os.stat_result) -> OpenFile:

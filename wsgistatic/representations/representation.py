@@ -6,7 +6,7 @@ Whatever can be said of a version is computed once, from its status. Responses o
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -21,21 +21,19 @@ EtagMode = Literal["stat", "content"] | None
 _ABOUT_CONTENT = ("cache-control", "content-disposition", "expires")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Representation:
-    """One version of one file, as it is described to clients.
+    """One version of one file, as it is described to clients; not to be changed.
 
     Attributes:
-        path: of the file that holds the bytes, for log messages.
+        path: of the file that holds the bytes.
         size: in bytes.
-        content_type: value of Content-Type.
-        validators: entity tag and modification date.
+        policy: fields that do not describe the file: Cache-Control, CORS, security.
         settled: no later version can share its time stamps.
         coding: content coding; None for the bytes of the file itself.
         varies: the file has other codings, so that Accept-Encoding decides (RFC 9110 12.5.5).
         digest: SHA-256 of the bytes, if it is known.
         has_ranges: parts of it can be sent.
-        policy: fields that do not describe the file: Cache-Control, CORS, security.
         full_headers: of a 200 response to GET or HEAD.
         partial_headers: of a 206 response, without Content-Type, Content-Length, Content-Range.
         not_modified_headers: of a 304 response.
@@ -46,91 +44,54 @@ class Representation:
     size: int
     content_type: str
     validators: Validators
-    settled: bool
-    coding: str | None
-    varies: bool
-    digest: bytes | None
-    has_ranges: bool
     policy: Headers
-    full_headers: Headers
-    partial_headers: Headers
-    not_modified_headers: Headers
-    refusal_headers: Headers
+    settled: bool
+    coding: str | None = None
+    varies: bool = False
+    digest: bytes | None = None
+    has_ranges: bool = True
+    full_headers: Headers = field(init=False)
+    partial_headers: Headers = field(init=False)
+    not_modified_headers: Headers = field(init=False)
+    refusal_headers: Headers = field(init=False)
 
-
-def describe(
-    path: str,
-    size: int,
-    content_type: str,
-    validators: Validators,
-    policy: Headers,
-    settled: bool,
-    *,
-    coding: str | None = None,
-    varies: bool = False,
-    digest: bytes | None = None,
-    has_ranges: bool = True,
-) -> Representation:
-    """Return the representation with all its headers; the arguments are its attributes."""
-    etag, last_modified, _ = validators
-    tag = [("ETag", etag)] if etag is not None else []
-    date = [("Last-Modified", format_http_date(last_modified))] if last_modified is not None else []
-    coded = [("Content-Encoding", coding)] if coding is not None else []
-    ranges = [("Accept-Ranges", "bytes")] if has_ranges else []
-    fields = add_vary(policy, "Accept-Encoding") if varies else policy
-    described = [*ranges, *coded, *tag, *date]
-    is_recent = etag is not None and etag.startswith("W/")
-    partial = [*described, *(with_no_cache(fields) if is_recent else fields)]
-    # A cache that stored a 412 or 416 under the URL would send it to everybody.
-    uncached = [field for field in fields if field[0].lower() not in _ABOUT_CONTENT]
-    return Representation(
-        path=path,
-        size=size,
-        content_type=content_type,
-        validators=validators,
-        settled=settled,
-        coding=coding,
-        varies=varies,
-        digest=digest,
-        has_ranges=has_ranges,
-        policy=policy,
-        full_headers=[
-            ("Content-Type", content_type),
-            ("Content-Length", str(size)),
-            *described,
-            *fields,
-        ],
-        partial_headers=partial,
+    def __post_init__(self) -> None:
+        etag, last_modified, _ = self.validators
+        tag = [("ETag", etag)] if etag is not None else []
+        date = []
+        if last_modified is not None:
+            date = [("Last-Modified", format_http_date(last_modified))]
+        coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
+        ranges = [("Accept-Ranges", "bytes")] if self.has_ranges else []
+        fields = add_vary(self.policy, "Accept-Encoding") if self.varies else self.policy
+        described = [*ranges, *coded, *tag, *date]
+        of_content = [("Content-Type", self.content_type), ("Content-Length", str(self.size))]
+        self.full_headers = [*of_content, *described, *fields]
+        is_recent = etag is not None and etag.startswith("W/")
+        self.partial_headers = [*described, *(with_no_cache(fields) if is_recent else fields)]
         # RFC 9110 15.4.5: no representation metadata beyond what the 304 needs; Last-Modified
         # "might be useful if the response does not have an ETag field".
-        not_modified_headers=[*(tag or date), *fields],
-        refusal_headers=[*ranges, *tag, *uncached],
-    )
+        self.not_modified_headers = [*(tag or date), *fields]
+        # A cache that stored a 412 or 416 under the URL would send it to everybody.
+        uncached = [one for one in fields if one[0].lower() not in _ABOUT_CONTENT]
+        self.refusal_headers = [*ranges, *tag, *uncached]
 
 
 def describe_compressed(own: Representation, coding: str, content: bytes) -> Representation:
-    """Describe what a file was compressed to in memory.
+    """Describe what the file of a representation was compressed to in memory.
 
     The tag is weak, because another machine, or this one after an update, compresses to other bytes
     (RFC 9110 8.8.1: a strong validator "changes value whenever a change occurs to the
     representation data"). For the same reason it has no byte ranges: parts of two different
     compressions cannot be joined.
-
-    Arguments:
-        own: the representation of the file itself.
-        coding: content coding of the bytes.
-        content: the compressed bytes.
     """
     etag = own.validators.etag
     if etag is not None:
         etag = f"W/{etag_for_coding(etag.removeprefix('W/'), coding)}"
-    return describe(
-        path=own.path,
+    return replace(
+        own,
         size=len(content),
-        content_type=own.content_type,
         validators=own.validators._replace(etag=etag),
-        policy=own.policy,
-        settled=own.settled,
         coding=coding,
         varies=True,
         digest=None if own.digest is None else sha256(content).digest(),
@@ -152,15 +113,8 @@ def content_etag(digest: bytes) -> str:
 
 
 def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int) -> Validators:
-    """Return the validators of a file version.
-
-    Arguments:
-        status: of the file.
-        opaque_tag: an entity tag that is strong once the version is settled, or None.
-        now_ns: nanoseconds since the epoch.
-    """
-    changed = modified_ns(status)
-    etag = opaque_tag
+    """Return the validators of a file version; the opaque tag is weak until that is settled."""
+    changed, etag = modified_ns(status), opaque_tag
     # A time in the future was set by hand, so the last status change tells how recent it is.
     recent_ns = changed if changed <= now_ns else status.st_ctime_ns
     if etag is not None and not is_settled(recent_ns, now_ns):
@@ -177,11 +131,8 @@ def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int)
 def is_dated_ahead(representation: Representation, now: float) -> bool:
     """Return whether the Last-Modified lies in the future, because the clock was set back.
 
-    RFC 9110 8.8.2.1 forbids to send such a date (see ``make_validators``).
-
-    Arguments:
-        representation: described before.
-        now: seconds since the epoch.
+    RFC 9110 8.8.2.1 forbids to send such a date (see ``make_validators``). The argument ``now`` is
+    in seconds since the epoch.
     """
     last_modified = representation.validators.last_modified
     return last_modified is not None and last_modified > now
