@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import served
+from tests.server_process import run_server
 
 pytestmark = pytest.mark.clients
 
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_page_fits_and_can_be_read(
     folder: Path, browser: Any, device: dict[str, Any], scheme: str
 ) -> None:
-    with served(folder) as server:
+    with run_server(folder) as server:
         page = browser.new_context(color_scheme=scheme, **device).new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -75,7 +75,7 @@ def test_the_page_fits_and_can_be_read(
 def test_files_can_be_tapped(folder: Path, browser: Any) -> None:
     texts = [".exe=text/plain", ".gz=text/plain", "javascript:alert(1)=text/plain"]
     options = [word for text in texts for word in ("--media-types", text)]
-    with served(folder, "--prefix", "/a/b", *options) as server:
+    with run_server(folder, "--prefix", "/a/b", *options) as server:
         page = browser.new_context(**PHONE).new_page()
         page.goto(server.url)
         page.get_by_role("link", name="down").tap()

@@ -11,7 +11,7 @@ import pytest
 from tests.clients.conftest import throttle
 from tests.clients.programs import run
 from tests.conftest import age
-from tests.serving import served
+from tests.server_process import run_server
 
 pytestmark = pytest.mark.clients
 
@@ -49,7 +49,7 @@ def film(tmp_path: Path) -> Path:
 
 
 def test_a_video_seeks(film: Path, page: Any) -> None:
-    with served(film.parent) as server:
+    with run_server(film.parent) as server:
         throttle(page, 1e6)  # on loopback the film is there before anybody can seek
         # Not after what it plays by itself was loaded: it would then wait for all up to there.
         page.goto(server.url, wait_until="domcontentloaded")

@@ -12,7 +12,7 @@ from tests.clients.conftest import SIZE
 from tests.clients.programs import run
 from tests.clients.recording import recorded
 from tests.conftest import age
-from tests.serving import served
+from tests.server_process import run_server
 
 pytestmark = pytest.mark.clients
 
@@ -26,7 +26,7 @@ def curl(*arguments: str | Path) -> str:
 def test_resume(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
     target.write_bytes(content[:HALF])
-    with served(site) as server:
+    with run_server(site) as server:
         curl("-C", "-", "-o", target, server.url + "big.bin")
         _, log = server.stop()
     assert target.read_bytes() == content

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.connection import Connection
 from tests.django.project import Project
-from tests.serving import Connection
 
 CSS = b"body { background: url(paper.png) }\n"
 STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
@@ -54,7 +54,7 @@ def test_check_says_what_is_wrong(project: Project) -> None:
 def test_djangos_own_server(project: Project, arguments: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with project.running("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
+    with project.run_server("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
         url = server.url
         assert eventually(lambda: get(url + "static/shop/app.css")[2] == CSS)
         assert get(url + "static/vendor/lib.js")[2] == b"lib()\n"
@@ -71,30 +71,32 @@ def test_collected_and_hashed(project: Project) -> None:
     done = project.manage("collectstatic", "--noinput")
     assert done.returncode == 0, done.stderr
     names = json.loads((project.directory / "collected/staticfiles.json").read_text())["paths"]
-    with project.running("runcherrypy", "0") as server, Connection(server.port) as connection:
-        hashed = connection.ask("/static/" + names["shop/app.css"])
+    with project.run_server("runcherrypy", "0") as server, Connection(server.port) as connection:
+        hashed = connection.request("/static/" + names["shop/app.css"])
         assert names["shop/paper.png"].rpartition("/")[2].encode() in hashed.body
         assert hashed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        plain = connection.ask("/static/shop/app.css")
+        plain = connection.request("/static/shop/app.css")
         assert plain.headers["Cache-Control"] == "public, max-age=60"
-        assert connection.ask("/").body.decode().split()[1] == "/static/" + names["shop/app.css"]
-        assert connection.ask("/static/" + names["admin/css/base.css"]).status == 200
+        assert (
+            connection.request("/").body.decode().split()[1] == "/static/" + names["shop/app.css"]
+        )
+        assert connection.request("/static/" + names["admin/css/base.css"]).status == 200
 
 
 def test_runcherrypy_serves_everything(project: Project) -> None:
     with (
-        project.running("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
+        project.run_server("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
         Connection(server.port) as connection,
     ):
-        assert "System check identified no issues" in server.announced
-        assert "unapplied migration(s)" in server.announced
-        assert connection.ask("/").body == b"first /static/shop/app.css\n"
-        assert b"--primary" in connection.ask("/static/admin/css/base.css").body
+        assert "System check identified no issues" in server.announcement
+        assert "unapplied migration(s)" in server.announcement
+        assert connection.request("/").body == b"first /static/shop/app.css\n"
+        assert b"--primary" in connection.request("/static/admin/css/base.css").body
         assert b"admin/css/base.css" in get(server.url + "admin/login/")[2]
-        assert connection.ask("/static/vendor/lib.js").body == b"lib()\n"
-        ranged = connection.ask("/static/shop/app.css", Range="bytes=-3")
+        assert connection.request("/static/vendor/lib.js").body == b"lib()\n"
+        ranged = connection.request("/static/shop/app.css", Range="bytes=-3")
         assert (ranged.status, ranged.body) == (206, b" }\n")
-        upload = connection.ask("/media/upload.svg")
+        upload = connection.request("/media/upload.svg")
         assert (upload.status, upload.headers["Content-Type"]) == (200, "image/svg+xml")
         assert "sandbox" in upload.headers["Content-Security-Policy"]
         server.read_until("GET /static/shop/app.css 206 3 bytes=-3\n")
@@ -103,7 +105,7 @@ def test_runcherrypy_serves_everything(project: Project) -> None:
 def test_two_slow_requests_at_a_time(project: Project) -> None:
     # Each waits for the other: one after the other they would both fail.
     with (
-        project.running("runcheroot", "--noreload", "0") as server,
+        project.run_server("runcheroot", "--noreload", "0") as server,
         ThreadPoolExecutor(2) as threads,
     ):
         answers = threads.map(get, [server.url + "meet/"] * 2)
@@ -111,7 +113,7 @@ def test_two_slow_requests_at_a_time(project: Project) -> None:
 
 
 def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
-    with project.running("runcherrypy", "--noreload", "0") as server:
+    with project.run_server("runcherrypy", "--noreload", "0") as server:
         request = urllib.request.Request(server.url + "upload/", bytes(1_000_000), method="POST")
         with urllib.request.urlopen(request, timeout=20) as answer:
             assert answer.read() == b"1000000"
@@ -126,11 +128,11 @@ def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
     ],
 )
 def test_a_clean_stop(project: Project, reload: str, number: signal.Signals) -> None:
-    with project.running("runcherrypy", reload, "0") as server:
+    with project.run_server("runcherrypy", reload, "0") as server:
         assert get(server.url)[0] == 200
-        server.process.send_signal(number)
-        output, _ = server.process.communicate(timeout=20)
-        assert server.process.returncode == 0
+        server.send_signal(number)
+        status, output = server.wait()
+        assert status == 0
         assert output.endswith("Stopped.\n")
         assert "Traceback" not in output
         with pytest.raises(OSError, match=r"refused|reset"):
@@ -138,11 +140,11 @@ def test_a_clean_stop(project: Project, reload: str, number: signal.Signals) -> 
 
 
 def test_control_c_in_a_terminal(project: Project) -> None:
-    with project.running("runcherrypy", "--reload", "0") as server:
+    with project.run_server("runcherrypy", "--reload", "0") as server:
         assert get(server.url)[0] == 200
-        os.killpg(server.process.pid, signal.SIGINT)
-        output, _ = server.process.communicate(timeout=20)
-        assert server.process.returncode == 0
+        os.killpg(server.pid, signal.SIGINT)
+        status, output = server.wait()
+        assert status == 0
         assert output.endswith("Stopped.\n")
         assert output.count("Stopped.") == 1
         assert "Traceback" not in output
@@ -153,7 +155,7 @@ def test_a_change_of_a_view_is_served(project: Project) -> None:
         port = free.getsockname()[1]
     views = project.directory / "shop/views.py"
     text = views.read_text()
-    with project.running("runcherrypy", str(port)) as server:  # DEBUG: it reloads
+    with project.run_server("runcherrypy", str(port)) as server:  # DEBUG: it reloads
         assert get(server.url)[2].startswith(b"first")
 
         def changed() -> bool:

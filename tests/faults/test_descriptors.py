@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.connection import Connection
 from tests.faults.kinds import KINDS, assert_refused, same
 from tests.faults.limits import limited
-from tests.serving import Connection, served
+from tests.server_process import run_server
 
 # What is refused now is asked again now, and what is compressed has to be kept.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
@@ -62,16 +63,16 @@ def test_503_until_there_are_descriptors_again(
 
 
 def test_a_server_out_of_descriptors_is_fine_again_afterwards(site: Path) -> None:
-    with served(site, "--server", "cheroot") as server, Connection(server.port) as connection:
-        right = connection.ask("/deep/er/coded.txt", "HEAD", Accept_Encoding="gzip")
+    with run_server(site, "--server", "cheroot") as server, Connection(server.port) as connection:
+        right = connection.request("/deep/er/coded.txt", "HEAD", Accept_Encoding="gzip")
         os.utime(site / "deep/er/coded.txt")  # what is known of it is of no use
         os.utime(site / "deep/er/coded.txt.gz")
-        pid = server.process.pid
+        pid = server.pid
         taken = max(map(int, os.listdir(f"/proc/{pid}/fd")))
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (taken + 2, limits[1]))
         for method in ("GET", "HEAD"):
-            refused = connection.ask("/deep/er/coded.txt", method, Accept_Encoding="gzip")
+            refused = connection.request("/deep/er/coded.txt", method, Accept_Encoding="gzip")
             assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
             assert str(site).encode() not in refused.body
             said = server.read_until("/deep/er/coded.txt 503")
@@ -79,6 +80,6 @@ def test_a_server_out_of_descriptors_is_fine_again_afterwards(site: Path) -> Non
             assert f"{str(site / 'deep/er/coded.txt')!r}: " in said
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         for _ in range(2):
-            answer = connection.ask("/deep/er/coded.txt", "HEAD", Accept_Encoding="gzip")
+            answer = connection.request("/deep/er/coded.txt", "HEAD", Accept_Encoding="gzip")
             assert answer.status == 200
             assert answer.headers["Content-Length"] == right.headers["Content-Length"]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.connection import Connection
 from tests.faults.kinds import BYTES, TEXT
-from tests.serving import Connection
 from wsgistatic.servers import DEFAULT_THREADS
 
 SPARSE = 64 * 1024 * 1024  # bytes; more than sockets hold
@@ -89,11 +89,13 @@ def test_the_command_serves_without_its_log(
     with running(make, streams, str(site), "--port", str(port), "--server", server) as pid:
         for _ in range(3):
             with connect(port) as connection:
-                assert connection.ask("/deep/er/small.txt").body == TEXT
+                assert connection.request("/deep/er/small.txt").body == TEXT
             with connect(port) as connection:
-                assert connection.ask("/deep/er/large.bin", Range="bytes=5-8").body == BYTES[5:9]
+                assert (
+                    connection.request("/deep/er/large.bin", Range="bytes=5-8").body == BYTES[5:9]
+                )
             with connect(port) as connection:
-                assert connection.ask("/nope").status == 404
+                assert connection.request("/nope").status == 404
         assert [name for name in open_files(pid) if name.startswith(str(site))] == []
 
 
@@ -107,12 +109,12 @@ def test_no_thread_of_a_server_ends_by_its_log(site: Path, make: Callable[[int],
                 file.truncate(SPARSE)
             with connect(port) as connection:
                 connection.send("/cut.bin")
-                assert connection.head().status == 200
+                assert connection.read_head().status == 200
                 os.truncate(cut, 10)
                 with suppress(ConnectionResetError):
                     assert len(connection.file.read()) < SPARSE
         with connect(port) as connection:
-            assert connection.ask("/deep/er/small.txt").body == TEXT
+            assert connection.request("/deep/er/small.txt").body == TEXT
 
 
 @pytest.mark.parametrize("command", ["compress", "explain"])

@@ -11,7 +11,8 @@ import pytest
 
 from tests.calling import call_bare, environ_of, start
 from tests.conftest import age, settle
-from tests.serving import Connection, served
+from tests.connection import Connection
+from tests.server_process import run_server
 from wsgistatic import StaticFiles
 
 # What is refused now is asked again now, and what is compressed has to be kept.
@@ -75,10 +76,10 @@ def test_an_empty_file(sizes: Path, open_descriptors: None) -> None:
 
 
 def test_the_end_of_a_tib_over_a_socket(sizes: Path) -> None:
-    with served(sizes, "--server", "cheroot") as server, Connection(server.port) as connection:
-        assert connection.ask("/tib", "HEAD").headers["Content-Length"] == str(TIB)
-        assert connection.ask("/tib", Range="bytes=-1").body == b"x"
-        assert connection.ask("/one").body == b"x"
+    with run_server(sizes, "--server", "cheroot") as server, Connection(server.port) as connection:
+        assert connection.request("/tib", "HEAD").headers["Content-Length"] == str(TIB)
+        assert connection.request("/tib", Range="bytes=-1").body == b"x"
+        assert connection.request("/one").body == b"x"
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])

@@ -15,13 +15,14 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import age
+from tests.connection import Connection
 from tests.security.attacks import ATTACKS, Attack
 from tests.security.ids import REPLAYED, replays
 from tests.security.places import CANARY, PAGE, make_places
 from tests.security.test_flips import OUTSIDE, SMALL, make_site, rounds, swapping
 from tests.security.test_resources import SLOW
 from tests.security.test_windows import HOLES
-from tests.serving import Connection, Served, served
+from tests.server_process import ServerProcess, run_server
 
 WAYS = [(server, prefix) for server in ("cheroot", "wsgiref") for prefix in ("", "/site")]
 IN_TIME = 10.0  # seconds, on a busy machine
@@ -46,14 +47,13 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def servers(top: Path) -> Iterator[dict[tuple[str, str], Served]]:
+def servers(top: Path) -> Iterator[dict[tuple[str, str], ServerProcess]]:
     options = ("--listing", "--immutable", r"\.js$")
     with ExitStack() as stack:
         running = {}
         for server, prefix in WAYS:
-            one = served(top / "site", "--server", server, "--prefix", prefix or "/", *options)
+            one = run_server(top / "site", "--server", server, "--prefix", prefix or "/", *options)
             running[server, prefix] = stack.enter_context(one)
-            running[server, prefix].drain()
         yield running
 
 
@@ -81,7 +81,7 @@ def request_of(attack: Attack, target: str) -> bytes:
 @pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.ids[0])
 def test_attack(
-    top: Path, servers: dict[tuple[str, str], Served], way: tuple[str, str], attack: Attack
+    top: Path, servers: dict[tuple[str, str], ServerProcess], way: tuple[str, str], attack: Attack
 ) -> None:
     for template in attack.targets:
         target = template.replace("{p}", way[1])
@@ -108,7 +108,7 @@ def test_attack(
 @replays("CVE-2026-34786")
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_rules_see_the_path_that_is_looked_up(
-    servers: dict[tuple[str, str], Served], way: tuple[str, str]
+    servers: dict[tuple[str, str], ServerProcess], way: tuple[str, str]
 ) -> None:
     answers = [
         exchange(servers[way].port, f"GET {way[1]}/{name} HTTP/1.0\r\n\r\n".encode())
@@ -118,7 +118,9 @@ def test_rules_see_the_path_that_is_looked_up(
 
 
 @replays("CVE-2026-34785")
-def test_a_prefix_is_whole_segments(servers: dict[tuple[str, str], Served], top: Path) -> None:
+def test_a_prefix_is_whole_segments(
+    servers: dict[tuple[str, str], ServerProcess], top: Path
+) -> None:
     (top / "site" / "-notes.txt").write_bytes(CANARY)
     for server in ("cheroot", "wsgiref"):
         for target in ("/site-notes.txt", "/site%2dnotes.txt", "/sit", "/sitehello.txt"):
@@ -132,7 +134,7 @@ def test_a_prefix_is_whole_segments(servers: dict[tuple[str, str], Served], top:
 @pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_a_body_is_no_second_request(
-    servers: dict[tuple[str, str], Served], way: tuple[str, str], method: str
+    servers: dict[tuple[str, str], ServerProcess], way: tuple[str, str], method: str
 ) -> None:
     hidden = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     request = (
@@ -160,7 +162,7 @@ def test_a_body_is_no_second_request(
     ids=["target", "field", "fields", "body"],
 )  # fmt: skip
 def test_a_request_without_end_is_refused(
-    servers: dict[tuple[str, str], Served], way: tuple[str, str], before: bytes, piece: bytes
+    servers: dict[tuple[str, str], ServerProcess], way: tuple[str, str], before: bytes, piece: bytes
 ) -> None:
     """A server that reads on holds all of it in memory."""
     with socket.create_connection(("127.0.0.1", servers[way].port), timeout=IN_TIME) as connection:
@@ -175,7 +177,7 @@ def test_a_request_without_end_is_refused(
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_a_name_of_windows_leads_nowhere(
-    servers: dict[tuple[str, str], Served], way: tuple[str, str]
+    servers: dict[tuple[str, str], ServerProcess], way: tuple[str, str]
 ) -> None:
     for path in (path for paths in HOLES.values() for path in paths):
         target = way[1] + quote(path.encode("latin-1"), safe="/:$~")
@@ -190,7 +192,7 @@ def test_a_name_of_windows_leads_nowhere(
                         for value in table[name]], ids=lambda text: ascii(text[:24])
 )  # fmt: skip
 def test_a_long_field_is_answered_in_time(
-    servers: dict[tuple[str, str], Served], server: str, name: str, value: str
+    servers: dict[tuple[str, str], ServerProcess], server: str, name: str, value: str
 ) -> None:
     value = value[:20_000] + value[-9:]  # what both servers take, with the end that does not fit
     target, fields = "/digits.bin", {"Host": "localhost", "Connection": "close"}
@@ -219,13 +221,12 @@ def test_a_link_that_flips(tmp_path: Path, tries: int, server: str) -> None:
     (site / "flip.txt").symlink_to("page.txt")
     statuses: Counter[str] = Counter()
     with (
-        served(site, "--server", server) as running,
+        run_server(site, "--server", server) as running,
         swapping(site, "link", "flip.txt", "page.txt", "../outside/page.txt"),
     ):
-        running.drain()
         connection = Connection(running.port)
         for _ in rounds(tries // 2, statuses, "200", "404"):
-            answer = connection.ask("/flip.txt")
+            answer = connection.request("/flip.txt")
             assert OUTSIDE[:1] not in answer.body
             statuses[str(answer.status)] += 1
             if server == "wsgiref":  # one request for each connection
@@ -241,16 +242,15 @@ def test_no_file_stays_open_for_a_client_that_went(tmp_path: Path, server: str) 
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(50_000_000)
     age(tmp_path / "big.bin")
-    with served(tmp_path, "--server", server) as running:
-        running.drain()
+    with run_server(tmp_path, "--server", server) as running:
         for _ in range(5):
             with Connection(running.port) as connection:
                 connection.send("/big.bin")
-                assert connection.head().status == 200
-                held = [name for name in running.descriptors() if name.endswith("big.bin")]
+                assert connection.read_head().status == 200
+                held = [name for name in running.open_files() if name.endswith("big.bin")]
                 assert held  # or there is nothing to leave open
         deadline = time.monotonic() + IN_TIME
-        while any(name.endswith("big.bin") for name in running.descriptors()):
+        while any(name.endswith("big.bin") for name in running.open_files()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
@@ -263,16 +263,15 @@ def test_a_file_that_changes_is_no_second_answer(tmp_path: Path, size: int) -> N
     with path.open("wb") as file:
         file.truncate(40_000_000)  # more than all buffers on the way
     age(path)
-    with served(tmp_path) as running, Connection(running.port) as connection:
-        running.drain()
+    with run_server(tmp_path) as running, Connection(running.port) as connection:
         connection.send("/changing.bin")
-        assert connection.head().headers["Content-Length"] == "40000000"
+        assert connection.read_head().headers["Content-Length"] == "40000000"
         os.truncate(path, size)
         body = connection.file.read(40_000_000)
         assert body == bytes(len(body))
         if size > 40_000_000:  # it has grown, and what was promised is there
             assert len(body) == 40_000_000
-            after = connection.ask("/changing.bin", "HEAD")
+            after = connection.request("/changing.bin", "HEAD")
             assert (after.status, after.headers["Content-Length"]) == (200, str(size))
         else:
             assert len(body) < 40_000_000

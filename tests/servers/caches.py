@@ -17,10 +17,10 @@ from pathlib import Path
 
 from benchmarks.servers.processes import free_port
 from tests.conftest import OLD
+from tests.connection import Connection, Response
 from tests.servers.nginx import nginx_command
 from tests.servers.readme import command_options, configuration
 from tests.servers.starting import find_program, listening
-from tests.serving import Connection, Response
 
 _DAY = 86_400  # seconds
 
@@ -140,7 +140,7 @@ def ask(port: int, target: str, **fields: str) -> Response:
     """Ask on a connection of its own; a body may come short."""
     with Connection(port) as connection:
         connection.send(target, **fields)
-        response = connection.head()
+        response = connection.read_head()
         if response.status != 304:
             response.body = read(connection, int(response.headers["Content-Length"]))
         return response

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import age
+from tests.connection import Connection
 from tests.servers.caches import (
     NGINX,
     Edge,
@@ -28,7 +29,6 @@ from tests.servers.caches import (
     read,
 )
 from tests.servers.starting import running
-from tests.serving import Connection
 from wsgistatic import StaticFiles
 
 pytestmark = pytest.mark.servers
@@ -149,7 +149,7 @@ def test_a_deploy_in_mid_download_is_never_mixed_in(edge: Edge, tmp_path: Path) 
         before = both.answered("/big.bin").total()
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.send("/big.bin")
-        download = connection.head()
+        download = connection.read_head()
         download.body = connection.file.read(65536)
         time.sleep(1)
         if edge.slices:
@@ -302,6 +302,6 @@ def test_head(edge: Edge, tmp_path: Path) -> None:
     with fleet(edge, tmp_path, *LONG_LIVED) as both, Connection(both.port) as connection:
         both.deploy("big.bin", OLD)
         for _ in range(2):
-            answer = connection.ask("/big.bin", "HEAD")
+            answer = connection.request("/big.bin", "HEAD")
             assert (answer.status, answer.headers["Content-Length"]) == (200, str(len(OLD)))
-        assert connection.ask("/big.bin").body == OLD
+        assert connection.request("/big.bin").body == OLD

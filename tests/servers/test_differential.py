@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.connection import Connection, NoResponseError
 from tests.oracle import File, Headers, date_forms, decide
+from tests.server_process import run_server
 from tests.servers.differences import FILES, KNOWN, Reply, Request
 from tests.servers.others import go, nginx
-from tests.serving import Connection, served
 
 pytestmark = pytest.mark.servers
 
@@ -66,14 +67,14 @@ def _spec(chance: random.Random) -> str:
     return chance.choices([f"{first}-{last}", f"{first}-", f"-{last}", malformed], [5, 2, 2, 1])[0]
 
 
-class Asker:
+class Client:
     """Asks one server, over as few connections as it lets us."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._connection: Connection | None = None
         self.tags: dict[str, str] = {}
-        self.tags = {path: self.ask(Request(path, "GET", {})).etag for path in FILES}
+        self.tags = {path: self.request(Request(path, "GET", {})).etag for path in FILES}
 
     def spell(self, request: Request) -> Request:
         """Put this server's entity tag into a request."""
@@ -81,17 +82,17 @@ class Asker:
         headers = {name: value.replace("TAG", tag) for name, value in request.headers.items()}
         return Request(request.path, request.method, headers)
 
-    def ask(self, request: Request) -> Reply:
+    def request(self, request: Request) -> Reply:
         request = self.spell(request)
         try:
-            return self._ask(request)
-        except (OSError, IndexError):  # it had closed the connection
+            return self._send_request(request)
+        except (OSError, NoResponseError):  # it had closed the connection
             self.close()
-            return self._ask(request)
+            return self._send_request(request)
 
-    def _ask(self, request: Request) -> Reply:
+    def _send_request(self, request: Request) -> Reply:
         self._connection = self._connection or Connection(self._port)
-        response = self._connection.ask(request.path, request.method, **request.headers)
+        response = self._connection.request(request.path, request.method, **request.headers)
         if response.headers.get("Connection", "").lower() == "close":
             self.close()
         status, fields = response.status, response.headers
@@ -104,7 +105,7 @@ class Asker:
             fields.get("Content-Encoding"),
             _parts(fields, response.body),
             fields.get("Last-Modified"),
-            etag=fields.get("ETag" if "ETag" in fields else "Etag", ""),
+            etag=fields.get("ETag") or "",
         )
 
     def close(self) -> None:
@@ -139,22 +140,21 @@ def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Counter[
         _put(root / path[1:], content)
     _put(root / "small.txt.gz", SIDECAR)
     with ExitStack() as stack:
-        server = stack.enter_context(served(root, "--server", "cheroot"))
-        server.drain()
-        ours = Asker(server.port)
+        server = stack.enter_context(run_server(root, "--server", "cheroot"))
+        ours = Client(server.port)
         others = {
-            "nginx": Asker(stack.enter_context(nginx(root, top))),
-            "go": Asker(stack.enter_context(go(root, top))),
+            "nginx": Client(stack.enter_context(nginx(root, top))),
+            "go": Client(stack.enter_context(go(root, top))),
         }
-        for asker in (ours, *others.values()):
-            stack.callback(asker.close)
-        sidecar = File(SIDECAR, OLD, ours.ask(Request("/small.txt", "GET", PACKED)).etag)
+        for client in (ours, *others.values()):
+            stack.callback(client.close)
+        sidecar = File(SIDECAR, OLD, ours.request(Request("/small.txt", "GET", PACKED)).etag)
         found: dict[str, Counter[str]] = {name: Counter() for name in others}
         for seed in range(REQUESTS):
             asked = make_request(random.Random(seed))
-            for name, asker in others.items():
+            for name, client in others.items():
                 request = asked if name == "nginx" else _without_tags(asked)
-                our_reply, their_reply = ours.ask(request), asker.ask(request)
+                our_reply, their_reply = ours.request(request), client.request(request)
                 if _comparable(our_reply) != _comparable(their_reply):
                     found[name][_explain(name, request, our_reply, their_reply)] += 1
                     own = File(FILES[request.path], OLD, ours.tags[request.path])

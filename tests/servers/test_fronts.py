@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import age
+from tests.connection import Connection
 from tests.servers.fronts import NGINX, Front, behind
-from tests.serving import Connection
 
 pytestmark = pytest.mark.servers
 
@@ -73,64 +73,64 @@ def handing_over(front: Front, tmp_path: Path, coding: str = "") -> Iterator[Con
 def test_every_name_arrives(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path) as connection:
         for name in NAMES:
-            response = connection.ask(quote(f"/{name}"))
+            response = connection.request(quote(f"/{name}"))
             assert (response.status, response.body) == (200, b"0123456789 " + name.encode()), name
-        assert connection.ask("/none.txt").status == 404
+        assert connection.request("/none.txt").status == 404
 
 
 def test_the_header_itself_stays_inside(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path) as connection:
-        assert front.header not in connection.ask("/plain.txt").headers
+        assert front.header not in connection.request("/plain.txt").headers
         # Nor is there a way to the files past the app.
-        assert connection.ask("/internal/plain.txt").status == 404
+        assert connection.request("/internal/plain.txt").status == 404
 
 
 def test_our_headers_arrive(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path) as connection:
         for fields in ({}, {"Range": "bytes=2-4"}):
-            answer = connection.ask("/plain.txt", **fields)
+            answer = connection.request("/plain.txt", **fields)
             assert {name: answer.headers.get(name) for name, _ in HEADERS} == dict(HEADERS)
 
 
 def test_the_front_does_the_ranges(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path) as connection:
-        single = connection.ask("/big.bin", Range="bytes=-5")
+        single = connection.request("/big.bin", Range="bytes=-5")
         assert (single.status, single.body) == (206, BIG[-5:])
         assert single.headers["Content-Range"] == f"bytes {len(BIG) - 5}-{len(BIG) - 1}/{len(BIG)}"
-        parts = connection.ask("/big.bin", Range="bytes=0-1,50000-50002")
+        parts = connection.request("/big.bin", Range="bytes=0-1,50000-50002")
         assert parts.status == 206
         assert parts.headers["Content-Type"].startswith("multipart/byteranges")
         for start, stop in ((0, 2), (50000, 50003)):
             assert b"\r\n\r\n" + BIG[start:stop] + b"\r\n--" in parts.body
         for tag, status in (('"ours"', 206), ('"other"', 200)):
-            answer = connection.ask("/big.bin", Range="bytes=2-4", If_Range=tag)
+            answer = connection.request("/big.bin", Range="bytes=2-4", If_Range=tag)
             assert answer.status == status, tag
         connection.send("/big.bin", Range="bytes=200000-", Connection="close")
-        assert connection.head().status == 416
+        assert connection.read_head().status == 416
 
 
 def test_not_modified_is_ours(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path) as connection:
-        answer = connection.ask("/plain.txt", If_None_Match='"ours"')
+        answer = connection.request("/plain.txt", If_None_Match='"ours"')
         assert (answer.status, answer.headers["ETag"]) == (304, '"ours"')
-        assert connection.ask("/plain.txt", If_None_Match='"other"').status == 200
+        assert connection.request("/plain.txt", If_None_Match='"other"').status == 200
 
 
 def test_head(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path) as connection:
-        answer = connection.ask("/plain.txt", "HEAD")
+        answer = connection.request("/plain.txt", "HEAD")
         assert (answer.status, answer.headers["Content-Length"]) == (200, "20")
-        assert connection.ask("/plain.txt").body == b"0123456789 plain.txt"
+        assert connection.request("/plain.txt").body == b"0123456789 plain.txt"
 
 
 def test_if_match(front: Front, tmp_path: Path) -> None:
     # nginx compares with a tag of its own, or with none: what passed us must not go to it.
     with handing_over(front, tmp_path) as connection:
-        answer = connection.ask("/plain.txt", If_Match='"ours"')
+        answer = connection.request("/plain.txt", If_Match='"ours"')
         assert answer.status == (412 if front is NGINX else 200)
 
 
 def test_content_coding(front: Front, tmp_path: Path) -> None:
     with handing_over(front, tmp_path, coding="gzip") as connection:
-        answer = connection.ask("/plain.txt")
+        answer = connection.request("/plain.txt")
         assert (answer.headers.get("Content-Encoding") == "gzip") is front.keeps_coding

@@ -12,12 +12,12 @@ import pytest
 
 from benchmarks.servers.processes import free_port
 from tests.conftest import age
+from tests.connection import Connection
 from tests.servers.apache import apache_lacks
 from tests.servers.matrix.apache_rows import ALL_SERVERS
 from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
 from tests.servers.starting import listening
 from tests.servers.table import pins
-from tests.serving import Connection
 
 pytestmark = pytest.mark.servers
 
@@ -73,9 +73,11 @@ def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
     trace = tmp_path / "trace"
     strace = ("strace", "-f", "-e", "trace=sendfile", "-o", str(trace))
     with serving(tmp_path, site, build, mode, lines=lines, prefix=strace) as connection:
-        assert connection.ask("/static/large.bin").body == content
+        assert connection.request("/static/large.bin").body == content
         # A range is ours to send.
-        assert connection.ask("/static/large.bin", Range="bytes=500000-").body == content[500000:]
+        assert (
+            connection.request("/static/large.bin", Range="bytes=500000-").body == content[500000:]
+        )
     sent = [int(size) for size in re.findall(r"sendfile\(.* = (\d+)$", trace.read_text(), re.M)]
     assert sum(sent) == (SIZE if calls else 0)
 
@@ -83,10 +85,10 @@ def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
 @pytest.mark.parametrize("mode", MODES)
 def test_an_app_mounted_below_a_path(tmp_path: Path, site: Path, build: str, mode: str) -> None:
     with serving(tmp_path, site, build, mode, mount="/mounted") as connection:
-        assert connection.ask("/mounted/static/hello.txt").body == b"hello world\n"
-        moved = connection.ask("/mounted/static/sub?q")
+        assert connection.request("/mounted/static/hello.txt").body == b"hello world\n"
+        moved = connection.request("/mounted/static/sub?q")
         assert (moved.status, moved.headers["Location"]) == (301, "/mounted/static/sub/?q")
-        assert connection.ask("/mounted/static/sub/").body == b"<p>index</p>"
+        assert connection.request("/mounted/static/sub/").body == b"<p>index</p>"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -105,9 +107,9 @@ def test_apache_takes_a_file_over_from_its_own_app(
         modules=("xsendfile",),
         lines=("XSendFile On", f"XSendFilePath {site}"),
     ) as connection:
-        whole = connection.ask("/50%25%20%C3%A9.bin")
+        whole = connection.request("/50%25%20%C3%A9.bin")
         assert (whole.status, whole.body, whole.headers["ETag"]) == (200, b"0123456789", '"ours"')
-        part = connection.ask("/50%25%20%C3%A9.bin", Range="bytes=2-4")
+        part = connection.request("/50%25%20%C3%A9.bin", Range="bytes=2-4")
         assert (part.status, part.body) == (206, b"234")
 
 
@@ -115,5 +117,5 @@ def test_version_of_the_module(tmp_path: Path, site: Path, build: str) -> None:
     name = "mod_wsgi embedded" if build == "pip" else "Debian's mod_wsgi embedded"
     row = next(row for row in ALL_SERVERS if row.name == name)
     with serving(tmp_path, site, build, "embedded") as connection:
-        software = connection.ask("/static/hello.txt").headers["Server"]
+        software = connection.request("/static/hello.txt").headers["Server"]
     assert f" mod_wsgi/{row.version or pins()['mod_wsgi']} " in software

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers.processes import free_port
+from tests.connection import Connection
 from tests.servers.apache import apache_command, as_somebody
 from tests.servers.mod_wsgi import HOME, express, load_lines, search_path
 from tests.servers.starting import listening
-from tests.serving import Connection
 from tests.test_readme import EXAMPLES, README
 
 pytestmark = pytest.mark.servers
@@ -80,7 +80,7 @@ class Visitor(threading.Thread):
 
 def ask(port: int, target: str) -> tuple[int, bytes]:
     with Connection(port) as connection:
-        response = connection.ask(target, Connection="close")
+        response = connection.request(target, Connection="close")
     return response.status, response.body
 
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import age
+from tests.connection import Connection
 from tests.servers.fronts import INTERNAL, LIGHTTPD, NGINX, Front, behind
-from tests.serving import Connection
 from wsgistatic import StaticFiles
 
 pytestmark = pytest.mark.servers
@@ -83,22 +83,22 @@ def test_every_name(front: Front, tmp_path: Path) -> None:
     with offloading(front, tmp_path) as (connection, app):
         for name in NAMES:
             for _ in range(2):  # cold, then from memory
-                response = connection.ask(quote(f"/static/{name}"))
+                response = connection.request(quote(f"/static/{name}"))
                 # Where nothing is escaped, a percent sign may be read as the start of an escape.
                 assert handed_over(app) == (front.escapes or "%" not in name)
                 assert (response.status, response.body) == (200, b"0123456789 " + name.encode())
                 assert not any(key.lower().startswith("x-") and "file" in key.lower()
                                for key in response.headers)  # fmt: skip
-        index = connection.ask("/static/sub/")
+        index = connection.request("/static/sub/")
         assert index.body == b"0123456789 sub/index.html"
-        empty = connection.ask("/static/empty.txt")
+        empty = connection.request("/static/empty.txt")
         assert (empty.status, empty.headers["Content-Length"]) == (200, "0")
 
 
 def test_the_fields_are_ours(front: Front, tmp_path: Path) -> None:
     with offloading(front, tmp_path) as (connection, app):
         for fields in ({}, {"Range": "bytes=1000-1999"}):
-            answer = connection.ask("/static/big.bin", **fields)
+            answer = connection.request("/static/big.bin", **fields)
             assert handed_over(app)
             said = app.answers[-1][1]
             for name in ("ETag", "Last-Modified", "Content-Type", "Cache-Control",
@@ -123,26 +123,26 @@ def test_accept_ranges_is_said_once(front: Front, tmp_path: Path) -> None:
 
 def test_ranges_are_the_fronts_by_our_validators(front: Front, tmp_path: Path) -> None:
     with offloading(front, tmp_path) as (connection, app):
-        whole = connection.ask("/static/big.bin")
+        whole = connection.request("/static/big.bin")
         assert whole.body == BIG
         tag, date = whole.headers["ETag"], whole.headers["Last-Modified"]
-        ranged = connection.ask("/static/big.bin", Range="bytes=-5")
+        ranged = connection.request("/static/big.bin", Range="bytes=-5")
         assert handed_over(app)
         assert (ranged.status, ranged.body) == (206, BIG[-5:])
         assert ranged.headers["Content-Range"] == f"bytes {len(BIG) - 5}-{len(BIG) - 1}/{len(BIG)}"
-        parts = connection.ask("/static/big.bin", Range="bytes=0-1,50000-50002")
+        parts = connection.request("/static/big.bin", Range="bytes=0-1,50000-50002")
         assert parts.status == 206
         assert b"\r\n\r\n" + BIG[50000:50003] + b"\r\n--" in parts.body
         for condition, status in ((tag, 206), ('"other"', 200), (f"W/{tag}", 200), (date, 206)):
-            answer = connection.ask("/static/big.bin", Range="bytes=2-4", If_Range=condition)
+            answer = connection.request("/static/big.bin", Range="bytes=2-4", If_Range=condition)
             assert (answer.status, answer.body) == (status, BIG[2:5] if status == 206 else BIG)
         connection.send("/static/big.bin", Range=f"bytes={len(BIG)}-", Connection="close")
-        assert connection.head().status == 416
+        assert connection.read_head().status == 416
 
 
 def test_preconditions_are_ours(front: Front, tmp_path: Path) -> None:
     with offloading(front, tmp_path) as (connection, _):
-        whole = connection.ask("/static/big.bin")
+        whole = connection.request("/static/big.bin")
         tag, date = whole.headers["ETag"], whole.headers["Last-Modified"]
         earlier = "Tue, 01 Jan 2019 00:00:00 GMT"
         for fields, status in (
@@ -158,7 +158,7 @@ def test_preconditions_are_ours(front: Front, tmp_path: Path) -> None:
             ({"If_Unmodified_Since": earlier}, 412),
             ({"If_Unmodified_Since": date}, 200),
         ):
-            answer = connection.ask("/static/big.bin", **fields)
+            answer = connection.request("/static/big.bin", **fields)
             assert answer.status == status, fields
             assert answer.headers["ETag"] == tag
             assert answer.body == {200: BIG, 206: BIG[7:10]}.get(status, b"")
@@ -166,9 +166,9 @@ def test_preconditions_are_ours(front: Front, tmp_path: Path) -> None:
 
 def test_codings(front: Front, tmp_path: Path) -> None:
     with offloading(front, tmp_path) as (connection, app):
-        own = connection.ask("/static/app.js")
+        own = connection.request("/static/app.js")
         assert own.body == SCRIPT
-        coded = connection.ask("/static/app.js", Accept_Encoding="gzip")
+        coded = connection.request("/static/app.js", Accept_Encoding="gzip")
         assert handed_over(app)
         assert coded.headers["Content-Type"] == own.headers["Content-Type"]
         if not front.keeps_coding:
@@ -178,7 +178,7 @@ def test_codings(front: Front, tmp_path: Path) -> None:
         assert (coded.headers["Content-Encoding"], coded.body) == ("gzip", CODED)
         assert (own.headers["Vary"], coded.headers["Vary"]) == ("Accept-Encoding",) * 2
         assert coded.headers["ETag"] != own.headers["ETag"]
-        part = connection.ask(
+        part = connection.request(
             "/static/app.js", Accept_Encoding="gzip", Range="bytes=3-8",
             If_Range=coded.headers["ETag"],
         )  # fmt: skip
@@ -187,7 +187,7 @@ def test_codings(front: Front, tmp_path: Path) -> None:
             assert (part.status, part.body) == (200, CODED)
         else:
             assert (part.status, part.body) == (206, CODED[3:9])
-        again = connection.ask(
+        again = connection.request(
             "/static/app.js", Accept_Encoding="gzip", If_None_Match=coded.headers["ETag"]
         )
         assert again.status == 304
@@ -195,15 +195,15 @@ def test_codings(front: Front, tmp_path: Path) -> None:
 
 def test_what_is_no_file_stays_ours(front: Front, tmp_path: Path) -> None:
     with offloading(front, tmp_path) as (connection, app):
-        head = connection.ask("/static/big.bin", "HEAD")
+        head = connection.request("/static/big.bin", "HEAD")
         assert (head.status, head.headers["Content-Length"]) == (200, str(len(BIG)))
-        moved = connection.ask("/static/sub?q=1")
+        moved = connection.request("/static/sub?q=1")
         assert (moved.status, moved.headers["Location"]) == (301, "/static/sub/?q=1")
         for target in ("/static/none.txt", "/static/.env", "/static/plain.txt/", "/plain.txt"):
-            answer = connection.ask(target)
+            answer = connection.request(target)
             assert answer.status == 404, target
             assert answer.headers["Cache-Control"] == "no-store"
-        assert connection.ask("/static/big.bin", "POST", Content_Length="0").status == 405
+        assert connection.request("/static/big.bin", "POST", Content_Length="0").status == 405
         assert not any(status != "200" and any("file" in name.lower() for name in headers)
                        for status, headers in app.answers)  # fmt: skip
 
@@ -217,10 +217,10 @@ def test_no_way_past_the_app(front: Front, tmp_path: Path) -> None:
             "/static/%2e%2e/secret.txt", "/static/..%2fsecret.txt", "/secret.txt",
             "/front/nginx.conf", f"{tmp_path}/secret.txt",
         ):  # fmt: skip
-            answer = connection.ask(target)
+            answer = connection.request(target)
             assert answer.status in (400, 404), target
             assert b"canary" not in answer.body
         if front is NGINX:  # a file below /internal/ is the app's to name, not the client's
             connection.send("/internal/plain.txt", Connection="close",
                             X_Accel_Redirect="/internal/plain.txt")  # fmt: skip
-            assert connection.head().status == 404
+            assert connection.read_head().status == 404
