@@ -31,6 +31,8 @@ def test_all_output_is_kept() -> None:
 
 
 def test_output_that_never_comes() -> None:
-    with ServerProcess([sys.executable, "-c", WRITE_MUCH]) as server:
-        with pytest.raises(AssertionError, match="no line contains 'hello'"):
-            server.read_until("hello")
+    with (
+        ServerProcess([sys.executable, "-c", WRITE_MUCH]) as server,
+        pytest.raises(AssertionError, match="no line contains 'hello'"),
+    ):
+        server.read_until("hello")

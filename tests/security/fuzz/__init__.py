@@ -1,1 +1,1 @@
-"""Coverage-guided targets; they want the extra ``fuzz``."""
+"""Coverage-guided fuzzing; needs the extra ``fuzz``."""

@@ -1,7 +1,7 @@
-"""What is fuzzed: each target takes bytes, and raises where something is wrong.
+"""Fuzzing targets: functions that take bytes, and raise an exception on a wrong result.
 
-Every one holds its function to an independent reading of the RFC (``tests.oracle``) or to what
-must be true of any outcome.
+Each compares a function with an independent implementation of the RFC (``tests.oracle``), or checks
+properties that every result must have.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def preconditions(data: bytes) -> None:
     for etag in (ETAG, f"W/{ETAG}"):
         status = evaluate_preconditions(values, Validators(etag, 1_700_000_000, True), time.time())
         assert status in (200, 304, 412)
-        # What a list means that is none is anybody's guess.
+        # The RFC does not define the meaning of a malformed list.
         lists = [given.get(name, "*") for name in ("If-Match", "If-None-Match")]
         if all(value == "*" or TAGS.fullmatch(value) for value in lists):
             assert status == precondition(File(b"", 1_700_000_000, etag), given), given
@@ -72,7 +72,7 @@ def codings(data: bytes) -> None:
     chosen = select_coding(preferences, available)
     assert chosen is not None
     if chosen != IDENTITY:
-        # Nothing is sent that the field does not name, by itself or by a star.
+        # A coding is sent only if the field names it or has a "*".
         assert preferences.quality(chosen) > 0
         assert chosen in field.lower() or "*" in field
     named = re.findall(rf"(?:^|,)[ \t]*{chosen}[ \t]*;[ \t]*[qQ]=0(?:\.0*)?[ \t]*(?=,|$)", field)
@@ -148,7 +148,7 @@ def requests(data: bytes) -> None:
 
 @cache
 def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
-    """One app that keeps what it can, one that keeps nothing, and one that compresses."""
+    """Return an app with a cache, one without a cache, and one that compresses."""
     top = Path(tempfile.mkdtemp())
     root = top / "root"
     (root / "d").mkdir(parents=True)
@@ -158,7 +158,7 @@ def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
     for name in (*FILES, "b.txt.gz", "d/index.html"):
         (root / name).write_bytes(CONTENT)
         os.utime(root / name, (MODIFIED, MODIFIED))
-    time.sleep(0.05)  # until they are kept
+    time.sleep(0.05)  # until the files are old enough to be cached
     warm = StaticFiles(None, root, listing=True, clean_urls=True, etag="content")
     learn_multipart(warm, "/a", len(CONTENT))
     return (
