@@ -84,12 +84,7 @@ class ServerProcess:
             return output
 
     def open_files(self) -> list[str]:
-        """Return the targets of the process's file descriptors, such as paths of files."""
-        targets = []
-        for link in Path(f"/proc/{self.pid}/fd").iterdir():
-            with suppress(FileNotFoundError):  # closed in the meantime
-                targets.append(str(link.readlink()))
-        return targets
+        return open_files(self.pid)
 
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -131,6 +126,15 @@ class ServerProcess:
     def _find(self, text: str) -> int | None:
         """Return the index of the first unread line that contains a text."""
         return next((number for number, line in enumerate(self._lines) if text in line), None)
+
+
+def open_files(pid: int) -> list[str]:
+    """Return the targets of a process's file descriptors, such as paths of files."""
+    targets = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed in the meantime
+            targets.append(str(link.readlink()))
+    return targets
 
 
 def run_server(directory: Path, *options: str) -> ServerProcess:

@@ -1,7 +1,8 @@
-"""A file that changes at its first, a middle and its last block, on servers of this process.
+"""Files that change when the first, a middle or the last block is read, on real servers.
 
-The matrix (tests/servers/matrix/test_changes.py) changes files somewhere under way, on every
-server; here the very block is chosen, by the reads of the file.
+These tests choose the exact block, because they intercept the reads in this process. The server
+matrix (tests/servers/matrix/test_changes.py) changes files at some point of the response, on every
+server.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from tests.conftest import age, settle
+from tests.server_process import open_files
 from wsgistatic import StaticFiles
 
-# What is refused now is asked again now, and what is compressed has to be kept.
+# Errors must be retried at the next request, and compression needs the memory cache.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
 BLOCK = 100_000
@@ -82,19 +84,19 @@ def replace(path: Path) -> None:
 def change_before_read(
     monkeypatch: pytest.MonkeyPatch, number: int, change: Change
 ) -> list[Change]:
-    """Change the file that is read just before its so-manyth block is read, once."""
+    """Change the file once, just before the block of that number is read."""
     pending = [change]
 
     class File(io.FileIO):
         def read(self, size: int | None = -1, /) -> Any:
-            self.meet()
+            self.change()
             return super().read(size)
 
         def readinto(self, buffer: Any, /) -> Any:
-            self.meet()
+            self.change()
             return super().readinto(buffer)
 
-        def meet(self) -> None:
+        def change(self) -> None:
             if self.tell() >= number * BLOCK and pending:
                 pending.pop()(Path(os.readlink(f"/proc/self/fd/{self.fileno()}")))
 
@@ -109,10 +111,10 @@ def change_before_read(
         (run_cheroot, 0),
         (run_cheroot, COUNT // 2),
         (run_cheroot, COUNT - 1),
-        (run_waitress, 0),  # its one read takes all that the socket does
+        (run_waitress, 0),  # it reads the whole file at once
     ],
 )
-def test_it_comes_whole_or_visibly_broken(
+def test_response_is_complete_or_visibly_broken(
     tmp_path: Path, serve: Any, number: int, change: Change, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -132,7 +134,7 @@ def test_it_comes_whole_or_visibly_broken(
         except (HTTPException, OSError):
             assert change in (truncate, rewrite)
             ours = [record for record in caplog.records if record.name == "wsgistatic"]
-            if serve is run_waitress:  # reads the file itself, and tells of it by itself
+            if serve is run_waitress:  # waitress reads the file and logs the error itself
                 assert ours == [] != caplog.records
             else:
                 assert [str(path) in record.getMessage() for record in ours] == [True]
@@ -154,8 +156,4 @@ def test_it_comes_whole_or_visibly_broken(
 
 
 def is_open(path: Path) -> bool:
-    for number in os.listdir("/proc/self/fd"):
-        with suppress(FileNotFoundError):  # another thread has closed it
-            if str(path) in os.readlink(f"/proc/self/fd/{number}"):
-                return True
-    return False
+    return any(str(path) in target for target in open_files(os.getpid()))

@@ -1,4 +1,4 @@
-"""Files, names and paths of the smallest and the largest sizes."""
+"""The smallest and largest files, names and paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.connection import Connection
 from tests.server_process import run_server
 from wsgistatic import StaticFiles
 
-# What is refused now is asked again now, and what is compressed has to be kept.
+# Errors must be retried at the next request, and compression needs the memory cache.
 pytestmark = [pytest.mark.live, pytest.mark.catalog]
 
 TIB = 1 << 40
@@ -24,7 +24,7 @@ SIZES = {"one": 1, "over-4-gib": (4 << 30) + 1, "tib": TIB}
 
 @pytest.fixture
 def sizes(tmp_path: Path) -> Path:
-    """Sparse files, whose last byte is an x."""
+    """Create sparse files whose last byte is an x."""
     for name, size in SIZES.items():
         with (tmp_path / name).open("wb") as file:
             file.seek(size - 1)
@@ -38,7 +38,7 @@ def sizes(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("name", SIZES)
-def test_the_ends_of_a_file(sizes: Path, name: str, compress: bool, open_descriptors: None) -> None:
+def test_ends_of_a_file(sizes: Path, name: str, compress: bool, open_descriptors: None) -> None:
     size, app = SIZES[name], StaticFiles(None, sizes, compress=compress)
     for _ in range(2):
         assert call_bare(app, environ_of(f"/{name}", "HEAD")).headers["Content-Length"] == str(size)
@@ -54,7 +54,7 @@ def test_the_ends_of_a_file(sizes: Path, name: str, compress: bool, open_descrip
         getattr(body, "close", list)()
 
 
-def test_parts_from_both_ends_of_a_tib(sizes: Path, open_descriptors: None) -> None:
+def test_ranges_at_both_ends_of_a_tib(sizes: Path, open_descriptors: None) -> None:
     app = StaticFiles(None, sizes)
     for _ in range(2):
         result = call_bare(
@@ -65,7 +65,7 @@ def test_parts_from_both_ends_of_a_tib(sizes: Path, open_descriptors: None) -> N
         assert f"bytes {TIB - 1}-{TIB - 1}/{TIB}\r\n\r\nx\r\n--".encode() in result.body
 
 
-def test_an_empty_file(sizes: Path, open_descriptors: None) -> None:
+def test_empty_file(sizes: Path, open_descriptors: None) -> None:
     app = StaticFiles(None, sizes, compress=True)
     for _ in range(2):
         for method in ("GET", "HEAD"):
@@ -75,7 +75,7 @@ def test_an_empty_file(sizes: Path, open_descriptors: None) -> None:
         assert (beyond.status, beyond.headers["Content-Range"]) == (416, "bytes */0")
 
 
-def test_the_end_of_a_tib_over_a_socket(sizes: Path) -> None:
+def test_end_of_a_tib_over_a_socket(sizes: Path) -> None:
     with run_server(sizes, "--server", "cheroot") as server, Connection(server.port) as connection:
         assert connection.request("/tib", "HEAD").headers["Content-Length"] == str(TIB)
         assert connection.request("/tib", Range="bytes=-1").body == b"x"
@@ -84,7 +84,7 @@ def test_the_end_of_a_tib_over_a_socket(sizes: Path) -> None:
 
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
 @pytest.mark.parametrize("listing", [False, True])
-def test_names_that_no_file_can_have(
+def test_impossible_file_names(
     tmp_path: Path, symlinks: Any, listing: bool, caplog: pytest.LogCaptureFixture,
     open_descriptors: None,
 ) -> None:  # fmt: skip
@@ -99,8 +99,8 @@ def test_names_that_no_file_can_have(
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_a_name_of_255_bytes(tmp_path: Path, compress: bool, open_descriptors: None) -> None:
-    """The names of its sidecars would be too long."""
+def test_name_of_255_bytes(tmp_path: Path, compress: bool, open_descriptors: None) -> None:
+    """The names of its sidecars would exceed the limit of the file system."""
     name = "ä" * 125 + "n.txt"
     assert len(os.fsencode(name)) == 255
     (tmp_path / name).write_text("long" * 100)
@@ -116,7 +116,7 @@ def test_a_name_of_255_bytes(tmp_path: Path, compress: bool, open_descriptors: N
 
 @pytest.fixture
 def deep(tmp_path: Path) -> Path:
-    """Directories 200 deep, in a path of over 4096 bytes."""
+    """Create nested directories with a path of more than 4096 bytes."""
     top = os.open(tmp_path, os.O_RDONLY)
     for _ in range(204):
         os.mkdir("d" * 19, dir_fd=top)
@@ -130,11 +130,11 @@ def deep(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
-def test_a_path_longer_than_the_system_takes_at_once(
+def test_path_longer_than_path_max(
     deep: Path, symlinks: Any, caplog: pytest.LogCaptureFixture, open_descriptors: None
 ) -> None:
     app = StaticFiles(None, deep, symlinks=symlinks, listing=True, compress=True)
-    # 4080 bytes: what may be asked for, but with the root's own path more than PATH_MAX.
+    # The URL path has 4080 bytes, which is allowed, but exceeds PATH_MAX after the root's path.
     folder = "/" + f"{'d' * 19}/" * 204
     for _ in range(2):
         for fields in ({}, {"HTTP_ACCEPT_ENCODING": "gzip"}):

@@ -1,4 +1,4 @@
-"""The kinds of answer that read the disk, each with what it is when nothing fails."""
+"""Requests that make the app read the disk in different ways."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from wsgistatic.representations import cache as catalog
 
 TEXT = b"body { color: black }\n" * 40
 BYTES = bytes(range(250)) * 14
-BLOCK = 1000  # bytes; what is larger is streamed
+BLOCK = 1000  # bytes; larger files are streamed
 OPTIONS: dict[str, Any] = {"block_size": BLOCK, "cache_file_size": 2 * BLOCK, "listing": True}
 GZIP = {"HTTP_ACCEPT_ENCODING": "gzip"}
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A request, and options that it is about."""
+class Case:
+    """A request, the status without a fault, and the options of the app."""
 
     path: str
     status: int = 200
@@ -35,36 +35,36 @@ class Kind:
 
     @property
     def is_streamed(self) -> bool:
-        """Whether it is sent before all of it was read."""
+        """Whether the response starts before the whole file is read."""
         return self.method == "GET" and self.path in ("/deep/er/large.bin", "/link.bin")
 
     def app(self, site: Path) -> StaticFiles:
         return StaticFiles(None, site, **{**OPTIONS, **self.options})
 
-    def ask(self, app: StaticFiles) -> Result:
+    def send(self, app: StaticFiles) -> Result:
         return call_bare(app, environ_of(self.path, self.method, **self.fields))
 
 
-KINDS = {
-    "whole": Kind("/deep/er/small.txt"),
-    "streamed": Kind("/deep/er/large.bin"),
-    "head": Kind("/deep/er/large.bin", method="HEAD"),
-    "range": Kind("/deep/er/large.bin", 206, fields={"HTTP_RANGE": "bytes=10-19"}),
-    "long range": Kind("/deep/er/large.bin", 206, fields={"HTTP_RANGE": "bytes=500-2999"}),
-    "multipart": Kind("/deep/er/large.bin", 206, fields={"HTTP_RANGE": "bytes=0-9,2000-3400"}),
-    "not modified": Kind("/deep/er/small.txt", 304, fields={"HTTP_IF_NONE_MATCH": "*"}),
-    "sidecar": Kind("/deep/er/coded.txt", fields=GZIP),
-    "head of a sidecar": Kind("/deep/er/coded.txt", method="HEAD", fields=GZIP),
-    "compressed": Kind("/deep/er/small.txt", fields=GZIP, options={"compress": True}),
-    "head compressed": Kind("/deep/er/small.txt", 200, "HEAD", GZIP, {"compress": True}),
-    "tag of the content": Kind("/deep/er/large.bin", options={"etag": "content"}),
-    "behind a link": Kind("/link.bin"),
-    "index": Kind("/indexed/"),
-    "redirect": Kind("/indexed", 301),
-    "listing": Kind("/deep/er/"),
-    "head of a listing": Kind("/deep/er/", method="HEAD"),
-    "listing as JSON": Kind("/deep/er/", fields={"HTTP_ACCEPT": "application/json"}),
-    "redirect to a listing": Kind("/deep/er", 301),
+CASES = {
+    "whole": Case("/deep/er/small.txt"),
+    "streamed": Case("/deep/er/large.bin"),
+    "head": Case("/deep/er/large.bin", method="HEAD"),
+    "range": Case("/deep/er/large.bin", 206, fields={"HTTP_RANGE": "bytes=10-19"}),
+    "long range": Case("/deep/er/large.bin", 206, fields={"HTTP_RANGE": "bytes=500-2999"}),
+    "multipart": Case("/deep/er/large.bin", 206, fields={"HTTP_RANGE": "bytes=0-9,2000-3400"}),
+    "not modified": Case("/deep/er/small.txt", 304, fields={"HTTP_IF_NONE_MATCH": "*"}),
+    "sidecar": Case("/deep/er/coded.txt", fields=GZIP),
+    "sidecar, HEAD": Case("/deep/er/coded.txt", method="HEAD", fields=GZIP),
+    "compressed": Case("/deep/er/small.txt", fields=GZIP, options={"compress": True}),
+    "compressed, HEAD": Case("/deep/er/small.txt", 200, "HEAD", GZIP, {"compress": True}),
+    "content ETag": Case("/deep/er/large.bin", options={"etag": "content"}),
+    "symbolic link": Case("/link.bin"),
+    "index": Case("/indexed/"),
+    "redirect": Case("/indexed", 301),
+    "listing": Case("/deep/er/"),
+    "listing, HEAD": Case("/deep/er/", method="HEAD"),
+    "listing as JSON": Case("/deep/er/", fields={"HTTP_ACCEPT": "application/json"}),
+    "redirect to a listing": Case("/deep/er", 301),
 }
 
 
@@ -84,18 +84,18 @@ def make_site(root: Path) -> None:
     settle()
 
 
-def look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have looked at, with each request, what is looked at once a second."""
+def disable_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every request do the checks that are normally done once a second."""
     monkeypatch.setattr(catalog, "_INTERVAL", 0.0)
 
 
-def same(one: Result, other: Result) -> bool:
-    """Tell whether two answers are equal in all that a client sees."""
-    return _seen(one) == _seen(other)
+def is_equivalent(one: Result, other: Result) -> bool:
+    """Return whether two responses differ in nothing but a multipart boundary."""
+    return _comparable(one) == _comparable(other)
 
 
-def _seen(result: Result) -> tuple[int, dict[str, str], bytes]:
-    """Give an answer without what differs each time."""
+def _comparable(result: Result) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body with a fixed boundary."""
     found = re.search("boundary=(.+)", result.headers.get("Content-Type", ""))
     if found is None:
         return result.status, result.headers, result.body
@@ -103,10 +103,10 @@ def _seen(result: Result) -> tuple[int, dict[str, str], bytes]:
     return result.status, headers, result.body.replace(found[1].encode(), b"boundary")
 
 
-def assert_refused(
+def assert_error_response(
     result: Result, status: int, records: list[logging.LogRecord], site: Path
 ) -> None:
-    """See that a failure is told in full to the log, once, and to the client by its status."""
+    """Check that the log has the details of an error, once, and the response only the status."""
     assert result.status == status
     assert (result.headers.get("Retry-After") is not None) == (status == 503)
     assert result.headers["Cache-Control"] == "no-store"
