@@ -1,4 +1,4 @@
-"""A Django project on disk, and its manage.py in processes of their own."""
+"""A Django project on disk, whose manage.py runs in subprocesses."""
 
 from __future__ import annotations
 
@@ -111,8 +111,7 @@ def meet(request):
 class Project:
     directory: Path
 
-    def set(self, text: str) -> None:
-        """Add to the settings."""
+    def append_settings(self, text: str) -> None:
         with (self.directory / "mysite/settings.py").open("a") as file:
             file.write(f"\n{text}\n")
 

@@ -1,4 +1,4 @@
-"""A real project, by its manage.py: check, collectstatic, Django's own server and ours."""
+"""A real project and its manage.py: check, collectstatic, runserver and runcherrypy."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def eventually(condition: Callable[[], bool]) -> bool:
             if condition():
                 return True
         except OSError:
-            pass  # between two servers
+            pass  # the server is restarting
         time.sleep(0.2)
     return False
 
 
-def test_check_says_what_is_wrong(project: Project) -> None:
-    project.set('DEBUG = False; STATIC_ROOT = None; WSGISTATIC = {"media": {"atachment": True}}')
+def test_check_reports_wrong_settings(project: Project) -> None:
+    project.append_settings(
+        'DEBUG = False; STATIC_ROOT = None; WSGISTATIC = {"media": {"atachment": True}}'
+    )
     done = project.manage("check")
     assert done.returncode == 1
     assert "(wsgistatic.W001) STATIC_ROOT is not set." in done.stderr
@@ -51,7 +53,7 @@ def test_check_says_what_is_wrong(project: Project) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--nostatic"]])
-def test_djangos_own_server(project: Project, arguments: list[str]) -> None:
+def test_runserver(project: Project, arguments: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with project.run_server("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
@@ -65,9 +67,9 @@ def test_djangos_own_server(project: Project, arguments: list[str]) -> None:
             assert (status, body, headers["Cache-Control"]) == (206, b"body", "no-cache")
 
 
-def test_collected_and_hashed(project: Project) -> None:
-    project.set(f'STORAGES = {{"staticfiles": {{"BACKEND": "{STORAGE}"}}}}')
-    project.set("DEBUG = False")
+def test_collectstatic_with_hashed_names(project: Project) -> None:
+    project.append_settings(f'STORAGES = {{"staticfiles": {{"BACKEND": "{STORAGE}"}}}}')
+    project.append_settings("DEBUG = False")
     done = project.manage("collectstatic", "--noinput")
     assert done.returncode == 0, done.stderr
     names = json.loads((project.directory / "collected/staticfiles.json").read_text())["paths"]
@@ -83,7 +85,7 @@ def test_collected_and_hashed(project: Project) -> None:
         assert connection.request("/static/" + names["admin/css/base.css"]).status == 200
 
 
-def test_runcherrypy_serves_everything(project: Project) -> None:
+def test_runcherrypy(project: Project) -> None:
     with (
         project.run_server("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
         Connection(server.port) as connection,
@@ -102,21 +104,21 @@ def test_runcherrypy_serves_everything(project: Project) -> None:
         server.read_until("GET /static/shop/app.css 206 3 bytes=-3\n")
 
 
-def test_two_slow_requests_at_a_time(project: Project) -> None:
-    # Each waits for the other: one after the other they would both fail.
+def test_two_requests_at_the_same_time(project: Project) -> None:
+    # Each request waits for the other, so both would fail if they were handled in sequence.
     with (
         project.run_server("runcheroot", "--noreload", "0") as server,
         ThreadPoolExecutor(2) as threads,
     ):
-        answers = threads.map(get, [server.url + "meet/"] * 2)
-        assert [answer[2] for answer in answers] == [b"met", b"met"]
+        responses = threads.map(get, [server.url + "meet/"] * 2)
+        assert [response[2] for response in responses] == [b"met", b"met"]
 
 
-def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
+def test_upload_of_a_megabyte(project: Project) -> None:
     with project.run_server("runcherrypy", "--noreload", "0") as server:
         request = urllib.request.Request(server.url + "upload/", bytes(1_000_000), method="POST")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            assert answer.read() == b"1000000"
+        with urllib.request.urlopen(request, timeout=20) as response:
+            assert response.read() == b"1000000"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
         ("--reload", signal.SIGTERM),
     ],
 )
-def test_a_clean_stop(project: Project, reload: str, number: signal.Signals) -> None:
+def test_clean_stop(project: Project, reload: str, number: signal.Signals) -> None:
     with project.run_server("runcherrypy", reload, "0") as server:
         assert get(server.url)[0] == 200
         server.send_signal(number)
@@ -150,23 +152,23 @@ def test_control_c_in_a_terminal(project: Project) -> None:
         assert "Traceback" not in output
 
 
-def test_a_change_of_a_view_is_served(project: Project) -> None:
+def test_server_reloads_changed_views(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     views = project.directory / "shop/views.py"
     text = views.read_text()
-    with project.run_server("runcherrypy", str(port)) as server:  # DEBUG: it reloads
+    with project.run_server("runcherrypy", str(port)) as server:  # it reloads because of DEBUG
         assert get(server.url)[2].startswith(b"first")
 
         def changed() -> bool:
-            # Written again and again: the reloader's first look may come after the first time.
+            # Write repeatedly, because the reloader may not have started yet.
             views.write_text(text.replace('"first"', '"second"'))
             return get(server.url)[2].startswith(b"second")
 
         assert eventually(changed)
 
 
-def test_a_taken_port(project: Project) -> None:
+def test_port_in_use(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = project.manage("runcherrypy", "--reload", str(port))
