@@ -11,7 +11,6 @@ import io
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -25,6 +24,7 @@ from waitress.server import create_server
 
 from tests.conftest import age, settle
 from tests.server_process import open_files
+from tests.waiting import eventually
 from wsgistatic import StaticFiles
 
 # Errors must be retried at the next request, and compression needs the memory cache.
@@ -149,10 +149,7 @@ def test_response_is_complete_or_visibly_broken(
         client.request("GET", "/file.bin")
         assert client.getresponse().read() == path.read_bytes()
         client.close()
-        deadline = time.monotonic() + 10
-        while is_open(path) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not is_open(path)
+        assert eventually(lambda: not is_open(path))
 
 
 def is_open(path: Path) -> bool:

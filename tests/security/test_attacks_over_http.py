@@ -23,6 +23,7 @@ from tests.security.test_resource_limits import SLOW_VALUES
 from tests.security.test_symlink_races import OUTSIDE, SMALL, attempts, make_site, swapping
 from tests.security.test_windows_names import WINDOWS_PATHS
 from tests.server_process import ServerProcess, run_server
+from tests.waiting import eventually
 
 SERVERS = [(server, prefix) for server in ("cheroot", "wsgiref") for prefix in ("", "/site")]
 TIME_LIMIT = 10.0  # seconds; generous, because the machine may be busy
@@ -259,10 +260,7 @@ def test_files_are_closed_when_clients_disconnect(tmp_path: Path, server_name: s
                 assert connection.read_head().status == 200
                 # Otherwise there would be nothing to leave open.
                 assert any(name.endswith("big.bin") for name in server.open_files())
-        deadline = time.monotonic() + TIME_LIMIT
-        while any(name.endswith("big.bin") for name in server.open_files()):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        assert eventually(lambda: not any(name.endswith("big.bin") for name in server.open_files()))
 
 
 @replays("CWE-367: changes")

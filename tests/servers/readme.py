@@ -1,4 +1,4 @@
-"""The README's configurations, which the tests run with ports and folders of their own."""
+"""The configuration files in the README, which the tests use with other ports and paths."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _CONFIGURATIONS = {file: textwrap.dedent(lines) for file, lines in _BLOCK.findal
 
 
 def configuration(file: str, replaced: Mapping[str, str]) -> str:
-    """Give the code block that begins with the name of a configuration file.
+    """Return the code block that starts with the name of a configuration file.
 
-    Arguments:
-        file: its absolute path in the README.
-        replaced: what a test must say otherwise, by what the README says.
+    Args:
+        file: the absolute path of the configuration file.
+        replaced: texts to replace, each with its replacement.
     """
     text = _CONFIGURATIONS[file]
-    for theirs, ours in replaced.items():
-        assert theirs in text, f"{file} in the README has no {theirs!r}"
-        text = text.replace(theirs, ours)
+    for old, new in replaced.items():
+        assert old in text, f"{file} in the README has no {old!r}"
+        text = text.replace(old, new)
     return text
 
 
 def command_options(program: str) -> dict[str, str]:
-    """Give the options, each with a value, that the README starts a program with."""
+    """Return the options and values of a program's command line in the README."""
     line = re.search(rf"^    {program} (.*)$", _README, re.M)
     assert line is not None, program
     words = shlex.split(line[1])

@@ -1,4 +1,4 @@
-"""Each app through cheroot in this process: wrapped, nested, mounted, one file."""
+"""``StaticFiles`` and ``FileApp`` served by cheroot in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from cheroot.wsgi import PathInfoDispatcher
 
 from tests.connection import Connection
-from tests.servers.starting import running
+from tests.servers.processes import serve_in_thread
 from wsgistatic import FileApp, StaticFiles
 
 
@@ -35,8 +35,8 @@ def apps(site: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["wrapped", "nested", "mounted", "validated", "uncached"])
 def test_app(site: Path, name: str) -> None:
-    with running(apps(site)[name]) as port, Connection(port) as connection:
-        for _ in range(3):  # cold, then from memory
+    with serve_in_thread(apps(site)[name]) as port, Connection(port) as connection:
+        for _ in range(3):  # uncached, then cached
             whole = connection.request("/static/digits.bin")
             assert (whole.status, whole.body) == (200, b"0123456789" * 100)
             ranged = connection.request("/static/digits.bin", Range="bytes=995-")
@@ -50,15 +50,15 @@ def test_app(site: Path, name: str) -> None:
                 connection.request("/static/digits.bin", "HEAD").headers["Content-Length"] == "1000"
             )
             assert connection.request("/static/hello.txt", Range="bytes=50-").status == 416
-            moved = connection.request("/static/sub?q")
-            assert (moved.status, moved.headers["Location"]) == (301, "/static/sub/?q")
+            redirect = connection.request("/static/sub?q")
+            assert (redirect.status, redirect.headers["Location"]) == (301, "/static/sub/?q")
             assert connection.request("/other").body in (b"/other", b"")
         if name == "nested":
             assert connection.request("/static/page.html").body == b"<p>page</p>"
 
 
-def test_one_file(site: Path) -> None:
-    with running(FileApp(site / "digits.bin")) as port, Connection(port) as connection:
+def test_file_app(site: Path) -> None:
+    with serve_in_thread(FileApp(site / "digits.bin")) as port, Connection(port) as connection:
         assert connection.request("/any").body == b"0123456789" * 100
         assert connection.request("/any", Range="bytes=5-6").body == b"56"
         assert connection.request("/any", "HEAD").headers["Content-Length"] == "1000"

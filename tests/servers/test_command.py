@@ -1,10 +1,8 @@
-"""The command line's two servers over a real socket: framing, aborts, changes, clean ends."""
+"""The two servers of the command line: framing, disconnects, changing files, clean exits."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,24 +10,16 @@ import pytest
 from tests.conftest import age
 from tests.connection import Connection
 from tests.server_process import ServerProcess, run_server
+from tests.waiting import eventually
 
 SERVERS = ("cheroot", "wsgiref")
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def is_open(server: ServerProcess, name: str) -> bool:
     return any(name in target for target in server.open_files())
 
 
-def test_every_kind_of_answer_on_one_connection(site: Path) -> None:
+def test_every_kind_of_response_on_one_connection(site: Path) -> None:
     with run_server(site, "--server", "cheroot") as server, Connection(server.port) as connection:
         whole = connection.request("/digits.bin")
         assert (whole.status, whole.body) == (200, b"0123456789" * 100)
@@ -46,16 +36,16 @@ def test_every_kind_of_answer_on_one_connection(site: Path) -> None:
         assert connection.request("/digits.bin", If_Match='"x"').status == 412
         refused = connection.request("/digits.bin", Range="bytes=5000-")
         assert (refused.status, refused.headers["Content-Range"]) == (416, "bytes */1000")
-        moved = connection.request("/sub?x=1")
-        assert (moved.status, moved.headers["Location"]) == (301, "/sub/?x=1")
+        redirect = connection.request("/sub?x=1")
+        assert (redirect.status, redirect.headers["Location"]) == (301, "/sub/?x=1")
         assert connection.request("/nope").status == 404
         assert connection.request("/nope", "HEAD").status == 404
         assert connection.request("/empty.bin").body == b""
         assert connection.request("/hello.txt").body == b"hello world\n"
 
 
-def test_the_historical_exchange(tmp_path: Path) -> None:
-    # What a PDF reader asked CherryPy for, and the lengths that CherryPy then sent.
+def test_requests_of_a_pdf_reader(tmp_path: Path) -> None:
+    # The ranges that a PDF reader requested from CherryPy, with the lengths of its responses.
     size = 6786140
     content = os.urandom(size)
     (tmp_path / "manual.pdf").write_bytes(content)
@@ -88,7 +78,7 @@ def test_the_historical_exchange(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_the_end_of_a_sparse_4_gib_file(tmp_path: Path, server_name: str) -> None:
+def test_end_of_a_sparse_4_gib_file(tmp_path: Path, server_name: str) -> None:
     size = 4 * 1024**3 + 1
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(size)
@@ -105,7 +95,7 @@ def test_the_end_of_a_sparse_4_gib_file(tmp_path: Path, server_name: str) -> Non
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_a_client_that_goes_away_leaves_no_file_open(tmp_path: Path, server_name: str) -> None:
+def test_files_are_closed_when_clients_disconnect(tmp_path: Path, server_name: str) -> None:
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(200 * 1024**2)
     with run_server(tmp_path, "--server", server_name) as server:
@@ -123,7 +113,7 @@ def test_a_client_that_goes_away_leaves_no_file_open(tmp_path: Path, server_name
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_a_file_truncated_under_way_is_seen_to_be_broken(tmp_path: Path, server_name: str) -> None:
+def test_file_is_truncated_during_the_response(tmp_path: Path, server_name: str) -> None:
     path = tmp_path / "big.bin"
     with path.open("wb") as file:
         file.truncate(100 * 1024**2)
@@ -139,9 +129,7 @@ def test_a_file_truncated_under_way_is_seen_to_be_broken(tmp_path: Path, server_
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_a_file_that_grows_under_way_is_sent_at_its_first_length(
-    tmp_path: Path, server_name: str
-) -> None:
+def test_file_grows_during_the_response(tmp_path: Path, server_name: str) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(b"x" * 30_000_000)
     age(path)
@@ -157,7 +145,7 @@ def test_a_file_that_grows_under_way_is_sent_at_its_first_length(
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_access_line_and_clean_end(tmp_path: Path, server_name: str) -> None:
+def test_access_log_and_clean_exit(tmp_path: Path, server_name: str) -> None:
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(200 * 1024**2)
     with run_server(tmp_path, "--server", server_name) as server:

@@ -1,6 +1,6 @@
-"""What the front servers make of the header that hands a file to them.
+"""How front servers treat a response that names a file in a header field.
 
-A hand-written app says what they do by themselves; it is the ground that ``offload`` stands on.
+These tests use a minimal app, to check the behaviour of the servers that ``offload`` relies on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import age
 from tests.connection import Connection
-from tests.servers.fronts import NGINX, Front, behind
+from tests.servers.front_servers import NGINX, FrontServer, serve_behind
 
 pytestmark = pytest.mark.servers
 
@@ -33,10 +33,10 @@ HEADERS = [
 ]
 
 
-class HandsOver:
-    """An app that names the file of each request, and knows 304 and 404."""
+class OffloadingApp:
+    """An app that names the requested file, or responds with 304 or 404."""
 
-    def __init__(self, front: Front, directory: Path, coding: str = "") -> None:
+    def __init__(self, front: FrontServer, directory: Path, coding: str = "") -> None:
         self._front = front
         self._directory = directory
         self._headers = HEADERS + ([("Content-Encoding", coding)] if coding else [])
@@ -55,7 +55,7 @@ class HandsOver:
 
 
 @contextmanager
-def handing_over(front: Front, tmp_path: Path, coding: str = "") -> Iterator[Connection]:
+def run_front(front: FrontServer, tmp_path: Path, coding: str = "") -> Iterator[Connection]:
     directory, folder = tmp_path / "files", tmp_path / "front"
     folder.mkdir()
     for name in NAMES:
@@ -65,35 +65,35 @@ def handing_over(front: Front, tmp_path: Path, coding: str = "") -> Iterator[Con
         age(path)
     (directory / "big.bin").write_bytes(BIG)
     age(directory / "big.bin")
-    app = HandsOver(front, directory, coding)
-    with behind(front, app, directory, folder) as port, Connection(port) as connection:
+    app = OffloadingApp(front, directory, coding)
+    with serve_behind(front, app, directory, folder) as port, Connection(port) as connection:
         yield connection
 
 
-def test_every_name_arrives(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path) as connection:
+def test_file_names(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path) as connection:
         for name in NAMES:
             response = connection.request(quote(f"/{name}"))
             assert (response.status, response.body) == (200, b"0123456789 " + name.encode()), name
         assert connection.request("/none.txt").status == 404
 
 
-def test_the_header_itself_stays_inside(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path) as connection:
+def test_header_is_removed(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path) as connection:
         assert front.header not in connection.request("/plain.txt").headers
-        # Nor is there a way to the files past the app.
+        # Clients cannot bypass the app either.
         assert connection.request("/internal/plain.txt").status == 404
 
 
-def test_our_headers_arrive(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path) as connection:
+def test_headers_of_the_app_are_kept(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path) as connection:
         for fields in ({}, {"Range": "bytes=2-4"}):
-            answer = connection.request("/plain.txt", **fields)
-            assert {name: answer.headers.get(name) for name, _ in HEADERS} == dict(HEADERS)
+            response = connection.request("/plain.txt", **fields)
+            assert {name: response.headers.get(name) for name, _ in HEADERS} == dict(HEADERS)
 
 
-def test_the_front_does_the_ranges(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path) as connection:
+def test_front_server_handles_ranges(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path) as connection:
         single = connection.request("/big.bin", Range="bytes=-5")
         assert (single.status, single.body) == (206, BIG[-5:])
         assert single.headers["Content-Range"] == f"bytes {len(BIG) - 5}-{len(BIG) - 1}/{len(BIG)}"
@@ -103,34 +103,34 @@ def test_the_front_does_the_ranges(front: Front, tmp_path: Path) -> None:
         for start, stop in ((0, 2), (50000, 50003)):
             assert b"\r\n\r\n" + BIG[start:stop] + b"\r\n--" in parts.body
         for tag, status in (('"ours"', 206), ('"other"', 200)):
-            answer = connection.request("/big.bin", Range="bytes=2-4", If_Range=tag)
-            assert answer.status == status, tag
+            response = connection.request("/big.bin", Range="bytes=2-4", If_Range=tag)
+            assert response.status == status, tag
         connection.send("/big.bin", Range="bytes=200000-", Connection="close")
         assert connection.read_head().status == 416
 
 
-def test_not_modified_is_ours(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path) as connection:
-        answer = connection.request("/plain.txt", If_None_Match='"ours"')
-        assert (answer.status, answer.headers["ETag"]) == (304, '"ours"')
+def test_app_handles_if_none_match(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path) as connection:
+        response = connection.request("/plain.txt", If_None_Match='"ours"')
+        assert (response.status, response.headers["ETag"]) == (304, '"ours"')
         assert connection.request("/plain.txt", If_None_Match='"other"').status == 200
 
 
-def test_head(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path) as connection:
-        answer = connection.request("/plain.txt", "HEAD")
-        assert (answer.status, answer.headers["Content-Length"]) == (200, "20")
+def test_head(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path) as connection:
+        response = connection.request("/plain.txt", "HEAD")
+        assert (response.status, response.headers["Content-Length"]) == (200, "20")
         assert connection.request("/plain.txt").body == b"0123456789 plain.txt"
 
 
-def test_if_match(front: Front, tmp_path: Path) -> None:
-    # nginx compares with a tag of its own, or with none: what passed us must not go to it.
-    with handing_over(front, tmp_path) as connection:
-        answer = connection.request("/plain.txt", If_Match='"ours"')
-        assert answer.status == (412 if front is NGINX else 200)
+def test_if_match(front: FrontServer, tmp_path: Path) -> None:
+    # nginx compares with its own ETag, so offload must not leave If-Match to it.
+    with run_front(front, tmp_path) as connection:
+        response = connection.request("/plain.txt", If_Match='"ours"')
+        assert response.status == (412 if front is NGINX else 200)
 
 
-def test_content_coding(front: Front, tmp_path: Path) -> None:
-    with handing_over(front, tmp_path, coding="gzip") as connection:
-        answer = connection.request("/plain.txt")
-        assert (answer.headers.get("Content-Encoding") == "gzip") is front.keeps_coding
+def test_content_coding(front: FrontServer, tmp_path: Path) -> None:
+    with run_front(front, tmp_path, coding="gzip") as connection:
+        response = connection.request("/plain.txt")
+        assert (response.headers.get("Content-Encoding") == "gzip") is front.keeps_coding

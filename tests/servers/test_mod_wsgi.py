@@ -1,4 +1,4 @@
-"""What is particular to mod_wsgi: sendfile, an app that is mounted below a path."""
+"""Features of mod_wsgi: sendfile, and apps mounted at a URL path."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 from benchmarks.servers.processes import free_port
 from tests.conftest import age
 from tests.connection import Connection
-from tests.servers.apache import apache_lacks
-from tests.servers.matrix.apache_rows import ALL_SERVERS
+from tests.servers.apache import missing_for_apache
+from tests.servers.matrix.apache_servers import ALL_SERVERS
 from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
-from tests.servers.starting import listening
-from tests.servers.table import pins
+from tests.servers.processes import run_command
+from tests.servers.table import pinned_versions
 
 pytestmark = pytest.mark.servers
 
-SIZE = 1_000_000  # bytes; more than is kept in memory
+SIZE = 1_000_000  # bytes; not kept in memory
 
 APP = """
 from wsgistatic import StaticFiles
@@ -29,7 +29,7 @@ from wsgistatic import StaticFiles
 application = StaticFiles(None, "SITE", prefix="/static/", file_wrapper=True)
 """
 
-HANDS_OVER = """
+OFFLOADING_APP = """
 def application(environ, start_response):
     name = environ["PATH_INFO"].removeprefix("/")
     headers = [("X-Sendfile", "SITE/" + name), ("Content-Length", "0"), ("ETag", '"ours"')]
@@ -56,13 +56,13 @@ def serving(
     (folder / "app.wsgi").write_text(app.replace("SITE", str(site)))
     port = free_port(())
     command = mod_wsgi_command(folder, port, build, mode, lines, mount=mount, modules=modules)
-    with listening([*prefix, *command], folder, port), Connection(port) as connection:
+    with run_command([*prefix, *command], folder, port), Connection(port) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("lines", "calls"), [(SENDFILE, True), ((), False)], ids=["on", "off"])
-def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
+def test_sendfile_is_used_if_enabled(
     tmp_path: Path, site: Path, build: str, mode: str, lines: tuple[str, ...], calls: bool
 ) -> None:
     if shutil.which("strace") is None:
@@ -74,7 +74,7 @@ def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
     strace = ("strace", "-f", "-e", "trace=sendfile", "-o", str(trace))
     with serving(tmp_path, site, build, mode, lines=lines, prefix=strace) as connection:
         assert connection.request("/static/large.bin").body == content
-        # A range is ours to send.
+        # Ranges are not sent by the server's wrapper.
         assert (
             connection.request("/static/large.bin", Range="bytes=500000-").body == content[500000:]
         )
@@ -83,27 +83,27 @@ def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_app_mounted_below_a_path(tmp_path: Path, site: Path, build: str, mode: str) -> None:
+def test_app_mounted_at_a_path(tmp_path: Path, site: Path, build: str, mode: str) -> None:
     with serving(tmp_path, site, build, mode, mount="/mounted") as connection:
         assert connection.request("/mounted/static/hello.txt").body == b"hello world\n"
-        moved = connection.request("/mounted/static/sub?q")
-        assert (moved.status, moved.headers["Location"]) == (301, "/mounted/static/sub/?q")
+        redirect = connection.request("/mounted/static/sub?q")
+        assert (redirect.status, redirect.headers["Location"]) == (301, "/mounted/static/sub/?q")
         assert connection.request("/mounted/static/sub/").body == b"<p>index</p>"
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_apache_takes_a_file_over_from_its_own_app(
+def test_x_sendfile_from_an_app_in_the_same_apache(
     tmp_path: Path, site: Path, build: str, mode: str
 ) -> None:
-    if lacking := apache_lacks("xsendfile"):
-        pytest.skip(f"not installed: {lacking}")
+    if missing := missing_for_apache("xsendfile"):
+        pytest.skip(f"not installed: {missing}")
     (site / "50% é.bin").write_bytes(b"0123456789")
     with serving(
         tmp_path,
         site,
         build,
         mode,
-        app=HANDS_OVER,
+        app=OFFLOADING_APP,
         modules=("xsendfile",),
         lines=("XSendFile On", f"XSendFilePath {site}"),
     ) as connection:
@@ -118,4 +118,4 @@ def test_version_of_the_module(tmp_path: Path, site: Path, build: str) -> None:
     row = next(row for row in ALL_SERVERS if row.name == name)
     with serving(tmp_path, site, build, "embedded") as connection:
         software = connection.request("/static/hello.txt").headers["Server"]
-    assert f" mod_wsgi/{row.version or pins()['mod_wsgi']} " in software
+    assert f" mod_wsgi/{row.version or pinned_versions()['mod_wsgi']} " in software

@@ -1,4 +1,4 @@
-"""Start one server of the matrix, watch it from outside, end it."""
+"""Run a server of the matrix, and inspect it from outside."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,113 +15,107 @@ from string import Template
 from typing import Any
 
 from benchmarks.servers.processes import free_port, kill_sessions, session
-from tests.servers.matrix import look
-from tests.servers.matrix.app import OPTIONS, RECORD, SITE, THE_APP
-from tests.servers.matrix.rows import Server
-from tests.servers.matrix.wire import Wire
+from tests.servers.matrix import procfs
+from tests.servers.matrix.app import INNER_BODY, OPTIONS, RECORD, SITE
+from tests.servers.matrix.connection import MatrixConnection
+from tests.servers.matrix.servers import ServerSpec
+from tests.waiting import eventually
 
 _HOME = Path(__file__).parents[3]
-_READY = 40.0  # seconds
+_TIMEOUT = 40.0  # seconds
 
 
 @dataclass
-class Running:
-    """A server that answers.
+class RunningServer:
+    """A server that accepts requests.
 
     Attributes:
-        row: what it is.
-        port: on loopback.
+        spec: how it was started.
+        port: its port on the loopback interface.
         site: the directory that it serves.
-        leader: the process that was started; all others are in its session.
+        session_leader: the ID of the first process; all other processes are in its session.
+        body_types_log: the file in which the app records the types of response bodies.
+        log: the file with the output of the server.
     """
 
-    row: Server
+    spec: ServerSpec
     port: int
     site: Path
-    leader: int
-    record: Path
+    session_leader: int
+    body_types_log: Path
     log: Path
 
-    def connect(self, unread: int | None = None) -> Wire:
+    def connect(self, receive_buffer: int | None = None) -> MatrixConnection:
         try:
-            return Wire(self.port, unread=unread)
+            return MatrixConnection(self.port, receive_buffer=receive_buffer)
         except ConnectionRefusedError:
-            raise AssertionError(f"it has died: {self.tail()}") from None
+            raise AssertionError(f"the server has exited: {self.tail()}") from None
 
     def tail(self) -> str:
-        """Give the end of what it has said."""
+        """Return the end of the log."""
         return self.log.read_text(errors="replace")[-3000:]
 
     def pids(self) -> list[int]:
-        return session(self.leader)
+        return session(self.session_leader)
 
     def peak_memory(self) -> int:
-        """Give the most memory that its processes have had, in bytes."""
-        return look.sum_fields(self.pids(), "status", "VmHWM") * 1024
+        """Return the peak memory use of its processes, in bytes."""
+        return procfs.sum_fields(self.pids(), "status", "VmHWM") * 1024
 
     def bytes_read(self) -> int:
-        """Give how much its processes have read by system calls, sendfile included."""
-        if self.row.user:
-            total: int = self._look("bytes_read", *map(str, self.pids()))
+        """Return how many bytes its processes have read by system calls, including sendfile."""
+        if self.spec.user:
+            total: int = self._run_procfs("bytes_read", *map(str, self.pids()))
             return total
-        return look.bytes_read(self.pids())
+        return procfs.bytes_read(self.pids())
 
     def open_files(self, name: str) -> int:
-        """Count the descriptors that processes have on a file of the site."""
-        return len(self.positions(name))
+        """Return how many descriptors its processes have open on a file of the site."""
+        return len(self.file_positions(name))
 
-    def positions(self, name: str) -> list[int]:
-        """Give where in a file of the site the descriptors of all processes stand."""
+    def file_positions(self, name: str) -> list[int]:
+        """Return the positions of all open descriptors on a file of the site."""
         path = str(self.site / name)
-        if self.row.user:
-            found: list[int] = self._look("positions", path)
+        if self.spec.user:
+            found: list[int] = self._run_procfs("positions", path)
             return found
-        return look.positions(path)
+        return procfs.file_positions(path)
 
-    def _look(self, *words: str) -> Any:
-        command = [*self.row.user, sys.executable, "-S", look.__file__, *words]
+    def _run_procfs(self, *words: str) -> Any:
+        command = [*self.spec.user, sys.executable, "-S", procfs.__file__, *words]
         return json.loads(subprocess.check_output(command))
 
     def body_type(self, query: str) -> str:
-        """Give the type of the body that answered the request with this query."""
-        # A server may answer a HEAD as soon as start_response is called.
+        """Return the type of the body in the response to the request with this query."""
+        # A server may respond to HEAD as soon as start_response is called.
         assert eventually(lambda: query in self._types())
         return self._types()[query]
 
     def _types(self) -> dict[str, str]:
-        return dict(line.split(" ", 1) for line in self.record.read_text().splitlines())
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return condition()
+        return dict(line.split(" ", 1) for line in self.body_types_log.read_text().splitlines())
 
 
 @contextmanager
-def running(
-    row: Server, folder: Path, site: Path, prefix: tuple[str, ...] = ()
-) -> Iterator[Running]:
-    """Start a server and wait until its app answers.
+def run_server(
+    spec: ServerSpec, folder: Path, site: Path, prefix: tuple[str, ...] = ()
+) -> Iterator[RunningServer]:
+    """Run a server until the block ends; wait until its app responds.
 
-    Arguments:
-        row: what it is.
-        folder: for its files.
+    Args:
+        spec: how to start the server.
+        folder: the directory for its files.
         site: the directory to serve.
-        prefix: a command that runs the server's command.
+        prefix: words before the server's command line, such as a command that traces it.
     """
     port = free_port(())
-    record, log = folder / "record", folder / "log"
+    body_types_log, log = folder / "record", folder / "log"
     environment = {
         SITE: str(site),
-        RECORD: str(record),
-        OPTIONS: json.dumps(row.options),
+        RECORD: str(body_types_log),
+        OPTIONS: json.dumps(spec.options),
         "PYTHONPATH": str(_HOME),
     }
-    places = {
+    variables = {
         "port": str(port),
         "folder": str(folder),
         "python": sys.executable,
@@ -130,30 +123,30 @@ def running(
         "environment": sys.prefix,
         "home": str(_HOME),
     }
-    for name, text in row.files.items():
-        (folder / name).write_text(Template(text).safe_substitute(places, **environment))
-    command = [Template(word).safe_substitute(places) for word in row.command]
+    for name, text in spec.files.items():
+        (folder / name).write_text(Template(text).safe_substitute(variables, **environment))
+    command = [Template(word).safe_substitute(variables) for word in spec.command]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*prefix, *command],
             cwd=folder,
-            env={**os.environ, **environment, **row.environment},
+            env={**os.environ, **environment, **spec.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    it = Running(row, port, site, process.pid, record, log)
+    server = RunningServer(spec, port, site, process.pid, body_types_log, log)
     try:
-        eventually(lambda: process.poll() is not None or _answers(port), _READY)
-        assert _answers(port), it.tail()
-        yield it
+        eventually(lambda: process.poll() is not None or _is_ready(port), _TIMEOUT)
+        assert _is_ready(port), server.tail()
+        yield server
     finally:
         kill_sessions([process.pid])
         process.wait()
 
 
-def _answers(port: int) -> bool:
-    with suppress(OSError, AssertionError), Wire(port, timeout=2) as wire:
-        return wire.ask("/app", Connection="close").body == THE_APP
+def _is_ready(port: int) -> bool:
+    with suppress(OSError, AssertionError), MatrixConnection(port, timeout=2) as connection:
+        return connection.request("/app", Connection="close").body == INNER_BODY
     return False

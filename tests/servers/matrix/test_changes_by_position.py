@@ -1,8 +1,8 @@
-"""A file that changes while a server is held at its beginning, in its middle and near its end.
+"""Files that change when a server has read their first block, half of them, or nearly all.
 
-A client that reads slowly holds it: where the server is, its descriptor tells. "First" is one or
-two blocks, what the system takes before the client has read any (tests/faults/test_changes.py
-chooses the very block, by the reads of the file).
+A client that reads slowly makes the server wait. The position of the server's file descriptor shows
+how far it has read. The socket buffers take one or two blocks before the client reads anything;
+tests/faults/test_changes.py chooses the exact block.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import age, settle
-from tests.servers.matrix.conftest import skip_where_missing
-from tests.servers.matrix.rows import SERVERS
-from tests.servers.matrix.running import Running, eventually, running
+from tests.connection import Response
+from tests.servers.matrix.conftest import skip_unless_installed
+from tests.servers.matrix.connection import MatrixConnection
+from tests.servers.matrix.running_server import RunningServer, run_server
+from tests.servers.matrix.servers import SERVERS
 from tests.servers.matrix.site import MIB
-from tests.servers.matrix.wire import Reply, Wire
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.servers
 
 NAMES = ("cheroot", "gunicorn gthread", "waitress")
-ROWS = [row for row in SERVERS if row.name in NAMES]
-# More than the system takes at a time when it has room again: no block is passed over.
-BLOCK = 4 * MIB
+SPECS = [spec for spec in SERVERS if spec.name in NAMES]
+# More than the socket buffers accept at once, so that the server stops at every block.
+BLOCK = 4 * MIB  # bytes
 SIZE = 5 * BLOCK - 5
 OLD, NEW = (random.Random(seed).randbytes(SIZE) for seed in (1, 2))
-UNREAD = 128 * 1024  # bytes
-POINTS = {"first": BLOCK, "middle": 3 * BLOCK, "last": 4 * BLOCK}  # read by then
+RECEIVE_BUFFER = 128 * 1024  # bytes
+POSITIONS = {"first": BLOCK, "middle": 3 * BLOCK, "last": 4 * BLOCK}  # bytes already read
 Change = Callable[[Path], object]
 
 
@@ -51,23 +53,25 @@ def rewrite(path: Path) -> None:
         file.write(NEW)
 
 
-def supersede(path: Path) -> None:
+def replace_file(path: Path) -> None:
     path.with_suffix(".new").write_bytes(NEW)
     path.with_suffix(".new").replace(path)
 
 
-@pytest.fixture(scope="module", params=ROWS, ids=str)
+@pytest.fixture(scope="module", params=SPECS, ids=str)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    row = replace(request.param, options={**request.param.options, "block_size": BLOCK})
-    skip_where_missing(row)
-    with running(row, tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("site")) as it:
-        yield it
+) -> Iterator[RunningServer]:
+    spec = replace(request.param, options={**request.param.options, "block_size": BLOCK})
+    skip_unless_installed(spec)
+    with run_server(
+        spec, tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("site")
+    ) as server:
+        yield server
 
 
 @pytest.fixture
-def path(server: Running) -> Path:
+def path(server: RunningServer) -> Path:
     path = server.site / "file.bin"
     path.write_bytes(OLD)
     age(path)
@@ -75,69 +79,75 @@ def path(server: Running) -> Path:
     return path
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("change", [truncate, append, rewrite, supersede])
-def test_what_arrives_is_of_the_version_that_was_announced(
-    server: Running, path: Path, change: Change, point: str
+@pytest.mark.parametrize("position_name", POSITIONS)
+@pytest.mark.parametrize("change", [truncate, append, rewrite, replace_file])
+def test_body_is_the_version_that_the_headers_describe(
+    server: RunningServer, path: Path, change: Change, position_name: str
 ) -> None:
-    with server.connect(UNREAD) as wire:
-        wire.send("/files/file.bin")
-        reply = wire.head()
-        assert (reply.status, reply.length) == (200, SIZE)
-        assert not reply.headers["etag"].startswith("W/")
-        body, position = read_until(server, wire, path, POINTS[point])
-        assert POINTS[point] <= position < POINTS[point] + 2 * BLOCK
-        told = reasons(server)
+    with server.connect(RECEIVE_BUFFER) as connection:
+        connection.send("/files/file.bin")
+        response = connection.read_head()
+        assert (response.status, response.length) == (200, SIZE)
+        assert not response.headers["etag"].startswith("W/")
+        body, position = read_until_position(server, connection, path, POSITIONS[position_name])
+        assert POSITIONS[position_name] <= position < POSITIONS[position_name] + 2 * BLOCK
+        errors_before = count_change_errors(server)
         change(path)
-        body += read_rest(wire, SIZE - len(body))
+        body += read_rest(connection, SIZE - len(body))
     assert OLD.startswith(body)
-    if change in (append, supersede):
+    if change in (append, replace_file):
         assert len(body) == SIZE
-        assert reasons(server) == told
+        assert count_change_errors(server) == errors_before
     else:
         assert len(body) < SIZE
-        # Not by a timeout of the server's, nor of the client's.
-        assert eventually(lambda: reasons(server) > told)
+        # The server noticed the change; the response did not just time out.
+        assert eventually(lambda: count_change_errors(server) > errors_before)
     settle()
     assert eventually(lambda: server.open_files(path.name) == 0)
-    after = ask(server, path)
+    after = fetch(server, path)
     assert after.body == path.read_bytes()
-    assert after.headers["etag"] != reply.headers["etag"]
+    assert after.headers["etag"] != response.headers["etag"]
 
 
-def reasons(server: Running) -> int:
-    """Count the responses that were broken off because of a change, by the server's own log."""
+def count_change_errors(server: RunningServer) -> int:
+    """Count the responses in the server's log that broke off because of a change."""
     return server.log.read_text(errors="replace").count("FileChangedError: ")
 
 
-def read_until(server: Running, wire: Wire, path: Path, target: int) -> tuple[bytes, int]:
-    """Read until the server has read up to an offset and waits; give what came, and where it is."""
+def read_until_position(
+    server: RunningServer, connection: MatrixConnection, path: Path, target: int
+) -> tuple[bytes, int]:
+    """Read until the server has read the file up to an offset, and waits.
+
+    Returns:
+        the bytes received, and the position of the server in the file.
+    """
     body = b""
-    while (position := position_at_rest(server, path.name)) < target:
-        body += wire.read(max(target - position - BLOCK, BLOCK // 8))
+    while (position := settled_position(server, path.name)) < target:
+        body += connection.read(max(target - position - BLOCK, BLOCK // 8))
     return body, position
 
 
-def position_at_rest(server: Running, name: str) -> int:
-    """Give where a server stands that reads no more for a client that reads nothing."""
-    position, since = -1, time.monotonic()
-    while position < 1 or time.monotonic() - since < 0.1:
-        (now,) = server.positions(name)  # it has not closed the file
-        if now != position:
-            position, since = now, time.monotonic()
+def settled_position(server: RunningServer, name: str) -> int:
+    """Wait until a server stops reading a file; return its position in the file."""
+    position, last_change = -1, time.monotonic()
+    while position < 1 or time.monotonic() - last_change < 0.1:
+        (current,) = server.file_positions(name)  # fails if the file is closed
+        if current != position:
+            position, last_change = current, time.monotonic()
         time.sleep(0.01)
     return position
 
 
-def read_rest(wire: Wire, size: int) -> bytes:
-    """Read up to so many bytes, or up to where the connection breaks; not longer than patience."""
+def read_rest(connection: MatrixConnection, size: int) -> bytes:
+    """Read that many bytes, or fewer if the connection ends before."""
     rest = b""
     with suppress(ConnectionResetError):
-        while len(rest) < size and (block := wire.read_some()):
+        while len(rest) < size and (block := connection.read_some()):
             rest += block
     return rest
 
 
-def ask(server: Running, path: Path) -> Reply:
-    with server.connect() as wire:
-        return wire.ask(f"/files/{path.name}")
+def fetch(server: RunningServer, path: Path) -> Response:
+    with server.connect() as connection:
+        return connection.request(f"/files/{path.name}")
