@@ -1,4 +1,4 @@
-"""Call a WSGI app as a server would."""
+"""Call a WSGI app as a server does."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Result:
+    """A response; the blocks of the body are those that were read.
+
+    Attributes:
+        status: the status code.
+        headers: the header fields.
+        blocks: the blocks of the body.
+        iterable: the body as the app returned it.
+    """
+
     status: int
     headers: dict[str, str]
     blocks: list[bytes]
@@ -25,6 +34,13 @@ class Result:
 
 
 def environ_of(path: str, /, method: str = "GET", **extra: Any) -> dict[str, Any]:
+    """Return an environ.
+
+    Args:
+        path: the decoded path, which may be followed by a query.
+        method: the request method.
+        extra: further variables, which override the defaults.
+    """
     path, _, query = path.partition("?")
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
     setup_testing_defaults(environ)
@@ -34,7 +50,7 @@ def environ_of(path: str, /, method: str = "GET", **extra: Any) -> dict[str, Any
 
 
 def start(app: WSGIApplication, environ: dict[str, Any]) -> Result:
-    """Call the app and leave the body unread."""
+    """Call the app, but do not read the body."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
@@ -48,7 +64,7 @@ def start(app: WSGIApplication, environ: dict[str, Any]) -> Result:
 
 
 def call(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Result:
-    """Call the app, bare and through the validator, and read the body."""
+    """Call the app with and without wsgiref's validator, and read the body."""
     checked = _read(start(validator(app), environ_of(path, method, **extra)))
     bare = _read(start(app, environ_of(path, method, **extra)))
     assert bare.status == checked.status
@@ -57,7 +73,7 @@ def call(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> 
 
 
 def call_bare(app: WSGIApplication, environ: dict[str, Any]) -> Result:
-    """Call the app with an environ that the validator would not pass, and read the body."""
+    """Call the app without the validator, which rejects some environs, and read the body."""
     return _read(start(app, environ))
 
 
