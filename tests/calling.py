@@ -11,6 +11,8 @@ from wsgiref.validate import validator
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+Environ = dict[str, Any]
+
 
 @dataclass
 class Result:
@@ -33,23 +35,26 @@ class Result:
         return b"".join(self.blocks)
 
 
-def environ_of(path: str, /, method: str = "GET", **extra: Any) -> dict[str, Any]:
+def environ_of(path: str, /, method: str = "GET", headers: Any = None, **extra: Any) -> Environ:
     """Return an environ.
 
     Args:
         path: the decoded path, which may be followed by a query.
         method: the request method.
+        headers: the header fields of the request, by name.
         extra: further variables, which override the defaults.
     """
     path, _, query = path.partition("?")
-    environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
+    environ: Environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
+    for name, value in (headers or {}).items():
+        environ["HTTP_" + name.upper().replace("-", "_")] = value
     setup_testing_defaults(environ)
     environ["SCRIPT_NAME"] = ""
     environ.update(extra)
     return environ
 
 
-def start(app: WSGIApplication, environ: dict[str, Any]) -> Result:
+def start(app: WSGIApplication, environ: Environ) -> Result:
     """Call the app, but do not read the body."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -72,7 +77,7 @@ def call(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> 
     return bare
 
 
-def call_bare(app: WSGIApplication, environ: dict[str, Any]) -> Result:
+def call_bare(app: WSGIApplication, environ: Environ) -> Result:
     """Call the app without the validator, which rejects some environs, and read the body."""
     return _read(start(app, environ))
 

@@ -92,7 +92,7 @@ def test_collected_files_get_sidecars(project: Project) -> None:
     project.assert_sidecars_are_right()
 
 
-def test_a_second_run_has_nothing_to_do(project: Project) -> None:
+def test_second_run_writes_nothing(project: Project) -> None:
     project.collect(PLAIN)
     before = {path: path.stat().st_mtime_ns for path in project.root.rglob("*")}
     assert "post-processed" not in project.collect(PLAIN)

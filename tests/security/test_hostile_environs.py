@@ -51,10 +51,14 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
             path = target.replace("{p}", prefix)
             for _ in range(decoded):
                 path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-            environ = environ_of("/", attack.method, SCRIPT_NAME=mount, QUERY_STRING=query)
-            environ["PATH_INFO"] = path
-            for name, value in attack.fields.items():
-                environ["HTTP_" + name.upper().replace("-", "_")] = value
+            environ = environ_of(
+                "/",
+                attack.method,
+                attack.fields,
+                PATH_INFO=path,
+                SCRIPT_NAME=mount,
+                QUERY_STRING=query,
+            )
             app = StaticFiles(None, root, prefix=prefix, listing=True)
             for _ in range(2):  # uncached and cached
                 result = call_bare(app, dict(environ))

@@ -126,16 +126,16 @@ def test_long_fields_are_parsed_quickly(root: Path, name: str, value: str) -> No
         None, root, compress=True, cache_size=CACHE, listing=True, clean_urls=True, etag="content",
         allow_origin="*", immutable="hashed", fallback="hello.txt",
     )  # fmt: skip
-    whole = FileApp(path, immutable="hashed")
-    for asked, method in (("/sub/digits.txt", "GET"), ("/bare/", "GET"), ("/bare/", "OPTIONS")):
-        for either in (app, whole):
-            environ = environ_of(asked, method)
+    file_app = FileApp(path, immutable="hashed")
+    for url_path, method in (("/sub/digits.txt", "GET"), ("/bare/", "GET"), ("/bare/", "OPTIONS")):
+        for served_app in (app, file_app):
+            environ = environ_of(url_path, method)
             environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"] = "GET"
             if name == "HTTP_IF_RANGE":
                 environ["HTTP_RANGE"] = "bytes=0-0"
             environ[name] = value
             for _ in range(2):  # uncached and cached
-                assert seconds(partial(call_bare, either, environ)) < TIME_LIMIT
+                assert seconds(partial(call_bare, served_app, environ)) < TIME_LIMIT
 
 
 def test_path_through_a_circular_link(root: Path) -> None:
@@ -163,18 +163,18 @@ def test_ranges_never_send_more_than_the_file(root: Path, cache: dict[str, Any])
             for a, b in (rng.choices(texts, k=2) for _ in range(rng.choice([1, 2, 3, 50, 250])))
         ]
         environ = environ_of("/digits.bin", HTTP_RANGE="bytes=" + ",".join(specs))
-        answer = call(app, environ)
-        assert answer.status in (200, 206, 416)
-        assert len(answer.body) <= len(data) + 4096
-        if answer.status == 200:
-            assert answer.body == data
-        elif answer.status == 206 and "content-range" in answer.fields:
+        response = call(app, environ)
+        assert response.status in (200, 206, 416)
+        assert len(response.body) <= len(data) + 4096
+        if response.status == 200:
+            assert response.body == data
+        elif response.status == 206 and "content-range" in response.fields:
             first, last = (
-                answer.fields["content-range"].removeprefix("bytes ").split("/")[0].split("-")
+                response.fields["content-range"].removeprefix("bytes ").split("/")[0].split("-")
             )
-            assert answer.body == data[int(first) : int(last) + 1] != b""
-        elif answer.status == 206:
-            parts = parse_multipart(answer.body, boundary_of(answer))
+            assert response.body == data[int(first) : int(last) + 1] != b""
+        elif response.status == 206:
+            parts = parse_multipart(response.body, boundary_of(response))
             assert sum(len(content) for _, content in parts) <= len(data)
             for fields, content in parts:
                 first, last = (
@@ -241,7 +241,7 @@ def test_framing_of_a_file_that_changes(root: Path, options: dict[str, Any]) -> 
     path = root / "changing.bin"
     versions = [bytes([n]) * size for n, size in ((1, 700_000), (2, 600_000), (3, 700_000))]
     app = StaticFiles(None, root, block_size=100_000, **options)
-    broken = whole = 0
+    broken = file_app = 0
     for turn in range(120):
         before, after = versions[turn % 3], versions[(turn + 1) % 3]
         path.write_bytes(before)
@@ -258,13 +258,13 @@ def test_framing_of_a_file_that_changes(root: Path, options: dict[str, Any]) -> 
             broken += 1
             assert len(b"".join(got)) < int(result.headers["Content-Length"])
         else:
-            whole += 1
+            file_app += 1
             assert b"".join(got) == before
             assert len(before) == int(result.headers["Content-Length"])
         finally:
             getattr(result.iterable, "close", lambda: None)()
     assert broken > 60
-    assert whole > 5
+    assert file_app > 5
 
 
 def test_many_values_of_accept_encoding(root: Path, monkeypatch: Any) -> None:

@@ -219,7 +219,7 @@ def test_swapping_a_file_with_a_fifo(tmp_path: Path, tries: int) -> None:
 
 
 @replays("Bun PR 36156")
-def test_a_fifo_that_replaces_a_file_between_stat_and_open(
+def test_fifo_that_replaces_a_file_between_stat_and_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = make_site(tmp_path, SMALL)

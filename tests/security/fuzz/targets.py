@@ -122,17 +122,17 @@ def requests(data: bytes) -> None:
     path, *values = text[1:].split("\n")
     headers = {name: value for name, value in zip(names, values, strict=False) if value}
     warm, cold, compressing = apps()
-    answers = [
+    responses = [
         call(app, make_environ("/" + path, method, headers))
         for app in (warm, cold, warm, warm, compressing, compressing)
     ]
-    for number, answer in enumerate(answers):
-        check_framing(answer, method)
-        assert b"canary" not in answer.body
-        assert answer.status in (200, 206, 301, 304, 404, 405, 412, 416)
-        same = answers[4 if number > 3 else 0]
-        assert answer.status == same.status
-        assert len(answer.body) == len(same.body)
+    for number, response in enumerate(responses):
+        check_framing(response, method)
+        assert b"canary" not in response.body
+        assert response.status in (200, 206, 301, 304, 404, 405, 412, 416)
+        first_response = responses[4 if number > 3 else 0]
+        assert response.status == first_response.status
+        assert len(response.body) == len(first_response.body)
     lists = [headers.get(name, "*").strip(" \t") for name in ("If-Match", "If-None-Match")]
     if (
         path in FILES
@@ -142,8 +142,8 @@ def requests(data: bytes) -> None:
     ):
         plain = call(cold, make_environ("/" + path))
         file = File(CONTENT, MODIFIED, plain.fields["etag"])
-        for answer in answers[:4]:
-            check_answer(answer, plain, file, method, headers)
+        for response in responses[:4]:
+            check_answer(response, plain, file, method, headers)
 
 
 @cache
