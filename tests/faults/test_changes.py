@@ -12,18 +12,18 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cheroot.wsgi import Server
 from waitress import wasyncore
 from waitress.server import create_server
 
 from tests.conftest import age, settle
 from tests.server_process import open_files
+from tests.servers.processes import serve_in_thread
 from tests.waiting import eventually
 from wsgistatic import StaticFiles
 
@@ -36,17 +36,8 @@ CONTENT = b"0123456789" * (BLOCK * COUNT // 10)
 Change = Callable[[Path], object]
 
 
-@contextmanager
-def run_cheroot(app: Any) -> Iterator[int]:
-    server = Server(("127.0.0.1", 0), app, numthreads=1)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        yield server.bind_addr[1]
-    finally:
-        server.stop()
-        thread.join()
+def run_cheroot(app: Any) -> AbstractContextManager[int]:
+    return serve_in_thread(app, threads=1)
 
 
 @contextmanager

@@ -64,9 +64,9 @@ def _accepts_connections(port: int) -> bool:
 
 
 @contextmanager
-def serve_in_thread(app: WSGIApplication) -> Iterator[int]:
-    """Serve an app with cheroot in a thread until the block ends; return the port."""
-    server = Server(("127.0.0.1", 0), app, numthreads=4)
+def serve_in_thread(app: WSGIApplication, threads: int = 4) -> Iterator[int]:
+    """Serve an app with cheroot in this process until the block ends; return the port."""
+    server = Server(("127.0.0.1", 0), app, numthreads=threads)
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()

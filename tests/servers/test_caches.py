@@ -21,6 +21,7 @@ from tests.connection import Connection
 from tests.servers.caches import (
     NGINX,
     Edge,
+    Fleet,
     Versions,
     fetch,
     is_complete,
@@ -45,6 +46,17 @@ _LONG_EXPIRED = 12.0  # seconds after which it no longer does
 
 def wait_for(condition: Callable[[], bool]) -> None:
     assert eventually(condition, _TIMEOUT)
+
+
+def wait_for_version(fleet: Fleet, versions: Versions, etag: str) -> None:
+    """Wait until the edge sends the whole file with an ETag; check all other responses."""
+
+    def is_sent() -> bool:
+        response = fetch(fleet.port, "/big.bin")
+        versions.check(response)
+        return is_complete(response) and response.headers["ETag"] == etag
+
+    wait_for(is_sent)
 
 
 def random_ranges(count: int) -> Iterator[tuple[int, int]]:
@@ -163,13 +175,7 @@ def test_deployment_during_a_download(edge: Edge, tmp_path: Path) -> None:
         versions.check(download)
         # nginx refuses slices of the new version; Varnish has fetched the file as a whole.
         assert is_complete(download) is not edge.slices
-
-        def is_new() -> bool:
-            response = fetch(fleet.port, "/big.bin")
-            versions.check(response)
-            return is_complete(response) and response.headers["ETag"] == latest
-
-        wait_for(is_new)
+        wait_for_version(fleet, versions, latest)
 
 
 def test_deployment_to_one_machine_after_the_other(edge: Edge, tmp_path: Path) -> None:
@@ -192,13 +198,7 @@ def test_deployment_to_one_machine_after_the_other(edge: Edge, tmp_path: Path) -
 
         wait_for(are_both_seen)
         fleet.deploy("big.bin", NEW)
-
-        def is_new() -> bool:
-            response = fetch(fleet.port, "/big.bin")
-            versions.check(response)
-            return is_complete(response) and response.headers["ETag"] == latest
-
-        wait_for(is_new)
+        wait_for_version(fleet, versions, latest)
 
 
 def test_resumed_download_has_a_single_version(edge: Edge, tmp_path: Path) -> None:
