@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    marker = {"on": "", "off": "catalog", "ttl": "live"}[config.getoption("--cache")]
+    marker = {"on": "", "off": "memory_cache", "ttl": "live"}[config.getoption("--cache")]
     if marker:
         deselected = [item for item in items if item.get_closest_marker(marker)]
         config.hook.pytest_deselected(items=deselected)

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import WSGIWarning, validator
 
-Environ = dict[str, Any]
+from tests.client import Environ, make_environ
+
 Headers = dict[str, str]
-Wsgi = Callable[..., Iterable[bytes]]
-Pair = tuple[int, int]
+WSGIApp = Callable[..., Iterable[bytes]]
+ByteRange = tuple[int, int]
 
 KNOWN_METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PATCH", "PUT", "DELETE", "TRACE")
 NOT_IN_304 = {"content-length", "content-type", "content-range", "last-modified"}
@@ -31,7 +31,7 @@ SLACK = 4096  # bytes by which a multipart response may be larger than the file
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response.
 
     Attributes:
@@ -58,20 +58,7 @@ class Answer:
         return {name.lower(): value for name, value in self.headers}
 
 
-def make_environ(
-    path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
-) -> Environ:
-    """Return an environ; ``extra`` are further variables."""
-    environ: Environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path}
-    environ["QUERY_STRING"] = ""
-    for name, value in (headers or {}).items():
-        environ["HTTP_" + name.upper().replace("-", "_")] = value
-    environ.update(extra)
-    setup_testing_defaults(environ)
-    return environ
-
-
-def call(app: Wsgi, environ: Environ) -> Answer:
+def call_strictly(app: WSGIApp, environ: Environ) -> Response:
     """Call the app, read and close the body, and check the types that PEP 3333 demands."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -92,28 +79,29 @@ def call(app: Wsgi, environ: Environ) -> Answer:
     assert all(type(block) is bytes for block in blocks)
     status, headers = started[0]
     assert re.fullmatch(r"[1-5][0-9][0-9] [ -~]+", status), status
-    return Answer(int(status[:3]), headers, blocks, hasattr(result, "__len__"))
+    return Response(int(status[:3]), headers, blocks, hasattr(result, "__len__"))
 
 
-def ask(
-    app: Wsgi, path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
-) -> Answer:
+def fetch(
+    app: WSGIApp, path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
+) -> Response:
     """Call the app, and again with wsgiref's validator if that accepts the environ."""
-    environ = make_environ(path, method, headers, **extra)
-    response = call(app, environ)
+    environ = make_environ("/", method, headers, PATH_INFO=path, **extra)
+    response = call_strictly(app, environ)
     check_framing(response, method)
     script_name = environ["SCRIPT_NAME"]
     if path[:1] == "/" and (not script_name or (script_name[0] == "/" and script_name != "/")):
         with warnings.catch_warnings():
             warnings.simplefilter("error" if method in KNOWN_METHODS else "ignore", WSGIWarning)
-            validated = call(validator(app), make_environ(path, method, headers, **extra))
+            again = make_environ("/", method, headers, PATH_INFO=path, **extra)
+            validated = call_strictly(validator(app), again)
         assert validated.status == response.status
         assert validated.fields.keys() == response.fields.keys()
         assert len(validated.body) == len(response.body)
     return response
 
 
-def check_framing(response: Answer, method: str) -> None:
+def check_framing(response: Response, method: str) -> None:
     """Check that a response has clean ASCII fields, an exact length and no hop-by-hop fields."""
     fields = response.fields
     for name, value in response.headers:
@@ -136,7 +124,7 @@ def check_framing(response: Answer, method: str) -> None:
 # ---- multipart/byteranges (14.6; RFC 2046 5.1) -------------------------------------------------
 
 
-def boundary_of(response: Answer) -> bytes:
+def boundary_of(response: Response) -> bytes:
     """Return the boundary. GDAL accepts the field only in exactly this spelling."""
     value = dict(response.headers)["Content-Type"]
     bchars = "[0-9A-Za-z'()+_,./:=? -]{1,70}"
@@ -172,14 +160,14 @@ def parse_multipart(body: bytes, boundary: bytes) -> list[tuple[dict[str, str], 
 MULTIPART = [0, 0]  # the lengths of the boundary, and of what follows the last boundary
 
 
-def learn_multipart(app: Wsgi, path: str, size: int) -> None:
+def measure_multipart(app: WSGIApp, path: str, size: int) -> None:
     """Measure the boundary, so that the length of multipart responses can be predicted."""
-    response = call(app, make_environ(path, headers={"Range": f"bytes=0-0,{size - 1}-"}))
+    response = call_strictly(app, make_environ(path, headers={"Range": f"bytes=0-0,{size - 1}-"}))
     boundary = boundary_of(response)
     MULTIPART[:] = [len(boundary), len(response.body.rpartition(b"\r\n--" + boundary)[2])]
 
 
-def multipart_length(pairs: list[Pair], size: int, media_type: str) -> int:
+def multipart_length(pairs: list[ByteRange], size: int, media_type: str) -> int:
     """Predict the length of a multipart response."""
     boundary, end = MULTIPART
     total = 4 + boundary + end
@@ -250,7 +238,7 @@ def parse_tags(value: str) -> list[tuple[bool, str]]:
     return tags
 
 
-def ask_ranges(value: str, size: int) -> list[Pair] | None:
+def expected_ranges(value: str, size: int) -> list[ByteRange] | None:
     """Return the result that ``get_ranges`` must have."""
     if not RANGES.fullmatch(value):
         return None
@@ -281,7 +269,7 @@ def ask_ranges(value: str, size: int) -> list[Pair] | None:
     return None if empty_suffix else pairs
 
 
-def merge(pairs: list[Pair]) -> list[Pair]:
+def merge(pairs: list[ByteRange]) -> list[ByteRange]:
     """Join ranges that overlap or touch, in the order of their first members."""
     runs: list[list[int]] = []  # start, stop, position
     for start, stop, position in sorted((*pair, number) for number, pair in enumerate(pairs)):
@@ -299,7 +287,7 @@ class File:
     etag: str
 
 
-def precondition(file: File, headers: Headers) -> int:
+def precondition_status(file: File, headers: Headers) -> int:
     """Evaluate the preconditions in the order of 13.2.2; return 412, 304 or 200."""
     weak, opaque = file.etag.startswith("W/"), file.etag.partition('"')[2][:-1]
     tags = {name: parse_tags(value) for name, value in headers.items()}
@@ -316,23 +304,27 @@ def precondition(file: File, headers: Headers) -> int:
     return 304 if date is not None and file.mtime <= date else 200
 
 
-def decide(file: File, method: str, headers: Headers) -> tuple[int, list[Pair]]:
+def expected_status_and_ranges(
+    file: File, method: str, headers: Headers
+) -> tuple[int, list[ByteRange]]:
     """Return the status and the ranges, regardless of the size of a multipart response."""
     headers = {name: value.strip(" \t") for name, value in headers.items()}
-    status = precondition(file, headers)
+    status = precondition_status(file, headers)
     if status != 200 or method != "GET" or "Range" not in headers:
         return status, []
     if "If-Range" in headers:  # 13.1.5, strong comparison
         same_tag = headers["If-Range"] == file.etag and not file.etag.startswith("W/")
         if not same_tag and parse_date(headers["If-Range"]) != file.mtime:
             return 200, []
-    pairs = ask_ranges(headers["Range"], len(file.data))
+    pairs = expected_ranges(headers["Range"], len(file.data))
     if pairs is None:
         return 200, []
     return (206, merge(pairs)) if pairs else (416, [])
 
 
-def check_answer(response: Answer, plain: Answer, file: File, method: str, headers: Headers) -> int:
+def check_response(
+    response: Response, plain: Response, file: File, method: str, headers: Headers
+) -> int:
     """Compare a response with the oracle; return the status.
 
     Args:
@@ -343,7 +335,7 @@ def check_answer(response: Answer, plain: Answer, file: File, method: str, heade
         headers: the header fields of the request.
     """
     check_framing(response, method)
-    status, pairs = decide(file, method, headers)
+    status, pairs = expected_status_and_ranges(file, method, headers)
     fields, size, base = response.fields, len(file.data), plain.fields
     length = multipart_length(pairs, size, base["content-type"]) if len(pairs) > 1 else 0
     if length > size + SLACK:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call
+from tests.client import call
 from tests.conftest import DEFAULTS
 from tests.connection import Connection
 from wsgistatic import StaticFiles

@@ -11,7 +11,7 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure
 from tests.django.test_wrap import inner_app
 from tests.test_readme import README

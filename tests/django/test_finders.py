@@ -10,7 +10,7 @@ import pytest
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.exceptions import SuspiciousFileOperation
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner_app
@@ -106,7 +106,7 @@ def test_mount_point_without_a_trailing_slash(sources: Path, configure: Configur
     write(sources / "first/index.html", "home")
     app = wrap(inner_app)
     assert call(app, "/").body == b"home"
-    assert call_bare(app, environ_of("")).body == b"the app"
+    assert call_raw(app, make_environ("")).body == b"the app"
     assert call(app, "", SCRIPT_NAME="/site").headers["Location"] == "/site/"
 
 
@@ -121,7 +121,7 @@ def test_mount_point_without_a_trailing_slash(sources: Path, configure: Configur
 )  # fmt: skip
 def test_hostile_paths_are_misses(sources: Path, configure: Configure, path: str) -> None:
     (sources / "second/docs/index.html").unlink()
-    assert call_bare(wrap(inner_app), environ_of(path)).body == b"the app"
+    assert call_raw(wrap(inner_app), make_environ(path)).body == b"the app"
 
 
 def test_longer_name_than_the_prefix_goes_to_the_app(sources: Path) -> None:

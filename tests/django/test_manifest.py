@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import MANIFEST, inner_app
 from wsgistatic.django.manifest import find_manifest

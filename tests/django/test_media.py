@@ -8,7 +8,7 @@ from wsgiref.headers import Headers
 
 import pytest
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner_app
 from wsgistatic.django.wsgi import is_active, wrap

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure
 from wsgistatic.django.management.commands import runcherrypy
 from wsgistatic.servers import BoundServer

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.urls import get_script_prefix, set_script_prefix
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.django.conftest import Configure, write
 from wsgistatic.django.wsgi import wrap, wrap_all
 
@@ -155,7 +155,7 @@ def test_many_threads(roots: Path) -> None:
 
     def call_many_times() -> None:
         for _ in range(50):
-            bodies.append(call_bare(app, environ_of("/static/app.css")).body)
+            bodies.append(call_raw(app, make_environ("/static/app.css")).body)
 
     threads = [threading.Thread(target=call_many_times) for _ in range(4)]
     for thread in threads:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.representations import cache as catalog
@@ -41,8 +41,8 @@ class Case:
     def app(self, site: Path) -> StaticFiles:
         return StaticFiles(None, site, **{**OPTIONS, **self.options})
 
-    def send(self, app: StaticFiles) -> Result:
-        return call_bare(app, environ_of(self.path, self.method, **self.fields))
+    def send(self, app: StaticFiles) -> Response:
+        return call_raw(app, make_environ(self.path, self.method, **self.fields))
 
 
 CASES = {
@@ -89,12 +89,12 @@ def disable_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "_INTERVAL", 0.0)
 
 
-def is_equivalent(one: Result, other: Result) -> bool:
+def is_equivalent(one: Response, other: Response) -> bool:
     """Return whether two responses differ in nothing but a multipart boundary."""
     return _comparable(one) == _comparable(other)
 
 
-def _comparable(result: Result) -> tuple[int, dict[str, str], bytes]:
+def _comparable(result: Response) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body with a fixed boundary."""
     found = re.search("boundary=(.+)", result.headers.get("Content-Type", ""))
     if found is None:
@@ -104,7 +104,7 @@ def _comparable(result: Result) -> tuple[int, dict[str, str], bytes]:
 
 
 def assert_error_response(
-    result: Result, status: int, records: list[logging.LogRecord], site: Path
+    result: Response, status: int, records: list[logging.LogRecord], site: Path
 ) -> None:
     """Check that the log has the details of an error, once, and the response only the status."""
     assert result.status == status

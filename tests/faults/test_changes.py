@@ -28,7 +28,7 @@ from tests.waiting import eventually
 from wsgistatic import StaticFiles
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 BLOCK = 100_000
 COUNT = 40

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result
+from tests.client import Response
 from tests.conftest import OLD
 from tests.faults.cases import CASES, Case, is_equivalent
 from wsgistatic import StaticFiles
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 BACK = [3600.0, 10 * 365 * 86_400.0]  # seconds
 
@@ -31,7 +31,7 @@ def step_back(monkeypatch: pytest.MonkeyPatch, seconds: float) -> float:
     return time.time()
 
 
-def modified(result: Result) -> float:
+def modified(result: Response) -> float:
     return parsedate_to_datetime(result.headers["Last-Modified"]).timestamp()
 
 
@@ -72,7 +72,7 @@ class MonotonicClock:
         for module in ("representations.cache", "wsgi.middleware", "wsgi.responder"):
             monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: self.now)
 
-    def send(self, case: Case, app: StaticFiles) -> Result:
+    def send(self, case: Case, app: StaticFiles) -> Response:
         self.now += 1.1
         return case.send(app)
 

@@ -17,7 +17,7 @@ from tests.faults.resource_limits import resource_limit
 from tests.server_process import run_server
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 MAX_OPEN = 4  # descriptors; the file stays open while its sidecar is looked up
 

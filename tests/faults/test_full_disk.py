@@ -17,7 +17,7 @@ from tests.faults.resource_limits import resource_limit
 from wsgistatic.__main__ import main
 
 # Compression needs the memory cache.
-pytestmark = pytest.mark.catalog
+pytestmark = pytest.mark.memory_cache
 
 
 def file_size_limit(size: int) -> AbstractContextManager[None]:

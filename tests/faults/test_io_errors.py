@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.calling import Result
+from tests.client import Response
 from tests.faults.cases import (
     CASES,
     TEXT,
@@ -28,7 +28,7 @@ from wsgistatic import StaticFiles
 from wsgistatic.http.codings import SUFFIXES
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 STATUSES = {errno.EIO: 500, errno.ENFILE: 503, errno.ESTALE: 503}
 
@@ -71,7 +71,7 @@ class FaultInjector:
         assert len(os.listdir("/proc/self/fd")) == before
         assert is_equivalent(self.case.send(app), self.expected)
 
-    def check_response(self, result: Result, code: int) -> None:
+    def check_response(self, result: Response, code: int) -> None:
         """Check that a response is the expected one, or the error response of the fault.
 
         A sidecar whose stat fails is logged separately, whether or not the sidecar exists.
@@ -92,12 +92,12 @@ class FaultInjector:
         others = [line for line in self.caplog.records if line not in self.sidecar_records()]
         assert [str(self.site) in line.getMessage() for line in others] == [True]
 
-    def is_file_itself(self, result: Result) -> bool:
+    def is_file_itself(self, result: Response) -> bool:
         """Return whether the file itself was sent because its sidecar is inaccessible."""
         is_whole = result.headers.get("Content-Length") == str(len(TEXT))
         return "sidecar" in self.name and result.status == 200 and is_whole
 
-    def is_incomplete_listing(self, result: Result, code: int) -> bool:
+    def is_incomplete_listing(self, result: Response, code: int) -> bool:
         """Return whether a listing leaves out a file, which only a permanent error allows."""
         if "listing" not in self.name or result.status != 200 or code != errno.EIO:
             return False

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from tests.calling import call_bare, environ_of, start
+from tests.client import call_raw, make_environ, start
 from tests.conftest import settle
 from tests.faults.cases import (
     BLOCK,
@@ -26,7 +26,7 @@ from tests.faults.disk import FaultyDisk
 from wsgistatic import StaticFiles
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 
 @pytest.mark.parametrize("max_read_size", [1, 7, BLOCK - 1])
@@ -53,8 +53,8 @@ def test_short_reads_of_a_file_that_grows(
 ) -> None:
     """The bytes already sent are read again and compared."""
     FaultyDisk(monkeypatch).max_read_size = 7
-    expected = call_bare(StaticFiles(None, site, **OPTIONS), environ_of("/link.bin", **fields))
-    result = start(StaticFiles(None, site, **OPTIONS), environ_of("/link.bin", **fields))
+    expected = call_raw(StaticFiles(None, site, **OPTIONS), make_environ("/link.bin", **fields))
+    result = start(StaticFiles(None, site, **OPTIONS), make_environ("/link.bin", **fields))
     body = iter(result.iterable)
     blocks = [next(body)]
     with (site / "link.bin").open("ab") as file:
@@ -72,7 +72,7 @@ def test_disk_fails_during_a_response(
     """The response breaks off, and all requests fail until the disk works again."""
     disk, case = FaultyDisk(monkeypatch), Case("/deep/er/large.bin")
     app = case.app(site)
-    body = iter(start(app, environ_of(case.path)).iterable)
+    body = iter(start(app, make_environ(case.path)).iterable)
     sent = [next(body) for _ in range(after)]
     disk.fail_from(0, code)
     with pytest.raises(OSError, match=os.strerror(code)):
@@ -117,14 +117,14 @@ def test_signals_during_a_response(tmp_path: Path, alarms: None, open_descriptor
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     app = StaticFiles(None, tmp_path)
     while count < 50:
-        assert sum(map(len, start(app, environ_of("/zeros.bin")).iterable)) == size
+        assert sum(map(len, start(app, make_environ("/zeros.bin")).iterable)) == size
 
 
 def test_file_is_closed_after_an_exception_in_a_read(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     disk, case = FaultyDisk(monkeypatch), Case("/deep/er/large.bin")
-    body = iter(start(case.app(site), environ_of(case.path)).iterable)
+    body = iter(start(case.app(site), make_environ(case.path)).iterable)
     next(body)
 
     def stop() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.cases import CASES, TEXT, is_equivalent
 
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 LINES = {errno.EIO: 1, errno.ESTALE: 1, errno.EACCES: 0}
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of, start
+from tests.client import call_raw, make_environ, start
 from tests.conftest import age, settle
 from tests.connection import Connection
 from tests.server_process import run_server
 from wsgistatic import StaticFiles
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 TIB = 1 << 40
 SIZES = {"one": 1, "over-4-gib": (4 << 30) + 1, "tib": TIB}
@@ -41,14 +41,16 @@ def sizes(tmp_path: Path) -> Path:
 def test_ends_of_a_file(sizes: Path, name: str, compress: bool, open_descriptors: None) -> None:
     size, app = SIZES[name], StaticFiles(None, sizes, compress=compress)
     for _ in range(2):
-        assert call_bare(app, environ_of(f"/{name}", "HEAD")).headers["Content-Length"] == str(size)
+        assert call_raw(app, make_environ(f"/{name}", "HEAD")).headers["Content-Length"] == str(
+            size
+        )
         for value in ("bytes=-1", f"bytes={size - 1}-", f"bytes={size - 1}-{1 << 70}"):
-            last = call_bare(app, environ_of(f"/{name}", HTTP_RANGE=value))
+            last = call_raw(app, make_environ(f"/{name}", HTTP_RANGE=value))
             assert (last.status, last.body) == (206, b"x")
             assert last.headers["Content-Range"] == f"bytes {size - 1}-{size - 1}/{size}"
-        beyond = call_bare(app, environ_of(f"/{name}", HTTP_RANGE=f"bytes={size}-"))
+        beyond = call_raw(app, make_environ(f"/{name}", HTTP_RANGE=f"bytes={size}-"))
         assert (beyond.status, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
-        body: Any = start(app, environ_of(f"/{name}")).iterable
+        body: Any = start(app, make_environ(f"/{name}")).iterable
         first = next(iter(body))
         assert first == (b"x" if size == 1 else bytes(256 * 1024))
         getattr(body, "close", list)()
@@ -57,8 +59,8 @@ def test_ends_of_a_file(sizes: Path, name: str, compress: bool, open_descriptors
 def test_ranges_at_both_ends_of_a_tib(sizes: Path, open_descriptors: None) -> None:
     app = StaticFiles(None, sizes)
     for _ in range(2):
-        result = call_bare(
-            app, environ_of("/tib", HTTP_RANGE=f"bytes=0-0,{TIB // 2}-{TIB // 2},-1")
+        result = call_raw(
+            app, make_environ("/tib", HTTP_RANGE=f"bytes=0-0,{TIB // 2}-{TIB // 2},-1")
         )
         assert result.status == 206
         assert len(result.body) == int(result.headers["Content-Length"]) < 1000
@@ -69,9 +71,9 @@ def test_empty_file(sizes: Path, open_descriptors: None) -> None:
     app = StaticFiles(None, sizes, compress=True)
     for _ in range(2):
         for method in ("GET", "HEAD"):
-            result = call_bare(app, environ_of("/none", method))
+            result = call_raw(app, make_environ("/none", method))
             assert (result.status, result.body, result.headers["Content-Length"]) == (200, b"", "0")
-        beyond = call_bare(app, environ_of("/none", HTTP_RANGE="bytes=0-"))
+        beyond = call_raw(app, make_environ("/none", HTTP_RANGE="bytes=0-"))
         assert (beyond.status, beyond.headers["Content-Range"]) == (416, "bytes */0")
 
 
@@ -93,7 +95,7 @@ def test_impossible_file_names(
     app = StaticFiles(None, tmp_path, symlinks=symlinks, listing=listing)
     for path in ("n" * 256, "d/" * 2100 + "x", "x" * 5000, "d/" * 5000, "loop", "loop/", "loop/x"):
         for method in ("GET", "HEAD"):
-            result = call_bare(app, environ_of(f"/{path}", method))
+            result = call_raw(app, make_environ(f"/{path}", method))
             assert result.status == 404
     assert caplog.records == []
 
@@ -108,10 +110,10 @@ def test_name_of_255_bytes(tmp_path: Path, compress: bool, open_descriptors: Non
     app = StaticFiles(None, tmp_path, listing=True, compress=compress)
     path = "/" + name.encode().decode("latin-1")
     for _ in range(2):
-        result = call_bare(app, environ_of(path, HTTP_ACCEPT_ENCODING="gzip"))
+        result = call_raw(app, make_environ(path, HTTP_ACCEPT_ENCODING="gzip"))
         assert result.status == 200
         assert ("Content-Encoding" in result.headers) == compress
-        assert name in call_bare(app, environ_of("/")).body.decode()
+        assert name in call_raw(app, make_environ("/")).body.decode()
 
 
 @pytest.fixture
@@ -138,11 +140,11 @@ def test_path_longer_than_path_max(
     folder = "/" + f"{'d' * 19}/" * 204
     for _ in range(2):
         for fields in ({}, {"HTTP_ACCEPT_ENCODING": "gzip"}):
-            whole = call_bare(app, environ_of(folder + "file.txt", **fields))
+            whole = call_raw(app, make_environ(folder + "file.txt", **fields))
             assert (whole.status, "Content-Encoding" in whole.headers) == (200, bool(fields))
-        ranged = call_bare(app, environ_of(folder + "file.txt", HTTP_RANGE="bytes=2-5"))
+        ranged = call_raw(app, make_environ(folder + "file.txt", HTTP_RANGE="bytes=2-5"))
         assert (ranged.status, ranged.body) == (206, b"epde")
-        assert b"file.txt" in call_bare(app, environ_of(folder)).body
-        assert call_bare(app, environ_of(folder[:-1])).status == 301
-        assert call_bare(app, environ_of(folder + "none.txt")).status == 404
+        assert b"file.txt" in call_raw(app, make_environ(folder)).body
+        assert call_raw(app, make_environ(folder[:-1])).status == 301
+        assert call_raw(app, make_environ(folder + "none.txt")).status == 404
     assert caplog.records == []

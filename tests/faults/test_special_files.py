@@ -10,21 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import settle
 from tests.faults.cases import BLOCK, BYTES
 from wsgistatic import StaticFiles
 
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 Change = Callable[[Path], None]
 
 
-def call_with_timeout(app: StaticFiles, fifo: Path, method: str, fields: dict[str, str]) -> Result:
+def call_with_timeout(
+    app: StaticFiles, fifo: Path, method: str, fields: dict[str, str]
+) -> Response:
     """Send a request; fail the test if it blocks until the FIFO has a writer."""
-    results: list[Result] = []
-    environ = environ_of("/deep/er/large.bin", method, **fields)
-    thread = threading.Thread(target=lambda: results.append(call_bare(app, environ)))
+    results: list[Response] = []
+    environ = make_environ("/deep/er/large.bin", method, **fields)
+    thread = threading.Thread(target=lambda: results.append(call_raw(app, environ)))
     thread.start()
     thread.join(20)
     blocked = thread.is_alive()
@@ -69,5 +71,5 @@ def test_replaced_file_is_a_miss_at_once(
     settle()
     again = call_with_timeout(app, path, method, fields)
     assert (again.status, len(again.body)) == (known.status, len(known.body))
-    assert call_bare(app, environ_of("/deep/er/large.bin")).body == BYTES
+    assert call_raw(app, make_environ("/deep/er/large.bin")).body == BYTES
     assert caplog.records == []

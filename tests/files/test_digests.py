@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of
+from tests.client import call_raw, make_environ
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests as content_digest
@@ -154,7 +154,7 @@ def test_equal_first_requests_hash_a_version_once(
 
     def ask(_: int) -> tuple[int, str]:
         meeting.begin()
-        result = call_bare(app, environ_of(path, method))
+        result = call_raw(app, make_environ(path, method))
         return result.status, result.headers["ETag"]
 
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -173,7 +173,7 @@ def test_a_reader_that_fails_leaves_the_work_to_the_next(
 
     def ask(_: int) -> int:
         meeting.begin()
-        return call_bare(app, environ_of("/digits.bin")).status
+        return call_raw(app, make_environ("/digits.bin")).status
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         assert sorted(clients.map(ask, range(CLIENTS))) == [*[200] * (CLIENTS - 1), 500]

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, StaticFiles
@@ -72,7 +72,7 @@ def test_files_and_misses(static: zipfile.Path, open_descriptors: None) -> None:
         "/static/%2e%2e/secret.txt", "/static/..\\secret.txt", "/static/\0", "/static/sub/nope",
         "/static/pkg/static/hello.txt", "/other", "/static/\udc80",
     ):  # fmt: skip
-        assert call_bare(app, environ_of(path)).body == b"the app", path
+        assert call_raw(app, make_environ(path)).body == b"the app", path
 
 
 def test_directories_and_their_index(static: zipfile.Path) -> None:
@@ -100,8 +100,8 @@ def test_the_root_of_an_archive(archive: Path) -> None:
 
 def test_methods(static: zipfile.Path) -> None:
     app = StaticFiles(None, static)
-    assert call_bare(app, environ_of("/hello.txt", "POST")).status == 405
-    assert call_bare(app, environ_of("/nope", "POST")).status == 404
+    assert call_raw(app, make_environ("/hello.txt", "POST")).status == 405
+    assert call_raw(app, make_environ("/nope", "POST")).status == 404
 
 
 @compressions
@@ -146,7 +146,7 @@ def test_the_tag_is_the_same_whatever_the_time_of_the_archive(archive: Path) -> 
     assert len(tags) == 1
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_small_members_are_kept(static: zipfile.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     time.sleep(0.03)  # until the clock has ticked since the archive's last change
     app = StaticFiles(None, static)
@@ -248,7 +248,7 @@ def test_a_stored_member_is_closed_where_its_headers_fail(
         assert call(app, "/hello.txt").status == 500
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_members_of_an_archive_written_just_now_are_not_kept(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +259,7 @@ def test_members_of_an_archive_written_just_now_are_not_kept(
     assert not app._entries
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_whole_member_after_a_head_is_kept_with_its_content(static: zipfile.Path) -> None:
     settle()
     app = StaticFiles(None, static)
@@ -269,7 +269,7 @@ def test_a_whole_member_after_a_head_is_kept_with_its_content(static: zipfile.Pa
     assert app._entries["/hello.txt"].body == [b"hello world\n"]
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_the_date_of_a_member_becomes_strong_while_it_is_kept(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,7 +285,7 @@ def test_the_date_of_a_member_becomes_strong_while_it_is_kept(
         assert call(app, "/hello.txt", **request).status == status
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_working_directory_that_changes_moves_no_archive(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,9 +372,9 @@ def test_many_threads_on_one_archive(
             if number % 3:
                 at = number * 331 % 250_000
                 value = f"bytes={at}-{at + 40_000}"
-                got = call_bare(app, environ_of("/" + name, HTTP_RANGE=value))
+                got = call_raw(app, make_environ("/" + name, HTTP_RANGE=value))
                 return got.body == members[name][at : at + 40_001]
-            return call_bare(app, environ_of("/" + name)).body == members[name]
+            return call_raw(app, make_environ("/" + name)).body == members[name]
 
         with ThreadPoolExecutor(16) as pool:
             assert all(pool.map(ask, range(600)))
@@ -469,7 +469,7 @@ def test_a_member_is_not_described_as_the_file_that_stood_before_it(
     app = StaticFiles(None, Places(first, static))
     assert call(app, "/hello.txt").body == b"longer than the member"
     shutil.rmtree(first)
-    answer = call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
+    answer = call_raw(app, make_environ("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
     assert answer.headers["Content-Length"] == "12"
     assert answer.body == b"hello world\n"
 
@@ -573,12 +573,12 @@ def test_what_on_answer_is_told(static: zipfile.Path) -> None:
     told: list[AnswerEvent] = []
     app = StaticFiles(inner, static, on_answer=told.append)
     for path in ("/hello.txt", "/nope", "/", "/hello.txt/x", "/sub/x/"):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     app = StaticFiles(inner, static, index=None, on_answer=told.append)
     for path in ("/sub", "/hello.txt/"):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     late = Late("static", {"late.txt": Late("late.txt", b"late")})
-    call_bare(StaticFiles(inner, late, on_answer=told.append), environ_of("/late.txt"))
+    call_raw(StaticFiles(inner, late, on_answer=told.append), make_environ("/late.txt"))
     assert [event.status for event in told] == [200, *[None] * 7]
     assert [event.refused for event in told[1:]] == [
         "not there",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age
 from tests.source_kinds import source_of
 from wsgistatic import FileApp
@@ -71,7 +71,7 @@ def test_the_servers_file_wrapper_gets_no_shared_descriptor(
         file.seek(100)
         time.sleep(0.03)  # until the clock has ticked since the file's last change
         app = FileApp(file, file_wrapper=True)
-        answer = call_bare(app, environ_of("/", "GET", **{"wsgi.file_wrapper": FileWrapper}))
+        answer = call_raw(app, make_environ("/", "GET", **{"wsgi.file_wrapper": FileWrapper}))
         assert answer.body == CONTENT
         assert isinstance(answer.iterable, FileWrapper) == (module == "waitress.buffers")
         assert file.tell() == 100
@@ -81,7 +81,7 @@ def test_without_pread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_file, "read_at", version._seek_and_read)
     with source_of("open", tmp_path, CONTENT) as source:
         app = FileApp(source, **OPTIONS)
-        bodies: list[Any] = [start(app, environ_of("/")).iterable for _ in range(2)]
+        bodies: list[Any] = [start(app, make_environ("/")).iterable for _ in range(2)]
         blocks = list(zip(*bodies, strict=True))
         assert [b"".join(of_one) for of_one in zip(*blocks, strict=True)] == [CONTENT, CONTENT]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.source_kinds import Blob, Node, source_of, zip_of
 from wsgistatic import FileApp, Validators, serve_file
 
@@ -37,14 +37,14 @@ def test_a_file_object_of_which_nothing_is_sent_is_closed_at_once(
     kind: str, status: str, request_: dict[str, str], tmp_path: Path
 ) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        answer = serve_file({**environ_of("/"), **request_}, source)
+        answer = serve_file({**make_environ("/"), **request_}, source)
         assert answer.status == status
         assert source.closed
 
 
 def test_a_body_that_is_dropped_closes_the_file_object() -> None:
     blob = Blob(CONTENT)
-    body: Any = serve_file(environ_of("/"), blob, **OPTIONS).body
+    body: Any = serve_file(make_environ("/"), blob, **OPTIONS).body
     assert next(body) == CONTENT[:1000]
     assert not blob.closed
     body.close()
@@ -53,7 +53,7 @@ def test_a_body_that_is_dropped_closes_the_file_object() -> None:
 
 def test_a_body_that_is_dropped_closes_its_own_descriptor_at_once(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
-        body: Any = serve_file(environ_of("/"), file, **OPTIONS).body
+        body: Any = serve_file(make_environ("/"), file, **OPTIONS).body
         next(body)
         body.close()
         numbers = os.listdir("/proc/self/fd")
@@ -62,7 +62,7 @@ def test_a_body_that_is_dropped_closes_its_own_descriptor_at_once(tmp_path: Path
 
 def test_a_view_may_close_its_file_before_the_body_is_read(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
-        answer = FileApp(file, **OPTIONS).answer(environ_of("/"))
+        answer = FileApp(file, **OPTIONS).answer(make_environ("/"))
     assert b"".join(answer.body) == CONTENT
 
 
@@ -95,7 +95,7 @@ def test_a_file_cut_while_it_is_sent_breaks_the_response(tmp_path: Path) -> None
             path.write_bytes(CONTENT)
             with path.open("rb") as file:
                 body: Any = start(
-                    FileApp(file, **OPTIONS, validators=validators), environ_of("/")
+                    FileApp(file, **OPTIONS, validators=validators), make_environ("/")
                 ).iterable
                 next(iter(body))
                 os.truncate(path, 10)
@@ -121,7 +121,7 @@ def test_reads_may_give_less_at_a_time() -> None:
 
 def test_an_object_that_comes_up_short_breaks_the_response() -> None:
     blob = Blob(CONTENT)
-    body: Any = start(FileApp(blob, **OPTIONS), environ_of("/")).iterable
+    body: Any = start(FileApp(blob, **OPTIONS), make_environ("/")).iterable
     blob._file.truncate(1500)
     with pytest.raises(OSError, match="ended before its length"):
         list(body)
@@ -176,12 +176,12 @@ def test_a_member_that_is_broken_breaks_the_response(tmp_path: Path) -> None:
     path.write_bytes(content)
     with zipfile.ZipFile(path) as archive:
         body: Any = start(
-            FileApp(zipfile.Path(archive, "x.bin")), environ_of("/", HTTP_RANGE="bytes=0-9")
+            FileApp(zipfile.Path(archive, "x.bin")), make_environ("/", HTTP_RANGE="bytes=0-9")
         ).iterable
         assert b"".join(body) == random[:10]
         app = FileApp(zipfile.Path(archive, "x.bin"), **OPTIONS)
         with pytest.raises(OSError, match="cannot be read"):
-            list(start(app, environ_of("/")).iterable)
+            list(start(app, make_environ("/")).iterable)
 
 
 def test_a_member_whose_local_header_is_gone(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_an_archive_that_is_rewritten_in_place_is_served_no_more(tmp_path: Path)
         path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, compression)
         with zipfile.ZipFile(path) as archive:
             app = FileApp(zipfile.Path(archive, "x.bin"), **OPTIONS)
-            body: Any = start(app, environ_of("/")).iterable
+            body: Any = start(app, make_environ("/")).iterable
             assert next(iter(body)) == CONTENT[:1000]
             path.write_bytes(path.read_bytes()[:-1])
             with pytest.raises(OSError, match=r"changed|rewritten"):
@@ -279,7 +279,7 @@ def test_a_rewrite_that_the_clock_does_not_show_breaks_the_response(
 ) -> None:
     with source_of("path", tmp_path, CONTENT) as path:
         app = FileApp(path, validators=Validators('"1"'), block_size=1000)
-        body: Any = app.answer(environ_of("/")).body
+        body: Any = app.answer(make_environ("/")).body
         opened = path.stat()
         next(body)
         path.write_bytes(bytes(SIZE))

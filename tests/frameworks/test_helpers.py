@@ -9,7 +9,7 @@ import pytest
 from webob import Request, Response
 from webob.dec import wsgify
 
-from tests.calling import call
+from tests.client import call
 from wsgistatic import content_range, get_ranges, merge_ranges, unsatisfied_range
 
 if TYPE_CHECKING:

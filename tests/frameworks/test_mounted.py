@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import call
+from tests.client import call
 from tests.conftest import age
 from wsgistatic import StaticFiles
 

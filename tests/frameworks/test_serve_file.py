@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.source_kinds import Blob
 from wsgistatic import Validators, serve_file
 from wsgistatic.wsgi.file_app import Served
@@ -166,7 +166,7 @@ def test_every_kind_of_response(make: Callable[[View], WSGIApplication]) -> None
 def test_client_disconnects(make: Callable[[View], WSGIApplication]) -> None:
     blob = Blob(CONTENT)
     app = make(lambda environ: serve_file(environ, blob, block_size=1000))
-    body: Any = start(app, environ_of("/")).iterable
+    body: Any = start(app, make_environ("/")).iterable
     assert next(iter(body)) == CONTENT[:1000]
     body.close()
     assert blob.closed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.conftest import age
 from tests.frameworks.apps import APPS
 from wsgistatic import FileApp
@@ -75,7 +75,7 @@ def test_not_modified_and_failed_preconditions(app: WSGIApplication, large: Path
 @pytest.mark.usefixtures("open_descriptors")
 @pytest.mark.parametrize("name", sorted(APPS.keys() - {"webpy"}))  # its responses have no close()
 def test_client_disconnects(name: str, large: Path) -> None:
-    response = start(APPS[name](large), environ_of("/view"))
+    response = start(APPS[name](large), make_environ("/view"))
     blocks: Any = response.iterable
     assert next(iter(blocks))
     blocks.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of
+from tests.client import Response, call, call_raw, make_environ
 from tests.frameworks.apps import APPS, HOME_TEXT, POST_TEXT, STATIC_TEXT
 from wsgistatic import StaticFiles
 
@@ -35,9 +35,9 @@ def script_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def send(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Result:
+def send(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Response:
     """Call the app without the validator, which rejects some responses of the frameworks."""
-    return call_bare(app, environ_of(path, method, CONTENT_LENGTH="0", **extra))
+    return call_raw(app, make_environ(path, method, CONTENT_LENGTH="0", **extra))
 
 
 def test_files(app: WSGIApplication, script_name: str) -> None:

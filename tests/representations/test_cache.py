@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.conftest import OLD, as_ordinary_user, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files.changes import FileChangedError, read_content
@@ -24,7 +24,7 @@ from wsgistatic.representations.cache import Catalog, Entry
 from wsgistatic.representations.representation import describe
 
 SECOND = 1_000_000_000
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 
 def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> Entry:
@@ -38,7 +38,7 @@ def entry_of(path: Path, content: bytes | None = None, settled: bool = True) -> 
 def warm(app: StaticFiles, path: str) -> None:
     settle()
     for _ in range(2):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     assert path in app._entries
 
 
@@ -267,7 +267,7 @@ def test_a_directory_that_is_closed_to_us(public_directory: Path) -> None:
     warm(app, "/sub/file.txt")
     (public_directory / "sub").chmod(0)
     with as_ordinary_user():
-        assert call_bare(app, environ_of("/sub/file.txt")).status == 403
+        assert call_raw(app, make_environ("/sub/file.txt")).status == 403
 
 
 def test_directory_swapped(site: Path) -> None:
@@ -292,9 +292,9 @@ def test_a_416_leaves_nothing_wrong_behind(site: Path) -> None:
 def test_misses_keep_nothing(site: Path) -> None:
     app = StaticFiles(None, site)
     for number in range(1000):
-        call_bare(app, environ_of(f"/no/{number}"))
-        call_bare(app, environ_of(f"/{number}"))
-        call_bare(app, environ_of("/bare/"))
+        call_raw(app, make_environ(f"/no/{number}"))
+        call_raw(app, make_environ(f"/{number}"))
+        call_raw(app, make_environ("/bare/"))
     assert len(app._entries) == 0
 
 
@@ -306,7 +306,7 @@ def test_headers_and_bodies_are_copies(site: Path) -> None:
         headers.clear()
         return lambda data: None
 
-    body: Any = app(environ_of("/hello.txt"), vandal)
+    body: Any = app(make_environ("/hello.txt"), vandal)
     body.clear()
     assert call(app, "/hello.txt").body == b"hello world\n"
     assert call(app, "/hello.txt").headers["Content-Length"] == "12"
@@ -329,7 +329,7 @@ def test_answers_in_full_are_copies_too(site: Path, extra: dict[str, str]) -> No
     app = StaticFiles(None, site)
     settle()
     for _ in range(2):  # as it is described, and from the catalog
-        body: Any = app(environ_of("/hello.txt", **extra), vandal)
+        body: Any = app(make_environ("/hello.txt", **extra), vandal)
         if isinstance(body, list):
             body.clear()
         call(app, "/hello.txt")
@@ -345,7 +345,7 @@ def test_large_files_are_streamed_from_what_is_known(site: Path, open_descriptor
     assert app._entries["/big.bin"].body is None
     assert call(app, "/big.bin").body == b"0123456789" * 100_000
     assert len(call(app, "/big.bin", HTTP_RANGE="bytes=5-5004").body) == 5000
-    result = start(app, environ_of("/big.bin"))
+    result = start(app, make_environ("/big.bin"))
     (site / "big.bin").unlink()
     assert b"".join(result.iterable) == b"0123456789" * 100_000
     assert call(app, "/big.bin").status == 404
@@ -365,7 +365,7 @@ def test_a_known_file_that_is_rewritten_as_it_is_opened(
         return file
 
     monkeypatch.setattr("wsgistatic.wsgi.responder.open_version", open_then_rewrite)
-    assert call_bare(app, environ_of("/big.bin")).body == b"b" * 5000
+    assert call_raw(app, make_environ("/big.bin")).body == b"b" * 5000
 
 
 def test_threads_never_see_a_mixture(site: Path) -> None:
@@ -388,7 +388,7 @@ def test_threads_never_see_a_mixture(site: Path) -> None:
     def read() -> None:
         for turn in range(300):
             extra = {"HTTP_RANGE": "bytes=0-"} if turn % 3 else {}
-            body = call_bare(app, environ_of("/race.txt", **extra)).body
+            body = call_raw(app, make_environ("/race.txt", **extra)).body
             if len(body) != 3000 or len(set(body)) != 1:
                 wrong.append(body)
 
@@ -411,10 +411,10 @@ def test_a_rewrite_within_the_tick_is_noticed(site: Path) -> None:
     for number in range(500):
         content = b"%09d" % number
         path.write_bytes(content)
-        assert call_bare(app, environ_of("/tick.txt")).body == content
+        assert call_raw(app, make_environ("/tick.txt")).body == content
         if number % 50 == 0:
             settle()
-            assert call_bare(app, environ_of("/tick.txt")).body == content
+            assert call_raw(app, make_environ("/tick.txt")).body == content
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "deny", "follow"])
@@ -468,7 +468,7 @@ def test_a_whole_answer_after_a_head_keeps_the_content(site: Path) -> None:
     settle()
     for extra in ({"HTTP_RANGE": "bytes=0-1"}, {}):
         call(app, "/hello.txt", **extra)
-    call_bare(app, environ_of("/digits.bin", "HEAD"))
+    call_raw(app, make_environ("/digits.bin", "HEAD"))
     assert app._entries["/digits.bin"].body is None
     assert call(app, "/digits.bin").status == 200
     assert app._entries["/digits.bin"].body == [b"0123456789" * 100]
@@ -508,7 +508,7 @@ def test_a_wrapper_that_fails_leaves_nothing_open(site: Path, open_descriptors: 
 
     wrapper.__module__ = "waitress.buffers"
     with pytest.raises(RuntimeError) as caught:
-        start(app, environ_of("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
+        start(app, make_environ("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
     frames = [entry.frame.f_locals for entry in caught.traceback]
     files = [frame["file"] for frame in frames if isinstance(frame.get("file"), FileIO)]
     assert files  # they live as long as the error is looked at
@@ -528,7 +528,7 @@ def test_a_fault_while_a_known_file_is_opened(
 
     with monkeypatch.context() as patched:
         patched.setattr("wsgistatic.files.versions.os.fstat", fail)
-        status = start(app, environ_of("/big.bin", **extra)).status
+        status = start(app, make_environ("/big.bin", **extra)).status
     assert status == 500
     assert call(app, "/big.bin").status == 200
 
@@ -538,7 +538,7 @@ def test_an_entry_that_is_asked_for_is_in_use(site: Path, extra: dict[str, str])
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
     app._entries["/hello.txt"].used = False
-    call_bare(app, environ_of("/hello.txt", **extra))
+    call_raw(app, make_environ("/hello.txt", **extra))
     assert app._entries["/hello.txt"].used
 
 
@@ -547,9 +547,9 @@ def test_a_file_with_codings_is_in_use_when_one_of_them_is(site: Path) -> None:
     settle()
     app = StaticFiles(None, site)
     for _ in range(2):
-        call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+        call_raw(app, make_environ("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
         app._entries["/hello.txt"].used = False
-    call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+    call_raw(app, make_environ("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
     assert app._entries["/hello.txt"].used
 
 
@@ -557,7 +557,7 @@ def test_a_file_that_has_gone_is_forgotten(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
     (site / "hello.txt").unlink()
-    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert call_raw(app, make_environ("/hello.txt")).status == 404
     assert not app._entries
 
 
@@ -566,5 +566,5 @@ def test_an_entry_that_ranges_use_is_in_use(site: Path) -> None:
     warm(app, "/hello.txt")
     entry = app._entries["/hello.txt"]
     entry.used = False
-    call_bare(app, environ_of("/hello.txt", HTTP_RANGE="bytes=0-1"))
+    call_raw(app, make_environ("/hello.txt", HTTP_RANGE="bytes=0-1"))
     assert entry.used

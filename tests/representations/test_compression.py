@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import OLD, age
 from wsgistatic import StaticFiles
 from wsgistatic.files.changes import read_content
@@ -48,9 +48,9 @@ def app_of(texts: Path, **options: Any) -> StaticFiles:
     )
 
 
-def ask(app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra: Any) -> Result:
+def ask(app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra: Any) -> Response:
     first, *others = (
-        call_bare(app, environ_of(path, HTTP_ACCEPT_ENCODING=accepted, **extra)) for _ in range(3)
+        call_raw(app, make_environ(path, HTTP_ACCEPT_ENCODING=accepted, **extra)) for _ in range(3)
     )
     for other in others:
         assert (other.status, other.headers, other.body) == (
@@ -163,15 +163,15 @@ def test_a_sidecar_is_not_compressed_again(texts: Path) -> None:
 
 def test_what_was_compressed_just_now_is_handed_out_as_a_copy(texts: Path) -> None:
     app = app_of(texts)
-    body: Any = app(environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
+    body: Any = app(make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
     body.clear()
     assert gzip.decompress(ask(app).body) == TEXT
 
 
 def test_a_head_with_a_range_is_as_one_without(texts: Path) -> None:
     whole, part = (
-        call_bare(
-            app_of(texts), environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
+        call_raw(
+            app_of(texts), make_environ("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
         )
         for extra in ({}, {"HTTP_RANGE": "bytes=0-1"})
     )
@@ -188,7 +188,7 @@ def test_what_does_not_shrink_is_opened_once(texts: Path, monkeypatch: pytest.Mo
         return real(*arguments)
 
     monkeypatch.setattr(Directory, "open", count)
-    assert len(call_bare(app, environ_of("/noise.txt", HTTP_ACCEPT_ENCODING="gzip")).body) == 5000
+    assert len(call_raw(app, make_environ("/noise.txt", HTTP_ACCEPT_ENCODING="gzip")).body) == 5000
     assert len(opened) == 1
 
 
@@ -240,9 +240,9 @@ def test_first_requests_at_once_compress_once(texts: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Future, "result", result)
     with ThreadPoolExecutor(8) as pool:
-        environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(8)]
+        environs = [make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(8)]
         bodies = {answer.body for answer in map(real_result, [
-            pool.submit(call_bare, app, environ) for environ in environs
+            pool.submit(call_raw, app, environ) for environ in environs
         ])}  # fmt: skip
     assert tried == ["read"]
     assert [gzip.decompress(body) for body in bodies] == [TEXT]
@@ -267,8 +267,8 @@ def test_a_fault_while_compressing_reaches_those_who_wait(
     monkeypatch.setattr(Future, "result", result)
     app = app_of(texts)
     with ThreadPoolExecutor(2) as pool:
-        environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(2)]
-        answers = [pool.submit(call_bare, app, environ) for environ in environs]
+        environs = [make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(2)]
+        answers = [pool.submit(call_raw, app, environ) for environ in environs]
         assert [real_result(answer).status for answer in answers] == [500, 500]
     monkeypatch.undo()
     assert ask(app).headers["Content-Encoding"] == "gzip"
@@ -301,7 +301,7 @@ def test_who_waits_is_not_stopped_with_who_compresses(
 
     def request() -> None:
         try:
-            answer = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+            answer = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
             outcomes.append(gzip.decompress(answer.body))
         except TimeLimit as limit:
             outcomes.append(type(limit))
@@ -319,7 +319,7 @@ def test_a_change_shows_at_the_next_request(texts: Path) -> None:
     app = app_of(texts)
     assert gzip.decompress(ask(app).body) == TEXT
     (texts / "app.js").write_bytes(TEXT * 2)
-    result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
     if "Content-Encoding" in result.headers:  # not where it is too fresh to be kept
         assert gzip.decompress(result.body) == TEXT * 2
     else:
@@ -347,25 +347,25 @@ def test_a_file_replaced_after_the_look_of_a_head(
         return selected
 
     monkeypatch.setattr(selector, "select", select)
-    environ = environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip")
-    head = call_bare(app, environ)
+    environ = make_environ("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip")
+    head = call_raw(app, environ)
     assert head.headers["ETag"] == f'W/"{(OLD + 9) * 10**9:x}-{3 * len(TEXT):x}-gzip"'
     assert head.headers == ask(app).headers
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_ranges_of_what_is_never_compressed_are_as_cheap_as_without(
     texts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = app_of(texts)
     for accepted in ("gzip", ""):
-        call_bare(app, environ_of("/photo.png", HTTP_RANGE="bytes=0-1"))
+        call_raw(app, make_environ("/photo.png", HTTP_RANGE="bytes=0-1"))
         with monkeypatch.context() as patch:
             patch.setattr(app._finder.responder, "respond", None)  # from the catalog, or not
-            environ = environ_of(
+            environ = make_environ(
                 "/photo.png", HTTP_RANGE="bytes=5-9", HTTP_ACCEPT_ENCODING=accepted
             )
-            assert call_bare(app, environ).body == TEXT[5:10]
+            assert call_raw(app, environ).body == TEXT[5:10]
 
 
 def test_digests_are_of_what_is_sent(texts: Path) -> None:

@@ -14,18 +14,17 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.calling import start
+from tests.client import make_environ, start
 from tests.conftest import as_ordinary_user
 from tests.oracle import (
-    Answer,
     File,
     Headers,
-    call,
-    check_answer,
+    Response,
+    call_strictly,
     check_framing,
+    check_response,
     date_forms,
-    learn_multipart,
-    make_environ,
+    measure_multipart,
 )
 from tests.security.directory_model import (
     ANY_NAME,
@@ -69,7 +68,7 @@ class ServedDirectory(ChangingDirectory):
         options = {"listing": True, "block_size": 1000, **self.options}
         self.app = StaticFiles(None, self.root, **options)
         (self.root / "learn.txt").write_bytes(b"0123456789")
-        learn_multipart(self.app, "/learn.txt", 10)
+        measure_multipart(self.app, "/learn.txt", 10)
 
     def possible_states(self, start_time: float) -> list[State]:
         """Return the states that a response may match, if the request was sent at that time."""
@@ -186,7 +185,7 @@ class ServedDirectory(ChangingDirectory):
             self.record_change("a.txt", Node(data))
             for _ in range(2):
                 start_time = time.monotonic()
-                response = call(self.app, make_environ("/a.txt"))
+                response = call_strictly(self.app, make_environ("/a.txt"))
                 nodes = [find(state, "a.txt") for state in self.possible_states(start_time)]
                 assert response.body in [node.data for node in nodes if node is not None]
                 etag = response.fields["etag"]
@@ -237,7 +236,7 @@ class ServedDirectory(ChangingDirectory):
             for state in [*self.possible_states(start_time), before]
             for r in self.possible_representations(state, name, accept_gzip)
         ]
-        response = Answer(result.status, list(result.headers.items()), [content], True)
+        response = Response(result.status, list(result.headers.items()), [content], True)
         if not broken:
             assert any(self.matches(r, response, name, "GET", headers) for r in expected), response
         else:
@@ -261,8 +260,8 @@ class ServedDirectory(ChangingDirectory):
             return
         environ = make_environ(path, method, {"Accept": "application/json"})
         with as_ordinary_user():
-            response = call(self.app, environ)
-            get_response = call(self.app, {**environ, "REQUEST_METHOD": "GET"})
+            response = call_strictly(self.app, environ)
+            get_response = call_strictly(self.app, {**environ, "REQUEST_METHOD": "GET"})
         check_framing(response, method)
         if path == "/sub":
             readable = index is None or index.readable
@@ -292,13 +291,13 @@ class ServedDirectory(ChangingDirectory):
     @rule(name=ANY_NAME, method=st.sampled_from(["POST", "PUT", "DELETE", "OPTIONS", "TRACE"]))
     def request_with_another_method(self, name: str, method: str) -> None:
         with as_ordinary_user():
-            response = call(self.app, make_environ(f"/{name}", method))
+            response = call_strictly(self.app, make_environ(f"/{name}", method))
         assert response.status == (404 if find(self.state, name) is None else 405)
 
     def send_and_check(self, name: str, method: str, headers: Headers, path: str = "") -> None:
         start_time = time.monotonic()
         with as_ordinary_user():
-            response = call(self.app, make_environ(path or f"/{name}", method, headers))
+            response = call_strictly(self.app, make_environ(path or f"/{name}", method, headers))
         assert CANARY not in response.body
         accept_gzip = "Accept-Encoding" in headers
         possible = [
@@ -315,7 +314,7 @@ class ServedDirectory(ChangingDirectory):
                 assert self.tags.setdefault(etag, expected.data) == expected.data
 
     def matches(
-        self, expected: File | int, response: Answer, name: str, method: str, headers: Headers
+        self, expected: File | int, response: Response, name: str, method: str, headers: Headers
     ) -> bool:
         if isinstance(expected, int):
             return response.status == expected
@@ -332,10 +331,10 @@ class ServedDirectory(ChangingDirectory):
             fields["Content-Encoding"] = "gzip"
         # Sidecars are looked up once a second, so Vary may appear late.
         fields_without_vary = [field for field in response.headers if field[0] != "Vary"]
-        comparable = Answer(response.status, fields_without_vary, response.blocks, response.sized)
+        comparable = Response(response.status, fields_without_vary, response.blocks, response.sized)
         try:
-            check_answer(
-                comparable, Answer(200, list(fields.items()), [], True), expected, method, headers
+            check_response(
+                comparable, Response(200, list(fields.items()), [], True), expected, method, headers
             )
         except AssertionError:
             return False

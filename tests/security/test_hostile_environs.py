@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import age
 from tests.security.advisories import REPLAYED, replays
 from tests.security.attack_site import CANARY, PAGE, make_attack_site
@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     return make_attack_site(tmp_path)
 
 
-def assert_harmless(result: Result, root: Path) -> None:
+def assert_harmless(result: Response, root: Path) -> None:
     text = repr(sorted(result.headers.items())).encode("utf-8", "surrogatepass") + result.body
     assert CANARY not in text
     assert str(root.parent).encode() not in text
@@ -51,7 +51,7 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
             path = target.replace("{p}", prefix)
             for _ in range(decoded):
                 path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-            environ = environ_of(
+            environ = make_environ(
                 "/",
                 attack.method,
                 attack.fields,
@@ -61,7 +61,7 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
             )
             app = StaticFiles(None, root, prefix=prefix, listing=True)
             for _ in range(2):  # uncached and cached
-                result = call_bare(app, dict(environ))
+                result = call_raw(app, dict(environ))
                 assert_harmless(result, root)
                 assert len(result.body) < 20_000
                 assert passwords not in result.body
@@ -82,7 +82,7 @@ def test_redirects_stay_on_the_host(root: Path, script_name: str, path: str, que
     (root / "index.html").write_bytes(PAGE)
     for clean_urls, path_info in ((False, path), (True, "/sub/index.html")):
         app = StaticFiles(None, root, clean_urls=clean_urls)
-        result = call_bare(app, environ_of(path_info, SCRIPT_NAME=script_name, QUERY_STRING=query))
+        result = call_raw(app, make_environ(path_info, SCRIPT_NAME=script_name, QUERY_STRING=query))
         assert result.status == 301
         assert_harmless(result, root)
 
@@ -109,13 +109,13 @@ def test_any_path_info(root: Path, path: object, options: dict[str, Any]) -> Non
     for method in ("GET", "HEAD", "POST", "get", "", None, 0):
         if isinstance(path, str) and "prefix" in options:
             path = options["prefix"] + path
-        environ = environ_of("/")
+        environ = make_environ("/")
         environ.update({"PATH_INFO": path, "REQUEST_METHOD": method, "HTTP_ACCEPT": "text/html"})
-        result = call_bare(app, environ)
+        result = call_raw(app, environ)
         assert_harmless(result, root)
         if path is None:
             del environ["PATH_INFO"]
-            assert_harmless(call_bare(app, environ), root)
+            assert_harmless(call_raw(app, environ), root)
 
 
 TRAVERSALS = (
@@ -134,13 +134,13 @@ def test_traversal_with_dotfiles(root: Path, path: str, symlinks: Any, cache_siz
     """Without ``dotfiles`` the rule for hidden names would reject dot segments first."""
     options: dict[str, Any] = {"listing": True, "symlinks": symlinks, "cache_size": cache_size}
     app = StaticFiles(None, root, dotfiles=True, **options)
-    assert call_bare(app, environ_of("/.env")).body == CANARY
+    assert call_raw(app, make_environ("/.env")).body == CANARY
     for method in ("GET", "HEAD", "POST"):
-        assert call_bare(app, environ_of(path, method)).status == 404
+        assert call_raw(app, make_environ(path, method)).status == 404
     more_options: tuple[dict[str, Any], ...] = ({"clean_urls": True}, {"fallback": "hello.txt"})
     for more in more_options:
         app = StaticFiles(None, root, dotfiles=True, **options, **more)
-        result = call_bare(app, environ_of(path, HTTP_ACCEPT="text/html"))
+        result = call_raw(app, make_environ(path, HTTP_ACCEPT="text/html"))
         assert CANARY not in result.body
 
 
@@ -149,7 +149,7 @@ def test_prefix_does_not_match_part_of_a_name(root: Path) -> None:
     (root / "-notes.txt").write_bytes(CANARY)
     for options in ({}, {"cache_size": 0}, {"listing": True, "clean_urls": True}):
         app = StaticFiles(None, root, prefix="/site", **options)
-        assert call_bare(app, environ_of("/site/-notes.txt")).body == CANARY
+        assert call_raw(app, make_environ("/site/-notes.txt")).body == CANARY
         for path in (
             "/site-notes.txt",
             "/site%2d-notes.txt",
@@ -158,7 +158,7 @@ def test_prefix_does_not_match_part_of_a_name(root: Path) -> None:
             "site/x.js",
         ):
             for _ in range(2):
-                assert call_bare(app, environ_of(path)).status == 404
+                assert call_raw(app, make_environ(path)).status == 404
 
 
 @replays("CVE-2026-34786")
@@ -166,10 +166,10 @@ def test_alternative_spellings_do_not_bypass_a_rule(root: Path) -> None:
     """Paths that a server failed to decode are misses, so they cannot evade ``immutable``."""
     app = StaticFiles(None, root, immutable=r"\.js$")
     for _ in range(2):
-        response = call_bare(app, environ_of("/x.js"))
+        response = call_raw(app, make_environ("/x.js"))
         assert response.headers["Cache-Control"].endswith("immutable")
         for path in ("/x%2ejs", "/%78.js", "/x.js ", "/x.js%00", "/x.js/", "//x.js", "/./x.js"):
-            assert call_bare(app, environ_of(path)).status == 404
+            assert call_raw(app, make_environ(path)).status == 404
 
 
 VALUES: tuple[object, ...] = (
@@ -209,9 +209,9 @@ def test_any_value_of_an_environ_variable(root: Path, name: str, value: object) 
         for path in ("/hello.txt", "/sub", "/bare/", "/nope"):
             for method in ("GET", "HEAD", "OPTIONS"):
                 for _ in range(2):  # uncached and cached
-                    environ = environ_of(path, method, HTTP_RANGE="bytes=0-1")
+                    environ = make_environ(path, method, HTTP_RANGE="bytes=0-1")
                     environ[name] = value
-                    assert_harmless(call_bare(app, environ), root)
+                    assert_harmless(call_raw(app, environ), root)
 
 
 @replays("CVE-2016-9964", "CVE-2012-2374")
@@ -239,7 +239,7 @@ def test_file_names_cannot_inject_header_fields(root: Path, name: str) -> None:
         app = StaticFiles(None, root, **options)
         for path_info in (f"/{raw}", f"/{raw}/", f"/{raw}/{raw}", f"/{raw}.html", f"/{raw}?{raw}"):
             for _ in range(2):
-                result = call_bare(app, environ_of("/", PATH_INFO=path_info, QUERY_STRING=raw))
+                result = call_raw(app, make_environ("/", PATH_INFO=path_info, QUERY_STRING=raw))
                 assert result.status in (200, 301, 404)
                 assert not {name.lower() for name in result.headers} & {"x-injected", "x"}
                 assert_harmless(result, root)
@@ -249,7 +249,7 @@ def test_control_characters_in_offload_headers(root: Path) -> None:
     (root / "a\r\nX-Injected: 1").write_bytes(PAGE)
     for header, value in (("X-Accel-Redirect", "/i/a%0D%0AX-Injected:%201"), ("X-Sendfile", None)):
         app = StaticFiles(None, root, offload=(header, "/i"))
-        result = call_bare(app, environ_of("/a\r\nX-Injected: 1"))
+        result = call_raw(app, make_environ("/a\r\nX-Injected: 1"))
         assert result.headers.get(header) == value
         assert result.body == (b"" if value else PAGE)
 
@@ -260,7 +260,7 @@ def test_headers_function_that_copies_a_malicious_name(root: Path) -> None:
 
     (root / "a\r\nX-Injected: 1").write_bytes(PAGE)
     app = StaticFiles(None, root, headers=copy)
-    assert call_bare(app, environ_of("/hello.txt")).headers["X-Name"] == "hello.txt"
-    refused = call_bare(app, environ_of("/a\r\nX-Injected: 1"))
+    assert call_raw(app, make_environ("/hello.txt")).headers["X-Name"] == "hello.txt"
+    refused = call_raw(app, make_environ("/a\r\nX-Injected: 1"))
     assert refused.status == 500
     assert_harmless(refused, root)

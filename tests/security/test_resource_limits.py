@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of, start
+from tests.client import call_raw, make_environ, start
 from tests.conftest import age
-from tests.oracle import boundary_of, call, parse_multipart
+from tests.oracle import boundary_of, call_strictly, parse_multipart
 from tests.security.advisories import REPLAYED, replays
 from tests.security.attack_site import CANARY, PAGE, make_attack_site
 from wsgistatic import FileApp, StaticFiles
@@ -129,13 +129,13 @@ def test_long_fields_are_parsed_quickly(root: Path, name: str, value: str) -> No
     file_app = FileApp(path, immutable="hashed")
     for url_path, method in (("/sub/digits.txt", "GET"), ("/bare/", "GET"), ("/bare/", "OPTIONS")):
         for served_app in (app, file_app):
-            environ = environ_of(url_path, method)
+            environ = make_environ(url_path, method)
             environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"] = "GET"
             if name == "HTTP_IF_RANGE":
                 environ["HTTP_RANGE"] = "bytes=0-0"
             environ[name] = value
             for _ in range(2):  # uncached and cached
-                assert seconds(partial(call_bare, served_app, environ)) < TIME_LIMIT
+                assert seconds(partial(call_raw, served_app, environ)) < TIME_LIMIT
 
 
 def test_path_through_a_circular_link(root: Path) -> None:
@@ -143,10 +143,10 @@ def test_path_through_a_circular_link(root: Path) -> None:
     (root / "self").symlink_to(".")
     for options in ({}, {"symlinks": "follow"}, {"listing": True}, {"clean_urls": True}):
         app = StaticFiles(None, root, **options)
-        assert call_bare(app, environ_of("/self/hello.txt")).status == 200
+        assert call_raw(app, make_environ("/self/hello.txt")).status == 200
         for path in ("/self" * 20_000 + "/hello.txt", "/self" * 20_000 + "/", "/self" * 20_000):
-            assert call_bare(app, environ_of(path)).status == 404
-            assert seconds(partial(call_bare, app, environ_of(path))) < 0.1
+            assert call_raw(app, make_environ(path)).status == 404
+            assert seconds(partial(call_raw, app, make_environ(path))) < 0.1
 
 
 @replays("CVE-2011-3192", "CVE-2024-26141", "CVE-2026-34826", "CVE-2017-7529", "CVE-2015-1635")
@@ -162,8 +162,8 @@ def test_ranges_never_send_more_than_the_file(root: Path, cache: dict[str, Any])
             rng.choice([f"{a}-{b}", f"{a}-", f"-{b}", f"{a}-{b}"])
             for a, b in (rng.choices(texts, k=2) for _ in range(rng.choice([1, 2, 3, 50, 250])))
         ]
-        environ = environ_of("/digits.bin", HTTP_RANGE="bytes=" + ",".join(specs))
-        response = call(app, environ)
+        environ = make_environ("/digits.bin", HTTP_RANGE="bytes=" + ",".join(specs))
+        response = call_strictly(app, environ)
         assert response.status in (200, 206, 416)
         assert len(response.body) <= len(data) + 4096
         if response.status == 200:
@@ -195,12 +195,12 @@ def test_special_files_are_neither_opened_nor_read(root: Path, symlinks: Any) ->
     def send_requests() -> None:
         for path in ("/pipe", "/zero", "/to-pipe", "/pipe/x", "/x.js.gz", "/hello.txt.gz"):
             for method in ("GET", "HEAD"):
-                assert call_bare(app, environ_of(path, method)).status == 404, path
+                assert call_raw(app, make_environ(path, method)).status == 404, path
         for path in ("/x.js", "/hello.txt"):
             for _ in range(2):
-                result = call_bare(app, environ_of(path, HTTP_ACCEPT_ENCODING="gzip"))
+                result = call_raw(app, make_environ(path, HTTP_ACCEPT_ENCODING="gzip"))
                 assert (result.status, result.body) == (200, PAGE)
-        assert b"pipe" not in call_bare(app, environ_of("/")).body
+        assert b"pipe" not in call_raw(app, make_environ("/")).body
         done.set()
 
     thread = threading.Thread(target=send_requests, daemon=True)
@@ -228,8 +228,8 @@ def test_no_file_descriptor_leaks(
         for extra in ({}, {"HTTP_RANGE": "bytes=0-1,5-900000"}, {"HTTP_RANGE": "bytes=1-"}):
             for _ in range(2):
                 with pytest.raises(RuntimeError):
-                    app(environ_of(path, **extra), fail)
-                result = start(app, environ_of(path, **extra))
+                    app(make_environ(path, **extra), fail)
+                result = start(app, make_environ(path, **extra))
                 next(iter(result.iterable), None)  # only the first block is read
                 getattr(result.iterable, "close", lambda: None)()
 
@@ -246,7 +246,7 @@ def test_framing_of_a_file_that_changes(root: Path, options: dict[str, Any]) -> 
         before, after = versions[turn % 3], versions[(turn + 1) % 3]
         path.write_bytes(before)
         os.utime(path, ns=(0, 1_700_000_000_000_000_000 + turn))
-        result = start(app, environ_of("/changing.bin"))
+        result = start(app, make_environ("/changing.bin"))
         got = []
         try:
             for number, block in enumerate(result.iterable):
@@ -290,7 +290,7 @@ def test_many_values_of_accept_encoding(root: Path, monkeypatch: Any) -> None:
         for _ in range(1000):
             weights = [f"{name};q=0.{rng.randrange(1, 999):03}" for name in ("gzip", "br", "zstd")]
             field = ", ".join([*weights, *(f"x{rng.randrange(10**9)}" for _ in range(30))])
-            result = call_bare(app, environ_of("/page.txt", HTTP_ACCEPT_ENCODING=field))
+            result = call_raw(app, make_environ("/page.txt", HTTP_ACCEPT_ENCODING=field))
             assert result.headers["Content-Encoding"] in ("gzip", "br", "zstd")
         assert sorted(compressions) == ["br", "gzip", "zstd"]
         assert tracemalloc.get_traced_memory()[0] < 1_000_000
@@ -307,14 +307,14 @@ def test_memory_for_many_files_stays_within_cache_size(root: Path) -> None:
     budget = 400_000
     app = StaticFiles(None, root, compress=True, cache_size=budget)
     rng = random.Random(3)
-    call_bare(app, environ_of("/0.txt", HTTP_ACCEPT_ENCODING="gzip, br, zstd"))
+    call_raw(app, make_environ("/0.txt", HTTP_ACCEPT_ENCODING="gzip, br, zstd"))
     tracemalloc.start()
     try:
         for _ in range(1000):
             field = rng.choice(["gzip", "br", "zstd", "", f"gzip, x{rng.random()}"])
             path_info = f"/{rng.randrange(200)}.txt"
-            assert call_bare(app, environ_of(path_info, HTTP_ACCEPT_ENCODING=field)).status == 200
-            assert call_bare(app, environ_of(f"/no{rng.random()}")).status == 404
+            assert call_raw(app, make_environ(path_info, HTTP_ACCEPT_ENCODING=field)).status == 200
+            assert call_raw(app, make_environ(f"/no{rng.random()}")).status == 404
         assert tracemalloc.get_traced_memory()[0] < 3 * budget
     finally:
         tracemalloc.stop()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.oracle import Answer, File, Headers, precondition
+from tests.oracle import File, Headers, Response, precondition_status
 from tests.security.state_machine import SIDECAR_DELAY, TTL, ServedDirectory
 
 # Every state machine sets its own cache options, so one run of this module is enough.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 TICK = 10_000_000  # nanoseconds; the coarsest common clock tick
 
@@ -67,7 +67,7 @@ class Compressing(ServedDirectory):
     sidecar_delay: ClassVar[float] = SIDECAR_DELAY
 
     def matches(
-        self, expected: File | int, response: Answer, name: str, method: str, headers: Headers
+        self, expected: File | int, response: Response, name: str, method: str, headers: Headers
     ) -> bool:
         """Accept the file compressed in memory as well, with a weak ETag and no ranges."""
         if super().matches(expected, response, name, method, headers):
@@ -76,7 +76,7 @@ class Compressing(ServedDirectory):
         if isinstance(expected, int) or is_part or "Accept-Encoding" not in headers:
             return False
         etag = f'W/{expected.etag[:-1]}-gzip"'
-        if response.status != precondition(File(b"", expected.mtime, etag), headers):
+        if response.status != precondition_status(File(b"", expected.mtime, etag), headers):
             return False
         if response.status != 200:
             return response.fields.get("etag", etag) == etag

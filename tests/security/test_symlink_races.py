@@ -21,13 +21,13 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import age
 from tests.security.advisories import replays
 from wsgistatic import StaticFiles
 
 # The tests set their own cache options, so one run of this module is enough.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 INSIDE = b"i" * 300_000  # more than the cache keeps in memory
 OUTSIDE = b"X" * 300_000
@@ -130,7 +130,7 @@ def attempts(minimum: int, statuses: Counter[str], *required: str) -> Iterator[i
         yield number
 
 
-def check(result: Result, size: int, statuses: Counter[str]) -> None:
+def check(result: Response, size: int, statuses: Counter[str]) -> None:
     coding = result.headers.get("Content-Encoding", "")
     body = gzip.decompress(result.body) if coding and result.body else result.body
     assert b"X" not in body
@@ -173,9 +173,9 @@ def test_swapping_a_file_or_directory(
     required = ("404",) if always_misses else ("404", "200", "206", "304")
     with swapping(site, method, name, inside, outside):
         for number in attempts(tries // OPTION_SETS, statuses, *required):
-            environ = environ_of(path)
+            environ = make_environ(path)
             environ.update(REQUESTS[number % len(REQUESTS)])
-            check(call_bare(app, environ), size, statuses)
+            check(call_raw(app, environ), size, statuses)
     assert statuses.keys() <= {*required, *TRANSIENT}
 
 
@@ -197,9 +197,9 @@ def test_swapping_a_sidecar(
         for number in attempts(tries // len(OPTIONS), statuses, *required):
             if number % 20 == 0:  # because an app trusts its cached sidecars for a second
                 app = StaticFiles(None, site, **options)
-            environ = environ_of("/page.txt", HTTP_ACCEPT_ENCODING="gzip")
+            environ = make_environ("/page.txt", HTTP_ACCEPT_ENCODING="gzip")
             environ.update(REQUESTS[number % 5 // 4 * 3])  # every fifth is a HEAD
-            check(call_bare(app, environ), SMALL, statuses)
+            check(call_raw(app, environ), SMALL, statuses)
     assert statuses.keys() <= {*required, *TRANSIENT}
 
 
@@ -212,7 +212,7 @@ def test_swapping_a_file_with_a_fifo(tmp_path: Path, tries: int) -> None:
     statuses: Counter[str] = Counter()
     with swapping(site, "trade", "page.txt", "", "../outside/pipe"), time_limit(2 * PATIENCE):
         for _ in attempts(tries, statuses, "200", "404"):
-            result = call_bare(app, environ_of("/page.txt"))
+            result = call_raw(app, make_environ("/page.txt"))
             assert result.body == INSIDE[:SMALL] or result.status != 200
             statuses[str(result.status)] += 1
     assert statuses.keys() <= {"200", "404", *TRANSIENT}
@@ -237,5 +237,5 @@ def test_fifo_that_replaces_a_file_between_stat_and_open(
 
     monkeypatch.setattr(os, "stat", stat_and_swap)
     with time_limit(PATIENCE):
-        assert call_bare(app, environ_of("/page.txt")).status == 404
+        assert call_raw(app, make_environ("/page.txt")).status == 404
     assert swapped

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of
+from tests.client import call_raw, make_environ
 from tests.security.advisories import REPLAYED
 from wsgistatic import StaticFiles
 from wsgistatic.http.paths import split_path
@@ -80,7 +80,7 @@ def test_windows_names_never_reach_the_file_system(
     for name in ("stat", "open", "scandir", "lstat", "readlink"):
         monkeypatch.setattr(os, name, recorded(getattr(os, name)))
     results = [
-        call_bare(app, environ_of(path)) for paths in WINDOWS_PATHS.values() for path in paths
+        call_raw(app, make_environ(path)) for paths in WINDOWS_PATHS.values() for path in paths
     ]
     monkeypatch.undo()
     assert {result.status for result in results} == {404}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.oracle import RANGES, Headers, ask_ranges, parse_date
+from tests.oracle import RANGES, Headers, expected_ranges, parse_date
 
 FILES = {
     "/small.txt": b"0123456789" * 10,
@@ -64,7 +64,8 @@ class Difference:
 def is_valid(request: Request) -> bool:
     size = len(FILES[request.path])
     return (
-        RANGES.fullmatch(request.range) is not None and ask_ranges(request.range, size) is not None
+        RANGES.fullmatch(request.range) is not None
+        and expected_ranges(request.range, size) is not None
     )
 
 
@@ -123,7 +124,7 @@ RANGE_DIFFERENCES = (
             (ours.status, theirs.status) == (206, 200)
             and sum(
                 stop - start
-                for start, stop in ask_ranges(request.range, len(FILES[request.path])) or ()
+                for start, stop in expected_ranges(request.range, len(FILES[request.path])) or ()
             )
             >= len(FILES[request.path])
         ),

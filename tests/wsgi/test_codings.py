@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of, start
+from tests.client import Response, call, call_raw, make_environ, start
 from tests.conftest import OLD, age
 from wsgistatic import FileApp, StaticFiles
 
@@ -37,7 +37,7 @@ def coded(site: Path) -> Path:
     return site
 
 
-def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: Any) -> Result:
+def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: Any) -> Response:
     if accepted is not None:
         extra["HTTP_ACCEPT_ENCODING"] = accepted
     once = call(app, path, **extra)
@@ -302,7 +302,7 @@ def test_a_sidecar_that_goes_between_look_and_open(
         (coded / "app.js.gz").write_bytes(GZIP)
         age(coded / "app.js.gz")
         monkeypatch.setattr(selector, "select", select)
-        result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+        result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
         assert result.body == PLAIN
 
 
@@ -322,7 +322,7 @@ def test_a_sidecar_replaced_between_look_and_open_is_described_as_it_is(
         return selected
 
     monkeypatch.setattr(selector, "select", select)
-    result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
     assert result.body == b"another"
     assert result.headers["Content-Length"] == "7"
 
@@ -342,8 +342,8 @@ def test_a_fault_while_a_sidecar_is_opened_is_no_change_of_it(
         return selected._replace(source=selected.source._replace(open=fail))
 
     monkeypatch.setattr(selector, "select", select)
-    environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip")
-    assert call_bare(app, environ).status == 500
+    environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip")
+    assert call_raw(app, environ).status == 500
 
 
 def test_fields_of_others_stay_in_vary(coded: Path) -> None:
@@ -353,7 +353,7 @@ def test_fields_of_others_stay_in_vary(coded: Path) -> None:
     assert call(FileApp(coded / "app.js"), "/", HTTP_ACCEPT_ENCODING="gzip").body == PLAIN
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
     coded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,7 +363,7 @@ def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
         app = StaticFiles(None, coded, **options)  # type: ignore[arg-type]
         for _ in range(2):
             for accepted in ("gzip", "br", ""):
-                call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+                call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted))
         tag = ask(app, "gzip").headers["ETag"]
 
         def counting(*arguments: Any, **options: Any) -> os.stat_result:
@@ -374,16 +374,16 @@ def test_what_is_ready_costs_a_stat_of_the_file_and_of_the_sidecar(
         monkeypatch.setattr(os, "open", None)
         for extra in ({}, {"HTTP_IF_NONE_MATCH": tag}, {"REQUEST_METHOD": "HEAD"}):
             calls.clear()
-            environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip", **extra)
-            assert call_bare(app, environ).status in (200, 304)
+            environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip", **extra)
+            assert call_raw(app, environ).status in (200, 304)
             assert len(calls) == expected
         calls.clear()
-        call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=""))
+        call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=""))
         assert len(calls) == bool(expected)
         monkeypatch.undo()
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_a_file_is_ready_again_after_a_sidecar_has_gone(coded: Path) -> None:
     app = StaticFiles(None, coded)
@@ -394,7 +394,7 @@ def test_a_file_is_ready_again_after_a_sidecar_has_gone(coded: Path) -> None:
     assert app._catalog.is_as_seen(app._entries["/app.js"])
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_a_new_version_asked_for_in_a_new_way_is_ready(coded: Path) -> None:
     app = StaticFiles(None, coded)
@@ -402,11 +402,11 @@ def test_a_new_version_asked_for_in_a_new_way_is_ready(coded: Path) -> None:
     (coded / "app.js").write_bytes(b"new")
     age(coded / "app.js")
     time.sleep(0.03)
-    call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
     assert app._catalog.is_current(app._entries["/app.js"])
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_values_of_accept_encoding_do_not_grow_memory(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for number in range(200):
@@ -419,7 +419,7 @@ def test_values_of_accept_encoding_do_not_grow_memory(coded: Path) -> None:
     assert len(app._entries) == 2
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_ready_codings_are_thrown_out_one_by_one(coded: Path) -> None:
     app = StaticFiles(None, coded, cache_size=25_000)
     for _ in range(3):
@@ -434,9 +434,9 @@ def test_an_environ_that_no_server_makes(coded: Path) -> None:
     app = StaticFiles(None, coded)
     ask(app, "gzip")
     for path in (("", ""), ["/app.js"], None, "/app.js\0gzip"):
-        environ = environ_of("/", HTTP_ACCEPT_ENCODING="gzip", PATH_INFO=path)
+        environ = make_environ("/", HTTP_ACCEPT_ENCODING="gzip", PATH_INFO=path)
         assert start(app, environ).status == 404
     values: tuple[Any, ...] = ([], None, b"gzip", "gzip\udce9")
     for accepted in values:
-        environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING=accepted)
+        environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted)
         assert start(app, environ).status in (200, 404)

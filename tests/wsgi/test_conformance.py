@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.client import make_environ
 from tests.oracle import (
-    Answer,
     File,
     Headers,
-    Wsgi,
-    ask,
+    Response,
+    WSGIApp,
     boundary_of,
-    call,
-    check_answer,
+    call_strictly,
+    check_response,
     date_forms,
-    learn_multipart,
-    make_environ,
+    fetch,
+    measure_multipart,
     parse_multipart,
 )
 from wsgistatic import FileApp, StaticFiles, content_range, get_ranges, merge_ranges
@@ -47,20 +47,20 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["StaticFiles", "StaticFiles small blocks", "FileApp"])
-def app(request: pytest.FixtureRequest, root: Path) -> Wsgi:
+def app(request: pytest.FixtureRequest, root: Path) -> WSGIApp:
     if request.param == "FileApp":
         apps = {"/" + name: FileApp(root / name) for name in FILES}
-        made: Wsgi = lambda environ, start: apps[environ["PATH_INFO"]](environ, start)  # noqa: E731
+        made: WSGIApp = lambda environ, start: apps[environ["PATH_INFO"]](environ, start)  # noqa: E731
     else:
         small = " " in request.param
         made = StaticFiles(None, root, block_size=1000) if small else StaticFiles(None, root)
-    learn_multipart(made, "/data.bin", len(DATA))
+    measure_multipart(made, "/data.bin", len(DATA))
     return made
 
 
-def known(app: Wsgi, name: str) -> tuple[Answer, File]:
+def known(app: WSGIApp, name: str) -> tuple[Response, File]:
     """Ask plainly, hold that to account, and give it with what the oracle needs."""
-    plain = ask(app, "/" + name)
+    plain = fetch(app, "/" + name)
     fields = plain.fields
     assert plain.status == 200
     assert plain.body == FILES[name]
@@ -149,13 +149,13 @@ CONDITIONS: list[tuple[Headers, int]] = [
 
 
 @pytest.mark.parametrize(("headers", "status"), CONDITIONS)
-def test_preconditions(app: Wsgi, headers: Headers, status: int) -> None:
+def test_preconditions(app: WSGIApp, headers: Headers, status: int) -> None:
     plain, file = known(app, "data.bin")
     sent = filled(headers, file.etag)
     for method in ("GET", "HEAD"):
-        answer = ask(app, "/data.bin", method, sent)
+        answer = fetch(app, "/data.bin", method, sent)
         assert answer.status == status
-        assert check_answer(answer, plain, file, method, sent) == status  # the oracle agrees
+        assert check_response(answer, plain, file, method, sent) == status  # the oracle agrees
 
 
 RANGES: list[tuple[Headers, int]] = [
@@ -246,21 +246,21 @@ RANGES: list[tuple[Headers, int]] = [
 
 
 @pytest.mark.parametrize(("headers", "status"), RANGES)
-def test_ranges(app: Wsgi, headers: Headers, status: int) -> None:
+def test_ranges(app: WSGIApp, headers: Headers, status: int) -> None:
     plain, file = known(app, "data.bin")
     sent = filled(headers, file.etag)
-    answer = ask(app, "/data.bin", headers=sent)
+    answer = fetch(app, "/data.bin", headers=sent)
     assert answer.status == status
-    assert check_answer(answer, plain, file, "GET", sent) == status  # the oracle agrees
-    head = ask(app, "/data.bin", "HEAD", sent)  # 14.2: Range is for GET alone
+    assert check_response(answer, plain, file, "GET", sent) == status  # the oracle agrees
+    head = fetch(app, "/data.bin", "HEAD", sent)  # 14.2: Range is for GET alone
     assert sorted(head.headers) == sorted(plain.headers)
 
 
-def test_head_is_get_without_content(app: Wsgi) -> None:
+def test_head_is_get_without_content(app: WSGIApp) -> None:
     """9.3.2: the same fields, for each kind of file."""
     for name in FILES:
         plain, _ = known(app, name)
-        assert sorted(ask(app, "/" + name, "HEAD").headers) == sorted(plain.headers)
+        assert sorted(fetch(app, "/" + name, "HEAD").headers) == sorted(plain.headers)
     assert known(app, "page.html")[0].fields["content-type"] == "text/html; charset=utf-8"
     assert known(app, "data.bin")[0].fields["content-type"] == "application/octet-stream"
 
@@ -268,16 +268,18 @@ def test_head_is_get_without_content(app: Wsgi) -> None:
 @pytest.mark.parametrize(
     "spec", ["0-", "131071-131072", "-1", "299999-300000", "999-1000", "5-262150"]
 )
-def test_range_of_a_streamed_file(app: Wsgi, spec: str) -> None:
+def test_range_of_a_streamed_file(app: WSGIApp, spec: str) -> None:
     plain, file = known(app, "large.bin")
     for value in (f"bytes={spec}", f"bytes=3-4,{spec}", f"bytes={spec},0-0"):
         sent = {"Range": value}
-        assert check_answer(ask(app, "/large.bin", headers=sent), plain, file, "GET", sent) == 206
+        assert (
+            check_response(fetch(app, "/large.bin", headers=sent), plain, file, "GET", sent) == 206
+        )
 
 
-def test_multipart_by_hand(app: Wsgi) -> None:
+def test_multipart_by_hand(app: WSGIApp) -> None:
     """15.3.7.2, without the oracle: two parts in the order asked, an exact length."""
-    answer = ask(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
+    answer = fetch(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
     assert answer.status == 206
     assert "content-range" not in answer.fields
     kind = "text/html; charset=utf-8"
@@ -285,7 +287,7 @@ def test_multipart_by_hand(app: Wsgi) -> None:
         ({"content-type": kind, "content-range": "bytes 100-101/200"}, b"<p"),
         ({"content-type": kind, "content-range": "bytes 0-2/200"}, b"<p>"),
     ]
-    again = ask(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
+    again = fetch(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
     assert boundary_of(again) not in FILES["page.html"]
 
 
@@ -301,14 +303,14 @@ def test_multipart_by_hand(app: Wsgi) -> None:
         ("1-0", 200),
     ],
 )
-def test_empty_file(app: Wsgi, value: str, status: int) -> None:
+def test_empty_file(app: WSGIApp, value: str, status: int) -> None:
     """14.1.2: a suffix can be satisfied, but no Content-Range can say so."""
     plain, file = known(app, "empty.txt")
     assert plain.fields["content-length"] == "0"
     sent = {"Range": f"bytes={value}"}
-    answer = ask(app, "/empty.txt", headers=sent)
-    assert check_answer(answer, plain, file, "GET", sent) == answer.status == status
-    assert ask(app, "/empty.txt", headers={NONE: file.etag}).status == 304
+    answer = fetch(app, "/empty.txt", headers=sent)
+    assert check_response(answer, plain, file, "GET", sent) == answer.status == status
+    assert fetch(app, "/empty.txt", headers={NONE: file.etag}).status == 304
 
 
 def test_every_combination(root: Path) -> None:
@@ -323,17 +325,17 @@ def test_every_combination(root: Path) -> None:
             drawn = {MATCH: match, NONE: none, UNMOD: unmod, SINCE: since, IF_RANGE: if_range}
             drawn["Range"] = value
             sent = filled({k: v for k, v in drawn.items() if v is not None}, file.etag)
-            answer = call(app, make_environ("/data.bin", headers=sent))
-            seen.add(check_answer(answer, plain, file, "GET", sent))
+            answer = call_strictly(app, make_environ("/data.bin", headers=sent))
+            seen.add(check_response(answer, plain, file, "GET", sent))
     assert seen == {200, 206, 304, 412}
 
 
-def test_two_digit_years(app: Wsgi) -> None:
+def test_two_digit_years(app: WSGIApp) -> None:
     """5.6.7: a year that seems more than 50 years ahead is the past."""
     year = datetime.now(timezone.utc).year
     for ahead, status in ((40, 304), (60, 200)):
         date = f"Monday, 01-Jan-{(year + ahead) % 100:02} 00:00:00 GMT"
-        assert ask(app, "/data.bin", headers={SINCE: date}).status == status
+        assert fetch(app, "/data.bin", headers={SINCE: date}).status == status
 
 
 def test_range_helpers() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import AnswerEvent, StaticFiles
 
@@ -33,7 +33,7 @@ def seen(site: Path) -> Seen:
         options = {"app": None, **(options or {})}
         app = StaticFiles(options.pop("app"), site, "/s", **options, on_answer=events.append)
         for _ in range(2):  # cold, then from the catalog
-            call_bare(app, environ_of(path, method, **fields))
+            call_raw(app, make_environ(path, method, **fields))
         assert len(events) == 2
         assert events[0] == events[1]
         return events[0]
@@ -92,7 +92,7 @@ def test_a_coding_and_the_file_it_is_in(site: Path, seen: Seen, fields: dict[str
     assert seen("/s/hello.txt").coding is None
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_coding_made_in_memory(site: Path, seen: Seen) -> None:
     (site / "long.txt").write_bytes(b"text " * 1000)
     age(site / "long.txt")
@@ -159,7 +159,7 @@ def test_an_empty_path(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, index="hello.txt", on_answer=events.append)
     for broken in ("", None):
-        call_bare(app, {**environ_of("/"), "PATH_INFO": broken})
+        call_raw(app, {**make_environ("/"), "PATH_INFO": broken})
     assert [event.refused for event in events] == ["not the canonical spelling of a path"] * 2
 
 
@@ -173,7 +173,7 @@ def test_what_came_in_between(site: Path, monkeypatch: pytest.MonkeyPatch) -> No
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, on_answer=events.append)
     monkeypatch.setattr(app._finder, "answer", lambda *arguments: None)
-    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert call_raw(app, make_environ("/hello.txt")).status == 404
     assert events[0].refused == "something that has passed"
 
 
@@ -197,7 +197,7 @@ def test_errors(site: Path, number: int, status: int, monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "open", fail)
-        assert call_bare(app, environ_of("/hello.txt")).status == status
+        assert call_raw(app, make_environ("/hello.txt")).status == status
     assert (events[0].status, events[0].refused) == (status, "an error that the log tells of")
     assert events[0].path == str(site / "hello.txt")
 
@@ -224,7 +224,7 @@ def test_a_function_that_fails_is_logged(site: Path, caplog: pytest.LogCaptureFi
 def test_it_is_told_before_the_body_is_read(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
-    result = start(app, environ_of("/digits.bin"))
+    result = start(app, make_environ("/digits.bin"))
     assert [event.bytes_planned for event in events] == [1000]
     result.iterable.close()  # type: ignore[attr-defined]
 
@@ -258,7 +258,7 @@ def test_answers_are_the_same_with_it(site: Path, app: Any) -> None:
     settle()
     apps = [StaticFiles(app, site), StaticFiles(app, site, on_answer=lambda event: None)]
     for path, method, fields in 2 * REQUESTS:
-        one, other = (call_bare(each, environ_of(path, method, **fields)) for each in apps)
+        one, other = (call_raw(each, make_environ(path, method, **fields)) for each in apps)
         assert (one.status, one.headers, one.body) == (other.status, other.headers, other.body)
 
 
@@ -278,7 +278,7 @@ def test_every_miss_has_its_reason(site: Path, options: dict[str, Any]) -> None:
     app = StaticFiles(None, site, **options, on_answer=events.append)
     for first, second in itertools.product(NAMES, NAMES):
         for path in (f"/{first}", f"/{first}/{second}", f"/{first}/{second}/"):
-            call_bare(app, environ_of(path))
+            call_raw(app, make_environ(path))
     for event in events:
         assert (event.refused is None) == (event.status in (200, 301)), event
         assert event.refused != "something that has passed", event

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import environ_of, start
+from tests.client import make_environ, start
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi.file_wrapper import RangeFile, wrap_file
 
@@ -100,7 +100,7 @@ def test_the_real_one_of_waitress(file: FileIO) -> None:
 def test_a_file_that_was_hashed_is_wrapped_at_its_start(site: Path) -> None:
     """Wrappers send from where the file stands, and a tag by content reads it to its end."""
     time.sleep(0.03)  # a file that is younger gets our own iterator
-    environ = environ_of("/digits.bin", **GTHREAD)
+    environ = make_environ("/digits.bin", **GTHREAD)
     app = StaticFiles(None, site, etag="content", file_wrapper=True, cache_size=0)
     wrapped: Any = start(app, environ).iterable
     assert isinstance(wrapped[0], FileIO)

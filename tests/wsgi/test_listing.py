@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.calling import Result, call, call_bare, environ_of, start
+from tests.client import Response, call, call_raw, make_environ, start
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi import listing as listing_module
 from wsgistatic.wsgi import listing as scan_module
@@ -36,14 +36,14 @@ class Links(HTMLParser):
         self.hrefs += [value or "" for name, value in attributes if tag == "a" and name == "href"]
 
 
-def follow(app: StaticFiles, base: str, href: str, **extra: Any) -> Result:
+def follow(app: StaticFiles, base: str, href: str, **extra: Any) -> Response:
     """Ask for what a link on a page leads to."""
     url = urlsplit(urljoin(f"http://localhost{base}", href))
     assert url.netloc == "localhost"
     script = extra.get("SCRIPT_NAME", "")
     path = unquote_to_bytes(url.path).decode("latin-1")
     assert path.startswith(script)
-    return call_bare(app, environ_of("", PATH_INFO=path[len(script) :], **extra))
+    return call_raw(app, make_environ("", PATH_INFO=path[len(script) :], **extra))
 
 
 def test_a_page(site: Path, open_descriptors: None) -> None:
@@ -113,9 +113,9 @@ def test_misses_reach_the_wrapped_app(site: Path) -> None:
         return []
 
     both = StaticFiles(app, site, listing=True)
-    assert call_bare(both, environ_of("/nope/")).status == 299
-    assert call_bare(both, environ_of("/", "POST")).status == 299
-    assert call_bare(both, environ_of("/")).status == 200
+    assert call_raw(both, make_environ("/nope/")).status == 299
+    assert call_raw(both, make_environ("/", "POST")).status == 299
+    assert call_raw(both, make_environ("/")).status == 200
 
 
 def test_head(site: Path, open_descriptors: None) -> None:
@@ -151,7 +151,7 @@ def test_other_methods(site: Path) -> None:
     ],
 )
 def test_json_for_those_who_want_it(site: Path, accept: Any, media_type: str) -> None:
-    result = call_bare(files(site), environ_of("/", HTTP_ACCEPT=accept))
+    result = call_raw(files(site), make_environ("/", HTTP_ACCEPT=accept))
     assert result.headers["Content-Type"].partition(";")[0] == media_type
     assert result.headers["Vary"] == "Accept"
     assert result.headers["Content-Length"] == str(len(result.body))
@@ -321,7 +321,7 @@ def test_many_entries_are_streamed(crowd: Path, open_descriptors: None) -> None:
     call(app, "/nope")
     tracemalloc.start()
     began = perf_counter()
-    result = start(app, environ_of("/"))
+    result = start(app, make_environ("/"))
     blocks = iter(result.iterable)
     head = next(blocks)
     first_block = perf_counter() - began
@@ -343,7 +343,7 @@ def test_many_entries_are_streamed(crowd: Path, open_descriptors: None) -> None:
 
 
 def test_many_entries_as_json_are_in_order(crowd: Path) -> None:
-    result = call_bare(files(crowd), environ_of("/", HTTP_ACCEPT="application/json"))
+    result = call_raw(files(crowd), make_environ("/", HTTP_ACCEPT="application/json"))
     assert len(result.blocks) > 100
     listed = json.loads(result.body)
     assert [entry["name"] for entry in listed] == [f"{number}.txt" for number in range(100_000)]
@@ -369,7 +369,7 @@ def test_head_of_a_long_listing(site: Path, few_are_many: None, open_descriptors
 def test_an_aborted_listing_closes_its_directory(
     site: Path, few_are_many: None, open_descriptors: None, blocks: int
 ) -> None:
-    result = start(files(site), environ_of("/"))
+    result = start(files(site), make_environ("/"))
     body = iter(result.iterable)
     for _ in range(blocks):
         assert next(body)
@@ -386,10 +386,10 @@ def is_open(directory: Path) -> bool:
 def test_a_listing_that_nobody_closes(
     site: Path, few_are_many: None, open_descriptors: None
 ) -> None:
-    result = start(files(site), environ_of("/"))
+    result = start(files(site), make_environ("/"))
     assert next(iter(result.iterable))
     del result
-    finished = start(files(site), environ_of("/"))
+    finished = start(files(site), make_environ("/"))
     assert list(finished.iterable)
     assert not is_open(site)
 
@@ -418,7 +418,7 @@ def test_a_listing_whose_response_cannot_start(
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
-        files(site)(environ_of("/"), refuse)
+        files(site)(make_environ("/"), refuse)
 
 
 def fail(*arguments: Any) -> Any:
@@ -440,7 +440,7 @@ def test_a_shortage_in_the_middle_breaks_the_response(
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(scan_module.Scan, "_file_entry", fail)
-    result = start(files(site), environ_of("/"))
+    result = start(files(site), make_environ("/"))
     body = iter(result.iterable)
     next(body)
     with pytest.raises(OSError, match="Too many open files"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of, start
+from tests.client import Response, call, call_raw, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files import directory
@@ -71,11 +71,11 @@ OTHERS = r"""/static-notes.txt /static.. /static../a /statics/a /static.js /stat
 def test_whole_segments_only(site: Path, path_info: Any, script_name: str) -> None:
     (site / "index.html").write_text("index")
     app = files(site, Inner(), prefix="/static/")
-    environ = environ_of("/", SCRIPT_NAME=script_name)
+    environ = make_environ("/", SCRIPT_NAME=script_name)
     environ["PATH_INFO"] = path_info
-    assert call_bare(app, environ).status == 299
+    assert call_raw(app, environ).status == 299
     del environ["PATH_INFO"]
-    assert call_bare(app, environ).status == 299
+    assert call_raw(app, environ).status == 299
 
 
 def test_prefix_in_other_scripts(site: Path) -> None:
@@ -103,22 +103,22 @@ def test_file_names_in_other_scripts(site: Path) -> None:
 def test_misses_reach_the_app_untouched(site: Path, path: str) -> None:
     inner = Inner()
     app = files(site, inner)
-    environ = environ_of(path)
+    environ = make_environ(path)
     before = dict(environ)
-    assert call_bare(app, environ).status == 299
+    assert call_raw(app, environ).status == 299
     assert inner.environ == environ == before
-    assert call_bare(files(site), environ_of(path)).status == 404
+    assert call_raw(files(site), make_environ(path)).status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", ""])
 def test_other_methods(site: Path, method: str) -> None:
     inner = Inner()
-    assert call_bare(files(site, inner), environ_of("/hello.txt", method)).status == 299
+    assert call_raw(files(site, inner), make_environ("/hello.txt", method)).status == 299
     assert inner.environ["REQUEST_METHOD"] == method
     for path in ("/hello.txt", "/sub/", "/sub"):
-        alone = call_bare(files(site), environ_of(path, method))
+        alone = call_raw(files(site), make_environ(path, method))
         assert (alone.status, alone.headers["Allow"]) == (405, "GET, HEAD")
-    assert call_bare(files(site), environ_of("/nope", method)).status == 404
+    assert call_raw(files(site), make_environ("/nope", method)).status == 404
 
 
 def test_404_alone(site: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_root_without_its_slash(site: Path) -> None:
     assert call(files(site, prefix="/static"), "/static/").body == b"root"
     mounted = call(files(site), "", SCRIPT_NAME="/app")
     assert mounted.headers["Location"] == "/app/"
-    assert call_bare(files(site), environ_of("")).status == 404  # "/" is meant; no loop
+    assert call_raw(files(site), make_environ("")).status == 404  # "/" is meant; no loop
 
 
 def test_index_options(site: Path) -> None:
@@ -191,12 +191,12 @@ class _as_root:  # noqa: N801
 @pytest.mark.parametrize("path", ["//evil.example/..", "/\\evil.example", "/\t/evil.example/sub"])
 def test_redirects_stay_on_the_host(site: Path, path: str) -> None:
     app = files(site)
-    assert call_bare(app, environ_of(path)).status == 404
+    assert call_raw(app, make_environ(path)).status == 404
     (site / "\\evil.example").mkdir()
     (site / "\\evil.example" / "index.html").write_text("x")
     for script_name in ("", "/", "//evil.example", "/\\evil.example", "\u20ac", 5):
-        environ = environ_of("/\\evil.example", SCRIPT_NAME=script_name)
-        location = call_bare(app, environ).headers["Location"]
+        environ = make_environ("/\\evil.example", SCRIPT_NAME=script_name)
+        location = call_raw(app, environ).headers["Location"]
         assert location[0] == "/"
         assert location[1] not in "/\\"
         assert location.isascii()
@@ -285,12 +285,12 @@ def test_start_response_that_raises_leaves_nothing_open(site: Path, open_descrip
 
     for path in ("/digits.bin", "/empty.bin", "/nope"):
         with pytest.raises(RuntimeError):
-            files(site, block_size=10)(environ_of(path), refuse)
+            files(site, block_size=10)(make_environ(path), refuse)
 
 
 def test_policies_on_every_answer(site: Path) -> None:
     app = files(site, allow_origin="*", cache_control=lambda path, url: f"x-{url}")
-    cases: list[tuple[Result, int]] = [
+    cases: list[tuple[Response, int]] = [
         (call(app, "/hello.txt"), 200),
         (call(app, "/hello.txt", HTTP_RANGE="bytes=0-1"), 206),
         (call(app, "/hello.txt", HTTP_RANGE="bytes=0-1,3-4"), 206),
@@ -299,7 +299,7 @@ def test_policies_on_every_answer(site: Path) -> None:
         (call(app, "/hello.txt", HTTP_RANGE="bytes=99-"), 416),
         (call(app, "/sub"), 301),
         (call(app, "/nope"), 404),
-        (call_bare(app, environ_of("/hello.txt", "PUT")), 405),
+        (call_raw(app, make_environ("/hello.txt", "PUT")), 405),
     ]
     for result, status in cases:
         assert result.status == status
@@ -314,7 +314,7 @@ def test_policies_on_every_answer(site: Path) -> None:
 
 
 def test_a_body_left_unread_is_closed_by_close(site: Path, open_descriptors: None) -> None:
-    result = start(files(site, block_size=10, cache_size=0), environ_of("/digits.bin"))
+    result = start(files(site, block_size=10, cache_size=0), make_environ("/digits.bin"))
     assert not isinstance(result.iterable, list)
     next(iter(result.iterable))
     result.iterable.close()  # type: ignore[attr-defined]
@@ -352,7 +352,7 @@ def test_what_is_above_or_hidden_is_not_even_looked_at(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "stat", record)
-        assert call_bare(app, environ_of(path)).status == 404
+        assert call_raw(app, make_environ(path)).status == 404
     assert looked == []
 
 
@@ -362,10 +362,10 @@ def test_environ_of_a_hostile_server(site: Path) -> None:
     for value in odd:
         for key in ("PATH_INFO", "REQUEST_METHOD", "SCRIPT_NAME", "HTTP_RANGE", "QUERY_STRING",
                     "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH"):  # fmt: skip
-            environ = environ_of("/sub")
+            environ = make_environ("/sub")
             environ[key] = value
-            assert call_bare(app, environ).status in (200, 301, 404, 405)
-    assert call_bare(app, {}).status == 404
+            assert call_raw(app, environ).status in (200, 301, 404, 405)
+    assert call_raw(app, {}).status == 404
 
 
 def test_log_lines_cannot_be_forged(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.calling import call
+from tests.client import call
 from wsgistatic import FileApp, StaticFiles
 
 ASKED = {

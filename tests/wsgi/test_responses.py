@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import BlockIterator, MultipartIterator, StaticFiles
 from wsgistatic.wsgi import responder
@@ -41,11 +41,11 @@ def test_kinds_of_body(site: Path) -> None:
     }
     for value, kind in kinds.items():
         extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-        body: Any = start(app, environ_of("/digits.bin", **extra)).iterable
+        body: Any = start(app, make_environ("/digits.bin", **extra)).iterable
         assert type(body) is kind
         getattr(body, "close", list)()
-    assert start(app, environ_of("/digits.bin", "HEAD")).iterable == [b""]
-    not_modified = start(app, environ_of("/digits.bin", HTTP_IF_NONE_MATCH="*")).iterable
+    assert start(app, make_environ("/digits.bin", "HEAD")).iterable == [b""]
+    not_modified = start(app, make_environ("/digits.bin", HTTP_IF_NONE_MATCH="*")).iterable
     assert not hasattr(not_modified, "__len__")
 
 
@@ -60,7 +60,7 @@ def test_file_wrapper_gets_a_file_of_just_what_is_sent(
 ) -> None:
     settle()
     extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-    environ = environ_of("/digits.bin", **extra, **WRAPPED)
+    environ = make_environ("/digits.bin", **extra, **WRAPPED)
     result = start(StaticFiles(None, site, block_size=512, cache_size=0), environ)
     body = result.iterable
     assert isinstance(body, Wrapper)
@@ -82,7 +82,7 @@ def test_an_app_that_starts_anew_after_an_error_says_so_through_us(site: Path) -
     def start_response(status: str, headers: Any, *exc_info: Any) -> Any:
         told.append(exc_info)
 
-    StaticFiles(app, site, no_store_misses=True)(environ_of("/nope"), start_response)
+    StaticFiles(app, site, no_store_misses=True)(make_environ("/nope"), start_response)
     assert told == [(error,)]
 
 
@@ -92,7 +92,7 @@ def test_file_wrapper_is_not_given_what_changed_a_moment_ago(site: Path) -> None
         app = StaticFiles(None, site, file_wrapper=file_wrapper, cache_size=0)
         for _ in range(20):  # again, where the machine was asleep for a tick
             (site / "digits.bin").write_bytes(b"x" * 1000)
-            body: Any = start(app, environ_of("/digits.bin", **WRAPPED)).iterable
+            body: Any = start(app, make_environ("/digits.bin", **WRAPPED)).iterable
             body.close()
             if isinstance(body, BlockIterator):
                 break
@@ -106,7 +106,7 @@ def test_a_file_rewritten_in_the_moment_that_it_was_written_in_breaks_the_respon
     path.write_bytes(b"0" * 1000)
     opened = path.stat()
     monkeypatch.setattr(time, "time_ns", lambda: opened.st_ctime_ns + 1)
-    result = start(StaticFiles(None, site, block_size=100), environ_of("/digits.bin"))
+    result = start(StaticFiles(None, site, block_size=100), make_environ("/digits.bin"))
     body = iter(result.iterable)
     next(body)
     path.write_bytes(b"1" * 1000)
@@ -119,13 +119,14 @@ def test_file_wrapper_is_never_used_for_more_than_one_range(site: Path) -> None:
     settle()
     extra: dict[str, Any] = {"HTTP_RANGE": "bytes=0-1,5-6", "wsgi.file_wrapper": Wrapper}
     body = start(
-        StaticFiles(None, site, file_wrapper=True, cache_size=0), environ_of("/digits.bin", **extra)
+        StaticFiles(None, site, file_wrapper=True, cache_size=0),
+        make_environ("/digits.bin", **extra),
     )
     assert isinstance(body.iterable, MultipartIterator)
     body.iterable.close()
     refused = start(
         StaticFiles(None, site, file_wrapper=False, cache_size=0),
-        environ_of("/digits.bin", **WRAPPED),
+        make_environ("/digits.bin", **WRAPPED),
     )
     assert isinstance(refused.iterable, BlockIterator)
 
@@ -151,7 +152,7 @@ def test_a_file_rewritten_just_before_it_is_read(
 ) -> None:
     app = StaticFiles(None, site)
     Rewriting(monkeypatch, site / "digits.bin", times=1)
-    result = start(app, environ_of("/digits.bin"))
+    result = start(app, make_environ("/digits.bin"))
     body = b"".join(result.iterable)
     assert (result.status, body) == (200, b"1" * 1501)
     assert result.headers["Content-Length"] == "1501"
@@ -162,7 +163,7 @@ def test_a_file_that_never_holds_still(
 ) -> None:
     app = StaticFiles(None, site)
     rewriting = Rewriting(monkeypatch, site / "digits.bin", times=1000)
-    result = start(app, environ_of("/digits.bin"))
+    result = start(app, make_environ("/digits.bin"))
     assert result.status == 503
     assert rewriting.count < 20
 
@@ -223,7 +224,7 @@ def test_a_file_that_grows_while_it_is_hashed_is_sent_without_a_tag(
         return real(*arguments)
 
     monkeypatch.setattr(content_digest, "hash_content", append_and_digest)
-    result = start(StaticFiles(None, site, etag="content"), environ_of("/digits.bin"))
+    result = start(StaticFiles(None, site, etag="content"), make_environ("/digits.bin"))
     assert result.status == 200
     assert "ETag" not in result.headers
     # On a slow machine the file is looked at anew, and grows again.

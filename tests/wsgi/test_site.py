@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age, as_ordinary_user
 from wsgistatic import StaticFiles
 
@@ -144,7 +144,7 @@ def test_pages_have_codings_too(pages: Path, cache_size: int) -> None:
         assert "Accept-Encoding" in plain.headers["Vary"]
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_a_fallback_that_is_asked_for_is_in_use_and_one_that_has_gone_is_forgotten(
     pages: Path,
@@ -332,8 +332,8 @@ def test_other_methods_on_clean_urls(pages: Path) -> None:
 
 def test_the_root_without_a_path(pages: Path) -> None:
     app = clean(pages, fallback="index.html")
-    assert call_bare(app, environ_of("", **BROWSER)).body == b"<p>index.html</p>"
-    assert call_bare(app, environ_of("")).status == 404
+    assert call_raw(app, make_environ("", **BROWSER)).body == b"<p>index.html</p>"
+    assert call_raw(app, make_environ("")).status == 404
 
 
 def test_clean_urls_before_the_fallback(pages: Path) -> None:
@@ -368,7 +368,7 @@ def test_the_prefix_without_its_slash_has_no_name_to_shorten(pages: Path) -> Non
     assert call(app, "/s").headers["Location"] == "/s/"
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_what_is_remembered_has_a_name_that_nobody_can_ask_for(pages: Path) -> None:
     app = clean(pages, fallback="index.html", prefix="/s")
     call(app, "/s/about")

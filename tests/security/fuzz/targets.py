@@ -14,15 +14,15 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from tests.client import make_environ
 from tests.oracle import (
     File,
-    ask_ranges,
-    call,
-    check_answer,
+    call_strictly,
     check_framing,
-    learn_multipart,
-    make_environ,
-    precondition,
+    check_response,
+    expected_ranges,
+    measure_multipart,
+    precondition_status,
 )
 from wsgistatic import StaticFiles
 from wsgistatic.http.conditional import Preconditions, Validators, evaluate_preconditions
@@ -44,7 +44,7 @@ def ranges(data: bytes) -> None:
     header = data[2:].decode("latin-1")
     for value in (header, "bytes=" + header):
         found = get_ranges(value, size)
-        assert found == ask_ranges(value.strip(" \t"), size), (value, size)
+        assert found == expected_ranges(value.strip(" \t"), size), (value, size)
         if found:
             merged = merge_ranges(found)
             assert all(0 <= start < stop <= size for start, stop in merged)
@@ -62,7 +62,7 @@ def preconditions(data: bytes) -> None:
         # The RFC does not define the meaning of a malformed list.
         lists = [given.get(name, "*") for name in ("If-Match", "If-None-Match")]
         if all(value == "*" or TAGS.fullmatch(value) for value in lists):
-            assert status == precondition(File(b"", 1_700_000_000, etag), given), given
+            assert status == precondition_status(File(b"", 1_700_000_000, etag), given), given
 
 
 def codings(data: bytes) -> None:
@@ -123,7 +123,7 @@ def requests(data: bytes) -> None:
     headers = {name: value for name, value in zip(names, values, strict=False) if value}
     warm, cold, compressing = apps()
     responses = [
-        call(app, make_environ("/" + path, method, headers))
+        call_strictly(app, make_environ("/", method, headers, PATH_INFO="/" + path))
         for app in (warm, cold, warm, warm, compressing, compressing)
     ]
     for number, response in enumerate(responses):
@@ -140,10 +140,10 @@ def requests(data: bytes) -> None:
         and not headers.keys() & {"Accept-Encoding", "Want-Repr-Digest"}
         and all(value == "*" or TAGS.fullmatch(value) for value in lists)
     ):
-        plain = call(cold, make_environ("/" + path))
+        plain = call_strictly(cold, make_environ("/", PATH_INFO="/" + path))
         file = File(CONTENT, MODIFIED, plain.fields["etag"])
         for response in responses[:4]:
-            check_answer(response, plain, file, method, headers)
+            check_response(response, plain, file, method, headers)
 
 
 @cache
@@ -160,7 +160,7 @@ def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
         os.utime(root / name, (MODIFIED, MODIFIED))
     time.sleep(0.05)  # until the files are old enough to be cached
     warm = StaticFiles(None, root, listing=True, clean_urls=True, etag="content")
-    learn_multipart(warm, "/a", len(CONTENT))
+    measure_multipart(warm, "/a", len(CONTENT))
     return (
         warm,
         StaticFiles(None, root, listing=True, clean_urls=True, etag="content", cache_size=0),

@@ -15,7 +15,7 @@ Environ = dict[str, Any]
 
 
 @dataclass
-class Result:
+class Response:
     """A response; the blocks of the body are those that were read.
 
     Attributes:
@@ -35,7 +35,7 @@ class Result:
         return b"".join(self.blocks)
 
 
-def environ_of(path: str, /, method: str = "GET", headers: Any = None, **extra: Any) -> Environ:
+def make_environ(path: str, /, method: str = "GET", headers: Any = None, **extra: Any) -> Environ:
     """Return an environ.
 
     Args:
@@ -54,7 +54,7 @@ def environ_of(path: str, /, method: str = "GET", headers: Any = None, **extra: 
     return environ
 
 
-def start(app: WSGIApplication, environ: Environ) -> Result:
+def start(app: WSGIApplication, environ: Environ) -> Response:
     """Call the app, but do not read the body."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -65,24 +65,24 @@ def start(app: WSGIApplication, environ: Environ) -> Result:
     iterable = app(environ, start_response)
     status, headers = started[0]
     assert len({name for name, _ in headers}) == len(headers)
-    return Result(int(status[:3]), dict(headers), [], iterable)
+    return Response(int(status[:3]), dict(headers), [], iterable)
 
 
-def call(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Result:
+def call(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Response:
     """Call the app with and without wsgiref's validator, and read the body."""
-    checked = _read(start(validator(app), environ_of(path, method, **extra)))
-    bare = _read(start(app, environ_of(path, method, **extra)))
+    checked = _read(start(validator(app), make_environ(path, method, **extra)))
+    bare = _read(start(app, make_environ(path, method, **extra)))
     assert bare.status == checked.status
     assert bare.headers.keys() == checked.headers.keys()
     return bare
 
 
-def call_bare(app: WSGIApplication, environ: Environ) -> Result:
+def call_raw(app: WSGIApplication, environ: Environ) -> Response:
     """Call the app without the validator, which rejects some environs, and read the body."""
     return _read(start(app, environ))
 
 
-def _read(result: Result) -> Result:
+def _read(result: Response) -> Response:
     try:
         result.blocks.extend(result.iterable)
     finally:
