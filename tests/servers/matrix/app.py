@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgistatic import StaticFiles
+from wsgistatic.files.versions import RegularFile
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PREFIX = "/files/"
 INNER_BODY = b"the app"
 SITE, RECORD, OPTIONS = "WSGISTATIC_SITE", "WSGISTATIC_RECORD", "WSGISTATIC_OPTIONS"
+MOVE_POSITION = "WSGISTATIC_MOVE_POSITION"
 
 
 def inner_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -62,9 +64,24 @@ class Growth:
         return body
 
 
+def move_position_when_reading() -> None:
+    """Make the position of a descriptor show how far wsgistatic has read the file."""
+    patched: Any = RegularFile
+    read_at = RegularFile.read_at
+
+    def read_and_move(file: RegularFile, offset: int, size: int) -> bytes:
+        content = read_at(file, offset, size)
+        file.seek(offset + len(content))
+        return content
+
+    patched.read_at = read_and_move
+
+
 def make_app() -> WSGIApplication:
     """Return the app, configured by environment variables."""
     options: dict[str, Any] = json.loads(os.environ[OPTIONS])
+    if MOVE_POSITION in os.environ:
+        move_position_when_reading()
     directory = os.environ[SITE]
     app = StaticFiles(inner_app, directory, PREFIX, **options)
     return BodyTypes(Growth(app, directory), os.environ[RECORD])

@@ -1,8 +1,9 @@
 """Files that change when a server has read their first block, half of them, or nearly all.
 
 A client that reads slowly makes the server wait. The position of the server's file descriptor shows
-how far it has read. The socket buffers take one or two blocks before the client reads anything;
-tests/faults/test_changes.py chooses the exact block.
+how far it has read. wsgistatic itself does not move it, so the app of these tests does. The socket
+buffers take one or two blocks before the client reads anything. tests/faults/test_changes.py
+chooses the exact block.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 
 from tests.conftest import age, settle
 from tests.connection import Response
+from tests.servers.matrix.app import MOVE_POSITION
 from tests.servers.matrix.conftest import skip_unless_installed
 from tests.servers.matrix.connection import MatrixConnection
 from tests.servers.matrix.running_server import RunningServer, run_server
@@ -62,7 +64,11 @@ def replace_file(path: Path) -> None:
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    spec = replace(request.param, options={**request.param.options, "block_size": BLOCK})
+    spec = replace(
+        request.param,
+        options={**request.param.options, "block_size": BLOCK},
+        environment={**request.param.environment, MOVE_POSITION: "1"},
+    )
     skip_unless_installed(spec)
     with run_server(
         spec, tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("site")
