@@ -1,4 +1,4 @@
-"""Fixtures for all tests; on CI a skip is a failure."""
+"""Fixtures and options for all tests. On CI a skipped test fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from wsgistatic import StaticFiles
 
-# A busy machine is no failure.
+# Tests must not fail because the machine is busy.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -25,7 +25,7 @@ CACHE_MODES: dict[str, dict[str, float]] = {
     "ttl": {"stat_ttl": 3600.0},
 }
 
-OLD = 1_700_000_000  # seconds; a modification time that is long past
+OLD = 1_700_000_000  # seconds; a modification time that is old enough for a strong ETag
 
 
 DEFAULTS = dict(StaticFiles.__init__.__kwdefaults__ or {})
@@ -36,21 +36,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cache",
         choices=CACHE_MODES,
         default="on",
-        help="run all with the memory cache on, off (without the tests of it), or with a stat "
-        "trusted for an hour (without those that need a change to be seen at once)",
+        help="run the tests with the memory cache on; off, without the tests of the cache; or with "
+        "a stat_ttl of an hour, without the tests that need changes to be seen at once",
     )
     parser.addoption(
         "--load-seconds",
         type=float,
         default=20.0,
-        help="how long tests/servers/test_load.py puts a server under load",
+        help="duration of the load in tests/servers/test_load.py",
     )
     parser.addoption(
         "--tries",
         type=int,
         default=3_000,
-        help="requests while a name is swapped, for each kind of name, over all sets of options; "
-        "a hundred times the runs of the state machine of tests/security",
+        help="number of requests in each test of symlink races; tests/security runs its state "
+        "machines a hundredth as many times",
     )
 
 
@@ -60,11 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    marker = {"on": "", "off": "catalog", "ttl": "live"}[config.getoption("--cache")]
+    marker = {"on": "", "off": "memory_cache", "ttl": "live"}[config.getoption("--cache")]
     if marker:
-        out_of_place = [item for item in items if item.get_closest_marker(marker)]
-        config.hook.pytest_deselected(items=out_of_place)
-        items[:] = [item for item in items if item not in set(out_of_place)]
+        deselected = [item for item in items if item.get_closest_marker(marker)]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in set(deselected)]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,13 +79,13 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def tries(request: pytest.FixtureRequest) -> int:
-    """How often a race is run."""
+    """The number of attempts to win a race."""
     return int(request.config.getoption("--tries"))
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A directory with a few old files; its sibling ``secret.txt`` is out of bounds."""
+    """A directory with a few old files, and a file ``secret.txt`` beside it."""
     root = tmp_path / "site"
     (root / "sub").mkdir(parents=True)
     (root / "bare").mkdir()
@@ -105,18 +105,18 @@ def site(tmp_path: Path) -> Path:
 
 
 def age(path: Path) -> None:
-    """Make a file's modification long past, so that its validators are strong."""
+    """Give a file an old modification time, so that its ETag is strong."""
     os.utime(path, (OLD, OLD))
 
 
 def settle() -> None:
-    """Wait until what was just written can be told from the next version."""
+    """Wait until the next change of a file gets a different time stamp."""
     time.sleep(0.03)
 
 
 @pytest.fixture
 def public_directory() -> Iterator[Path]:
-    """A directory that other users can reach (pytest's own is for its user only)."""
+    """A directory that other users can read, unlike ``tmp_path``."""
     path = Path(tempfile.mkdtemp())
     path.chmod(0o755)
     yield path
@@ -125,7 +125,7 @@ def public_directory() -> Iterator[Path]:
 
 @contextmanager
 def as_ordinary_user() -> Iterator[None]:
-    """Go without the rights of root, for whom no file is unreadable."""
+    """Drop the privileges of root, who can read all files."""
     if os.geteuid() != 0:
         yield
         return
@@ -138,14 +138,14 @@ def as_ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def ordinary_user() -> Iterator[None]:
-    """Run the test without the rights of root."""
+    """Run the test without the privileges of root."""
     with as_ordinary_user():
         yield
 
 
 @pytest.fixture
 def open_descriptors() -> Iterator[None]:
-    """Fail the test if it leaves a file descriptor open."""
+    """Fail the test if it leaks a file descriptor."""
     before = _descriptors()
     yield
     left = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in _descriptors() - before}
@@ -153,5 +153,5 @@ def open_descriptors() -> Iterator[None]:
 
 
 def _descriptors() -> set[str]:
-    # Without the one that lists: a leaked descriptor would take its number and hide behind it.
+    # Leave out the descriptor of the listing itself: a leaked one could later have its number.
     return {fd for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")}

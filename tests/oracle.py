@@ -1,7 +1,7 @@
-"""What RFC 9110 says that a static file server answers, and a strict client to ask with.
+"""An independent implementation of RFC 9110 for static files, and a strict client.
 
-Nothing here comes from the package under test: the oracle is written from the RFC's text
-(section numbers are RFC 9110's), the multipart parser from RFC 2046 section 5.1.
+Nothing here uses the package under test. The oracle follows the text of RFC 9110, to which section
+numbers refer. The multipart parser follows RFC 2046, section 5.1.
 """
 
 from __future__ import annotations
@@ -13,29 +13,38 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import WSGIWarning, validator
 
-Environ = dict[str, Any]
+from tests.client import Environ, make_environ
+
 Headers = dict[str, str]
-Wsgi = Callable[..., Iterable[bytes]]
-Pair = tuple[int, int]
+WSGIApp = Callable[..., Iterable[bytes]]
+ByteRange = tuple[int, int]
 
 KNOWN_METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PATCH", "PUT", "DELETE", "TRACE")
 NOT_IN_304 = {"content-length", "content-type", "content-range", "last-modified"}
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"}
-SLACK = 4096  # a multipart answer may be that much larger than the whole
+SLACK = 4096  # bytes by which a multipart response may be larger than the file
 
 
 # ---- the client ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
+    """A response.
+
+    Attributes:
+        status: the status code.
+        headers: the header fields.
+        blocks: the blocks of the body.
+        sized: whether the body has a length, from which wsgiref would set Content-Length.
+    """
+
     status: int
     headers: list[tuple[str, str]]
     blocks: list[bytes]
-    sized: bool  # the body had a length, from which wsgiref would make a Content-Length
+    sized: bool
 
     @property
     def body(self) -> bytes:
@@ -43,27 +52,14 @@ class Answer:
 
     @property
     def fields(self) -> dict[str, str]:
-        """Header fields by lower-case name; none of ours may come twice."""
+        """The header fields by lower-case name, which must be unique."""
         names = [name.lower() for name, _ in self.headers]
         assert len(set(names)) == len(names), names
         return {name.lower(): value for name, value in self.headers}
 
 
-def make_environ(
-    path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
-) -> Environ:
-    """Build an environ; `extra` are further CGI variables as they are."""
-    environ: Environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path}
-    environ["QUERY_STRING"] = ""
-    for name, value in (headers or {}).items():
-        environ["HTTP_" + name.upper().replace("-", "_")] = value
-    environ.update(extra)
-    setup_testing_defaults(environ)
-    return environ
-
-
-def call(app: Wsgi, environ: Environ) -> Answer:
-    """Ask as a server does: iterate, close, and hold the app to PEP 3333's types."""
+def call_strictly(app: WSGIApp, environ: Environ) -> Response:
+    """Call the app, read and close the body, and check the types that PEP 3333 demands."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -83,53 +79,54 @@ def call(app: Wsgi, environ: Environ) -> Answer:
     assert all(type(block) is bytes for block in blocks)
     status, headers = started[0]
     assert re.fullmatch(r"[1-5][0-9][0-9] [ -~]+", status), status
-    return Answer(int(status[:3]), headers, blocks, hasattr(result, "__len__"))
+    return Response(int(status[:3]), headers, blocks, hasattr(result, "__len__"))
 
 
-def ask(
-    app: Wsgi, path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
-) -> Answer:
-    """Ask bare, and again under wsgiref's validator where it takes such an environ."""
-    environ = make_environ(path, method, headers, **extra)
-    answer = call(app, environ)
-    check_framing(answer, method)
+def fetch(
+    app: WSGIApp, path: str = "/", method: str = "GET", headers: Headers | None = None, **extra: str
+) -> Response:
+    """Call the app, and again with wsgiref's validator if that accepts the environ."""
+    environ = make_environ("/", method, headers, PATH_INFO=path, **extra)
+    response = call_strictly(app, environ)
+    check_framing(response, method)
     script_name = environ["SCRIPT_NAME"]
     if path[:1] == "/" and (not script_name or (script_name[0] == "/" and script_name != "/")):
         with warnings.catch_warnings():
             warnings.simplefilter("error" if method in KNOWN_METHODS else "ignore", WSGIWarning)
-            validated = call(validator(app), make_environ(path, method, headers, **extra))
-        assert validated.status == answer.status
-        assert validated.fields.keys() == answer.fields.keys()
-        assert len(validated.body) == len(answer.body)
-    return answer
+            again = make_environ("/", method, headers, PATH_INFO=path, **extra)
+            validated = call_strictly(validator(app), again)
+        assert validated.status == response.status
+        assert validated.fields.keys() == response.fields.keys()
+        assert len(validated.body) == len(response.body)
+    return response
 
 
-def check_framing(answer: Answer, method: str) -> None:
-    """Check what every answer needs: clean ASCII fields, an exact length, nothing hop-by-hop."""
-    fields = answer.fields
-    for name, value in answer.headers:
+def check_framing(response: Response, method: str) -> None:
+    """Check that a response has clean ASCII fields, an exact length and no hop-by-hop fields."""
+    fields = response.fields
+    for name, value in response.headers:
         assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name), name
         assert re.fullmatch(r"[ -~]*", value), (name, value)
         assert value == value.strip(), (name, value)
     assert not HOP_BY_HOP & fields.keys()
-    assert answer.blocks, "an empty body is [b''], some servers cannot take []"
-    if answer.status == 304:
+    assert response.blocks, "an empty body is [b''], some servers cannot take []"
+    if response.status == 304:
         assert not {"content-length", "content-type"} & fields.keys()
-        assert not answer.sized
-        assert answer.body == b""
+        assert not response.sized
+        assert response.body == b""
     elif method == "HEAD":
         assert re.fullmatch("0|[1-9][0-9]*", fields["content-length"])
-        assert answer.blocks == [b""]
+        assert response.blocks == [b""]
     else:
-        assert fields["content-length"] == str(len(answer.body))
+        assert fields["content-length"] == str(len(response.body))
 
 
 # ---- multipart/byteranges (14.6; RFC 2046 5.1) -------------------------------------------------
 
 
-def boundary_of(answer: Answer) -> bytes:
-    """Find the boundary; GDAL knows the field in exactly this spelling only."""
-    value = dict(answer.headers)["Content-Type"]
+def boundary_of(response: Response) -> bytes:
+    """Return the boundary. GDAL accepts the field only in exactly this spelling."""
+    value = dict(response.headers)["Content-Type"]
     bchars = "[0-9A-Za-z'()+_,./:=? -]{1,70}"
     match = re.fullmatch(rf'multipart/byteranges; boundary=("?)({bchars})\1', value)
     assert match is not None, value
@@ -140,7 +137,7 @@ def boundary_of(answer: Answer) -> bytes:
 
 
 def parse_multipart(body: bytes, boundary: bytes) -> list[tuple[dict[str, str], bytes]]:
-    """Read CRLF--boundary, part heads, an empty line, content, and the closing delimiter."""
+    """Parse a multipart body strictly; return the header fields and the content of each part."""
     delimiter = b"\r\n--" + boundary
     before, *pieces, last = body.split(delimiter)
     assert before == b"", "zsync needs the CRLF before the first boundary"
@@ -160,18 +157,18 @@ def parse_multipart(body: bytes, boundary: bytes) -> list[tuple[dict[str, str], 
     return parts
 
 
-MULTIPART = [0, 0]  # length of this server's boundary, and of what follows the last one
+MULTIPART = [0, 0]  # the lengths of the boundary, and of what follows the last boundary
 
 
-def learn_multipart(app: Wsgi, path: str, size: int) -> None:
-    """Look once at how long the boundary is, so that lengths can be foretold."""
-    answer = call(app, make_environ(path, headers={"Range": f"bytes=0-0,{size - 1}-"}))
-    boundary = boundary_of(answer)
-    MULTIPART[:] = [len(boundary), len(answer.body.rpartition(b"\r\n--" + boundary)[2])]
+def measure_multipart(app: WSGIApp, path: str, size: int) -> None:
+    """Measure the boundary, so that the length of multipart responses can be predicted."""
+    response = call_strictly(app, make_environ(path, headers={"Range": f"bytes=0-0,{size - 1}-"}))
+    boundary = boundary_of(response)
+    MULTIPART[:] = [len(boundary), len(response.body.rpartition(b"\r\n--" + boundary)[2])]
 
 
-def multipart_length(pairs: list[Pair], size: int, media_type: str) -> int:
-    """Count the bytes of a multipart answer beforehand."""
+def multipart_length(pairs: list[ByteRange], size: int, media_type: str) -> int:
+    """Predict the length of a multipart response."""
     boundary, end = MULTIPART
     total = 4 + boundary + end
     for start, stop in pairs:
@@ -199,7 +196,7 @@ DATES = [
 
 
 def date_forms(second: int) -> tuple[str, str, str]:
-    """Write a time in the three forms of 5.6.7, whatever the locale."""
+    """Format a time in the three forms of 5.6.7, independently of the locale."""
     t = datetime.fromtimestamp(second, timezone.utc)
     day, month, clock = DAYS[t.weekday()], MONTHS[t.month - 1], f"{t:%H:%M:%S}"
     return (
@@ -210,20 +207,20 @@ def date_forms(second: int) -> tuple[str, str, str]:
 
 
 def parse_date(value: str) -> int | None:
-    """Read an HTTP-date of 5.6.7; None for anything else."""
+    """Parse an HTTP-date (5.6.7); return None if it is invalid."""
     for pattern in DATES:
         match = pattern.fullmatch(value)
         if match is None:
             continue
         year, month = int(match["y"]), MONTHS.index(match["mon"]) + 1
         day, hour, minute, second = (int(match[part]) for part in ("d", "h", "m", "s"))
-        if len(match["y"]) == 2:  # 5.6.7: more than 50 years ahead means the past
+        if len(match["y"]) == 2:  # 5.6.7: a date more than 50 years ahead is in the past
             now = datetime.now(timezone.utc)
             year += now.year - now.year % 100
             since = (month, day, hour, minute, second)
             ahead = (year - now.year, *since) > (50, *now.timetuple()[1:6])
             year -= 100 if ahead else 0
-        leap = second == 60  # 5.6.7: second = 2DIGIT; the sixtieth is a leap second's
+        leap = second == 60  # 5.6.7: a leap second
         try:
             moment = datetime(year, month, day, hour, minute, second - leap)
         except ValueError:
@@ -233,7 +230,7 @@ def parse_date(value: str) -> int | None:
 
 
 def parse_tags(value: str) -> list[tuple[bool, str]]:
-    """Give (weak, opaque) of each entity-tag, up to the first thing that is none (8.8.3)."""
+    """Return (weak, opaque) of each entity tag up to the first malformed one (8.8.3)."""
     tags: list[tuple[bool, str]] = []
     while match := ETAG.match(value.lstrip(" \t,")):
         tags.append((match[1] is not None, match[2]))
@@ -241,15 +238,15 @@ def parse_tags(value: str) -> list[tuple[bool, str]]:
     return tags
 
 
-def ask_ranges(value: str, size: int) -> list[Pair] | None:
-    """Say what get_ranges must give."""
+def expected_ranges(value: str, size: int) -> list[ByteRange] | None:
+    """Return the result that ``get_ranges`` must have."""
     if not RANGES.fullmatch(value):
         return None
     specs = re.findall(SPEC, value.partition("=")[2])
     if not 0 < len(specs) <= 200:
         return None
 
-    def number(digits: str) -> tuple[int, str]:  # ordered as the numbers are, of any length
+    def number(digits: str) -> tuple[int, str]:  # sorts like the number, which may be huge
         digits = digits.lstrip("0")
         return len(digits), digits
 
@@ -272,14 +269,14 @@ def ask_ranges(value: str, size: int) -> list[Pair] | None:
     return None if empty_suffix else pairs
 
 
-def merge(pairs: list[Pair]) -> list[Pair]:
-    """Join what overlaps or touches, at the place where the first member was asked."""
-    runs: list[list[int]] = []  # start, stop, place
-    for start, stop, place in sorted((*pair, place) for place, pair in enumerate(pairs)):
+def merge(pairs: list[ByteRange]) -> list[ByteRange]:
+    """Join ranges that overlap or touch, in the order of their first members."""
+    runs: list[list[int]] = []  # start, stop, position
+    for start, stop, position in sorted((*pair, number) for number, pair in enumerate(pairs)):
         if runs and start <= runs[-1][1]:
-            runs[-1] = [runs[-1][0], max(runs[-1][1], stop), min(runs[-1][2], place)]
+            runs[-1] = [runs[-1][0], max(runs[-1][1], stop), min(runs[-1][2], position)]
         else:
-            runs.append([start, stop, place])
+            runs.append([start, stop, position])
     return [(start, stop) for start, stop, _ in sorted(runs, key=lambda run: run[2])]
 
 
@@ -290,8 +287,8 @@ class File:
     etag: str
 
 
-def precondition(file: File, headers: Headers) -> int:
-    """Give 412, 304 or 200 by the order of 13.2.2."""
+def precondition_status(file: File, headers: Headers) -> int:
+    """Evaluate the preconditions in the order of 13.2.2; return 412, 304 or 200."""
     weak, opaque = file.etag.startswith("W/"), file.etag.partition('"')[2][:-1]
     tags = {name: parse_tags(value) for name, value in headers.items()}
     dates = {name: parse_date(value) for name, value in headers.items()}
@@ -307,43 +304,58 @@ def precondition(file: File, headers: Headers) -> int:
     return 304 if date is not None and file.mtime <= date else 200
 
 
-def decide(file: File, method: str, headers: Headers) -> tuple[int, list[Pair]]:
-    """Give the status and the parts; that a multipart answer can be too large is not seen here."""
+def expected_status_and_ranges(
+    file: File, method: str, headers: Headers
+) -> tuple[int, list[ByteRange]]:
+    """Return the status and the ranges, regardless of the size of a multipart response."""
     headers = {name: value.strip(" \t") for name, value in headers.items()}
-    status = precondition(file, headers)
+    status = precondition_status(file, headers)
     if status != 200 or method != "GET" or "Range" not in headers:
         return status, []
     if "If-Range" in headers:  # 13.1.5, strong comparison
         same_tag = headers["If-Range"] == file.etag and not file.etag.startswith("W/")
         if not same_tag and parse_date(headers["If-Range"]) != file.mtime:
             return 200, []
-    pairs = ask_ranges(headers["Range"], len(file.data))
+    pairs = expected_ranges(headers["Range"], len(file.data))
     if pairs is None:
         return 200, []
     return (206, merge(pairs)) if pairs else (416, [])
 
 
-def check_answer(answer: Answer, plain: Answer, file: File, method: str, headers: Headers) -> int:
-    """Hold an answer to the oracle's; `plain` is the one to a bare GET. Give the status."""
-    check_framing(answer, method)
-    status, pairs = decide(file, method, headers)
-    fields, size, base = answer.fields, len(file.data), plain.fields
+def check_response(
+    response: Response, plain: Response, file: File, method: str, headers: Headers
+) -> int:
+    """Compare a response with the oracle; return the status.
+
+    Args:
+        response: the response.
+        plain: the response to a GET request without header fields.
+        file: the file.
+        method: the request method.
+        headers: the header fields of the request.
+    """
+    check_framing(response, method)
+    status, pairs = expected_status_and_ranges(file, method, headers)
+    fields, size, base = response.fields, len(file.data), plain.fields
     length = multipart_length(pairs, size, base["content-type"]) if len(pairs) > 1 else 0
     if length > size + SLACK:
         status, pairs = 200, []
-    assert answer.status == status, (answer, headers)
-    places = [f"bytes {start}-{stop - 1}/{size}" for start, stop in pairs]
+    assert response.status == status, (response, headers)
+    positions = [f"bytes {start}-{stop - 1}/{size}" for start, stop in pairs]
     contents = [file.data[start:stop] for start, stop in pairs]
     if status == 200:
         assert fields == base
-        assert answer.body == (b"" if method == "HEAD" else file.data)
+        assert response.body == (b"" if method == "HEAD" else file.data)
     elif len(pairs) == 1:  # 15.3.7.1
-        own = {"content-range": places[0], "content-length": str(len(contents[0]))}
+        own = {"content-range": positions[0], "content-length": str(len(contents[0]))}
         assert fields == {**base, **own}
-        assert answer.body == contents[0]
+        assert response.body == contents[0]
     elif pairs:  # 15.3.7.2
-        heads = [{"content-type": base["content-type"], "content-range": at} for at in places]
-        parts = parse_multipart(answer.body, boundary_of(answer))
+        heads = [
+            {"content-type": base["content-type"], "content-range": position}
+            for position in positions
+        ]
+        parts = parse_multipart(response.body, boundary_of(response))
         assert parts == list(zip(heads, contents, strict=True))
         own = {"content-type": fields["content-type"], "content-length": str(length)}
         assert fields == {**base, **own}
@@ -352,7 +364,7 @@ def check_answer(answer: Answer, plain: Answer, file: File, method: str, headers
         assert {"etag", "cache-control"} <= fields.keys()
         assert fields.items() <= base.items()
     else:  # 15.5.13, 15.5.17
-        assert answer.body == b""
+        assert response.body == b""
         assert fields["content-length"] == "0"
         assert fields["content-type"].startswith("text/plain")
         assert fields.get("content-range") == (f"bytes */{size}" if status == 416 else None)

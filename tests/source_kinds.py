@@ -1,4 +1,4 @@
-"""Every kind of source with given bytes."""
+"""Every kind of source that an app can serve."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Make = Callable[[Path, bytes, ExitStack], Any]
 
 
 class Blob:
-    """The least that a file object may be."""
+    """A file object with the minimal interface."""
 
     def __init__(self, content: bytes) -> None:
         self._file = io.BytesIO(content)
@@ -39,7 +39,7 @@ class Blob:
 
 
 class Node:
-    """What a package's loader may give: no path, no archive."""
+    """A minimal ``Traversable``, which is neither a path nor in an archive."""
 
     def __init__(self, name: str, content: bytes | dict[str, Any] | None) -> None:
         self.name = name
@@ -87,7 +87,7 @@ def _raw(tmp_path: Path, content: bytes, stack: ExitStack) -> Any:
 
 def _temporary(tmp_path: Path, content: bytes, stack: ExitStack) -> Any:
     file = stack.enter_context(tempfile.NamedTemporaryFile(dir=tmp_path))  # noqa: SIM115
-    file.write(content)  # and not flushed
+    file.write(content)  # without a flush
     return file
 
 
@@ -147,13 +147,13 @@ KINDS: dict[str, Make] = {
     "bz2": _decompressing(bz2, "bz2"),
     "lzma": _decompressing(lzma, "xz"),
 }
-# Those that know a version of their own, and among them those that know its time.
+# Sources with an ETag, and those with a modification time.
 TAGGED = (
     "path", "open", "unbuffered", "temporary", "bytes", "bytearray", "memoryview", "BytesIO",
     "stored", "deflated", "zip in memory",
 )  # fmt: skip
 DATED = {"path": OLD, "open": OLD, "unbuffered": OLD, "stored": OLD, "deflated": OLD}
-# Where seeking back would decompress from the start.
+# Sources that must decompress from the start to seek backwards.
 SEQUENTIAL = ("deflated", "zip in memory", "open member", "gzip", "bz2", "lzma")
 NAMED = ("path", "open", "unbuffered", "traversable", "stored", "deflated", "zip in memory",
          "open member")  # fmt: skip
@@ -161,6 +161,6 @@ NAMED = ("path", "open", "unbuffered", "traversable", "stored", "deflated", "zip
 
 @contextmanager
 def source_of(kind: str, tmp_path: Path, content: bytes) -> Iterator[Any]:
-    """Make a source, and close afterwards what its maker would."""
+    """Create a source with given bytes; at the end close what its owner would close."""
     with ExitStack() as stack:
         yield KINDS[kind](tmp_path, content, stack)

@@ -12,7 +12,7 @@ from benchmarks.features import FEATURES, Feature, contenders, probe
 README = (Path(__file__).parent.parent / "README.rst").read_text()
 
 # The other modes of the memory cache change what the options are set to.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 
 def _column() -> dict[str, str]:

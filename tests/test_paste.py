@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call
-from tests.serving import Connection
+from tests.client import call
+from tests.connection import Connection
 from wsgistatic import StaticFiles
 from wsgistatic.paste import make_app, make_filter_app
 from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
@@ -394,10 +394,10 @@ def test_pserve(site: Path) -> None:
                 assert line, lines
                 lines += line
             with Connection(int(port[1])) as connection:
-                assert connection.ask("/static/hello.txt").body == b"hello world\n"
-                part = connection.ask("/static/digits.bin", Range="bytes=995-")
+                assert connection.request("/static/hello.txt").body == b"hello world\n"
+                part = connection.request("/static/digits.bin", Range="bytes=995-")
                 assert (part.status, part.body) == (206, b"56789")
-                assert connection.ask("/static/sub").headers["Location"] == "/static/sub/"
-                assert connection.ask("/static/nope").body == b"|/static/nope"
+                assert connection.request("/static/sub").headers["Location"] == "/static/sub/"
+                assert connection.request("/static/nope").body == b"|/static/nope"
         finally:
             server.terminate()

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of, start
+from tests.client import call_raw, make_environ, start
 from wsgistatic import StaticFiles
 from wsgistatic.servers import AccessLog, port_number
 
 
 def line_of(site: Path, environ: dict[str, Any]) -> str:
     lines: list[str] = []
-    call_bare(AccessLog(StaticFiles(None, site), lines.append), environ)
+    call_raw(AccessLog(StaticFiles(None, site), lines.append), environ)
     (line,) = lines
     return line
 
@@ -23,15 +23,15 @@ def line_of(site: Path, environ: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("environ", "line"),
     [
-        (environ_of("/hello.txt"), "GET /hello.txt 200 12"),
-        (environ_of("/hello.txt", "HEAD"), "HEAD /hello.txt 200 0"),
-        (environ_of("/sub?a=b"), "GET /sub?a=b 301 0"),
-        (environ_of("/hello.txt", HTTP_RANGE="bytes=0-1"), "GET /hello.txt 206 2 bytes=0-1"),
-        (environ_of("/a b\n\x1b[0m"), "GET /a%20b%0A%1B%5B0m 404 48"),
-        (environ_of("/hello.txt", HTTP_RANGE="a 200 9"), "GET /hello.txt 200 12 a%20200%209"),
-        (environ_of("/hello.txt", HTTP_RANGE="x\r\n1"), "GET /hello.txt 200 12 x%0D%0A1"),
-        (environ_of("/hello.txt", HTTP_RANGE="\udc80"), "GET /hello.txt 200 12 ?"),
-        (environ_of(""), "GET / 404 48"),
+        (make_environ("/hello.txt"), "GET /hello.txt 200 12"),
+        (make_environ("/hello.txt", "HEAD"), "HEAD /hello.txt 200 0"),
+        (make_environ("/sub?a=b"), "GET /sub?a=b 301 0"),
+        (make_environ("/hello.txt", HTTP_RANGE="bytes=0-1"), "GET /hello.txt 206 2 bytes=0-1"),
+        (make_environ("/a b\n\x1b[0m"), "GET /a%20b%0A%1B%5B0m 404 48"),
+        (make_environ("/hello.txt", HTTP_RANGE="a 200 9"), "GET /hello.txt 200 12 a%20200%209"),
+        (make_environ("/hello.txt", HTTP_RANGE="x\r\n1"), "GET /hello.txt 200 12 x%0D%0A1"),
+        (make_environ("/hello.txt", HTTP_RANGE="\udc80"), "GET /hello.txt 200 12 ?"),
+        (make_environ(""), "GET / 404 48"),
     ],
 )
 def test_lines(site: Path, environ: dict[str, Any], line: str) -> None:
@@ -41,7 +41,7 @@ def test_lines(site: Path, environ: dict[str, Any], line: str) -> None:
 def test_the_bytes_sent_before_an_abort_are_counted(site: Path, open_descriptors: None) -> None:
     lines: list[str] = []
     app = AccessLog(StaticFiles(None, site, block_size=10, cache_size=0), lines.append)
-    body: Any = start(app, environ_of("/digits.bin")).iterable
+    body: Any = start(app, make_environ("/digits.bin")).iterable
     next(iter(body))
     body.close()
     assert lines == ["GET /digits.bin 200 10"]

@@ -1,4 +1,4 @@
-"""Fixtures of the tests with real clients."""
+"""Fixtures for the tests with real clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.programs import find
+from tests.clients.programs import find_program
 from tests.conftest import age
 
 SIZE = 3_000_000
@@ -17,7 +17,7 @@ SIZE = 3_000_000
 
 @pytest.fixture
 def content(site: Path) -> bytes:
-    """What ``big.bin`` holds: bytes that nothing can compress or guess."""
+    """Create ``big.bin`` with random bytes; return its content."""
     content = os.urandom(SIZE)
     (site / "big.bin").write_bytes(content)
     age(site / "big.bin")
@@ -25,7 +25,12 @@ def content(site: Path) -> bytes:
 
 
 def throttle(page: Any, rate: float) -> None:
-    """Give Chromium a network of so many bytes per second; -1 for the real one."""
+    """Limit the download rate of Chromium.
+
+    Args:
+        page: the page.
+        rate: bytes per second, or -1 for no limit.
+    """
     page.context.new_cdp_session(page).send(
         "Network.emulateNetworkConditions",
         {"offline": False, "latency": 0, "downloadThroughput": rate, "uploadThroughput": -1},
@@ -34,8 +39,8 @@ def throttle(page: Any, rate: float) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium by playwright; each page of a new context has a cache of its own."""
-    chromium = find("chromium")
+    """Headless Chromium, run by Playwright; each new context has an empty cache."""
+    chromium = find_program("chromium")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -50,7 +55,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page in a context of its own; an error in it fails the test."""
+    """A page in a new context; a JavaScript error in the page fails the test."""
     errors: list[str] = []
     page = browser.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -61,7 +66,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def pdfjs() -> Path:
-    """The folder of npm's pdfjs-dist."""
+    """The directory of the npm package pdfjs-dist."""
     folder = Path(__file__).parent / "node_modules" / "pdfjs-dist"
     if not folder.exists():
         pytest.skip("pdfjs-dist is not installed in tests/clients")

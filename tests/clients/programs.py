@@ -1,4 +1,4 @@
-"""Run a client's program; skip the test where it is not installed."""
+"""Run the program of a client, or skip the test if it is not installed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 60  # seconds; a client that hangs is a failure
+TIMEOUT = 60  # seconds; a client that hangs fails its test
 
 
-def find(program: str) -> str:
-    """Find a program, or skip the test."""
+def find_program(program: str) -> str:
+    """Return the path of a program, or skip the test."""
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed")
@@ -21,14 +21,14 @@ def find(program: str) -> str:
 
 
 def run(program: str, *arguments: str | Path, **environment: str) -> str:
-    """Run a program to its good end; give its standard output.
+    """Run a program, which must succeed; return its standard output.
 
-    It knows neither proxies nor settings of the user, only the environment that is given.
+    The program gets a minimal environment, without proxies and without the user's settings.
     """
     done = subprocess.run(
-        [find(program), *map(str, arguments)],
+        [find_program(program), *map(str, arguments)],
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"} | environment,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

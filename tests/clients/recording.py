@@ -1,4 +1,4 @@
-"""Serve a folder by cheroot in this process, and keep what each request asked and was told."""
+"""Serve a directory with cheroot in this process, and record requests and responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.starting import running
+from tests.servers.processes import serve_in_thread
 from wsgistatic import StaticFiles
 
 if TYPE_CHECKING:
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and the head of its answer.
+    """A request and the head of the response.
 
     Attributes:
-        fields: the request's, by names in lower case.
-        headers: the answer's, by names as they are spelled on the wire.
-        port: the client's, one for each connection.
+        method: the request method.
+        path: the URL path.
+        fields: the header fields of the request, with names in lower case.
+        status: the status of the response.
+        headers: the header fields of the response, with names as they were sent.
+        port: the port of the client, which identifies the connection.
     """
 
     method: str
@@ -34,7 +37,7 @@ class Exchange:
 
     @property
     def range(self) -> str:
-        """What was asked for, ``bytes=`` left off; empty for all."""
+        """The requested ranges without ``bytes=``; empty if there were none."""
         return self.fields.get("range", "").removeprefix("bytes=")
 
     @property
@@ -47,7 +50,7 @@ class Exchange:
 
 
 class Recorder:
-    """WSGI middleware that keeps the exchanges, in the order in which they were answered."""
+    """WSGI middleware that records exchanges in the order of the responses."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.exchanges: list[Exchange] = []
@@ -62,26 +65,34 @@ class Recorder:
         }
 
         def record(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            asked = environ["REQUEST_METHOD"], environ["PATH_INFO"], fields
-            told = int(status[:3]), dict(headers)
-            self.exchanges.append(Exchange(*asked, *told, environ["REMOTE_PORT"]))
+            request_head = environ["REQUEST_METHOD"], environ["PATH_INFO"], fields
+            response_head = int(status[:3]), dict(headers)
+            self.exchanges.append(Exchange(*request_head, *response_head, environ["REMOTE_PORT"]))
             return start_response(status, headers, *exc_info)
 
         return self._app(environ, record)
 
-    def of(self, path: str) -> list[Exchange]:
-        """The exchanges about one path."""
+    def exchanges_for(self, path: str) -> list[Exchange]:
+        """Return the exchanges for a path."""
         return [exchange for exchange in self.exchanges if exchange.path == path]
 
-    def asked(self, path: str) -> list[tuple[str, int, str]]:
-        """Method, status and ranges of the requests for one path."""
-        return [(each.method, each.status, each.range) for each in self.of(path)]
+    def requests_for(self, path: str) -> list[tuple[str, int, str]]:
+        """Return method, status and ranges of the requests for a path."""
+        return [
+            (exchange.method, exchange.status, exchange.range)
+            for exchange in self.exchanges_for(path)
+        ]
 
 
 @contextmanager
-def recorded(directory: Path, **options: Any) -> Iterator[Recorder]:
-    """Serve a directory; what is given but the options is running until the block ends."""
+def run_recorded_server(directory: Path, **options: Any) -> Iterator[Recorder]:
+    """Serve a directory until the block ends, and record all exchanges.
+
+    Args:
+        directory: the directory to serve.
+        options: options of ``StaticFiles``.
+    """
     recorder = Recorder(StaticFiles(None, directory, **options))
-    with running(recorder) as port:
+    with serve_in_thread(recorder) as port:
         recorder.url = f"http://127.0.0.1:{port}/"
         yield recorder

@@ -1,4 +1,4 @@
-"""aria2: one file over several connections."""
+"""aria2 downloads a file over several connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients.conftest import SIZE
 from tests.clients.programs import run
-from tests.clients.recording import recorded
+from tests.clients.recording import run_recorded_server
 
 pytestmark = pytest.mark.clients
 
@@ -21,11 +21,11 @@ def aria2(target: Path, url: str, *options: str) -> None:
 def test_several_connections_share_a_file(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
     (site / "big.bin").write_bytes(content * 2)
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         aria2(target, server.url + "big.bin", "-x4", "-s4")
         first, *others = server.exchanges
-    # The length of the first answer tells it how to split; who is done takes over from the slower,
-    # so that the number of requests is not always the same.
+    # aria2 splits the file by the length in the first response. Fast connections take over work
+    # from slow ones, so the number of requests varies.
     assert (first.status, first.range, first.length) == (200, "", 2 * SIZE)
     assert len({exchange.port for exchange in server.exchanges}) > 2
     assert {exchange.status for exchange in others} == {206}
@@ -37,10 +37,10 @@ def test_several_connections_share_a_file(site: Path, tmp_path: Path, content: b
 def test_resume(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
     target.write_bytes(content[:2_000_000])
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         aria2(target, server.url + "big.bin", "--continue", "-s1")
-        # The first answer tells the length; the rest is asked for from a multiple of 16 KiB.
-        *_, (method, status, ranges) = server.asked("/big.bin")
+        # The first response has the length; aria2 requests the rest from a multiple of 16 KiB.
+        *_, (method, status, ranges) = server.requests_for("/big.bin")
     start, stop = map(int, ranges.split("-"))
     assert (method, status, stop) == ("GET", 206, SIZE - 1)
     assert 0 <= 2_000_000 - start < 16_384

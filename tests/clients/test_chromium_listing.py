@@ -1,4 +1,4 @@
-"""Directory pages in headless Chromium: on a phone and a desk, light and dark, by touch."""
+"""Directory pages in headless Chromium: on phones and desktops, light and dark, with touch."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.serving import served
+from tests.server_process import run_server
 
 pytestmark = pytest.mark.clients
 
 PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
-DESK = {"viewport": {"width": 1280, "height": 800}}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 LONG = "x" * 150 + ".tar.gz"
 NAMES = (LONG, "<img src=x onerror=alert(1)>&amp;\"'.txt", "javascript:alert(1)", "a\nb.txt",
          "evil\u202egpj.exe", "%41?#.txt", "ünï קובץ.txt")  # fmt: skip
-# The relative luminance and contrast of WCAG 2.
+# The contrasts of text and background, by the formulas of WCAG 2.
 CONTRASTS = """
 () => {
     const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -48,16 +48,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("device", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["phone", "desktop"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_and_can_be_read(
+def test_page_fits_the_screen_and_is_readable(
     folder: Path, browser: Any, device: dict[str, Any], scheme: str
 ) -> None:
-    with served(folder) as server:
+    with run_server(folder) as server:
         page = browser.new_context(color_scheme=scheme, **device).new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("dialog", lambda dialog: said.append("a name ran as a script"))
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("dialog", lambda dialog: messages.append("a name ran as a script"))
         page.goto(f"{server.url}down/{'y' * 90}/")
         assert page.evaluate("document.documentElement.scrollWidth") == device["viewport"]["width"]
         assert page.evaluate("document.querySelectorAll('tbody tr').length") == len(NAMES) + 1
@@ -67,15 +67,15 @@ def test_the_page_fits_and_can_be_read(
         )
         assert dark is (scheme == "dark")
         heights = page.evaluate("[...document.querySelectorAll('tr')].map(r => r.offsetHeight)")
-        assert min(heights[1:]) >= 38  # pixels: room for a thumb
-        # Chromium asks for an icon by itself, and the style may be refused by nobody.
-        assert [line for line in said if "favicon" not in line] == []
+        assert min(heights[1:]) >= 38  # pixels; large enough to tap
+        # Only the missing favicon is reported; the inline style must not be blocked.
+        assert [line for line in messages if "favicon" not in line] == []
 
 
 def test_files_can_be_tapped(folder: Path, browser: Any) -> None:
     texts = [".exe=text/plain", ".gz=text/plain", "javascript:alert(1)=text/plain"]
     options = [word for text in texts for word in ("--media-types", text)]
-    with served(folder, "--prefix", "/a/b", *options) as server:
+    with run_server(folder, "--prefix", "/a/b", *options) as server:
         page = browser.new_context(**PHONE).new_page()
         page.goto(server.url)
         page.get_by_role("link", name="down").tap()
@@ -85,7 +85,7 @@ def test_files_can_be_tapped(folder: Path, browser: Any) -> None:
         for number in range(1, len(NAMES) + 1):  # the first row is a folder
             row = page.locator("tbody tr").nth(number)
             row.scroll_into_view_if_needed()
-            # The whole row is the target, not the letters only.
+            # The whole row is a link, not only the text.
             box = row.bounding_box()
             page.touchscreen.tap(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
             page.wait_for_url(re.compile("/y+/.+"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.recording import Recorder, recorded
+from tests.clients.recording import Recorder, run_recorded_server
 from tests.conftest import age
 
 pytestmark = pytest.mark.clients
@@ -46,7 +46,7 @@ def pages(tmp_path: Path) -> Path:
 
 
 def visit(page: Any, server: Recorder) -> list[tuple[str, int]]:
-    """Come to the page from elsewhere; what was asked for it, in the order of names."""
+    """Load the page; return the paths and statuses of its requests, sorted by path."""
     page.goto("about:blank")
     before = len(server.exchanges)
     page.goto(server.url)
@@ -54,68 +54,71 @@ def visit(page: Any, server: Recorder) -> list[tuple[str, int]]:
     return sorted((exchange.path, exchange.status) for exchange in server.exchanges[before:])
 
 
-def answers(status: int) -> list[tuple[str, int]]:
+def expected_requests(status: int) -> list[tuple[str, int]]:
     return [(path, status) for path in ("/", "/lib/text.js", "/main.mjs", "/style.css")]
 
 
-def test_modules_and_a_style(pages: Path, page: Any) -> None:
-    with recorded(pages) as server:
-        assert visit(page, server) == answers(200)
+def test_modules_and_style_sheet(pages: Path, page: Any) -> None:
+    with run_recorded_server(pages) as server:
+        assert visit(page, server) == expected_requests(200)
         assert page.inner_text("p") == "grüße"
         assert page.evaluate("getComputedStyle(document.querySelector('p')).color") == (
             "rgb(1, 2, 3)"
         )
-        # Under nosniff nothing else is taken for a module or a style.
-        (module,), (style,) = server.of("/main.mjs"), server.of("/style.css")
+        # With nosniff, Chromium rejects modules and style sheets of any other type.
+        (module,), (style,) = server.exchanges_for("/main.mjs"), server.exchanges_for("/style.css")
     assert module.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert style.headers["Content-Type"] == "text/css; charset=utf-8"
     assert module.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_wasm_is_compiled_while_it_comes(pages: Path, page: Any) -> None:
-    with recorded(pages) as server:
+def test_wasm_is_compiled_while_streaming(pages: Path, page: Any) -> None:
+    with run_recorded_server(pages) as server:
         visit(page, server)
         added = page.evaluate(
             "async () => (await WebAssembly.instantiateStreaming(fetch('add.wasm')))"
             ".instance.exports.add(40, 2)"
         )
         assert added == 42
-        (answer,) = server.of("/add.wasm")
-    assert (answer.method, answer.status, answer.length) == ("GET", 200, len(ADD))
-    assert answer.headers["Content-Type"] == "application/wasm"
+        (response,) = server.exchanges_for("/add.wasm")
+    assert (response.method, response.status, response.length) == ("GET", 200, len(ADD))
+    assert response.headers["Content-Type"] == "application/wasm"
 
 
 @pytest.mark.parametrize(("allow_origin", "outcome"), [("*", "loaded"), (None, "NetworkError")])
-def test_a_font_of_another_origin(
+def test_font_of_another_origin(
     pages: Path, tmp_path: Path, pdfjs: Path, page: Any, allow_origin: str | None, outcome: str
 ) -> None:
     fonts = tmp_path / "fonts"
     fonts.mkdir()
     shutil.copy(pdfjs / "standard_fonts" / "LiberationSans-Regular.ttf", fonts / "sans.ttf")
-    with recorded(pages) as server, recorded(fonts, allow_origin=allow_origin) as other:
+    with (
+        run_recorded_server(pages) as server,
+        run_recorded_server(fonts, allow_origin=allow_origin) as other,
+    ):
         page.goto(server.url)
         assert page.evaluate(LOAD_FONT, other.url + "sans.ttf") == outcome
-        (answer,) = other.of("/sans.ttf")
-        assert answer.fields["origin"] == server.url.rstrip("/")
-    assert answer.headers.get("Access-Control-Allow-Origin") == allow_origin
-    assert answer.headers["Content-Type"] == "font/ttf"
+        (response,) = other.exchanges_for("/sans.ttf")
+        assert response.fields["origin"] == server.url.rstrip("/")
+    assert response.headers.get("Access-Control-Allow-Origin") == allow_origin
+    assert response.headers["Content-Type"] == "font/ttf"
 
 
-def test_a_second_visit_is_answered_by_304(pages: Path, page: Any) -> None:
-    with recorded(pages, cache_control="no-cache") as server:
-        assert visit(page, server) == answers(200)
-        assert visit(page, server) == answers(304)
+def test_second_visit_revalidates(pages: Path, page: Any) -> None:
+    with run_recorded_server(pages, cache_control="no-cache") as server:
+        assert visit(page, server) == expected_requests(200)
+        assert visit(page, server) == expected_requests(304)
         tags = {exchange.headers["ETag"] for exchange in server.exchanges}
-        asked = {exchange.fields.get("if-none-match") for exchange in server.exchanges[4:]}
-        assert asked == tags
+        requested_tags = {exchange.fields.get("if-none-match") for exchange in server.exchanges[4:]}
+        assert requested_tags == tags
         (pages / "lib/text.js").write_text("export const text = 'changed'")
-        changed = dict(answers(304)) | {"/lib/text.js": 200}
+        changed = dict(expected_requests(304)) | {"/lib/text.js": 200}
         assert dict(visit(page, server)) == changed
         assert page.inner_text("p") == "changed"
 
 
-def test_a_second_visit_in_time_asks_nothing(pages: Path, page: Any) -> None:
-    with recorded(pages, cache_control="public, max-age=600") as server:
-        assert visit(page, server) == answers(200)
+def test_second_visit_within_max_age_sends_no_requests(pages: Path, page: Any) -> None:
+    with run_recorded_server(pages, cache_control="public, max-age=600") as server:
+        assert visit(page, server) == expected_requests(200)
         assert visit(page, server) == []
         assert page.inner_text("p") == "grüße"

@@ -1,4 +1,4 @@
-"""Headless Chromium: a download that was left half done, and what If-Range decides about it."""
+"""Headless Chromium resumes an aborted download with If-Range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import SIZE, throttle
-from tests.clients.recording import Recorder, recorded
+from tests.clients.recording import Recorder, run_recorded_server
 
 pytestmark = pytest.mark.clients
 
@@ -33,9 +33,9 @@ async () => {
 
 @pytest.fixture
 def server(site: Path, content: bytes, page: Any) -> Iterator[Recorder]:
-    """A server of whose ``big.bin`` the page has the first third."""
+    """A server; the page has already fetched the first third of ``big.bin``."""
     (site / "index.html").write_text("<!doctype html>")
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         page.goto(server.url)
         throttle(page, 2_000_000)
         page.evaluate(FETCH_A_THIRD)
@@ -43,11 +43,11 @@ def server(site: Path, content: bytes, page: Any) -> Iterator[Recorder]:
         yield server
 
 
-def test_the_rest_of_the_same_version(server: Recorder, content: bytes, page: Any) -> None:
+def test_rest_of_the_same_version(server: Recorder, content: bytes, page: Any) -> None:
     assert page.evaluate(FETCH_ALL) == hashlib.sha256(content).hexdigest()
-    first, probe, rest = server.of("/big.bin")
+    first, probe, rest = server.exchanges_for("/big.bin")
     assert first.status == 200
-    # It asks for one byte before it trusts what it has.
+    # Chromium first requests one byte, to check that its copy is still valid.
     start = int(rest.range.split("-")[0])
     assert start >= 1_000_000
     assert (probe.status, probe.range, probe.length) == (206, f"{start}-{start}", 1)
@@ -55,9 +55,11 @@ def test_the_rest_of_the_same_version(server: Recorder, content: bytes, page: An
     assert probe.fields["if-range"] == rest.fields["if-range"] == first.headers["ETag"]
 
 
-def test_all_of_another_version(site: Path, server: Recorder, content: bytes, page: Any) -> None:
+def test_whole_file_of_another_version(
+    site: Path, server: Recorder, content: bytes, page: Any
+) -> None:
     (site / "big.bin").write_bytes(content[::-1])
     assert page.evaluate(FETCH_ALL) == hashlib.sha256(content[::-1]).hexdigest()
-    first, probe = server.of("/big.bin")
+    first, probe = server.exchanges_for("/big.bin")
     assert probe.fields["if-range"] == first.headers["ETag"] != probe.headers["ETag"]
     assert (probe.status, probe.length) == (200, SIZE)

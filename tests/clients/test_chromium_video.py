@@ -1,4 +1,4 @@
-"""A video element in headless Chromium that seeks: it must ask for ranges, and get them."""
+"""A video in headless Chromium seeks, which needs range requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.clients.conftest import throttle
 from tests.clients.programs import run
 from tests.conftest import age
-from tests.serving import served
+from tests.server_process import run_server
 
 pytestmark = pytest.mark.clients
 
@@ -36,7 +36,7 @@ async (to) => {
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """Noise, too large for a browser to load whole before it seeks."""
+    """Create a video of noise, too large to be loaded completely before the seek."""
     path = tmp_path / "film.webm"
     run("ffmpeg", "-loglevel", "error", "-f", "lavfi",
         "-i", f"color=gray:s=320x240:r=5:d={SECONDS},noise=alls=100:allf=t", "-c:v", "libvpx",
@@ -48,18 +48,18 @@ def film(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_video_seeks(film: Path, page: Any) -> None:
-    with served(film.parent) as server:
-        throttle(page, 1e6)  # on loopback the film is there before anybody can seek
-        # Not after what it plays by itself was loaded: it would then wait for all up to there.
+def test_video_seeks(film: Path, page: Any) -> None:
+    with run_server(film.parent) as server:
+        throttle(page, 1e6)  # otherwise the whole video would be loaded before the seek
+        # Seek before Chromium buffers the video, or it would wait for everything before that time.
         page.goto(server.url, wait_until="domcontentloaded")
         duration, position, ready = page.evaluate(SEEK, SECONDS - 5)
         page.close()
         _, log = server.stop()
     assert duration == pytest.approx(SECONDS, abs=1)
     assert position == SECONDS - 5
-    assert ready >= 2  # HAVE_CURRENT_DATA: a picture is there
+    assert ready >= 2  # HAVE_CURRENT_DATA: there is a picture
     starts = [int(start) for start in re.findall(r"GET /film.webm 206 \d+ bytes=(\d+)-", log)]
     size = film.stat().st_size
-    # The last few KB are the index; the seek's own request is for what is at that time.
+    # The index is in the last few KB; the seek itself requests data near that time.
     assert any(0.7 * size < start < 0.98 * size for start in starts), log

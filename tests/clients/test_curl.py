@@ -10,9 +10,9 @@ import pytest
 
 from tests.clients.conftest import SIZE
 from tests.clients.programs import run
-from tests.clients.recording import recorded
+from tests.clients.recording import run_recorded_server
 from tests.conftest import age
-from tests.serving import served
+from tests.server_process import run_server
 
 pytestmark = pytest.mark.clients
 
@@ -26,7 +26,7 @@ def curl(*arguments: str | Path) -> str:
 def test_resume(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
     target.write_bytes(content[:HALF])
-    with served(site) as server:
+    with run_server(site) as server:
         curl("-C", "-", "-o", target, server.url + "big.bin")
         _, log = server.stop()
     assert target.read_bytes() == content
@@ -36,10 +36,10 @@ def test_resume(site: Path, tmp_path: Path, content: bytes) -> None:
 def test_resume_of_a_whole_file(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "download"
     target.write_bytes(content)
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         curl("-C", "-", "-o", target, server.url + "big.bin")
-        assert server.asked("/big.bin") == [("GET", 416, f"{SIZE}-")]
-        # By this it knows that the file is whole.
+        assert server.requests_for("/big.bin") == [("GET", 416, f"{SIZE}-")]
+        # This field tells curl that the download is complete.
         assert server.exchanges[0].headers["Content-Range"] == f"bytes */{SIZE}"
     assert target.read_bytes() == content
 
@@ -50,20 +50,20 @@ def test_resume_of_a_whole_file(site: Path, tmp_path: Path, content: bytes) -> N
 )
 def test_range(site: Path, tmp_path: Path, content: bytes, value: str, expected: slice) -> None:
     target = tmp_path / "part"
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         curl("-r", value, "-o", target, server.url + "big.bin")
-        assert server.asked("/big.bin") == [("GET", 206, value)]
+        assert server.requests_for("/big.bin") == [("GET", 206, value)]
     assert target.read_bytes() == content[expected]
 
 
 def test_several_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "parts"
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         curl("-r", "0-99,-50,1000-1999", "-o", target, server.url + "big.bin")
-        (answer,) = server.exchanges
-    assert (answer.status, answer.length) == (206, target.stat().st_size)
-    assert answer.range == "0-99,-50,1000-1999"
-    head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+        (response,) = server.exchanges
+    assert (response.status, response.length) == (206, target.stat().st_size)
+    assert response.range == "0-99,-50,1000-1999"
+    head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
     parts = message_from_bytes(head + target.read_bytes()).walk()
     assert [(part["Content-Range"], part.get_payload(decode=True)) for part in parts][1:] == [
         (f"bytes 0-99/{SIZE}", content[:100]),
@@ -72,17 +72,17 @@ def test_several_ranges(site: Path, tmp_path: Path, content: bytes) -> None:
     ]
 
 
-def test_the_head_tells_that_there_are_ranges(site: Path, content: bytes) -> None:
-    with recorded(site) as server:
+def test_head_shows_support_for_ranges(site: Path, content: bytes) -> None:
+    with run_recorded_server(site) as server:
         head = curl("-I", server.url + "big.bin")
-        assert server.asked("/big.bin") == [("HEAD", 200, "")]
+        assert server.requests_for("/big.bin") == [("HEAD", 200, "")]
     assert f"Content-Length: {SIZE}" in head
     assert "Accept-Ranges: bytes" in head
 
 
 def test_etag_files_and_time_conditions(site: Path, tmp_path: Path, content: bytes) -> None:
     tag, target, other = tmp_path / "tag", tmp_path / "download", tmp_path / "other"
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         url = server.url + "big.bin"
         curl("--etag-save", tag, "-R", "-o", target, url)
         assert target.read_bytes() == content
@@ -94,22 +94,22 @@ def test_etag_files_and_time_conditions(site: Path, tmp_path: Path, content: byt
         curl("--etag-compare", tag, "-o", other, url)
         assert [exchange.status for exchange in server.exchanges] == [200, 304, 304, 200, 304]
         first, *_, new, _ = (exchange.headers["ETag"] for exchange in server.exchanges)
-        asked = [exchange.fields.get("if-none-match") for exchange in server.exchanges]
-        assert asked == [None, first, None, first, new]
+        conditions = [exchange.fields.get("if-none-match") for exchange in server.exchanges]
+        assert conditions == [None, first, None, first, new]
         date = server.exchanges[0].headers["Last-Modified"]
         assert server.exchanges[2].fields["if-modified-since"] == date
     assert target.read_bytes() == content[::-1]
     assert not other.exists() or other.read_bytes() == b""
 
 
-def test_compressed_is_asked_for_and_a_gz_file_stays_one(site: Path, tmp_path: Path) -> None:
+def test_compressed_option_does_not_decode_a_gz_file(site: Path, tmp_path: Path) -> None:
     text, packed = b"hello world\n" * 1000, site / "text.txt.gz"
     (site / "text.txt").write_bytes(text)
     packed.write_bytes(gzip.compress(text))
     age(site / "text.txt")
     age(packed)
     page, archive = tmp_path / "page", tmp_path / "archive"
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         curl("--compressed", "-o", page, server.url + "text.txt")
         curl("--compressed", "-o", archive, server.url + "text.txt.gz")
         first, second = server.exchanges

@@ -1,4 +1,4 @@
-"""pdf.js in headless Chromium: a page of a large PDF by ranges."""
+"""pdf.js in headless Chromium reads a page of a large PDF with range requests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.clients.recording import recorded
+from tests.clients.recording import run_recorded_server
 from tests.conftest import age
 
 pytestmark = pytest.mark.clients
 
 PAGES = 12
-CHUNK = 65536  # bytes; pdf.js asks for multiples of it
-# A photograph that cannot be compressed, as large as a page, on each.
+CHUNK = 65536  # bytes; pdf.js requests ranges that start at multiples of it
+# Each page has an image that cannot be compressed.
 BOOK = """
 for (let number = 1; number <= %d; number++) {
     const section = document.createElement('section');
@@ -53,7 +53,7 @@ async () => {
 
 @pytest.fixture
 def book(tmp_path: Path, pdfjs: Path, browser: Any) -> Path:
-    """A PDF that Chromium prints, beside a page that reads it."""
+    """Create a PDF with Chromium, and a web page to read it."""
     folder = tmp_path / "site"
     folder.mkdir()
     for name in ("pdf.min.mjs", "pdf.worker.min.mjs"):
@@ -67,20 +67,20 @@ def book(tmp_path: Path, pdfjs: Path, browser: Any) -> Path:
     return folder / "book.pdf"
 
 
-def test_a_page_of_a_pdf(book: Path, page: Any) -> None:
+def test_page_of_a_pdf(book: Path, page: Any) -> None:
     size = book.stat().st_size
     assert size > 2_000_000
-    with recorded(book.parent) as server:
+    with run_recorded_server(book.parent) as server:
         page.goto(server.url)
         pages, text = page.evaluate(READ_PAGE, PAGES - 2)
         assert (pages, text) == (PAGES, f"This is page {PAGES - 2}")
-        # Accept-Ranges and the length of the first answer tell it that it may have parts.
-        first, *parts = server.of("/book.pdf")
+        # pdf.js uses ranges because the first response has Accept-Ranges and Content-Length.
+        first, *parts = server.exchanges_for("/book.pdf")
         assert (first.status, first.range, first.length) == (200, "", size)
         assert {part.status for part in parts} == {206}
         assert all(int(part.range.split("-")[0]) % CHUNK == 0 for part in parts)
         assert sum(part.length for part in parts) < size / 3
 
         assert page.evaluate(READ_ALL) == hashlib.sha256(book.read_bytes()).hexdigest()
-        rest = server.of("/book.pdf")[1 + len(parts) :]
+        rest = server.exchanges_for("/book.pdf")[1 + len(parts) :]
         assert {part.status for part in rest} == {206}

@@ -1,4 +1,4 @@
-"""pip: an index that is a folder, and metadata out of the middle of a wheel by ranges."""
+"""pip installs from a directory of wheels, and reads metadata with range requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from zipfile import ZipFile
 import pytest
 
 from tests.clients.conftest import SIZE
-from tests.clients.programs import PATIENCE
-from tests.clients.recording import Recorder, recorded
+from tests.clients.programs import TIMEOUT
+from tests.clients.recording import Recorder, run_recorded_server
 from tests.conftest import age
 
 pytestmark = pytest.mark.clients
@@ -23,11 +23,11 @@ WHEEL = "/simple/{0}/{0}-1.0-py3-none-any.whl"
 
 
 def make_wheel(folder: Path, name: str, content: bytes, *requires: str) -> Path:
-    """Build a wheel of version 1.0 that installs one file ``NAME.bin``."""
+    """Build a wheel of version 1.0 that contains a file ``NAME.bin``."""
     folder.mkdir(parents=True)
     wheel, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-    metadata += "".join(f"Requires-Dist: {each}\n" for each in requires)
+    metadata += "".join(f"Requires-Dist: {exchange}\n" for exchange in requires)
     files = {
         f"{name}.bin": content,
         f"{info}/METADATA": metadata.encode(),
@@ -45,12 +45,12 @@ def make_wheel(folder: Path, name: str, content: bytes, *requires: str) -> Path:
 
 
 def pip(*arguments: str | Path) -> str:
-    """Run pip without the settings of user and machine."""
+    """Run pip without the configuration of the user and the machine."""
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PIP_CONFIG_FILE": os.devnull}
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--no-cache-dir", "--disable-pip-version-check",
          *map(str, arguments)],
-        env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -58,7 +58,7 @@ def pip(*arguments: str | Path) -> str:
 
 @pytest.fixture
 def index(tmp_path: Path, content: bytes) -> Path:
-    """Two projects: one has the page that PEP 503 wants, of the other the listing is enough."""
+    """Create two projects, one with an index page as in PEP 503, and one with a mere listing."""
     index = tmp_path / "index"
     app = make_wheel(index / "app", "app", content, "library")
     (index / "app" / "index.html").write_text(f'<!doctype html><a href="{app.name}">{app.name}</a>')
@@ -70,30 +70,30 @@ def install(server: Recorder, target: Path, *options: str) -> None:
     pip("install", "--target", target, "--index-url", server.url + "simple/", *options, "app")
 
 
-def test_install_from_folders(index: Path, tmp_path: Path, content: bytes) -> None:
+def test_install_from_directories(index: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "target"
-    with recorded(index, prefix="/simple/", listing=True) as server:
+    with run_recorded_server(index, prefix="/simple/", listing=True) as server:
         install(server, target)
-    assert [(each.method, each.path, each.status) for each in server.exchanges] == [
+    assert [(exchange.method, exchange.path, exchange.status) for exchange in server.exchanges] == [
         ("GET", "/simple/app/", 200),
         ("GET", WHEEL.format("app"), 200),
         ("GET", "/simple/library/", 200),
         ("GET", WHEEL.format("library"), 200),
     ]
-    # The listing has a JSON form, but not the one that pip asks for.
+    # The listing is also available as JSON, but not in the format that pip accepts.
     assert "json" in server.exchanges[2].fields["accept"]
     assert server.exchanges[2].headers["Content-Type"] == "text/html; charset=utf-8"
     assert (target / "app.bin").read_bytes() == content
     assert (target / "library.bin").read_bytes() == content[::-1]
 
 
-def test_metadata_by_ranges(index: Path, tmp_path: Path, content: bytes) -> None:
+def test_metadata_with_ranges(index: Path, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "target"
-    with recorded(index, prefix="/simple/", listing=True) as server:
+    with run_recorded_server(index, prefix="/simple/", listing=True) as server:
         install(server, target, "--use-feature=fast-deps")
     for name in ("app", "library"):
-        head, *parts, whole = server.of(WHEEL.format(name))
-        # It asks for ranges if the answer to HEAD has Accept-Ranges, else for all, twice.
+        head, *parts, whole = server.exchanges_for(WHEEL.format(name))
+        # pip uses ranges if the response to HEAD has Accept-Ranges, or fetches the wheel twice.
         assert (head.method, head.status, head.headers["Accept-Ranges"]) == ("HEAD", 200, "bytes")
         assert {(part.method, part.status) for part in parts} == {("GET", 206)}
         assert 0 < sum(part.length for part in parts) < 30_000

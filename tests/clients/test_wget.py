@@ -1,4 +1,4 @@
-"""wget: -c resumes by a range, -N by a date."""
+"""wget resumes with -c by a range, and updates with -N by a date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.clients.conftest import SIZE
 from tests.clients.programs import run
-from tests.clients.recording import recorded
+from tests.clients.recording import run_recorded_server
 from tests.conftest import OLD
 
 pytestmark = pytest.mark.clients
@@ -31,9 +31,9 @@ def downloads(tmp_path: Path) -> Path:
 def test_resume(site: Path, downloads: Path, content: bytes) -> None:
     target = downloads / "big.bin"
     target.write_bytes(content[:HALF])
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         wget(downloads, "-c", server.url + "big.bin")
-        assert server.asked("/big.bin") == [("GET", 206, f"{HALF}-")]
+        assert server.requests_for("/big.bin") == [("GET", 206, f"{HALF}-")]
         assert server.exchanges[0].length == SIZE - HALF
     assert target.read_bytes() == content
 
@@ -41,16 +41,18 @@ def test_resume(site: Path, downloads: Path, content: bytes) -> None:
 def test_resume_of_a_whole_file(site: Path, downloads: Path, content: bytes) -> None:
     target = downloads / "big.bin"
     target.write_bytes(content)
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         wget(downloads, "-c", server.url + "big.bin")
-        assert server.asked("/big.bin") == [("GET", 416, f"{SIZE}-")]
+        assert server.requests_for("/big.bin") == [("GET", 416, f"{SIZE}-")]
         assert server.exchanges[0].headers["Content-Range"] == f"bytes */{SIZE}"
     assert target.read_bytes() == content
 
 
-def test_a_copy_is_fetched_when_it_is_old(site: Path, downloads: Path, content: bytes) -> None:
+def test_copy_is_updated_when_the_file_is_newer(
+    site: Path, downloads: Path, content: bytes
+) -> None:
     target = downloads / "big.bin"
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         for _ in range(2):
             wget(downloads, "-N", server.url + "big.bin")
             assert target.read_bytes() == content
@@ -60,6 +62,6 @@ def test_a_copy_is_fetched_when_it_is_old(site: Path, downloads: Path, content: 
         wget(downloads, "-N", server.url + "big.bin")
         assert [exchange.status for exchange in server.exchanges] == [200, 304, 200]
         date = server.exchanges[0].headers["Last-Modified"]
-        asked = [exchange.fields.get("if-modified-since") for exchange in server.exchanges]
-        assert asked == [None, date, date]
+        conditions = [exchange.fields.get("if-modified-since") for exchange in server.exchanges]
+        assert conditions == [None, date, date]
     assert target.read_bytes() == content[::-1]

@@ -1,4 +1,4 @@
-"""zsync: what changed since the old version, in one request with many ranges."""
+"""zsync fetches the changes since an old version, in one request with many ranges."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.clients.programs import run
-from tests.clients.recording import recorded
+from tests.clients.recording import run_recorded_server
 
 pytestmark = pytest.mark.clients
 
 
-def test_a_new_version_is_made_of_the_old_one(site: Path, tmp_path: Path, content: bytes) -> None:
+def test_update_from_an_old_version(site: Path, tmp_path: Path, content: bytes) -> None:
     old = bytearray(content)
     for start in range(100_000, 2_900_000, 400_000):
         old[start : start + 3000] = bytes(3000)
@@ -20,11 +20,11 @@ def test_a_new_version_is_made_of_the_old_one(site: Path, tmp_path: Path, conten
     seed.write_bytes(old)
     index = site / "big.bin.zsync"
     run("zsyncmake", "-u", "big.bin", "-o", index, site / "big.bin")
-    with recorded(site) as server:
+    with run_recorded_server(site) as server:
         run("zsync", "-q", "-i", seed, "-o", target, server.url + "big.bin.zsync")
-        assert server.asked("/big.bin.zsync") == [("GET", 200, "")]
-        # It hangs unless CRLF comes before the first boundary.
-        (ranges,) = server.of("/big.bin")
+        assert server.requests_for("/big.bin.zsync") == [("GET", 200, "")]
+        # zsync hangs unless the first boundary follows a CRLF.
+        (ranges,) = server.exchanges_for("/big.bin")
         assert (ranges.status, ranges.is_multipart) == (206, True)
         assert ranges.range.count("-") == 7
         assert ranges.length < 100_000

@@ -1,4 +1,4 @@
-"""Django in this process, with settings that a test may override."""
+"""Fixtures that configure Django in this process."""
 
 from __future__ import annotations
 
@@ -7,27 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import django
 import pytest
 from django.conf import settings
 from django.test import override_settings
 
 from tests.conftest import age
-from tests.django.project import APPS, Project, make_project
+from tests.django.configuration import configure_django
+from tests.django.project import Project, make_project
 
 
 @pytest.fixture(scope="session", autouse=True)
-def django_in_this_process() -> None:
-    settings.configure(
-        SECRET_KEY="x",
-        USE_TZ=True,
-        ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF="tests.django.urls",
-        INSTALLED_APPS=APPS,
-        STATIC_URL="/static/",
-        SILENCED_SYSTEM_CHECKS=["admin.E403", "admin.E408", "admin.E409", "admin.E410"],
-    )
-    django.setup()
+def configured_django() -> None:
+    configure_django()
 
 
 Configure = Callable[..., None]
@@ -40,7 +31,7 @@ def configure() -> Iterator[Configure]:
 
         def override(**values: Any) -> None:
             stack.enter_context(override_settings(**values))
-            # Django 4.2 makes one of STORAGES, and lets it go before STORAGES from then on.
+            # Django 4.2 derives this setting from STORAGES, and then prefers it to STORAGES.
             vars(settings._wrapped).pop("STATICFILES_STORAGE", None)
 
         yield override
@@ -48,7 +39,7 @@ def configure() -> Iterator[Configure]:
 
 @pytest.fixture
 def roots(tmp_path: Path, configure: Configure) -> Path:
-    """Directories for static files and uploads, in the settings, DEBUG off."""
+    """Create STATIC_ROOT and MEDIA_ROOT with some files, and turn DEBUG off."""
     for name, content in (
         ("root/app.css", "body {}"),
         ("root/docs/index.html", "<p>docs</p>"),

@@ -1,18 +1,14 @@
-"""A Django project on disk, and its manage.py in processes of their own."""
+"""A Django project on disk, whose manage.py runs in subprocesses."""
 
 from __future__ import annotations
 
 import os
-import re
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.serving import Served
+from tests.server_process import ServerProcess
 
 APPS = [
     "wsgistatic.django",
@@ -112,16 +108,10 @@ def meet(request):
 
 
 @dataclass
-class Running(Served):
-    announced: str = ""
-
-
-@dataclass
 class Project:
     directory: Path
 
-    def set(self, text: str) -> None:
-        """Add to the settings."""
+    def append_settings(self, text: str) -> None:
         with (self.directory / "mysite/settings.py").open("a") as file:
             file.write(f"\n{text}\n")
 
@@ -131,27 +121,9 @@ class Project:
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
 
-    @contextmanager
-    def running(self, *arguments: str) -> Iterator[Running]:
-        """Run a command that serves, from its announcement to the end of the block."""
-        process = subprocess.Popen(
-            self._command(*arguments), cwd=self.directory, env=_environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
-            # A shell that runs tests in the background ignores SIGINT, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,  # noqa: PLW1509
-        )  # fmt: skip
-        server = Running(process, "", 0)
-        try:
-            server.announced = server.read_until("http://")
-            found = re.search(r"http://\S+:(\d+)/", server.announced)
-            assert found is not None, server.announced
-            server.url, server.port = found[0], int(found[1])
-            yield server
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # the reloader's child too
-            process.communicate()
+    def run_server(self, *arguments: str) -> ServerProcess:
+        """Run a ``manage.py`` command that starts a server; to be used in a ``with`` statement."""
+        return ServerProcess(self._command(*arguments), cwd=self.directory, env=_environment())
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-W", "ignore", "-u", "manage.py", *arguments]

@@ -1,4 +1,4 @@
-"""``manage.py check`` says what is wrong, and ``wrap`` raises it."""
+"""The system checks report wrong settings, and ``wrap`` raises them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure
-from tests.django.test_wrap import inner
+from tests.django.test_wrap import inner_app
 from tests.test_readme import README
 from wsgistatic.django.conf import _OWN, _UPLOADS
 from wsgistatic.django.wsgi import wrap
 
 
-def said() -> list[str]:
+def check_messages() -> list[str]:
     return [
         f"{message.id} {message.msg} {message.hint}" for message in run_checks(tags=["wsgistatic"])
     ]
 
 
-def test_nothing_where_all_is_right(roots: Path, configure: Configure) -> None:
+def test_no_messages_for_correct_settings(roots: Path, configure: Configure) -> None:
     for value in ({}, {"stat_ttl": 1.0}, {"media": True}, {"media": {"attachment": True}}):
         configure(WSGISTATIC=value)
-        assert said() == []
+        assert check_messages() == []
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -78,21 +78,21 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "message"), WRONG)
-def test_what_is_wrong(
+def test_wrong_settings(
     roots: Path, configure: Configure, wrong: dict[str, Any], message: str
 ) -> None:
     configure(**wrong)
-    assert len(said()) == 1
+    assert len(check_messages()) == 1
     serious = [found.is_serious() for found in run_checks(tags=["wsgistatic"])]
-    assert serious == [message.startswith("E")]  # a W does not stop what checks first
-    assert said()[0].startswith(f"wsgistatic.{message}")
+    assert serious == [message.startswith("E")]  # a warning does not stop a command
+    assert check_messages()[0].startswith(f"wsgistatic.{message}")
     with pytest.raises(ImproperlyConfigured) as raised:
-        wrap(inner)
-    assert said()[0] == f"wsgistatic.{message[:4]} {raised.value}"
+        wrap(inner_app)
+    assert check_messages()[0] == f"wsgistatic.{message[:4]} {raised.value}"
 
 
 @pytest.mark.parametrize(("static", "media"), [("x", "x"), ("x", "x/media"), ("x/static", "x")])
-def test_uploads_that_could_be_static_files(
+def test_media_root_and_static_root_inside_each_other(
     roots: Path, configure: Configure, static: str, media: str
 ) -> None:
     for path in (roots / static, roots / media):
@@ -100,20 +100,22 @@ def test_uploads_that_could_be_static_files(
     (roots / "link").symlink_to(roots / media)
     for place in (media, "link"):
         configure(STATIC_ROOT=roots / static, MEDIA_ROOT=roots / place, WSGISTATIC={"media": True})
-        assert said() == [
+        assert check_messages() == [
             "wsgistatic.E008 One of MEDIA_ROOT and STATIC_ROOT is inside the other. Uploads "
             "could be fetched as static files. Use separate directories."
         ]
 
 
-def test_a_directory_with_a_longer_name_is_not_inside(roots: Path, configure: Configure) -> None:
+def test_directory_with_a_common_name_prefix_is_not_inside(
+    roots: Path, configure: Configure
+) -> None:
     for static, media in (("x", "x-media"), ("x-static", "x")):
         configure(STATIC_ROOT=roots / static, MEDIA_ROOT=roots / media, WSGISTATIC={"media": True})
         (roots / static).mkdir()
-        assert said() == []
+        assert check_messages() == []
 
 
-def test_the_readme_has_every_key() -> None:
+def test_readme_documents_every_key() -> None:
     tables = README[README.index("``WSGISTATIC``  ") :].split("every other key")
     first, second = tables[0], tables[1].partition("``WSGISTATIC[")[2]
     for text, kind in ((first, "STATIC"), (second, "MEDIA")):
@@ -122,33 +124,33 @@ def test_the_readme_has_every_key() -> None:
     assert {name: literal_eval(value) for name, value in more} == _UPLOADS
 
 
-def test_both_kinds_at_once(roots: Path, configure: Configure) -> None:
+def test_messages_for_static_and_media(roots: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"stat_ttl": -1, "media": {"stat_ttl": -2}})
-    assert [line.split()[0] for line in said()] == ["wsgistatic.E003"] * 2
+    assert [line.split()[0] for line in check_messages()] == ["wsgistatic.E003"] * 2
 
 
-def test_what_only_media_would_want(roots: Path, configure: Configure) -> None:
+def test_media_settings_are_not_needed_without_media(roots: Path, configure: Configure) -> None:
     configure(MEDIA_URL="", MEDIA_ROOT="")
-    assert said() == []
+    assert check_messages() == []
 
 
-def test_no_static_root_where_the_finders_are_asked(roots: Path, configure: Configure) -> None:
+def test_static_root_is_not_needed_with_finders(roots: Path, configure: Configure) -> None:
     configure(STATIC_ROOT=None, DEBUG=True)
-    assert said() == []
+    assert check_messages() == []
     configure(DEBUG=False, WSGISTATIC={"finders": True, "media": True})
-    assert said() == []
+    assert check_messages() == []
 
 
-def test_a_static_root_that_may_appear_later(roots: Path, configure: Configure) -> None:
+def test_static_root_that_is_created_later(roots: Path, configure: Configure) -> None:
     configure(STATIC_ROOT=roots / "later", WSGISTATIC={"check_dir": False})
-    assert said() == []
-    app = wrap(inner)
+    assert check_messages() == []
+    app = wrap(inner_app)
     assert call(app, "/static/app.css").body == b"the app"
     (roots / "root").rename(roots / "later")
     assert call(app, "/static/app.css").body == b"body {}"
 
 
-def test_a_host_that_fetches_from_here(roots: Path, configure: Configure) -> None:
+def test_static_url_of_a_cdn_with_a_prefix(roots: Path, configure: Configure) -> None:
     configure(STATIC_URL="https://cdn.example/static/", WSGISTATIC={"prefix": "/origin/"})
-    assert said() == []
-    assert call(wrap(inner), "/origin/app.css").body == b"body {}"
+    assert check_messages() == []
+    assert call(wrap(inner_app), "/origin/app.css").body == b"body {}"

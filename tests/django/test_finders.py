@@ -1,4 +1,4 @@
-"""With DEBUG the finders are asked at each request, and answer as STATIC_ROOT would."""
+"""With DEBUG files come from the finders, which are called for each request."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.exceptions import SuspiciousFileOperation
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.django.conftest import Configure, write
-from tests.django.test_wrap import inner
+from tests.django.test_wrap import inner_app
 from wsgistatic.django.wsgi import wrap
 
 
@@ -42,8 +42,8 @@ def sources(tmp_path: Path, configure: Configure) -> Path:
     return tmp_path
 
 
-def test_precedence_is_that_of_the_finders(sources: Path) -> None:
-    app = wrap(inner)
+def test_precedence_of_the_finders(sources: Path) -> None:
+    app = wrap(inner_app)
     assert call(app, "/static/app.css").body == b"first"
     assert call(app, "/static/only.css").body == b"only"
     assert call(app, "/static/vendor/lib/lib.js").body == b"lib()"
@@ -54,8 +54,8 @@ def test_precedence_is_that_of_the_finders(sources: Path) -> None:
     assert call(app, "/static/collected.css").body == b"the app"
 
 
-def test_a_change_is_seen_at_once(sources: Path) -> None:
-    app = wrap(inner)
+def test_changes_are_seen_at_once(sources: Path) -> None:
+    app = wrap(inner_app)
     assert call(app, "/static/only.css").body == b"only"
     write(sources / "first/only.css", "now first")
     assert call(app, "/static/only.css").body == b"now first"
@@ -69,7 +69,7 @@ def test_a_change_is_seen_at_once(sources: Path) -> None:
 def test_a_cached_file_is_checked_at_each_request(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = wrap(inner)
+    app = wrap(inner_app)
     settle()
     assert call(app, "/static/only.css").body == b"only"
     with monkeypatch.context() as patch:
@@ -89,7 +89,7 @@ def test_no_cache_without_memory_for_it(
     sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(WSGISTATIC={"cache_size": 0})
-    app = wrap(inner)
+    app = wrap(inner_app)
     settle()
     assert call(app, "/static/only.css").body == b"only"
     monkeypatch.setattr("wsgistatic.django.finders.single_file", None)
@@ -99,7 +99,7 @@ def test_no_cache_without_memory_for_it(
 
 def test_ranges_validators_and_no_cache(sources: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"cache_control": "public", "stat_ttl": 9.0, "allow_origin": "*"})
-    app = wrap(inner)
+    app = wrap(inner_app)
     whole = call(app, "/static/app.css")
     assert whole.headers["Cache-Control"] == "no-cache"
     assert whole.headers["Access-Control-Allow-Origin"] == "*"
@@ -114,11 +114,11 @@ def test_ranges_validators_and_no_cache(sources: Path, configure: Configure) -> 
 
 
 def test_indexes(sources: Path, configure: Configure) -> None:
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/static/docs/").body == b"<p>docs</p>"
-    moved = call(app, "/static/docs?a=b", SCRIPT_NAME="/site")
-    assert (moved.status, moved.headers["Location"]) == (301, "/site/static/docs/?a=b")
-    assert moved.headers["Cache-Control"] == "no-cache"
+    redirect = call(app, "/static/docs?a=b", SCRIPT_NAME="/site")
+    assert (redirect.status, redirect.headers["Location"]) == (301, "/site/static/docs/?a=b")
+    assert redirect.headers["Cache-Control"] == "no-cache"
     assert call(app, "/static/vendor/lib/").body == b"<p>lib</p>"
     assert call(app, "/static/vendor/lib").headers["Location"] == "/static/vendor/lib/"
     assert call(app, "/static/vendor/").body == b"the app"
@@ -127,17 +127,17 @@ def test_indexes(sources: Path, configure: Configure) -> None:
     assert call(app, "/static/").body == b"home"
     assert call(app, "/static").headers["Location"] == "/static/"
     configure(WSGISTATIC={"index": None})
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/static/docs/").body == b"the app"
     assert call(app, "/static/docs").body == b"the app"
 
 
-def test_a_mount_point_without_its_slash(sources: Path, configure: Configure) -> None:
+def test_mount_point_without_a_trailing_slash(sources: Path, configure: Configure) -> None:
     configure(STATIC_URL="/", WSGISTATIC={"prefix": "/"})
     write(sources / "first/index.html", "home")
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/").body == b"home"
-    assert call_bare(app, environ_of("")).body == b"the app"
+    assert call_raw(app, make_environ("")).body == b"the app"
     assert call(app, "", SCRIPT_NAME="/site").headers["Location"] == "/site/"
 
 
@@ -150,41 +150,39 @@ def test_a_mount_point_without_its_slash(sources: Path, configure: Configure) ->
         "/static/\u20ac", "/static/" + "x" * 300, "/static/%2e%2e/secret.txt",
     ],
 )  # fmt: skip
-def test_tricks_never_get_to_the_finders_or_find_nothing(
-    sources: Path, configure: Configure, path: str
-) -> None:
+def test_hostile_paths_are_misses(sources: Path, configure: Configure, path: str) -> None:
     (sources / "second/docs/index.html").unlink()
-    assert call_bare(wrap(inner), environ_of(path)).body == b"the app"
+    assert call_raw(wrap(inner_app), make_environ(path)).body == b"the app"
 
 
-def test_a_longer_name_than_that_of_the_prefix_is_the_apps(sources: Path) -> None:
-    assert call(wrap(inner), "/static-notes/app.css").body == b"the app"
+def test_longer_name_than_the_prefix_goes_to_the_app(sources: Path) -> None:
+    assert call(wrap(inner_app), "/static-notes/app.css").body == b"the app"
 
 
-def test_methods_are_the_apps(sources: Path) -> None:
-    assert call(wrap(inner), "/static/app.css", "POST").body == b"the app"
+def test_other_methods_go_to_the_app(sources: Path) -> None:
+    assert call(wrap(inner_app), "/static/app.css", "POST").body == b"the app"
 
 
-def test_hidden_files_if_wanted(sources: Path, configure: Configure) -> None:
+def test_dotfiles(sources: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"dotfiles": True})
-    assert call(wrap(inner), "/static/.hidden").body == b"hidden"
+    assert call(wrap(inner_app), "/static/.hidden").body == b"hidden"
 
 
-def test_links_are_followed_as_collectstatic_does(sources: Path) -> None:
+def test_links_are_followed_as_by_collectstatic(sources: Path) -> None:
     (sources / "first/linked").symlink_to(sources / "node_modules")
-    assert call(wrap(inner), "/static/linked/lib/lib.js").body == b"lib()"
+    assert call(wrap(inner_app), "/static/linked/lib/lib.js").body == b"lib()"
 
 
-def test_what_is_no_file_is_nothing(sources: Path) -> None:
+def test_special_files_are_misses(sources: Path) -> None:
     os.mkfifo(sources / "first/pipe")
     (sources / "first/dangling").symlink_to(sources / "nowhere")
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/static/pipe").body == b"the app"
     assert call(app, "/static/dangling").body == b"the app"
 
 
 class StrayingFinder(BaseFinder):
-    """Finds what no storage of its own holds."""
+    """A finder that returns files outside its storages."""
 
     found: Any = None
 
@@ -195,7 +193,7 @@ class StrayingFinder(BaseFinder):
 
 
 @pytest.mark.parametrize("found", ["outside", "..", "error", []])
-def test_a_finder_is_believed_only_inside_its_directories(
+def test_finder_results_outside_its_directories_are_misses(
     sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, found: Any
 ) -> None:
     configure(
@@ -206,35 +204,31 @@ def test_a_finder_is_believed_only_inside_its_directories(
         ],
         MEDIA_ROOT=sources / "uploads",
     )
-    answers = {
+    responses = {
         "outside": str(sources / "secret.txt"),
         "..": str(sources / "first/../secret.txt"),
         "error": SuspiciousFileOperation("no"),
     }
-    monkeypatch.setattr(StrayingFinder, "found", found if found == [] else answers[found])
+    monkeypatch.setattr(StrayingFinder, "found", found if found == [] else responses[found])
     expected = b"first" if found == [] else b"the app"
-    assert call(wrap(inner), "/static/app.css").body == expected
+    assert call(wrap(inner_app), "/static/app.css").body == expected
 
 
-def test_a_finder_of_the_default_storage(sources: Path, configure: Configure) -> None:
+def test_default_storage_finder(sources: Path, configure: Configure) -> None:
     configure(
         STATICFILES_FINDERS=["django.contrib.staticfiles.finders.DefaultStorageFinder"],
         MEDIA_ROOT=sources / "second",
     )
-    assert call(wrap(inner), "/static/only.css").body == b"only"
+    assert call(wrap(inner_app), "/static/only.css").body == b"only"
 
 
-def test_production_by_the_finders_keeps_the_cache_control(
-    sources: Path, configure: Configure
-) -> None:
+def test_finders_without_debug_keep_the_cache_control(sources: Path, configure: Configure) -> None:
     configure(DEBUG=False, WSGISTATIC={"finders": True})
-    headers = call(wrap(inner), "/static/app.css").headers
+    headers = call(wrap(inner_app), "/static/app.css").headers
     assert headers["Cache-Control"] == "public, max-age=60"
 
 
-def test_a_file_without_permission(
-    public_directory: Path, configure: Configure, ordinary_user: None
-) -> None:
+def test_unreadable_file(public_directory: Path, configure: Configure, ordinary_user: None) -> None:
     path = public_directory / "closed.css"
     os.seteuid(0) if os.getuid() == 0 else None
     path.write_text("closed")
@@ -242,6 +236,6 @@ def test_a_file_without_permission(
     path.chmod(0)
     os.seteuid(65534) if os.getuid() == 0 else None
     configure(DEBUG=True, STATICFILES_DIRS=[public_directory])
-    result = call(wrap(inner), "/static/closed.css")
+    result = call(wrap(inner_app), "/static/closed.css")
     assert result.status == 403
     assert str(path).encode() not in result.body

@@ -1,4 +1,4 @@
-"""What the manifest lists is immutable, by the manifest and not by its look."""
+"""Files that the manifest lists are immutable; other files with hash-like names are not."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure, write
-from tests.django.test_wrap import MANIFEST, inner
+from tests.django.test_wrap import MANIFEST, inner_app
 from wsgistatic.django.manifest import find_manifest
 from wsgistatic.django.wsgi import wrap
 
@@ -26,7 +26,7 @@ def storages(backend: str, **options: Any) -> dict[str, Any]:
 
 
 def write_manifest(path: Path, names: dict[str, str]) -> None:
-    # Under a new inode, as collectstatic does it: its time may not have moved on.
+    # With a new inode, as by collectstatic, because the time stamp may stay the same.
     path.unlink(missing_ok=True)
     path.write_text(json.dumps({"paths": names, "version": "1.0"}))
 
@@ -55,8 +55,8 @@ def collected(roots: Path, configure: Configure) -> Path:
     return root
 
 
-def test_listed_names_and_no_others(collected: Path) -> None:
-    app = wrap(inner)
+def test_only_listed_names_are_immutable(collected: Path) -> None:
+    app = wrap(inner_app)
     assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE
     assert cache_control(app, "d\xc3\xbcr x/b.cafe.js") == IMMUTABLE
     assert cache_control(app, "app.css") == DEFAULT
@@ -64,61 +64,55 @@ def test_listed_names_and_no_others(collected: Path) -> None:
     assert cache_control(app, "like.0123456789ab.css") == DEFAULT
 
 
-def test_a_project_without_a_storage_for_static_files(
-    collected: Path, configure: Configure
-) -> None:
+def test_project_without_a_static_files_storage(collected: Path, configure: Configure) -> None:
     configure(STORAGES={"default": settings.STORAGES["default"]})
-    assert cache_control(wrap(inner), "app.0123456789ab.css") == DEFAULT
+    assert cache_control(wrap(inner_app), "app.0123456789ab.css") == DEFAULT
 
 
-def test_the_compressed_form_of_a_listed_name(collected: Path) -> None:
+def test_sidecar_of_a_listed_file(collected: Path) -> None:
     write(collected / "app.0123456789ab.css.gz", "smaller")
-    result = call(wrap(inner), "/static/app.0123456789ab.css", HTTP_ACCEPT_ENCODING="gzip")
+    result = call(wrap(inner_app), "/static/app.0123456789ab.css", HTTP_ACCEPT_ENCODING="gzip")
     assert (result.body, result.headers["Content-Encoding"]) == (b"smaller", "gzip")
     assert result.headers["Cache-Control"] == IMMUTABLE
 
 
 @pytest.mark.live
-def test_one_thread_at_a_time_reads_a_new_manifest(
-    collected: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_manifest_is_read_under_the_lock(collected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = find_manifest("/static/")
     assert manifest is not None
-    read, alone = manifest._storage.load_manifest, []
+    original, locked = manifest._storage.load_manifest, []
 
     def load_manifest() -> Any:
-        alone.append(manifest._lock.locked())
-        return read()
+        locked.append(manifest._lock.locked())
+        return original()
 
     monkeypatch.setattr(manifest._storage, "load_manifest", load_manifest)
     write_manifest(collected / "staticfiles.json", {"new.css": "new.cafe.css"})
     assert manifest.lists("/static/new.cafe.css")
-    assert alone == [True]
+    assert locked == [True]
 
 
 @pytest.mark.live
-def test_a_new_manifest_counts_without_a_restart(collected: Path) -> None:
-    app = wrap(inner)
+def test_new_manifest_is_used_without_a_restart(collected: Path) -> None:
+    app = wrap(inner_app)
     assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE
     write(collected / "new.cafe.css", "new")
     write_manifest(collected / "staticfiles.json", {"new.css": "new.cafe.css"})
     assert cache_control(app, "new.cafe.css") == IMMUTABLE
     write(collected / "app.0123456789ab.css", "touched")
-    assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE  # pages out there still name it
+    assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE  # cached pages still refer to it
 
 
-def test_a_manifest_that_appears_later(collected: Path) -> None:
+def test_manifest_that_is_created_later(collected: Path) -> None:
     (collected / "staticfiles.json").unlink()
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert cache_control(app, "like.0123456789ab.css") == DEFAULT
     write_manifest(collected / "staticfiles.json", {"app.css": "app.0123456789ab.css"})
     assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE
 
 
-def test_a_manifest_that_is_being_written(
-    collected: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = wrap(inner)
+def test_manifest_that_is_being_written(collected: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = wrap(inner_app)
     (collected / "staticfiles.json").write_text('{"paths"')
     assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE
     assert "the manifest of static files cannot be read" in caplog.text
@@ -127,7 +121,7 @@ def test_a_manifest_that_is_being_written(
 
 
 class ElsewhereStorage(ManifestStaticFilesStorage):
-    """Keeps its manifest out of STATIC_ROOT, under a name of its own."""
+    """A storage whose manifest is outside STATIC_ROOT and has a different name."""
 
     manifest_name = "names.json"
 
@@ -136,12 +130,12 @@ class ElsewhereStorage(ManifestStaticFilesStorage):
         super().__init__(manifest_storage=storage, **options)
 
 
-def test_a_manifest_elsewhere(collected: Path, configure: Configure) -> None:
+def test_manifest_outside_static_root(collected: Path, configure: Configure) -> None:
     configure(STORAGES=storages("tests.django.test_manifest.ElsewhereStorage"))
     path = collected.parent / "root-manifest/names.json"
     path.parent.mkdir()
     write_manifest(path, {"like.css": "like.0123456789ab.css"})
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert cache_control(app, "like.0123456789ab.css") == IMMUTABLE
     assert cache_control(app, "app.0123456789ab.css") == DEFAULT
 
@@ -161,11 +155,9 @@ class RemoteManifestStorage(ManifestStaticFilesStorage):
         super().__init__(manifest_storage=RemoteStorage(), **options)
 
 
-def test_a_manifest_that_is_no_local_file_is_read_once(
-    collected: Path, configure: Configure
-) -> None:
+def test_manifest_in_a_remote_storage_is_read_once(collected: Path, configure: Configure) -> None:
     configure(STORAGES=storages("tests.django.test_manifest.RemoteManifestStorage"))
-    app = wrap(inner)
+    app = wrap(inner_app)
     (collected / "staticfiles.json").unlink()
     assert cache_control(app, "app.0123456789ab.css") == IMMUTABLE
 
@@ -179,15 +171,15 @@ def test_a_manifest_that_is_no_local_file_is_read_once(
         ({"immutable": r"app\.css$"}, DEFAULT, IMMUTABLE),
     ],
 )
-def test_settings_for_each_file_win(
+def test_settings_override_the_manifest(
     collected: Path, configure: Configure, options: dict[str, Any], listed: str, other: str
 ) -> None:
     configure(WSGISTATIC=options)
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert cache_control(app, "app.0123456789ab.css") == listed
     assert cache_control(app, "app.css") == other
 
 
-def test_another_storage_has_none(collected: Path, configure: Configure) -> None:
+def test_storage_without_a_manifest(collected: Path, configure: Configure) -> None:
     configure(STORAGES=storages("django.contrib.staticfiles.storage.StaticFilesStorage"))
-    assert cache_control(wrap(inner), "app.0123456789ab.css") == DEFAULT
+    assert cache_control(wrap(inner_app), "app.0123456789ab.css") == DEFAULT

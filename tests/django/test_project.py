@@ -1,4 +1,4 @@
-"""A real project, by its manage.py: check, collectstatic, Django's own server and ours."""
+"""A real project and its manage.py: check, collectstatic, runserver and runcherrypy."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.connection import Connection
 from tests.django.project import Project
-from tests.serving import Connection
 
 CSS = b"body { background: url(paper.png) }\n"
 STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
@@ -36,13 +36,15 @@ def eventually(condition: Callable[[], bool]) -> bool:
             if condition():
                 return True
         except OSError:
-            pass  # between two servers
+            pass  # the server is restarting
         time.sleep(0.2)
     return False
 
 
-def test_check_says_what_is_wrong(project: Project) -> None:
-    project.set('DEBUG = False; STATIC_ROOT = None; WSGISTATIC = {"media": {"atachment": True}}')
+def test_check_reports_wrong_settings(project: Project) -> None:
+    project.append_settings(
+        'DEBUG = False; STATIC_ROOT = None; WSGISTATIC = {"media": {"atachment": True}}'
+    )
     done = project.manage("check")
     assert done.returncode == 1
     assert "(wsgistatic.W001) STATIC_ROOT is not set." in done.stderr
@@ -51,10 +53,10 @@ def test_check_says_what_is_wrong(project: Project) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--nostatic"]])
-def test_djangos_own_server(project: Project, arguments: list[str]) -> None:
+def test_runserver(project: Project, arguments: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with project.running("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
+    with project.run_server("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
         url = server.url
         assert eventually(lambda: get(url + "static/shop/app.css")[2] == CSS)
         assert get(url + "static/vendor/lib.js")[2] == b"lib()\n"
@@ -65,56 +67,58 @@ def test_djangos_own_server(project: Project, arguments: list[str]) -> None:
             assert (status, body, headers["Cache-Control"]) == (206, b"body", "no-cache")
 
 
-def test_collected_and_hashed(project: Project) -> None:
-    project.set(f'STORAGES = {{"staticfiles": {{"BACKEND": "{STORAGE}"}}}}')
-    project.set("DEBUG = False")
+def test_collectstatic_with_hashed_names(project: Project) -> None:
+    project.append_settings(f'STORAGES = {{"staticfiles": {{"BACKEND": "{STORAGE}"}}}}')
+    project.append_settings("DEBUG = False")
     done = project.manage("collectstatic", "--noinput")
     assert done.returncode == 0, done.stderr
     names = json.loads((project.directory / "collected/staticfiles.json").read_text())["paths"]
-    with project.running("runcherrypy", "0") as server, Connection(server.port) as connection:
-        hashed = connection.ask("/static/" + names["shop/app.css"])
+    with project.run_server("runcherrypy", "0") as server, Connection(server.port) as connection:
+        hashed = connection.request("/static/" + names["shop/app.css"])
         assert names["shop/paper.png"].rpartition("/")[2].encode() in hashed.body
         assert hashed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        plain = connection.ask("/static/shop/app.css")
+        plain = connection.request("/static/shop/app.css")
         assert plain.headers["Cache-Control"] == "public, max-age=60"
-        assert connection.ask("/").body.decode().split()[1] == "/static/" + names["shop/app.css"]
-        assert connection.ask("/static/" + names["admin/css/base.css"]).status == 200
+        assert (
+            connection.request("/").body.decode().split()[1] == "/static/" + names["shop/app.css"]
+        )
+        assert connection.request("/static/" + names["admin/css/base.css"]).status == 200
 
 
-def test_runcherrypy_serves_everything(project: Project) -> None:
+def test_runcherrypy(project: Project) -> None:
     with (
-        project.running("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
+        project.run_server("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
         Connection(server.port) as connection,
     ):
-        assert "System check identified no issues" in server.announced
-        assert "unapplied migration(s)" in server.announced
-        assert connection.ask("/").body == b"first /static/shop/app.css\n"
-        assert b"--primary" in connection.ask("/static/admin/css/base.css").body
+        assert "System check identified no issues" in server.announcement
+        assert "unapplied migration(s)" in server.announcement
+        assert connection.request("/").body == b"first /static/shop/app.css\n"
+        assert b"--primary" in connection.request("/static/admin/css/base.css").body
         assert b"admin/css/base.css" in get(server.url + "admin/login/")[2]
-        assert connection.ask("/static/vendor/lib.js").body == b"lib()\n"
-        ranged = connection.ask("/static/shop/app.css", Range="bytes=-3")
+        assert connection.request("/static/vendor/lib.js").body == b"lib()\n"
+        ranged = connection.request("/static/shop/app.css", Range="bytes=-3")
         assert (ranged.status, ranged.body) == (206, b" }\n")
-        upload = connection.ask("/media/upload.svg")
+        upload = connection.request("/media/upload.svg")
         assert (upload.status, upload.headers["Content-Type"]) == (200, "image/svg+xml")
         assert "sandbox" in upload.headers["Content-Security-Policy"]
         server.read_until("GET /static/shop/app.css 206 3 bytes=-3\n")
 
 
-def test_two_slow_requests_at_a_time(project: Project) -> None:
-    # Each waits for the other: one after the other they would both fail.
+def test_two_requests_at_the_same_time(project: Project) -> None:
+    # Each request waits for the other, so both would fail if they were handled in sequence.
     with (
-        project.running("runcheroot", "--noreload", "0") as server,
+        project.run_server("runcheroot", "--noreload", "0") as server,
         ThreadPoolExecutor(2) as threads,
     ):
-        answers = threads.map(get, [server.url + "meet/"] * 2)
-        assert [answer[2] for answer in answers] == [b"met", b"met"]
+        responses = threads.map(get, [server.url + "meet/"] * 2)
+        assert [response[2] for response in responses] == [b"met", b"met"]
 
 
-def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
-    with project.running("runcherrypy", "--noreload", "0") as server:
+def test_upload_of_a_megabyte(project: Project) -> None:
+    with project.run_server("runcherrypy", "--noreload", "0") as server:
         request = urllib.request.Request(server.url + "upload/", bytes(1_000_000), method="POST")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            assert answer.read() == b"1000000"
+        with urllib.request.urlopen(request, timeout=20) as response:
+            assert response.read() == b"1000000"
 
 
 @pytest.mark.parametrize(
@@ -125,12 +129,12 @@ def test_an_upload_of_a_megabyte_arrives(project: Project) -> None:
         ("--reload", signal.SIGTERM),
     ],
 )
-def test_a_clean_stop(project: Project, reload: str, number: signal.Signals) -> None:
-    with project.running("runcherrypy", reload, "0") as server:
+def test_clean_stop(project: Project, reload: str, number: signal.Signals) -> None:
+    with project.run_server("runcherrypy", reload, "0") as server:
         assert get(server.url)[0] == 200
-        server.process.send_signal(number)
-        output, _ = server.process.communicate(timeout=20)
-        assert server.process.returncode == 0
+        server.send_signal(number)
+        status, output = server.wait()
+        assert status == 0
         assert output.endswith("Stopped.\n")
         assert "Traceback" not in output
         with pytest.raises(OSError, match=r"refused|reset"):
@@ -138,33 +142,33 @@ def test_a_clean_stop(project: Project, reload: str, number: signal.Signals) -> 
 
 
 def test_control_c_in_a_terminal(project: Project) -> None:
-    with project.running("runcherrypy", "--reload", "0") as server:
+    with project.run_server("runcherrypy", "--reload", "0") as server:
         assert get(server.url)[0] == 200
-        os.killpg(server.process.pid, signal.SIGINT)
-        output, _ = server.process.communicate(timeout=20)
-        assert server.process.returncode == 0
+        os.killpg(server.pid, signal.SIGINT)
+        status, output = server.wait()
+        assert status == 0
         assert output.endswith("Stopped.\n")
         assert output.count("Stopped.") == 1
         assert "Traceback" not in output
 
 
-def test_a_change_of_a_view_is_served(project: Project) -> None:
+def test_server_reloads_changed_views(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     views = project.directory / "shop/views.py"
     text = views.read_text()
-    with project.running("runcherrypy", str(port)) as server:  # DEBUG: it reloads
+    with project.run_server("runcherrypy", str(port)) as server:  # it reloads because of DEBUG
         assert get(server.url)[2].startswith(b"first")
 
         def changed() -> bool:
-            # Written again and again: the reloader's first look may come after the first time.
+            # Write repeatedly, because the reloader may not have started yet.
             views.write_text(text.replace('"first"', '"second"'))
             return get(server.url)[2].startswith(b"second")
 
         assert eventually(changed)
 
 
-def test_a_taken_port(project: Project) -> None:
+def test_port_in_use(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = project.manage("runcherrypy", "--reload", str(port))

@@ -1,4 +1,4 @@
-"""``manage.py runcherrypy``: the options, and what is said when something is wrong."""
+"""The options and error messages of ``manage.py runcherrypy``."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
 
-from tests.calling import call
+from tests.client import call
 from tests.django.conftest import Configure
 from wsgistatic.django.management.commands import runcherrypy
 from wsgistatic.servers import BoundServer
 
-# cheroot forgets a socket that it could not bind; it is closed when it is collected.
-leaves_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# cheroot does not close a socket that it could not bind; the garbage collector does.
+leaks_a_socket = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
 def served(roots: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Put a server in place that ends at once; give what it was asked."""
-    asked: dict[str, Any] = {}
+    """Replace cheroot by a server that stops at once; return the arguments it is bound with."""
+    arguments_seen: dict[str, Any] = {}
 
     def bind(app: Any, host: str, port: int, threads: int, largest_body: int) -> BoundServer:
-        asked.update(app=app, host=host, port=port, threads=threads)
+        arguments_seen.update(app=app, host=host, port=port, threads=threads)
         return BoundServer("cheroot", port or 4242, lambda: None, lambda: None)
 
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setattr(runcherrypy, "bind_cheroot", bind)
     configure(SETTINGS_MODULE="mysite.settings", WSGI_APPLICATION=None)
-    return asked
+    return arguments_seen
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_usage_errors(served: dict[str, Any], arguments: list[str], message: str
         call_command("runcherrypy", *arguments)
 
 
-def test_the_checks_come_first(
+def test_system_checks_run_first(
     served: dict[str, Any], configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("runcherrypy", skip_checks=False)
@@ -93,7 +93,7 @@ def test_the_checks_come_first(
     assert served == {}
 
 
-def test_static_files_need_a_place(served: dict[str, Any], configure: Configure) -> None:
+def test_static_root_is_required(served: dict[str, Any], configure: Configure) -> None:
     configure(STATIC_ROOT=None)
     with pytest.raises(CommandError, match="STATIC_ROOT is not set"):
         call_command("runcherrypy")
@@ -111,7 +111,7 @@ def test_static_files_need_a_place(served: dict[str, Any], configure: Configure)
         ({"MEDIA_URL": ""}, False),
     ],
 )
-def test_uploads_unless_not_wanted(
+def test_media_is_served_unless_disabled(
     served: dict[str, Any], configure: Configure, values: dict[str, Any], there: bool
 ) -> None:
     configure(**values)
@@ -120,7 +120,7 @@ def test_uploads_unless_not_wanted(
     assert (result.status, result.body == b"photo") == ((200, True) if there else (404, False))
 
 
-def test_hosts_must_be_allowed(served: dict[str, Any], configure: Configure) -> None:
+def test_allowed_hosts_is_required(served: dict[str, Any], configure: Configure) -> None:
     configure(ALLOWED_HOSTS=[])
     with pytest.raises(CommandError, match="ALLOWED_HOSTS must be set"):
         call_command("runcherrypy")
@@ -132,25 +132,25 @@ def test_without_cheroot(served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
         call_command("runcherrypy")
 
 
-@leaves_a_socket
-def test_an_address_that_is_not_ours(roots: Path) -> None:
+@leaks_a_socket
+def test_address_of_another_machine(roots: Path) -> None:
     with pytest.raises(CommandError, match=r"cannot listen on 192\.0\.2\.1, port 8000"):
         call_command("runcherrypy", "-H", "192.0.2.1")
 
 
 @pytest.fixture
 def reloader(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Put something in the place of Django's reloader that is this process's child."""
-    what: dict[str, Any] = {"end": None}
+    """Replace Django's reloader by a function that runs the command in this process."""
+    state: dict[str, Any] = {"end": None}
 
     def run_with_reloader(main: Any, *arguments: Any) -> None:
-        what["reloads"] = True
+        state["reloads"] = True
         main(*arguments)
-        if what["end"] is not None:
-            raise SystemExit(what["end"])
+        if state["end"] is not None:
+            raise SystemExit(state["end"])
 
     monkeypatch.setattr("django.utils.autoreload.run_with_reloader", run_with_reloader)
-    return what
+    return state
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def reloader(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         (True, ["--no-reload"], False), (False, ["--reload"], True),
     ],
 )  # fmt: skip
-def test_reloading_is_as_debug(
+def test_reloading_follows_debug(
     served: dict[str, Any],
     configure: Configure,
     reloader: dict[str, Any],
@@ -176,7 +176,7 @@ def test_reloading_is_as_debug(
 
 @pytest.mark.parametrize(("role", "last"), [("parent", "Stopped.\n"), ("true", "to stop.\n")])
 @pytest.mark.parametrize("end", [0, None])
-def test_only_the_parent_says_the_end(
+def test_only_the_parent_announces_the_stop(
     served: dict[str, Any],
     reloader: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -191,14 +191,14 @@ def test_only_the_parent_says_the_end(
     assert capsys.readouterr().out.endswith(last)
 
 
-def test_a_reload_goes_through(served: dict[str, Any], reloader: dict[str, Any]) -> None:
+def test_exit_status_of_a_reload(served: dict[str, Any], reloader: dict[str, Any]) -> None:
     reloader["end"] = 3
     with pytest.raises(SystemExit) as raised:
         call_command("runcherrypy", "--reload")
     assert raised.value.code == 3
 
 
-def test_a_mistake_waits_for_the_next_change(
+def test_reloader_keeps_running_after_wrong_settings(
     served: dict[str, Any],
     reloader: dict[str, Any],
     configure: Configure,
@@ -210,8 +210,8 @@ def test_a_mistake_waits_for_the_next_change(
     assert served == {}
 
 
-@leaves_a_socket
-def test_a_taken_port_ends_it(
+@leaks_a_socket
+def test_reloader_exits_if_the_port_is_in_use(
     roots: Path,
     reloader: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -227,7 +227,7 @@ def test_a_taken_port_ends_it(
     assert "is in use; choose another with --port" in capsys.readouterr().err
 
 
-def test_both_names_are_one() -> None:
+def test_runcheroot_is_an_alias() -> None:
     from wsgistatic.django.management.commands import runcheroot
 
     assert runcheroot.Command is runcherrypy.Command

@@ -1,4 +1,4 @@
-"""The storages, by a real ``collectstatic``."""
+"""The compressing storages, used by ``collectstatic``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MANIFEST = "wsgistatic.django.storage.CompressedManifestStaticFilesStorage"
 
 
 class Project:
-    """A folder with sources, and one where they are collected."""
+    """A directory of source files and STATIC_ROOT."""
 
     def __init__(self, root: Path) -> None:
         self.sources, self.root = root / "assets", root / "collected"
@@ -50,7 +50,7 @@ class Project:
                 }
             },
         ):
-            # Or Django 4.2 forgets the OPTIONS of settings that come from no module.
+            # Otherwise Django 4.2 ignores OPTIONS in settings that have no settings module.
             vars(settings._wrapped).pop("STATICFILES_STORAGE", None)
             call_command("collectstatic", interactive=False, stdout=output, **options)
         return output.getvalue()
@@ -92,7 +92,7 @@ def test_collected_files_get_sidecars(project: Project) -> None:
     project.assert_sidecars_are_right()
 
 
-def test_a_second_run_has_nothing_to_do(project: Project) -> None:
+def test_second_run_writes_nothing(project: Project) -> None:
     project.collect(PLAIN)
     before = {path: path.stat().st_mtime_ns for path in project.root.rglob("*")}
     assert "post-processed" not in project.collect(PLAIN)
@@ -111,17 +111,17 @@ def test_hashed_names_get_sidecars_too(project: Project) -> None:
     project.assert_sidecars_are_right()
 
 
-def test_hashed_files_that_are_written_anew_are_not_compressed_anew(
+def test_rewritten_hashed_files_are_not_compressed_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.collect(MANIFEST)
-    # Django writes each style sheet again, with a new time.
+    # Django rewrites every style sheet with a new modification time.
     monkeypatch.setattr(type(CODINGS["br"]), "encode", None)
     project.collect(MANIFEST)
     project.assert_sidecars_are_right()
 
 
-def test_a_changed_source_gets_new_sidecars(project: Project) -> None:
+def test_changed_source_gets_new_sidecars(project: Project) -> None:
     project.collect(PLAIN)
     source = project.sources / "img/a.svg"
     source.write_text("<svg>" + TEXT[::-1] + "</svg>")
@@ -130,14 +130,14 @@ def test_a_changed_source_gets_new_sidecars(project: Project) -> None:
     project.assert_sidecars_are_right()
 
 
-def test_sidecars_that_are_not_worth_it_any_more_are_removed(project: Project) -> None:
+def test_sidecars_of_files_that_became_too_small_are_removed(project: Project) -> None:
     project.collect(PLAIN)
     output = project.collect(PLAIN, {"min_size": 1_000_000})
     assert "6 post-processed" in output
     assert project.collected() == {"css/app.css", "img/a.svg", "img/photo.png", "tiny.txt"}
 
 
-def test_the_options_of_the_compressor(project: Project) -> None:
+def test_options_of_the_compressor(project: Project) -> None:
     project.collect(PLAIN, {"codings": ["br"], "levels": {"br": 5}, "jobs": 1})
     assert {name for name in project.collected() if "app.css" in name} == {
         "css/app.css", "css/app.css.br",
@@ -147,13 +147,13 @@ def test_the_options_of_the_compressor(project: Project) -> None:
 
 
 @pytest.mark.parametrize("backend", [PLAIN, MANIFEST])
-def test_a_dry_run_writes_nothing(project: Project, backend: str) -> None:
+def test_dry_run_writes_nothing(project: Project, backend: str) -> None:
     project.root.mkdir()
     project.collect(backend, dry_run=True)
     assert project.collected() == set()
 
 
-def test_links_get_sidecars_in_the_collected_folder(project: Project) -> None:
+def test_links_get_sidecars_in_static_root(project: Project) -> None:
     project.collect(PLAIN, link=True)
     assert (project.root / "css/app.css").is_symlink()
     assert with_sidecars("css/app.css") <= project.collected()
@@ -161,21 +161,21 @@ def test_links_get_sidecars_in_the_collected_folder(project: Project) -> None:
     project.assert_sidecars_are_right()
 
 
-def test_an_error_is_raised_once_all_others_are_done(project: Project) -> None:
+def test_error_is_raised_after_all_other_files_are_done(project: Project) -> None:
     (project.root / "css/app.css.br").mkdir(parents=True)
     with pytest.raises((IsADirectoryError, CommandError), match="Is a directory"):
         project.collect(PLAIN)
     assert with_sidecars("img/a.svg") <= project.collected()
 
 
-def test_an_error_of_djangos_own_comes_first(project: Project) -> None:
+def test_errors_of_django_come_first(project: Project) -> None:
     (project.sources / "css/app.css").write_text('a { background: url("nothing.svg") }')
     with pytest.raises((ValueError, CommandError), match=r"nothing\.svg"):
         project.collect(MANIFEST)
     assert not list(project.root.rglob("*.gz"))
 
 
-def test_the_readmes_settings_in_a_project_of_its_own(tmp_path: Path) -> None:
+def test_storages_setting_in_the_readme(tmp_path: Path) -> None:
     Project(tmp_path)
     readme = (Path(__file__).parents[2] / "README.rst").read_text()
     (storages,) = re.findall(r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", readme, re.S)

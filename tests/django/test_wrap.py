@@ -1,4 +1,4 @@
-"""``wrap``: what the settings say is what is served."""
+"""``wrap`` serves files as the settings say."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 from django.conf import settings
 from django.urls import get_script_prefix, set_script_prefix
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.django.conftest import Configure, write
 from wsgistatic.django.wsgi import wrap, wrap_all
 
 
-def inner(environ: Any, start_response: Any) -> list[bytes]:
+def inner_app(environ: Any, start_response: Any) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "7")])
     return [b"the app"] if environ["REQUEST_METHOD"] != "HEAD" else [b""]
 
 
-def test_static_files_and_everything_else(roots: Path) -> None:
-    app = wrap(inner)
+def test_static_files_and_other_paths(roots: Path) -> None:
+    app = wrap(inner_app)
     result = call(app, "/static/app.css")
     assert (result.status, result.body) == (200, b"body {}")
     assert result.headers["Cache-Control"] == "public, max-age=60"
@@ -34,9 +34,9 @@ def test_static_files_and_everything_else(roots: Path) -> None:
     assert call(app, "/static/app.css", "POST").body == b"the app"
 
 
-def test_options_are_those_of_static_files(roots: Path, configure: Configure) -> None:
+def test_options_of_static_files(roots: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"index": None, "allow_origin": "*", "cache_control": "no-store"})
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/static/docs/").body == b"the app"
     headers = call(app, "/static/app.css").headers
     assert headers["Access-Control-Allow-Origin"] == "*"
@@ -44,15 +44,15 @@ def test_options_are_those_of_static_files(roots: Path, configure: Configure) ->
 
 
 @pytest.mark.parametrize("media", [True, {}, {"nosniff": True}])
-def test_media_when_asked(roots: Path, configure: Configure, media: Any) -> None:
+def test_media(roots: Path, configure: Configure, media: Any) -> None:
     configure(WSGISTATIC={"media": media})
-    assert call(wrap(inner), "/media/photo.jpg").body == b"photo"
-    assert call(wrap(inner), "/static/app.css").body == b"body {}"
+    assert call(wrap(inner_app), "/media/photo.jpg").body == b"photo"
+    assert call(wrap(inner_app), "/static/app.css").body == b"body {}"
 
 
-def test_media_of_options_of_their_own(roots: Path, configure: Configure) -> None:
+def test_options_of_media(roots: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"stat_ttl": 5.0, "media": {"cache_control": "private", "prefix": "/up"}})
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/up/photo.jpg").headers["Cache-Control"] == "private"
     assert call(app, "/media/photo.jpg").body == b"the app"
 
@@ -67,15 +67,15 @@ def test_one_prefix_inside_the_other(
     write(roots / "root/media/page.html", "not uploaded")
     write(roots / "media/static/app.css", "uploaded")
     configure(STATIC_URL=static_url, MEDIA_URL=media_url, WSGISTATIC={"media": True})
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, media_url + "page.html").body == b"<script>alert(1)</script>"
     assert call(app, static_url + "app.css").body == b"body {}"
 
 
-def test_superfluous_slashes_make_no_prefix_longer(roots: Path, configure: Configure) -> None:
+def test_extra_slashes_in_a_prefix_are_ignored(roots: Path, configure: Configure) -> None:
     write(roots / "root/m/page.html", "not uploaded")
     configure(STATIC_URL="/static//////", MEDIA_URL="/static/m/", WSGISTATIC={"media": True})
-    assert call(wrap(inner), "/static/m/page.html").body == b"<script>alert(1)</script>"
+    assert call(wrap(inner_app), "/static/m/page.html").body == b"<script>alert(1)</script>"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_superfluous_slashes_make_no_prefix_longer(roots: Path, configure: Confi
 )
 def test_prefixes(roots: Path, configure: Configure, url: str, path: str) -> None:
     configure(STATIC_URL=url, FORCE_SCRIPT_NAME="/app")
-    assert call(wrap(inner), path, SCRIPT_NAME="/app").body == b"body {}"
+    assert call(wrap(inner_app), path, SCRIPT_NAME="/app").body == b"body {}"
 
 
 @pytest.fixture
@@ -102,16 +102,16 @@ def script_name() -> Iterator[None]:
 MANIFEST = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 
 
-def test_a_relative_url_is_left_to_the_first_request(
+def test_relative_urls_are_resolved_by_the_first_request(
     roots: Path, configure: Configure, script_name: None
 ) -> None:
     configure(
         STATIC_URL="static/", MEDIA_URL="media/", WSGISTATIC={"media": True},
         STORAGES={**settings.STORAGES, "staticfiles": {"BACKEND": MANIFEST}},
     )  # fmt: skip
-    app = wrap(inner)
+    app = wrap(inner_app)
     assert call(app, "/static/app.css").status == 200
-    set_script_prefix("/app/")  # as the handler does
+    set_script_prefix("/app/")  # as Django's handler does
     assert settings.STATIC_URL == "/app/static/"
     assert settings.MEDIA_URL == "/app/media/"
 
@@ -119,9 +119,7 @@ def test_a_relative_url_is_left_to_the_first_request(
 OFFLOAD = {"offload": ("X-Accel-Redirect", "/internal/")}
 
 
-def test_debug_asks_the_browser_to_ask_and_no_other_server(
-    roots: Path, configure: Configure
-) -> None:
+def test_debug_disables_caching_and_offload(roots: Path, configure: Configure) -> None:
     configure(
         DEBUG=True,
         WSGISTATIC={
@@ -129,7 +127,7 @@ def test_debug_asks_the_browser_to_ask_and_no_other_server(
             "media": {**OFFLOAD, "immutable": "photo.jpg"},
         },
     )  # fmt: skip
-    app = wrap(inner)
+    app = wrap(inner_app)
     for path, body in (("/static/app.css", b"body {}"), ("/media/photo.jpg", b"photo")):
         result = call(app, path)
         assert (result.headers["Cache-Control"], result.body) == ("no-cache", body)
@@ -137,29 +135,29 @@ def test_debug_asks_the_browser_to_ask_and_no_other_server(
 
 def test_offload_without_debug(roots: Path, configure: Configure) -> None:
     configure(WSGISTATIC={**OFFLOAD, "media": OFFLOAD})
-    app, own = wrap(inner), wrap_all(inner)
+    app, own = wrap(inner_app), wrap_all(inner_app)
     for path, name in (("/static/app.css", "app.css"), ("/media/photo.jpg", "photo.jpg")):
         assert call(app, path).headers["X-Accel-Redirect"] == f"/internal/{name}"
         assert "X-Accel-Redirect" not in call(own, path).headers
 
 
 @pytest.mark.parametrize("url", ["https://cdn.example/media/", "//cdn.example/media/"])
-def test_uploads_on_a_host_of_their_own_are_left_there(
+def test_media_url_of_another_host_is_not_served(
     roots: Path, configure: Configure, url: str
 ) -> None:
     configure(MEDIA_URL=url)
-    assert call(wrap_all(inner), "/media/photo.jpg").body == b"the app"
+    assert call(wrap_all(inner_app), "/media/photo.jpg").body == b"the app"
 
 
 def test_many_threads(roots: Path) -> None:
-    app = wrap(inner)
+    app = wrap(inner_app)
     bodies: list[bytes] = []
 
-    def ask() -> None:
+    def call_many_times() -> None:
         for _ in range(50):
-            bodies.append(call_bare(app, environ_of("/static/app.css")).body)
+            bodies.append(call_raw(app, make_environ("/static/app.css")).body)
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads = [threading.Thread(target=call_many_times) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

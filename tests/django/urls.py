@@ -1,4 +1,4 @@
-"""No views: the tests in this process need none."""
+"""An empty URL configuration for the tests in this process."""
 
 from __future__ import annotations
 

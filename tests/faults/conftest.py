@@ -1,4 +1,4 @@
-"""The site of these tests."""
+"""Fixtures of the fault tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kinds import make_site
+from tests.faults.cases import make_site
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""A disk that fails: stands in for the functions of ``os`` by which the package looks and reads.
+"""Inject errors into the functions of ``os`` and ``io`` that the package uses to read the disk.
 
-Not a preloaded library and not a FUSE file system: those want a compiler or rights that not
-every machine has, and what they fail cannot be counted call by call.
+A preloaded library or a FUSE file system would need a compiler or special rights, and could not
+fail one particular call.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from wsgistatic.files import versions as version
 _CALLS = ("open", "stat", "lstat", "fstat", "access")
 
 
-class Disk:
-    """Counts each look and each read, and lets one or more fail.
+class FaultyDisk:
+    """Count the system calls that read the disk, and make some of them fail.
 
     Attributes:
-        calls: how many there were since ``arm`` or ``count``.
-        most: bytes that one read gives at most, or None.
+        calls: the number of calls since the last ``reset`` or ``fail_...``.
+        max_read_size: the maximum number of bytes that one read returns, or None for no maximum.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = 0
-        self.most: int | None = None
+        self.max_read_size: int | None = None
         self._fails: Callable[[int], bool] = lambda call: False
         self._code = 0
         for name in _CALLS:
@@ -37,63 +37,67 @@ class Disk:
         monkeypatch.setattr(version, "read_at", self._pread)
         monkeypatch.setattr(io, "FileIO", self._file_class())
 
-    def count(self) -> None:
-        """Count from 0, and let nothing fail."""
+    def reset(self) -> None:
+        """Start counting from 0, and make no call fail."""
         self.calls, self._fails = 0, lambda call: False
 
     def fail_once(self, call: int, code: int) -> None:
-        """Let one call fail, counted from 0."""
+        """Make one call fail, counted from 0."""
         self.calls, self._fails, self._code = 0, lambda number: number == call, code
 
     def fail_from(self, call: int, code: int) -> None:
-        """Let all calls fail from one on."""
+        """Make all calls fail, beginning with one counted from 0."""
         self.calls, self._fails, self._code = 0, lambda number: number >= call, code
 
-    def step(self) -> None:
-        """Count a call, and fail if it is its turn."""
+    def before_call(self) -> None:
+        """Count a call, and raise OSError if it is to fail."""
         number, self.calls = self.calls, self.calls + 1
         if self._fails(number):
             raise OSError(self._code, os.strerror(self._code))
 
     def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def called(*arguments: Any, **keywords: Any) -> Any:
-            self.step()
+            self.before_call()
             return function(*arguments, **keywords)
 
         return called
 
     def _counted_scan(self, scandir: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def called(where: Any) -> Any:
-            self.step()
-            return _Scan(self, scandir(where))
+        def called(path: Any) -> Any:
+            self.before_call()
+            return _Scan(self, scandir(path))
 
         return called
 
     def _pread(self, descriptor: int, size: int, offset: int) -> bytes:
-        self.step()
-        return os.pread(descriptor, size if self.most is None else min(size, self.most), offset)
+        self.before_call()
+        return os.pread(
+            descriptor,
+            size if self.max_read_size is None else min(size, self.max_read_size),
+            offset,
+        )
 
     def _file_class(self) -> type[io.FileIO]:
         disk = self
 
         class File(io.FileIO):
             def read(self, size: int | None = -1, /) -> Any:
-                disk.step()
-                if disk.most is not None and size is not None:
-                    size = min(size, disk.most) if size >= 0 else disk.most
+                disk.before_call()
+                if disk.max_read_size is not None and size is not None:
+                    size = min(size, disk.max_read_size) if size >= 0 else disk.max_read_size
                 return super().read(size)
 
             def readinto(self, buffer: Any, /) -> Any:
-                disk.step()
-                return super().readinto(memoryview(buffer)[: disk.most])
+                disk.before_call()
+                return super().readinto(memoryview(buffer)[: disk.max_read_size])
 
         return File
 
 
 class _Scan:
-    """The entries of a directory, of which each may fail."""
+    """An iterator of directory entries that may fail at each entry."""
 
-    def __init__(self, disk: Disk, scan: Any) -> None:
+    def __init__(self, disk: FaultyDisk, scan: Any) -> None:
         self._disk = disk
         self._scan = scan
 
@@ -101,7 +105,7 @@ class _Scan:
         return self
 
     def __next__(self) -> Any:
-        self._disk.step()
+        self._disk.before_call()
         return next(self._scan)
 
     def close(self) -> None:

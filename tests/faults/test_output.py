@@ -1,4 +1,4 @@
-"""A command whose output is full, broken or closed: the server goes on without its log."""
+"""Commands whose standard output is full, broken or closed: the server works without its log."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kinds import BYTES, TEXT
-from tests.serving import Connection
+from tests.connection import Connection
+from tests.faults.cases import BYTES, TEXT
+from tests.server_process import open_files
 from wsgistatic.servers import DEFAULT_THREADS
 
-SPARSE = 64 * 1024 * 1024  # bytes; more than sockets hold
+SPARSE = 64 * 1024 * 1024  # bytes; more than the socket buffers hold
 
 
 def free_port() -> int:
@@ -39,17 +40,24 @@ def broken(number: int) -> None:
 
 @contextmanager
 def running(make: Callable[[int], None], streams: tuple[int, ...], *words: str) -> Iterator[int]:
-    """Run ``python -m wsgistatic`` with such streams; end it, and see that it ends well."""
+    """Run ``python -m wsgistatic``; stop it, and check that it exits cleanly.
+
+    Args:
+        make: replaces a file descriptor.
+        streams: the file descriptors to replace.
+        words: the command line.
+    """
 
     def prepare() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by shells with "&"
+        # Shells start background jobs with SIGINT ignored, and child processes inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in streams:
             make(number)
 
     process = subprocess.Popen(
         [sys.executable, "-m", "wsgistatic", *words],
         stdout=subprocess.DEVNULL,
-        # Buffered output fails once more when the interpreter ends.
+        # Buffered output fails once more when the interpreter exits.
         env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         preexec_fn=prepare,  # noqa: PLW1509
     )
@@ -71,35 +79,29 @@ def connect(port: int) -> Connection:
     return Connection(port)
 
 
-def open_files(pid: int) -> list[str]:
-    names = []
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        with suppress(FileNotFoundError):  # closed since it was listed
-            names.append(os.readlink(f"/proc/{pid}/fd/{number}"))
-    return names
-
-
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
 @pytest.mark.parametrize("streams", [(1,), (1, 2)], ids=["stdout", "both"])
 @pytest.mark.parametrize("make", [full, broken, os.close])
-def test_the_command_serves_without_its_log(
+def test_server_works_without_its_log(
     site: Path, make: Callable[[int], None], streams: tuple[int, ...], server: str
 ) -> None:
     port = free_port()
     with running(make, streams, str(site), "--port", str(port), "--server", server) as pid:
         for _ in range(3):
             with connect(port) as connection:
-                assert connection.ask("/deep/er/small.txt").body == TEXT
+                assert connection.request("/deep/er/small.txt").body == TEXT
             with connect(port) as connection:
-                assert connection.ask("/deep/er/large.bin", Range="bytes=5-8").body == BYTES[5:9]
+                assert (
+                    connection.request("/deep/er/large.bin", Range="bytes=5-8").body == BYTES[5:9]
+                )
             with connect(port) as connection:
-                assert connection.ask("/nope").status == 404
+                assert connection.request("/nope").status == 404
         assert [name for name in open_files(pid) if name.startswith(str(site))] == []
 
 
 @pytest.mark.parametrize("make", [full, broken, os.close])
-def test_no_thread_of_a_server_ends_by_its_log(site: Path, make: Callable[[int], None]) -> None:
-    """Of a response that breaks off both we and the server tell."""
+def test_worker_threads_survive_log_errors(site: Path, make: Callable[[int], None]) -> None:
+    """A response that breaks off is logged by wsgistatic and by the server."""
     port, cut = free_port(), site / "cut.bin"
     with running(make, (1, 2), str(site), "--port", str(port), "--server", "cheroot"):
         for _ in range(DEFAULT_THREADS + 1):
@@ -107,16 +109,16 @@ def test_no_thread_of_a_server_ends_by_its_log(site: Path, make: Callable[[int],
                 file.truncate(SPARSE)
             with connect(port) as connection:
                 connection.send("/cut.bin")
-                assert connection.head().status == 200
+                assert connection.read_head().status == 200
                 os.truncate(cut, 10)
                 with suppress(ConnectionResetError):
                     assert len(connection.file.read()) < SPARSE
         with connect(port) as connection:
-            assert connection.ask("/deep/er/small.txt").body == TEXT
+            assert connection.request("/deep/er/small.txt").body == TEXT
 
 
 @pytest.mark.parametrize("command", ["compress", "explain"])
-def test_the_other_commands_do_without_streams(site: Path, command: str) -> None:
+def test_other_commands_work_without_streams(site: Path, command: str) -> None:
     words = [str(site), "/deep/er/small.txt"][: 1 + (command == "explain")]
     process = subprocess.run(
         [sys.executable, "-m", "wsgistatic", command, *words],

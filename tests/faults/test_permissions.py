@@ -1,4 +1,4 @@
-"""No permission, for real: a user who may not read."""
+"""Files that the user of the process may not read."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kinds import KINDS, TEXT, assert_refused, look_at_once, make_site, same
+from tests.faults.cases import (
+    CASES,
+    TEXT,
+    assert_error_response,
+    disable_check_interval,
+    is_equivalent,
+    make_site,
+)
 
-# What is refused now is asked again now, and what is compressed has to be kept.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+# Errors must be retried at the next request, and compression needs the memory cache.
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
-# What a path is about, where it is not the file of that name.
-BEHIND = {"link.bin": "deep/er/large.bin", "indexed": "indexed/index.html"}
+# The file behind a URL path, where its name differs from the path.
+FILES = {"link.bin": "deep/er/large.bin", "indexed": "indexed/index.html"}
 
 
 @contextmanager
 def closed(path: Path) -> Iterator[None]:
-    """Take all rights from a path until the block ends; changed by who owns it."""
+    """Remove all permissions of a path until the block ends, as the owner of the path."""
     mode, user = path.stat().st_mode, os.geteuid()
     for bits in (0, mode):
         os.seteuid(os.getuid())
@@ -32,42 +39,42 @@ def closed(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("name", KINDS)
-def test_403_until_the_file_may_be_read(
+@pytest.mark.parametrize("name", CASES)
+def test_403_until_the_file_is_readable(
     public_directory: Path, name: str, warm: bool, ordinary_user: None,
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
-    look_at_once(monkeypatch)
+    disable_check_interval(monkeypatch)
     caplog.set_level(logging.DEBUG, "wsgistatic")
-    user, kind = os.geteuid(), KINDS[name]
+    user, case = os.geteuid(), CASES[name]
     os.seteuid(os.getuid())
     make_site(public_directory)
     os.seteuid(user)
-    app = kind.app(public_directory)
+    app = case.app(public_directory)
     for _ in range(2 * warm):
-        kind.ask(app)
-    path = BEHIND.get(kind.path.strip("/"), kind.path.strip("/"))
+        case.send(app)
+    path = FILES.get(case.path.strip("/"), case.path.strip("/"))
     with closed(public_directory / path):
-        assert_refused(kind.ask(app), 403, caplog.records, public_directory)
+        assert_error_response(case.send(app), 403, caplog.records, public_directory)
     caplog.clear()
-    assert same(kind.ask(app), kind.ask(kind.app(public_directory)))
+    assert is_equivalent(case.send(app), case.send(case.app(public_directory)))
     assert caplog.records == []
 
 
-def test_a_sidecar_that_may_not_be_read_is_as_good_as_none(
+def test_unreadable_sidecar_is_ignored(
     public_directory: Path, ordinary_user: None, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
-    look_at_once(monkeypatch)
-    user, kind = os.geteuid(), KINDS["sidecar"]
+    disable_check_interval(monkeypatch)
+    user, case = os.geteuid(), CASES["sidecar"]
     os.seteuid(os.getuid())
     make_site(public_directory)
     os.seteuid(user)
-    app = kind.app(public_directory)
-    right = kind.ask(app)
-    assert right.headers["Content-Encoding"] == "gzip"
+    app = case.app(public_directory)
+    expected = case.send(app)
+    assert expected.headers["Content-Encoding"] == "gzip"
     with closed(public_directory / "deep/er/coded.txt.gz"):
-        assert kind.ask(app).body == TEXT
-        assert kind.ask(app).body == TEXT
-    assert same(kind.ask(app), right)
+        assert case.send(app).body == TEXT
+        assert case.send(app).body == TEXT
+    assert is_equivalent(case.send(app), expected)
     assert caplog.records == []

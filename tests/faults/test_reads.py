@@ -1,4 +1,4 @@
-"""Reads that give less than was asked for, break off, or are interrupted."""
+"""Reads that return too little, fail, or are interrupted."""
 
 from __future__ import annotations
 
@@ -11,79 +11,87 @@ from types import FrameType
 
 import pytest
 
-from tests.calling import call_bare, environ_of, start
+from tests.client import call_raw, make_environ, start
 from tests.conftest import settle
-from tests.faults.disk import Disk
-from tests.faults.kinds import BLOCK, BYTES, KINDS, OPTIONS, Kind, assert_refused, same
+from tests.faults.cases import (
+    BLOCK,
+    BYTES,
+    CASES,
+    OPTIONS,
+    Case,
+    assert_error_response,
+    is_equivalent,
+)
+from tests.faults.disk import FaultyDisk
 from wsgistatic import StaticFiles
 
-# What is refused now is asked again now, and what is compressed has to be kept.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+# Errors must be retried at the next request, and compression needs the memory cache.
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 
-@pytest.mark.parametrize("most", [1, 7, BLOCK - 1])
+@pytest.mark.parametrize("max_read_size", [1, 7, BLOCK - 1])
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", CASES)
 def test_short_reads(
-    site: Path, name: str, warm: bool, most: int, monkeypatch: pytest.MonkeyPatch,
+    site: Path, name: str, warm: bool, max_read_size: int, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
-    kind = KINDS[name]
-    right = kind.ask(kind.app(site))
-    app = kind.app(site)
+    case = CASES[name]
+    expected = case.send(case.app(site))
+    app = case.app(site)
     for _ in range(2 * warm):
-        kind.ask(app)
-    Disk(monkeypatch).most = most
-    assert same(kind.ask(app), right)
-    assert same(kind.ask(app), right)
+        case.send(app)
+    FaultyDisk(monkeypatch).max_read_size = max_read_size
+    assert is_equivalent(case.send(app), expected)
+    assert is_equivalent(case.send(app), expected)
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("fields", [{}, {"HTTP_RANGE": "bytes=0-9,2000-3400"}])
-def test_short_reads_of_a_file_that_grows_under_way(
+def test_short_reads_of_a_file_that_grows(
     site: Path, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    """What was sent is read again, and compared."""
-    Disk(monkeypatch).most = 7
-    right = call_bare(StaticFiles(None, site, **OPTIONS), environ_of("/link.bin", **fields))
-    result = start(StaticFiles(None, site, **OPTIONS), environ_of("/link.bin", **fields))
+    """The bytes already sent are read again and compared."""
+    FaultyDisk(monkeypatch).max_read_size = 7
+    expected = call_raw(StaticFiles(None, site, **OPTIONS), make_environ("/link.bin", **fields))
+    result = start(StaticFiles(None, site, **OPTIONS), make_environ("/link.bin", **fields))
     body = iter(result.iterable)
     blocks = [next(body)]
     with (site / "link.bin").open("ab") as file:
         file.write(b"more")
     blocks += body
-    assert len(b"".join(blocks)) == len(right.body)
+    assert len(b"".join(blocks)) == len(expected.body)
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_a_disk_that_vanishes_under_way(
+def test_disk_fails_during_a_response(
     site: Path, after: int, code: int, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
-    """A response that has begun breaks, and all of the disk is gone until it is back."""
-    disk, kind = Disk(monkeypatch), Kind("/deep/er/large.bin")
-    app = kind.app(site)
-    body = iter(start(app, environ_of(kind.path)).iterable)
+    """The response breaks off, and all requests fail until the disk works again."""
+    disk, case = FaultyDisk(monkeypatch), Case("/deep/er/large.bin")
+    app = case.app(site)
+    body = iter(start(app, make_environ(case.path)).iterable)
     sent = [next(body) for _ in range(after)]
     disk.fail_from(0, code)
     with pytest.raises(OSError, match=os.strerror(code)):
         sent.extend(body)
     assert b"".join(sent) == BYTES[: BLOCK * max(after, 1)]
     assert [str(site / "deep/er/large.bin") in line for line in caplog.messages] == [True]
-    disk.count()
-    others = [(other, other.app(site)) for other in KINDS.values()]
+    disk.reset()
+    others = [(other, other.app(site)) for other in CASES.values()]
     disk.fail_from(0, code)
     status = {errno.EIO: 500, errno.ESTALE: 503}[code]
     for other, other_app in others:
         caplog.clear()
-        assert_refused(other.ask(other_app), status, caplog.records, site)
-    disk.count()
-    assert kind.ask(app).body == BYTES
+        assert_error_response(other.send(other_app), status, caplog.records, site)
+    disk.reset()
+    assert case.send(app).body == BYTES
 
 
 class StoppedError(BaseException):
-    """Raised by a signal handler, as KeyboardInterrupt or a worker's timeout."""
+    """Raised by a signal handler, like KeyboardInterrupt or the timeout of a worker."""
 
 
 @pytest.fixture
@@ -94,8 +102,8 @@ def alarms() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def test_signals_under_way(tmp_path: Path, alarms: None, open_descriptors: None) -> None:
-    """Reads of regular files do not end with EINTR, and Python would go on; looks and waits too."""
+def test_signals_during_a_response(tmp_path: Path, alarms: None, open_descriptors: None) -> None:
+    """Signals do not interrupt reads of regular files, and Python retries interrupted calls."""
     size, count = 64 * 1024 * 1024, 0
     with (tmp_path / "zeros.bin").open("wb") as file:
         file.truncate(size)
@@ -109,20 +117,20 @@ def test_signals_under_way(tmp_path: Path, alarms: None, open_descriptors: None)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     app = StaticFiles(None, tmp_path)
     while count < 50:
-        assert sum(map(len, start(app, environ_of("/zeros.bin")).iterable)) == size
+        assert sum(map(len, start(app, make_environ("/zeros.bin")).iterable)) == size
 
 
-def test_an_exception_out_of_a_read_closes_the_file(
+def test_file_is_closed_after_an_exception_in_a_read(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    disk, kind = Disk(monkeypatch), Kind("/deep/er/large.bin")
-    body = iter(start(kind.app(site), environ_of(kind.path)).iterable)
+    disk, case = FaultyDisk(monkeypatch), Case("/deep/er/large.bin")
+    body = iter(start(case.app(site), make_environ(case.path)).iterable)
     next(body)
 
     def stop() -> None:
         raise StoppedError
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(disk, "step", stop)
+        stopping.setattr(disk, "before_call", stop)
         with pytest.raises(StoppedError):
             list(body)

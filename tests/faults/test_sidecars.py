@@ -1,4 +1,4 @@
-"""A sidecar that cannot be looked at, though its file can: the file itself is sent meanwhile."""
+"""Sidecars whose stat fails: the file itself is sent until the fault is over."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.faults.kinds import KINDS, TEXT, same
+from tests.faults.cases import CASES, TEXT, is_equivalent
 
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 LINES = {errno.EIO: 1, errno.ESTALE: 1, errno.EACCES: 0}
 
 
 class Clock:
-    """The monotonic clock, and what is added to it."""
+    """The monotonic clock plus an offset in seconds."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
@@ -32,18 +32,18 @@ class Clock:
 
 @pytest.mark.parametrize("code", LINES, ids=errno.errorcode.get)
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("name", ["sidecar", "head of a sidecar"])
-def test_the_file_itself_until_the_fault_is_over(
+@pytest.mark.parametrize("name", ["sidecar", "sidecar, HEAD"])
+def test_file_itself_is_sent_until_the_fault_is_over(
     site: Path, name: str, warm: bool, code: int, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG, "wsgistatic")
-    clock, stat, kind = Clock(monkeypatch), os.stat, KINDS[name]
-    app = kind.app(site)
-    right = kind.ask(kind.app(site))
-    assert right.headers["Content-Encoding"] == "gzip"
+    clock, stat, case = Clock(monkeypatch), os.stat, CASES[name]
+    app = case.app(site)
+    expected = case.send(case.app(site))
+    assert expected.headers["Content-Encoding"] == "gzip"
     for _ in range(2 * warm):
-        assert same(kind.ask(app), right)
+        assert is_equivalent(case.send(app), expected)
 
     def failing(path: Any, *arguments: Any, **keywords: Any) -> os.stat_result:
         if str(path).endswith(".gz"):
@@ -53,12 +53,12 @@ def test_the_file_itself_until_the_fault_is_over(
     with monkeypatch.context() as broken:
         broken.setattr(os, "stat", failing)
         for _ in range(10):
-            result = kind.ask(app)
+            result = case.send(app)
             clock.ahead += 0.4
             assert result.status == 200
             assert result.headers["Content-Length"] == str(len(TEXT))
             assert "Content-Encoding" not in result.headers
     clock.ahead += 1.0
-    assert same(kind.ask(app), right)
+    assert is_equivalent(case.send(app), expected)
     path = site / "deep/er/coded.txt.gz"
     assert caplog.messages == [f"{str(path)!r}: {os.strerror(code)}"] * LINES[code]

@@ -1,4 +1,4 @@
-"""A file that is known, and is something else by the next request, which opens it to read."""
+"""Cached files that are replaced by special files before the next request."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import settle
-from tests.faults.kinds import BLOCK, BYTES
+from tests.faults.cases import BLOCK, BYTES
 from wsgistatic import StaticFiles
 
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 Change = Callable[[Path], None]
 
 
-def ask_in_time(app: StaticFiles, fifo: Path, method: str, fields: dict[str, str]) -> Result:
-    """Ask; where that waits for somebody to write to the FIFO, fail."""
-    results: list[Result] = []
-    environ = environ_of("/deep/er/large.bin", method, **fields)
-    thread = threading.Thread(target=lambda: results.append(call_bare(app, environ)))
+def call_with_timeout(
+    app: StaticFiles, fifo: Path, method: str, fields: dict[str, str]
+) -> Response:
+    """Send a request; fail the test if it blocks until the FIFO has a writer."""
+    results: list[Response] = []
+    environ = make_environ("/deep/er/large.bin", method, **fields)
+    thread = threading.Thread(target=lambda: results.append(call_raw(app, environ)))
     thread.start()
     thread.join(20)
-    waits = thread.is_alive()
-    if waits:
-        os.close(os.open(fifo, os.O_WRONLY))  # lets it go on
+    blocked = thread.is_alive()
+    if blocked:
+        os.close(os.open(fifo, os.O_WRONLY))  # unblocks the request
     thread.join()
-    assert not waits
+    assert not blocked
     return results[0]
 
 
@@ -51,7 +53,7 @@ def link_to_a_device(path: Path) -> None:
     ],
     ids=["whole", "head", "range", "long range", "multipart"],
 )
-def test_it_is_a_miss_at_once(
+def test_replaced_file_is_a_miss_at_once(
     site: Path, become: Change, method: str, fields: dict[str, str],
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
@@ -59,15 +61,15 @@ def test_it_is_a_miss_at_once(
     path = site / "deep/er/large.bin"
     app = StaticFiles(None, site, block_size=BLOCK, cache_file_size=0, symlinks="follow")
     for _ in range(2):
-        known = ask_in_time(app, path, method, fields)
+        known = call_with_timeout(app, path, method, fields)
     path.rename(site / "away")
     become(path)
     for _ in range(2):
-        assert ask_in_time(app, path, method, fields).status == 404
+        assert call_with_timeout(app, path, method, fields).status == 404
     (path.rmdir if become is Path.mkdir else path.unlink)()
     (site / "away").rename(path)
     settle()
-    again = ask_in_time(app, path, method, fields)
+    again = call_with_timeout(app, path, method, fields)
     assert (again.status, len(again.body)) == (known.status, len(known.body))
-    assert call_bare(app, environ_of("/deep/er/large.bin")).body == BYTES
+    assert call_raw(app, make_environ("/deep/er/large.bin")).body == BYTES
     assert caplog.records == []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.source_kinds import Blob, Node, source_of, zip_of
 from wsgistatic import FileApp, Validators, serve_file
 
@@ -38,14 +38,14 @@ def test_file_object_is_closed_at_once_if_none_of_it_is_sent(
     kind: str, status: str, fields: dict[str, str], tmp_path: Path
 ) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        response = serve_file({**environ_of("/"), **fields}, source)
+        response = serve_file({**make_environ("/"), **fields}, source)
         assert response.status == status
         assert source.closed
 
 
 def test_body_that_is_closed_early_closes_the_file_object() -> None:
     blob = Blob(CONTENT)
-    body: Any = serve_file(environ_of("/"), blob, **OPTIONS).body
+    body: Any = serve_file(make_environ("/"), blob, **OPTIONS).body
     assert next(body) == CONTENT[:1000]
     assert not blob.closed
     body.close()
@@ -54,7 +54,7 @@ def test_body_that_is_closed_early_closes_the_file_object() -> None:
 
 def test_body_that_is_closed_early_closes_its_own_descriptor(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
-        body: Any = serve_file(environ_of("/"), file, **OPTIONS).body
+        body: Any = serve_file(make_environ("/"), file, **OPTIONS).body
         next(body)
         body.close()
         numbers = os.listdir("/proc/self/fd")
@@ -63,7 +63,7 @@ def test_body_that_is_closed_early_closes_its_own_descriptor(tmp_path: Path) -> 
 
 def test_view_may_close_its_file_before_the_body_is_read(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
-        response = FileApp(file, **OPTIONS).respond(environ_of("/"))
+        response = FileApp(file, **OPTIONS).respond(make_environ("/"))
     assert b"".join(response.body) == CONTENT
 
 
@@ -98,7 +98,7 @@ def test_file_truncated_while_it_is_sent_breaks_the_response(tmp_path: Path) -> 
             path.write_bytes(CONTENT)
             with path.open("rb") as file:
                 body: Any = start(
-                    FileApp(file, **OPTIONS, validators=validators), environ_of("/")
+                    FileApp(file, **OPTIONS, validators=validators), make_environ("/")
                 ).iterable
                 next(iter(body))
                 os.truncate(path, 10)
@@ -124,7 +124,7 @@ def test_short_reads_are_continued() -> None:
 
 def test_object_that_ends_early_breaks_the_response() -> None:
     blob = Blob(CONTENT)
-    body: Any = start(FileApp(blob, **OPTIONS), environ_of("/")).iterable
+    body: Any = start(FileApp(blob, **OPTIONS), make_environ("/")).iterable
     blob._file.truncate(1500)
     with pytest.raises(OSError, match="ended before its length"):
         list(body)
@@ -179,12 +179,12 @@ def test_corrupt_member_breaks_the_response(tmp_path: Path) -> None:
     path.write_bytes(content)
     with zipfile.ZipFile(path) as archive:
         body: Any = start(
-            FileApp(zipfile.Path(archive, "x.bin")), environ_of("/", HTTP_RANGE="bytes=0-9")
+            FileApp(zipfile.Path(archive, "x.bin")), make_environ("/", HTTP_RANGE="bytes=0-9")
         ).iterable
         assert b"".join(body) == random[:10]
         app = FileApp(zipfile.Path(archive, "x.bin"), **OPTIONS)
         with pytest.raises(OSError, match="cannot be read"):
-            list(start(app, environ_of("/")).iterable)
+            list(start(app, make_environ("/")).iterable)
 
 
 def test_member_without_its_local_header(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_archive_that_is_rewritten_in_place_is_no_longer_served(tmp_path: Path) 
         path = zip_of(tmp_path / "a.zip", {"x.bin": CONTENT}, compression)
         with zipfile.ZipFile(path) as archive:
             app = FileApp(zipfile.Path(archive, "x.bin"), **OPTIONS)
-            body: Any = start(app, environ_of("/")).iterable
+            body: Any = start(app, make_environ("/")).iterable
             assert next(iter(body)) == CONTENT[:1000]
             path.write_bytes(path.read_bytes()[:-1])
             with pytest.raises(OSError, match=r"changed|rewritten"):
@@ -285,7 +285,7 @@ def test_rewrite_of_a_recent_file_that_no_time_stamp_shows_breaks_the_response(
         opened = path.stat()
         monkeypatch.setattr(time, "time_ns", lambda: opened.st_ctime_ns + 1)
         app = FileApp(path, validators=validators, block_size=1000)
-        body: Any = app.respond(environ_of("/")).body
+        body: Any = app.respond(make_environ("/")).body
         next(body)
         path.write_bytes(bytes(SIZE))
         monkeypatch.setattr(os, "fstat", lambda descriptor: opened)

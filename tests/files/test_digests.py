@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of
+from tests.client import call_raw, make_environ
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests as digests_module
@@ -58,6 +58,21 @@ def test_each_version_is_hashed_once(site: Path) -> None:
     age(site / "hello.txt")  # same size, same mtime: only the ctime differs
     assert digest_of(digests, opener) == hashlib.sha256(b"HELLO WORLD\n").digest()
     assert opener.calls == 2
+
+
+def test_digest_that_another_thread_has_just_stored_is_used(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests, opener = ContentDigests(), Opener(site, "hello.txt")
+    run = digests._once.run
+
+    def run_after_another_thread(key: Any, compute: Any) -> Any:
+        run(key, compute)
+        return run(key, compute)
+
+    monkeypatch.setattr(digests._once, "run", run_after_another_thread)
+    assert digest_of(digests, opener) == hashlib.sha256(b"hello world\n").digest()
+    assert opener.calls == 1
 
 
 def test_digest_of_a_version_that_is_not_settled_is_not_kept(site: Path) -> None:
@@ -151,7 +166,7 @@ def test_simultaneous_first_requests_hash_a_version_once(
 
     def request(_: int) -> tuple[int, str]:
         meeting.arrive()
-        result = call_bare(app, environ_of(path, method))
+        result = call_raw(app, make_environ(path, method))
         return result.status, result.headers["ETag"]
 
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -170,7 +185,7 @@ def test_after_a_failed_read_the_next_request_hashes_the_version(
 
     def request(_: int) -> int:
         meeting.arrive()
-        return call_bare(app, environ_of("/digits.bin")).status
+        return call_raw(app, make_environ("/digits.bin")).status
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         assert sorted(clients.map(request, range(CLIENTS))) == [*[200] * (CLIENTS - 1), 500]

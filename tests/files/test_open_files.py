@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age
 from tests.source_kinds import source_of
 from wsgistatic import FileApp
@@ -73,7 +73,7 @@ def test_file_wrapper_of_the_server_gets_no_shared_descriptor(
         file.seek(100)
         time.sleep(0.03)  # until the file is settled
         app = FileApp(file, file_wrapper=True)
-        response = call_bare(app, environ_of("/", "GET", **{"wsgi.file_wrapper": FileWrapper}))
+        response = call_raw(app, make_environ("/", "GET", **{"wsgi.file_wrapper": FileWrapper}))
         assert response.body == CONTENT
         # That of waitress reads at offsets only, by a RangeFile.
         assert isinstance(response.iterable, FileWrapper) == (module == "waitress.buffers")
@@ -89,7 +89,7 @@ def test_responses_that_are_read_by_turns(
     with source_of("open", tmp_path, CONTENT) as source:
         source.seek(100)
         app = FileApp(source, **OPTIONS)
-        bodies: list[Any] = [start(app, environ_of("/")).iterable for _ in range(2)]
+        bodies: list[Any] = [start(app, make_environ("/")).iterable for _ in range(2)]
         blocks = list(zip(*bodies, strict=True))
         assert [b"".join(of_one) for of_one in zip(*blocks, strict=True)] == [CONTENT, CONTENT]
         assert source.tell() == 100

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, StaticFiles
@@ -80,7 +80,7 @@ def test_files_and_misses(static: zipfile.Path, open_descriptors: None) -> None:
         "/static/%2e%2e/secret.txt", "/static/..\\secret.txt", "/static/\0", "/static/sub/nope",
         "/static/pkg/static/hello.txt", "/other", "/static/\udc80",
     ):  # fmt: skip
-        assert call_bare(app, environ_of(path)).body == b"the app", path
+        assert call_raw(app, make_environ(path)).body == b"the app", path
 
 
 def test_directories_and_their_index(static: zipfile.Path) -> None:
@@ -108,8 +108,8 @@ def test_root_of_an_archive(archive: Path) -> None:
 
 def test_other_methods(static: zipfile.Path) -> None:
     app = StaticFiles(None, static)
-    assert call_bare(app, environ_of("/hello.txt", "POST")).status == 405
-    assert call_bare(app, environ_of("/nope", "POST")).status == 404
+    assert call_raw(app, make_environ("/hello.txt", "POST")).status == 405
+    assert call_raw(app, make_environ("/nope", "POST")).status == 404
 
 
 @compressions
@@ -154,7 +154,7 @@ def test_entity_tag_does_not_depend_on_the_mtime_of_the_archive(archive: Path) -
     assert len(tags) == 1
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_small_members_are_cached(static: zipfile.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle()
     app = StaticFiles(None, static)
@@ -256,7 +256,7 @@ def test_stored_member_is_closed_if_the_headers_function_fails(
         assert call(app, "/hello.txt").status == 500
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_members_of_a_recent_archive_are_not_cached(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,7 +267,7 @@ def test_members_of_a_recent_archive_are_not_cached(
     assert not app._files
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_get_after_head_caches_the_body_of_a_member(static: zipfile.Path) -> None:
     settle()
     app = StaticFiles(None, static)
@@ -277,7 +277,7 @@ def test_get_after_head_caches_the_body_of_a_member(static: zipfile.Path) -> Non
     assert only_variant(app, "/hello.txt").body == [b"hello world\n"]
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_date_of_a_member_becomes_strong_while_it_is_cached(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,7 +293,7 @@ def test_date_of_a_member_becomes_strong_while_it_is_cached(
         assert call(app, "/hello.txt", **request).status == status
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_archive_is_found_after_the_working_directory_changed(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,7 +388,7 @@ def test_stored_member_with_a_wrong_size_does_not_reveal_the_next_one(
         ("big.bin", zipfile.ZIP_STORED, {}, 206),
     ],
 )
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_ranges_in_descending_order_unless_each_is_decompressed_from_the_start(
     tmp_path: Path, name: str, compression: int, options: dict[str, Any], status: int
 ) -> None:
@@ -397,8 +397,8 @@ def test_ranges_in_descending_order_unless_each_is_decompressed_from_the_start(
     with zipfile.ZipFile(path) as opened:
         app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"), **options)
         for _ in range(2):
-            request = environ_of(f"/{name}", HTTP_RANGE="bytes=9-10,0-1")
-            assert call_bare(app, request).status == status
+            request = make_environ(f"/{name}", HTTP_RANGE="bytes=9-10,0-1")
+            assert call_raw(app, request).status == status
 
 
 def test_archive_in_memory(archive: Path) -> None:
@@ -424,9 +424,9 @@ def test_many_threads_on_one_archive(
             if number % 3:
                 offset = number * 331 % 250_000
                 value = f"bytes={offset}-{offset + 40_000}"
-                response = call_bare(app, environ_of("/" + name, HTTP_RANGE=value))
+                response = call_raw(app, make_environ("/" + name, HTTP_RANGE=value))
                 return response.body == members[name][offset : offset + 40_001]
-            return call_bare(app, environ_of("/" + name)).body == members[name]
+            return call_raw(app, make_environ("/" + name)).body == members[name]
 
         with ThreadPoolExecutor(16) as pool:
             assert all(pool.map(is_right, range(600)))
@@ -521,7 +521,7 @@ def test_member_is_not_described_as_the_file_that_hid_it_before(
     app = StaticFiles(None, Places(first, static))
     assert call(app, "/hello.txt").body == b"longer than the member"
     shutil.rmtree(first)
-    response = call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
+    response = call_raw(app, make_environ("/hello.txt", HTTP_ACCEPT_ENCODING="not seen before"))
     assert response.headers["Content-Length"] == "12"
     assert response.body == b"hello world\n"
 
@@ -640,12 +640,12 @@ def test_events_for_packages(static: zipfile.Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(inner, static, on_answer=events.append)
     for path in ("/hello.txt", "/nope", "/", "/hello.txt/x", "/sub/x/"):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     app = StaticFiles(inner, static, index=None, on_answer=events.append)
     for path in ("/sub", "/hello.txt/"):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     late = Late("static", {"late.txt": Late("late.txt", b"late")})
-    call_bare(StaticFiles(inner, late, on_answer=events.append), environ_of("/late.txt"))
+    call_raw(StaticFiles(inner, late, on_answer=events.append), make_environ("/late.txt"))
     assert [event.status for event in events] == [200, *[None] * 7]
     assert [event.refused for event in events[1:]] == [
         "does not exist",

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.source_kinds import (
     DATED,
     KINDS,
@@ -223,7 +223,7 @@ def test_any_ranges_of_any_source(
     value = "bytes=" + ",".join(f"{first}-{first + more}" for first, more in ranges)
     with tempfile.TemporaryDirectory() as folder, source_of(kind, Path(folder), content) as source:
         app = FileApp(source, block_size=block_size)
-        response = call_bare(app, environ_of("/", HTTP_RANGE=value))
+        response = call_raw(app, make_environ("/", HTTP_RANGE=value))
         expected = call(FileApp(content), "/", HTTP_RANGE=value)  # bytes: any order is served
         if response.status == 200:
             assert response.body == content
@@ -243,7 +243,7 @@ def test_any_ranges_of_any_source(
 @each_kind
 def test_client_that_disconnects(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
-        body: Any = start(FileApp(source, **OPTIONS), environ_of("/")).iterable
+        body: Any = start(FileApp(source, **OPTIONS), make_environ("/")).iterable
         assert next(iter(body)) == CONTENT[:1000]
         body.close()
         body.close()
@@ -253,7 +253,7 @@ def test_client_that_disconnects(kind: str, tmp_path: Path) -> None:
 def test_two_responses_that_are_read_by_turns(kind: str, tmp_path: Path) -> None:
     with source_of(kind, tmp_path, CONTENT) as source:
         app = FileApp(source, **OPTIONS)
-        bodies: list[Any] = [start(app, environ_of("/")).iterable for _ in range(2)]
+        bodies: list[Any] = [start(app, make_environ("/")).iterable for _ in range(2)]
         blocks = list(zip(*bodies, strict=True))
         for of_one in zip(*blocks, strict=True):
             assert b"".join(of_one) == CONTENT
@@ -266,7 +266,7 @@ def test_many_threads(kind: str, tmp_path: Path) -> None:
 
         def is_right(offset: int) -> bool:
             value = f"bytes={offset}-{offset + 2500}"
-            response = call_bare(app, environ_of("/", HTTP_RANGE=value))
+            response = call_raw(app, make_environ("/", HTTP_RANGE=value))
             return response.body == CONTENT[offset : offset + 2501]
 
         with ThreadPoolExecutor(8) as pool:
@@ -280,7 +280,7 @@ def test_file_app_leaves_file_objects_open_and_serve_file_closes_them(
     with source_of(kind, tmp_path, CONTENT) as source:
         assert call(FileApp(source), "/").body == CONTENT
         assert not getattr(source, "closed", False)
-        response = serve_file(environ_of("/"), source, **OPTIONS)
+        response = serve_file(make_environ("/"), source, **OPTIONS)
         assert response.status == "200 OK"
         assert b"".join(response.body) == CONTENT
         assert getattr(source, "closed", True) == (kind != "BytesIO")

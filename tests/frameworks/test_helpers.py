@@ -1,4 +1,4 @@
-"""The range helpers in a view that answers with its framework's own response."""
+"""The range helpers, in views that build the response of their framework."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from webob import Request, Response
 from webob.dec import wsgify
 
-from tests.calling import call
+from tests.client import call
 from wsgistatic import content_range, get_ranges, merge_ranges, unsatisfied_range
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ BLOB = bytes(range(256)) * 4
 
 
 def part_of_blob(value: str | None) -> tuple[int, dict[str, str], bytes]:
-    """Decide for a blob with one range at most: status, header fields, body."""
+    """Return status, header fields and body of a response with at most one range."""
     headers = {"Content-Type": "application/octet-stream"}
     ranges = get_ranges(value, len(BLOB))
     if ranges == []:
@@ -31,7 +31,7 @@ def part_of_blob(value: str | None) -> tuple[int, dict[str, str], bytes]:
     return 206, headers, BLOB[start:stop]
 
 
-def by_bottle() -> WSGIApplication:
+def bottle_app() -> WSGIApplication:
     bottle = pytest.importorskip("bottle")
 
     def view() -> Any:
@@ -43,7 +43,7 @@ def by_bottle() -> WSGIApplication:
     return app  # type: ignore[no-any-return]
 
 
-def by_falcon() -> WSGIApplication:
+def falcon_app() -> WSGIApplication:
     falcon = pytest.importorskip("falcon")
 
     class View:
@@ -57,7 +57,7 @@ def by_falcon() -> WSGIApplication:
     return app  # type: ignore[no-any-return]
 
 
-def by_flask() -> WSGIApplication:
+def flask_app() -> WSGIApplication:
     flask = pytest.importorskip("flask")
 
     def view() -> Any:
@@ -69,7 +69,7 @@ def by_flask() -> WSGIApplication:
     return app  # type: ignore[no-any-return]
 
 
-def by_webob() -> WSGIApplication:
+def webob_app() -> WSGIApplication:
     @wsgify
     def view(request: Request) -> Response:
         status, headers, body = part_of_blob(request.headers.get("Range"))
@@ -78,9 +78,9 @@ def by_webob() -> WSGIApplication:
     return view
 
 
-@pytest.mark.parametrize("make", [by_bottle, by_falcon, by_flask, by_webob])
+@pytest.mark.parametrize("make", [bottle_app, falcon_app, flask_app, webob_app])
 @pytest.mark.parametrize(
-    ("value", "status", "content", "described"),
+    ("value", "status", "content", "content_range_field"),
     [
         ("bytes=10-19", 206, BLOB[10:20], "bytes 10-19/1024"),
         ("bytes=-4", 206, BLOB[-4:], "bytes 1020-1023/1024"),
@@ -90,14 +90,14 @@ def by_webob() -> WSGIApplication:
         ("bytes=1024-", 416, b"", "bytes */1024"),
     ],
 )
-def test_a_part_of_a_blob(
+def test_part_of_a_blob(
     make: Callable[[], WSGIApplication],
     value: str,
     status: int,
     content: bytes,
-    described: str | None,
+    content_range_field: str | None,
 ) -> None:
-    answer = call(make(), "/blob", HTTP_RANGE=value)
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    assert (answer.status, answer.body) == (status, content)
-    assert headers.get("content-range") == described
+    response = call(make(), "/blob", HTTP_RANGE=value)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    assert (response.status, response.body) == (status, content)
+    assert headers.get("content-range") == content_range_field

@@ -1,4 +1,4 @@
-"""Mounted below SCRIPT_NAME by dispatchers: the files, the redirects, the misses, nested."""
+"""Apps that dispatchers mount below a SCRIPT_NAME."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import call
+from tests.client import call
 from tests.conftest import age
 from wsgistatic import StaticFiles
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     Mount = Callable[[dict[str, WSGIApplication]], WSGIApplication]
 
 
-def by_werkzeug(apps: dict[str, WSGIApplication]) -> WSGIApplication:
+def mount_with_werkzeug(apps: dict[str, WSGIApplication]) -> WSGIApplication:
     dispatcher = pytest.importorskip("werkzeug.middleware.dispatcher")
     return dispatcher.DispatcherMiddleware(echo, apps)  # type: ignore[no-any-return]
 
 
-def by_cheroot(apps: dict[str, WSGIApplication]) -> WSGIApplication:
+def mount_with_cheroot(apps: dict[str, WSGIApplication]) -> WSGIApplication:
     wsgi = pytest.importorskip("cheroot.wsgi")
     return wsgi.PathInfoDispatcher({"/": echo, **apps})  # type: ignore[no-any-return]
 
 
-def by_cherrypy(apps: dict[str, WSGIApplication]) -> WSGIApplication:
+def mount_with_cherrypy(apps: dict[str, WSGIApplication]) -> WSGIApplication:
     pytest.importorskip("cherrypy")
-    from cherrypy._cptree import Tree  # cherrypy.tree is one for all tests
+    from cherrypy._cptree import Tree  # cherrypy.tree is global
 
     tree = Tree()
     tree.graft(echo, "")
@@ -39,7 +39,7 @@ def by_cherrypy(apps: dict[str, WSGIApplication]) -> WSGIApplication:
     return tree  # type: ignore[no-any-return]
 
 
-def by_paste(apps: dict[str, WSGIApplication]) -> WSGIApplication:
+def mount_with_paste(apps: dict[str, WSGIApplication]) -> WSGIApplication:
     urlmap = pytest.importorskip("paste.urlmap").URLMap()
     urlmap[""] = echo
     for path, app in apps.items():
@@ -48,13 +48,15 @@ def by_paste(apps: dict[str, WSGIApplication]) -> WSGIApplication:
 
 
 def echo(environ: Any, start_response: Any) -> list[bytes]:
-    """Answer with what came: where the app is mounted, and the path below it."""
+    """Respond with the mount point and the path below it."""
     body = f"{environ['SCRIPT_NAME']}|{environ['PATH_INFO']}".encode("latin-1")
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 
 
-@pytest.fixture(params=[by_werkzeug, by_cheroot, by_cherrypy, by_paste])
+@pytest.fixture(
+    params=[mount_with_werkzeug, mount_with_cheroot, mount_with_cherrypy, mount_with_paste]
+)
 def mount(request: pytest.FixtureRequest) -> Mount:
     mount: Mount = request.param
     return mount
@@ -70,7 +72,7 @@ def theme(tmp_path: Path) -> Path:
     return theme
 
 
-def test_a_complete_app(mount: Mount, site: Path) -> None:
+def test_app_without_inner_app(mount: Mount, site: Path) -> None:
     app = mount({"/files": StaticFiles(None, site)})
     assert call(app, "/files/hello.txt").body == b"hello world\n"
     assert call(app, "/files/hello.txt", HTTP_RANGE="bytes=-6").body == b"world\n"
@@ -91,16 +93,16 @@ def test_redirects_stay_below_the_mount(mount: Mount, site: Path) -> None:
         ("/other/docs/sub", "/other/docs/sub/"),
         ("/other/docs", "/other/docs/"),
     ):
-        moved = call(app, path)
-        assert (moved.status, moved.headers["Location"]) == (301, location)
+        redirect = call(app, path)
+        assert (redirect.status, redirect.headers["Location"]) == (301, location)
         assert call(app, location).status == 200
 
 
-def test_nested_and_wrapped(mount: Mount, site: Path, theme: Path) -> None:
+def test_nested_static_files(mount: Mount, site: Path, theme: Path) -> None:
     nested = StaticFiles(echo, theme, prefix="/static/")
     nested = StaticFiles(nested, site, prefix="/static/")
     app = mount({"/site": nested})
-    assert call(app, "/site/static/hello.txt").body == b"hello world\n"  # the outermost first
+    assert call(app, "/site/static/hello.txt").body == b"hello world\n"  # the outermost comes first
     assert call(app, "/site/static/only.txt").body == b"theme"
     assert call(app, "/site/static/sub").headers["Location"] == "/site/static/sub/"
     for path in ("/static/nope", "/elsewhere"):
@@ -110,7 +112,7 @@ def test_nested_and_wrapped(mount: Mount, site: Path, theme: Path) -> None:
     )
 
 
-def test_a_dispatcher_behind_the_files(mount: Mount, site: Path, theme: Path) -> None:
+def test_dispatcher_as_inner_app(mount: Mount, site: Path, theme: Path) -> None:
     app = StaticFiles(mount({"/theme": StaticFiles(echo, theme)}), site, prefix="/static/")
     assert call(app, "/static/hello.txt").body == b"hello world\n"
     assert call(app, "/theme/hello.txt").body == b"theme"
@@ -118,9 +120,9 @@ def test_a_dispatcher_behind_the_files(mount: Mount, site: Path, theme: Path) ->
     assert call(app, "/static/nope").body == b"|/static/nope"
 
 
-def test_mounted_in_what_is_mounted(site: Path) -> None:
-    inner = by_werkzeug({"/b": StaticFiles(echo, site, prefix="/static")})
-    app = by_werkzeug({"/a": inner})
+def test_nested_mounts(site: Path) -> None:
+    inner = mount_with_werkzeug({"/b": StaticFiles(echo, site, prefix="/static")})
+    app = mount_with_werkzeug({"/a": inner})
     assert call(app, "/a/b/static/hello.txt").body == b"hello world\n"
     assert call(app, "/a/b/static/sub").headers["Location"] == "/a/b/static/sub/"
     assert call(app, "/a/b/nope").body == b"/a/b|/nope"

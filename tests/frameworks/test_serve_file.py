@@ -1,4 +1,4 @@
-"""``serve_file`` in a view of each framework, as the README tells to return it."""
+"""``serve_file`` in a view of each framework, used as in the README."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.source_kinds import Blob
 from wsgistatic import Validators, serve_file
 from wsgistatic.wsgi.file_app import Served
@@ -71,12 +71,13 @@ def falcon_app(view: View) -> WSGIApplication:
 
 
 def django_app(view: View) -> WSGIApplication:
-    django = pytest.importorskip("django")
-    from django.conf import settings
+    pytest.importorskip("django")
     from django.core.handlers.wsgi import WSGIHandler
     from django.http import StreamingHttpResponse
     from django.test.utils import override_settings
     from django.urls import path
+
+    from tests.django.configuration import configure_django
 
     def export(request: Any) -> Any:
         status, headers, body = view(request.environ)
@@ -86,9 +87,7 @@ def django_app(view: View) -> WSGIApplication:
             response[name] = value
         return response
 
-    if not settings.configured:
-        settings.configure(LOGGING_CONFIG=None)
-    django.setup()
+    configure_django()
     urls: Any = ModuleType("urls")
     urls.urlpatterns = [path("", export)]
     handler: WSGIApplication = WSGIHandler()
@@ -135,7 +134,7 @@ each_app = pytest.mark.parametrize("make", APPS)
 
 
 @each_app
-def test_every_answer(make: Callable[[View], WSGIApplication]) -> None:
+def test_every_kind_of_response(make: Callable[[View], WSGIApplication]) -> None:
     blobs: list[Blob] = []
 
     def view(environ: Any) -> Served:
@@ -164,10 +163,10 @@ def test_every_answer(make: Callable[[View], WSGIApplication]) -> None:
 
 
 @each_app
-def test_a_client_that_goes_away(make: Callable[[View], WSGIApplication]) -> None:
+def test_client_disconnects(make: Callable[[View], WSGIApplication]) -> None:
     blob = Blob(CONTENT)
     app = make(lambda environ: serve_file(environ, blob, block_size=1000))
-    body: Any = start(app, environ_of("/")).iterable
+    body: Any = start(app, make_environ("/")).iterable
     assert next(iter(body)) == CONTENT[:1000]
     body.close()
     assert blob.closed

@@ -1,4 +1,4 @@
-"""In a view of each framework: ``FileApp`` answers, the framework hands the answer out."""
+"""Views of each framework that return the response of a ``FileApp``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.conftest import age
 from tests.frameworks.apps import APPS
 from wsgistatic import FileApp
@@ -17,7 +17,7 @@ from wsgistatic import FileApp
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-SIZE = 1_000_000  # some blocks
+SIZE = 1_000_000  # bytes; several blocks
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def app(request: pytest.FixtureRequest, large: Path) -> WSGIApplication:
 
 
 @pytest.mark.usefixtures("open_descriptors")
-def test_the_whole_file(app: WSGIApplication, large: Path) -> None:
-    answer = call(app, "/view")
-    assert (answer.status, answer.body) == (200, large.read_bytes())
-    assert len(answer.blocks) > 1  # streamed, not gathered
+def test_whole_file(app: WSGIApplication, large: Path) -> None:
+    response = call(app, "/view")
+    assert (response.status, response.body) == (200, large.read_bytes())
+    assert len(response.blocks) > 1  # streamed, not joined
 
 
 @pytest.mark.usefixtures("open_descriptors")
-def test_a_head(app: WSGIApplication, large: Path) -> None:
-    answer = call(app, "/view", "HEAD")
-    assert (answer.status, answer.body) == (200, b"")
-    sent = {name.lower(): value for name, value in answer.headers.items()}
+def test_head(app: WSGIApplication, large: Path) -> None:
+    response = call(app, "/view", "HEAD")
+    assert (response.status, response.body) == (200, b"")
+    sent = {name.lower(): value for name, value in response.headers.items()}
     assert sent["content-length"] == str(SIZE)
     assert sent["accept-ranges"] == "bytes"
 
@@ -73,14 +73,14 @@ def test_not_modified_and_failed_preconditions(app: WSGIApplication, large: Path
 
 
 @pytest.mark.usefixtures("open_descriptors")
-@pytest.mark.parametrize("name", sorted(APPS.keys() - {"webpy"}))  # its answers have no close()
-def test_a_client_that_goes_away(name: str, large: Path) -> None:
-    answer = start(APPS[name](large), environ_of("/view"))
-    blocks: Any = answer.iterable
+@pytest.mark.parametrize("name", sorted(APPS.keys() - {"webpy"}))  # its responses have no close()
+def test_client_disconnects(name: str, large: Path) -> None:
+    response = start(APPS[name](large), make_environ("/view"))
+    blocks: Any = response.iterable
     assert next(iter(blocks))
     blocks.close()
 
 
-def test_a_missing_file_is_404(app: WSGIApplication, large: Path) -> None:
+def test_missing_file(app: WSGIApplication, large: Path) -> None:
     large.unlink()
     assert call(app, "/view").status == 404

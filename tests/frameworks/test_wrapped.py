@@ -1,4 +1,4 @@
-"""In front of each framework: the files are ours, all else is the framework's, untouched."""
+"""``StaticFiles`` around an app of each framework, which gets all other requests unchanged."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of
-from tests.frameworks.apps import APPS, HOME, MADE, POSTED
+from tests.client import Response, call, call_raw, make_environ
+from tests.frameworks.apps import APPS, HOME_TEXT, POST_TEXT, STATIC_TEXT
 from wsgistatic import StaticFiles
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ def script_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def ask(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Result:
-    """Ask without the validator, which would have the frameworks' own answers be better ones."""
-    return call_bare(app, environ_of(path, method, CONTENT_LENGTH="0", **extra))
+def send(app: WSGIApplication, path: str, method: str = "GET", **extra: Any) -> Response:
+    """Call the app without the validator, which rejects some responses of the frameworks."""
+    return call_raw(app, make_environ(path, method, CONTENT_LENGTH="0", **extra))
 
 
 def test_files(app: WSGIApplication, script_name: str) -> None:
-    for _ in range(2):  # cold, then from memory
+    for _ in range(2):  # uncached, then cached
         whole = call(app, "/static/digits.bin", SCRIPT_NAME=script_name)
         assert (whole.status, whole.body) == (200, BODY)
         head = call(app, "/static/digits.bin", "HEAD", SCRIPT_NAME=script_name)
@@ -65,29 +65,32 @@ def test_not_modified(app: WSGIApplication) -> None:
     assert "Content-Type" not in same.headers
 
 
-def test_a_redirect_stays_below_the_mount(app: WSGIApplication, script_name: str) -> None:
-    moved = call(app, "/static/sub?q=1", SCRIPT_NAME=script_name)
-    assert (moved.status, moved.headers["Location"]) == (301, script_name + "/static/sub/?q=1")
+def test_redirect_stays_below_the_mount_point(app: WSGIApplication, script_name: str) -> None:
+    redirect = call(app, "/static/sub?q=1", SCRIPT_NAME=script_name)
+    assert (redirect.status, redirect.headers["Location"]) == (
+        301,
+        script_name + "/static/sub/?q=1",
+    )
     assert call(app, "/static/sub/", SCRIPT_NAME=script_name).body == b"<p>index</p>"
 
 
-def test_a_miss_goes_to_the_framework(app: WSGIApplication, script_name: str) -> None:
-    for path, text in (("/", HOME), ("/static/made", MADE)):
-        answer = ask(app, path, SCRIPT_NAME=script_name)
-        assert (answer.status, answer.body) == (200, text.encode())
+def test_misses_go_to_the_framework(app: WSGIApplication, script_name: str) -> None:
+    for path, text in (("/", HOME_TEXT), ("/static/generated", STATIC_TEXT)):
+        response = send(app, path, SCRIPT_NAME=script_name)
+        assert (response.status, response.body) == (200, text.encode())
 
 
-def test_a_post_goes_to_the_framework(app: WSGIApplication) -> None:
-    answer = ask(app, "/static/hello.txt", "POST")
-    assert (answer.status, answer.body) == (200, POSTED.encode())
+def test_posts_go_to_the_framework(app: WSGIApplication) -> None:
+    response = send(app, "/static/hello.txt", "POST")
+    assert (response.status, response.body) == (200, POST_TEXT.encode())
 
 
 @pytest.mark.parametrize("path", ["/nope", "/static/nope.txt", "/static/../secret.txt"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_404_of_the_framework_stays_its_own(
+def test_404_of_the_framework_is_unchanged(
     app: WSGIApplication, framework: WSGIApplication, path: str, method: str
 ) -> None:
-    own, through = ask(framework, path, method), ask(app, path, method)
+    own, through = send(framework, path, method), send(app, path, method)
     assert own.status == 404
     own.headers.pop("Date", None)
     through.headers.pop("Date", None)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.calling import Result, call
+from tests.client import Response, call
 from tests.conftest import age
 from wsgistatic import StaticFiles
 from wsgistatic.http.fields import repr_digest, wants_sha256
@@ -62,7 +62,7 @@ def test_repr_digest() -> None:
     assert repr_digest(digest) == "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"
 
 
-def ask(app: StaticFiles, method: str = "GET", **extra: str) -> Result:
+def ask(app: StaticFiles, method: str = "GET", **extra: str) -> Response:
     call(app, "/digits.bin", method, **extra)
     return call(app, "/digits.bin", method, **extra)
 

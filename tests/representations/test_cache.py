@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.conftest import OLD, age, as_ordinary_user, settle
 from tests.source_kinds import zip_of
 from wsgistatic import StaticFiles
@@ -31,7 +31,7 @@ from wsgistatic.representations.sidecars import Sidecars
 
 SECOND = 1_000_000_000
 NO_SIDECARS = Sidecars(())
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 
 def cache_of(budget: int, stat_ttl: float = 0.0) -> Cache:
@@ -72,7 +72,7 @@ def only(app: StaticFiles, path: str) -> Variant:
 def warm(app: StaticFiles, path: str) -> None:
     settle()
     for _ in range(2):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     assert path in app._files
 
 
@@ -167,10 +167,10 @@ def test_weight_is_about_the_memory(tmp_path: Path) -> None:
     tracemalloc.start()
     for number in range(200):
         for value in values:
-            environ = environ_of(f"/module-{number:03}.3f2a9c1b.js", "HEAD")
+            environ = make_environ(f"/module-{number:03}.3f2a9c1b.js", "HEAD")
             if value is not None:
                 environ["HTTP_ACCEPT_ENCODING"] = value
-            call_bare(app, environ)
+            call_raw(app, environ)
     gc.collect()
     with_files = tracemalloc.get_traced_memory()[0]
     weight = app._cache._size
@@ -265,7 +265,7 @@ def test_date_of_a_member_of_an_archive_is_never_in_the_future(
         monkeypatch.setattr(time, "time_ns", lambda: now * SECOND)
         advance(monkeypatch, 1.1)
         for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}):
-            headers = call_bare(app, environ_of("/x.txt", **extra)).headers
+            headers = call_raw(app, make_environ("/x.txt", **extra)).headers
             assert parse_http_date(headers["Last-Modified"], now) == now
 
 
@@ -504,7 +504,7 @@ def test_directory_that_becomes_unsearchable(public_directory: Path) -> None:
     warm(app, "/sub/file.txt")
     (public_directory / "sub").chmod(0)
     with as_ordinary_user():
-        assert call_bare(app, environ_of("/sub/file.txt")).status == 403
+        assert call_raw(app, make_environ("/sub/file.txt")).status == 403
 
 
 def test_directory_that_is_replaced(site: Path) -> None:
@@ -529,9 +529,9 @@ def test_416_response_does_not_spoil_the_cache(site: Path) -> None:
 def test_misses_are_not_cached(site: Path) -> None:
     app = StaticFiles(None, site)
     for number in range(1000):
-        call_bare(app, environ_of(f"/no/{number}"))
-        call_bare(app, environ_of(f"/{number}"))
-        call_bare(app, environ_of("/bare/"))
+        call_raw(app, make_environ(f"/no/{number}"))
+        call_raw(app, make_environ(f"/{number}"))
+        call_raw(app, make_environ("/bare/"))
     assert len(app._files) == 0
 
 
@@ -543,7 +543,7 @@ def test_cached_headers_and_bodies_are_copied(site: Path) -> None:
         headers.clear()
         return lambda data: None
 
-    body: Any = app(environ_of("/hello.txt"), vandal)
+    body: Any = app(make_environ("/hello.txt"), vandal)
     body.clear()
     assert call(app, "/hello.txt").body == b"hello world\n"
     assert call(app, "/hello.txt").headers["Content-Length"] == "12"
@@ -568,7 +568,7 @@ def test_headers_and_bodies_are_copied_off_the_short_path_too(
     app = StaticFiles(None, site)
     settle()
     for _ in range(2):  # when it is described, and from the cache
-        body: Any = app(environ_of("/hello.txt", **extra), vandal)
+        body: Any = app(make_environ("/hello.txt", **extra), vandal)
         if isinstance(body, list):
             body.clear()
         call(app, "/hello.txt")
@@ -584,7 +584,7 @@ def test_large_cached_files_are_streamed(site: Path, open_descriptors: None) -> 
     assert only(app, "/big.bin").body is None
     assert call(app, "/big.bin").body == b"0123456789" * 100_000
     assert len(call(app, "/big.bin", HTTP_RANGE="bytes=5-5004").body) == 5000
-    result = start(app, environ_of("/big.bin"))
+    result = start(app, make_environ("/big.bin"))
     (site / "big.bin").unlink()
     assert b"".join(result.iterable) == b"0123456789" * 100_000
     assert call(app, "/big.bin").status == 404
@@ -604,7 +604,7 @@ def test_cached_file_that_is_rewritten_when_it_is_opened(
         return file
 
     monkeypatch.setattr("wsgistatic.wsgi.responder.open_version", open_then_rewrite)
-    assert call_bare(app, environ_of("/big.bin")).body == b"b" * 5000
+    assert call_raw(app, make_environ("/big.bin")).body == b"b" * 5000
 
 
 def test_threads_never_see_a_mixture(site: Path) -> None:
@@ -627,7 +627,7 @@ def test_threads_never_see_a_mixture(site: Path) -> None:
     def read() -> None:
         for turn in range(300):
             extra = {"HTTP_RANGE": "bytes=0-"} if turn % 3 else {}
-            body = call_bare(app, environ_of("/race.txt", **extra)).body
+            body = call_raw(app, make_environ("/race.txt", **extra)).body
             if len(body) != 3000 or len(set(body)) != 1:
                 wrong.append(body)
 
@@ -650,10 +650,10 @@ def test_rewrite_within_a_tick_of_the_clock_is_noticed(site: Path) -> None:
     for number in range(500):
         content = b"%09d" % number
         path.write_bytes(content)
-        assert call_bare(app, environ_of("/tick.txt")).body == content
+        assert call_raw(app, make_environ("/tick.txt")).body == content
         if number % 50 == 0:
             settle()
-            assert call_bare(app, environ_of("/tick.txt")).body == content
+            assert call_raw(app, make_environ("/tick.txt")).body == content
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "deny", "follow"])
@@ -685,7 +685,7 @@ def test_link_in_the_root_to_a_directory_that_is_moved_out(
     (site / "sub").symlink_to("../private")
     advance(monkeypatch, 1.1)
     for extra in ({"HTTP_IF_NONE_MATCH": "*"}, {"HTTP_RANGE": "bytes=0-1"}, {}):
-        is_found = call_bare(app, environ_of("/link.html", **extra)).status != 404
+        is_found = call_raw(app, make_environ("/link.html", **extra)).status != 404
         assert is_found is (symlinks == "follow")
 
 
@@ -718,7 +718,7 @@ def test_get_after_head_or_range_caches_the_body(site: Path) -> None:
     settle()
     for extra in ({"HTTP_RANGE": "bytes=0-1"}, {}):
         call(app, "/hello.txt", **extra)
-    call_bare(app, environ_of("/digits.bin", "HEAD"))
+    call_raw(app, make_environ("/digits.bin", "HEAD"))
     assert only(app, "/digits.bin").body is None
     assert call(app, "/digits.bin").status == 200
     assert only(app, "/digits.bin").body == [b"0123456789" * 100]
@@ -758,7 +758,7 @@ def test_file_is_closed_if_the_file_wrapper_fails(site: Path, open_descriptors: 
 
     wrapper.__module__ = "waitress.buffers"
     with pytest.raises(RuntimeError) as caught:
-        start(app, environ_of("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
+        start(app, make_environ("/big.bin", **{"wsgi.file_wrapper": wrapper}))  # type: ignore[arg-type]
     frames = [entry.frame.f_locals for entry in caught.traceback]
     files = [frame["file"] for frame in frames if isinstance(frame.get("file"), FileIO)]
     assert files  # the traceback keeps them alive
@@ -778,7 +778,7 @@ def test_error_while_a_cached_file_is_opened(
 
     with monkeypatch.context() as patched:
         patched.setattr("wsgistatic.files.versions.os.fstat", fail)
-        status = start(app, environ_of("/big.bin", **extra)).status
+        status = start(app, make_environ("/big.bin", **extra)).status
     assert status == 500
     assert call(app, "/big.bin").status == 200
 
@@ -788,7 +788,7 @@ def test_every_kind_of_request_counts_as_use(site: Path, extra: dict[str, str]) 
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
     app._files["/hello.txt"].used = False
-    call_bare(app, environ_of("/hello.txt", **extra))
+    call_raw(app, make_environ("/hello.txt", **extra))
     assert app._files["/hello.txt"].used
 
 
@@ -797,9 +797,9 @@ def test_request_for_a_cached_coding_counts_as_use(site: Path) -> None:
     settle()
     app = StaticFiles(None, site)
     for _ in range(2):
-        call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+        call_raw(app, make_environ("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
         app._files["/hello.txt"].used = False
-    call_bare(app, environ_of("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
+    call_raw(app, make_environ("/hello.txt", HTTP_ACCEPT_ENCODING="gzip"))
     assert app._files["/hello.txt"].used
 
 
@@ -807,12 +807,12 @@ def test_request_for_a_coding_that_is_not_cached_counts_as_use(site: Path) -> No
     (site / "hello.txt.gz").write_bytes(b"coded")
     settle()
     app = StaticFiles(None, site, compress=True, encodings=("gzip",))
-    call_bare(app, environ_of("/hello.txt"))
+    call_raw(app, make_environ("/hello.txt"))
     cached = app._files["/hello.txt"]
     cached.used = False
     # Without its Range this value could lead to another variant, so that it is not remembered.
     extra = {"HTTP_ACCEPT_ENCODING": "not seen before", "HTTP_RANGE": "bytes=0-1"}
-    assert call_bare(app, environ_of("/hello.txt", **extra)).status == 206
+    assert call_raw(app, make_environ("/hello.txt", **extra)).status == 206
     assert app._files["/hello.txt"] is cached
     assert cached.variant_for("not seen before") is None
     assert cached.used
@@ -822,7 +822,7 @@ def test_removed_file_is_dropped(site: Path) -> None:
     app = StaticFiles(None, site)
     warm(app, "/hello.txt")
     (site / "hello.txt").unlink()
-    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert call_raw(app, make_environ("/hello.txt")).status == 404
     assert not app._files
 
 
@@ -831,5 +831,5 @@ def test_range_request_counts_as_use(site: Path) -> None:
     warm(app, "/hello.txt")
     cached = app._files["/hello.txt"]
     cached.used = False
-    call_bare(app, environ_of("/hello.txt", HTTP_RANGE="bytes=0-1"))
+    call_raw(app, make_environ("/hello.txt", HTTP_RANGE="bytes=0-1"))
     assert cached.used

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import OLD, age
 from wsgistatic import StaticFiles
 from wsgistatic.files.directory import Directory
@@ -60,10 +60,12 @@ def compression_of(app: StaticFiles) -> Compression:
     return compression
 
 
-def fetch(app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra: Any) -> Result:
+def fetch(
+    app: StaticFiles, accepted: str = "gzip", path: str = "/app.js", **extra: Any
+) -> Response:
     """Send a request three times, and return the responses, which must be equal."""
     first, *others = (
-        call_bare(app, environ_of(path, HTTP_ACCEPT_ENCODING=accepted, **extra)) for _ in range(3)
+        call_raw(app, make_environ(path, HTTP_ACCEPT_ENCODING=accepted, **extra)) for _ in range(3)
     )
     for other in others:
         assert (other.status, other.headers, other.body) == (
@@ -174,15 +176,15 @@ def test_sidecar_is_not_compressed_again(texts: Path) -> None:
 
 def test_body_that_was_just_compressed_is_copied(texts: Path) -> None:
     app = app_of(texts)
-    body: Any = app(environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
+    body: Any = app(make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"), lambda *arguments: None)  # type: ignore[arg-type]
     body.clear()
     assert gzip.decompress(fetch(app).body) == TEXT
 
 
 def test_head_ignores_range(texts: Path) -> None:
     whole, part = (
-        call_bare(
-            app_of(texts), environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
+        call_raw(
+            app_of(texts), make_environ("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip", **extra)
         )
         for extra in ({}, {"HTTP_RANGE": "bytes=0-1"})
     )
@@ -199,7 +201,7 @@ def test_incompressible_file_is_opened_once(texts: Path, monkeypatch: pytest.Mon
         return real(*arguments)
 
     monkeypatch.setattr(Directory, "open", count)
-    assert len(call_bare(app, environ_of("/noise.txt", HTTP_ACCEPT_ENCODING="gzip")).body) == 5000
+    assert len(call_raw(app, make_environ("/noise.txt", HTTP_ACCEPT_ENCODING="gzip")).body) == 5000
     assert len(opened) == 1
 
 
@@ -252,8 +254,8 @@ def test_simultaneous_first_requests_compress_once(
 
     monkeypatch.setattr(Future, "result", result)
     with ThreadPoolExecutor(8) as pool:
-        environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(8)]
-        responses = [pool.submit(call_bare, app, environ) for environ in environs]
+        environs = [make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(8)]
+        responses = [pool.submit(call_raw, app, environ) for environ in environs]
         bodies = {response.body for response in map(real_result, responses)}
     assert tried == ["read"]
     assert [gzip.decompress(body) for body in bodies] == [TEXT]
@@ -278,8 +280,8 @@ def test_error_while_compressing_reaches_every_request(
     monkeypatch.setattr(Future, "result", result)
     app = app_of(texts)
     with ThreadPoolExecutor(2) as pool:
-        environs = [environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(2)]
-        responses = [pool.submit(call_bare, app, environ) for environ in environs]
+        environs = [make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip") for _ in range(2)]
+        responses = [pool.submit(call_raw, app, environ) for environ in environs]
         assert [real_result(response).status for response in responses] == [500, 500]
     monkeypatch.undo()
     assert fetch(app).headers["Content-Encoding"] == "gzip"
@@ -312,7 +314,7 @@ def test_interrupt_of_one_thread_does_not_stop_those_that_wait_for_it(
 
     def request() -> None:
         try:
-            response = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+            response = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
             outcomes.append(gzip.decompress(response.body))
         except TimeLimit as limit:
             outcomes.append(type(limit))
@@ -330,7 +332,7 @@ def test_change_shows_at_the_next_request(texts: Path) -> None:
     app = app_of(texts)
     assert gzip.decompress(fetch(app).body) == TEXT
     (texts / "app.js").write_bytes(TEXT * 2)
-    result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
     if "Content-Encoding" in result.headers:  # unless it is too recent to be compressed
         assert gzip.decompress(result.body) == TEXT * 2
     else:
@@ -358,25 +360,25 @@ def test_file_that_is_replaced_during_a_head_request(
         return choice
 
     monkeypatch.setattr(loader, "_choose", choose)
-    environ = environ_of("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip")
-    head = call_bare(app, environ)
+    environ = make_environ("/app.js", "HEAD", HTTP_ACCEPT_ENCODING="gzip")
+    head = call_raw(app, environ)
     assert head.headers["ETag"] == f'W/"{(OLD + 9) * 10**9:x}-{3 * len(TEXT):x}-gzip"'
     assert head.headers == fetch(app).headers
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_ranges_of_files_that_are_never_compressed_come_from_the_cache(
     texts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = app_of(texts)
     for accepted in ("gzip", ""):
-        call_bare(app, environ_of("/photo.png", HTTP_RANGE="bytes=0-1"))
+        call_raw(app, make_environ("/photo.png", HTTP_RANGE="bytes=0-1"))
         with monkeypatch.context() as patch:
             patch.setattr(app.site._responder, "respond", None)  # from the cache, or not at all
-            environ = environ_of(
+            environ = make_environ(
                 "/photo.png", HTTP_RANGE="bytes=5-9", HTTP_ACCEPT_ENCODING=accepted
             )
-            assert call_bare(app, environ).body == TEXT[5:10]
+            assert call_raw(app, environ).body == TEXT[5:10]
 
 
 def test_digest_is_that_of_the_compressed_bytes(texts: Path) -> None:

@@ -11,7 +11,7 @@ from wsgiref.headers import Headers
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.representations.headers import apply_headers
@@ -115,7 +115,7 @@ def test_vary_is_joined(site: Path) -> None:
     assert call(app, "/empty.bin").headers["vary"] == "Origin"
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_called_once_per_version(site: Path) -> None:
     calls: list[tuple[str, str]] = []
 
@@ -124,13 +124,13 @@ def test_called_once_per_version(site: Path) -> None:
 
     time.sleep(0.03)
     app = StaticFiles(None, site, headers=record)
-    call_bare(app, environ_of("/hello.txt", "HEAD"))
+    call_raw(app, make_environ("/hello.txt", "HEAD"))
     for _, extra in KINDS * 2:
-        call_bare(app, environ_of("/hello.txt", **extra))
+        call_raw(app, make_environ("/hello.txt", **extra))
     assert calls == [(str(site / "hello.txt"), "/hello.txt")]
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_called_once_per_version_and_coding(site: Path) -> None:
     calls: list[str] = []
 
@@ -144,7 +144,7 @@ def test_called_once_per_version_and_coding(site: Path) -> None:
     for _ in range(3):
         for accepted in ("gzip", "", "gzip, br", "br"):
             for method in ("HEAD", "GET"):
-                call_bare(app, environ_of("/hello.txt", method, HTTP_ACCEPT_ENCODING=accepted))
+                call_raw(app, make_environ("/hello.txt", method, HTTP_ACCEPT_ENCODING=accepted))
     assert calls == [str(site / "hello.txt")] * 2
 
 
@@ -168,7 +168,7 @@ def test_failing_function_fails_closed(
             FileApp(site / "hello.txt", headers=wrong),
         ):
             for method in ("GET", "HEAD"):
-                result = call_bare(app, environ_of("/hello.txt", method))
+                result = call_raw(app, make_environ("/hello.txt", method))
                 assert result.status == 500
                 assert b"hello" not in result.body
         assert call(StaticFiles(None, site, headers=wrong), "/sub").status == 500

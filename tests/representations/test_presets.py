@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.calling import call
+from tests.client import call
 from tests.conftest import age
 from wsgistatic import CROSS_ORIGIN_ISOLATION, StaticFiles, untrusted_uploads
 

@@ -1,6 +1,6 @@
-"""Old holes as requests: targets as they are on the wire, and what may come back.
+"""Published attacks as raw requests, with the statuses that a safe server may answer.
 
-``{p}`` in a target is the prefix that the folder is served at.
+``{p}`` in a target stands for the prefix of the served directory.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Attack:
     body: str = ""
 
 
-BOTH_SLASHES = frozenset({*MISS, 301})
+MISS_OR_REDIRECT = frozenset({*MISS, 301})
 BIG = "9" * 5000
 
 ATTACKS = (
-    # ---- out of the root by the path
+    # ---- path traversal
     Attack(("CVE-2009-2659", "CVE-2006-0847"), ("{p}/../secret", "{p}/sub/../../secret")),
     Attack(("CVE-2024-23334",), ("{p}/../../../../../../../etc/passwd", "{p}/sub/../../secret")),
     Attack(("facil.io issue 170",), ("../secret", "..", "secret")),
@@ -82,7 +82,7 @@ ATTACKS = (
         ),
     ),
     Attack(("CVE-2018-18778",), ("{p}/../secret", "/etc/passwd"), MISS, {"Host": ""}),
-    # ---- siblings, NUL
+    # ---- sibling directories, NUL bytes
     Attack(
         ("CVE-2014-6394", "GHSA-5g97-whc9-8g7j"),
         ("{p}/../site-secret/secret", "{p}/%2e%2e/site-secret/secret", "{p}-secret/secret"),
@@ -109,7 +109,7 @@ ATTACKS = (
             "{p}/./hello.txt",
         ),
     ),
-    # ---- several spellings, prefixes, links, special files
+    # ---- alternative spellings, prefixes, symbolic links, special files
     Attack(("CVE-2014-5269",), ("{p}/hello.txt/", "{p}/hello.txt//", "{p}/x.js%2f")),
     Attack(("web cache deception",), ("{p}/hello.txt/x.css", "{p}/hello.txt/%2e%2e/x.css")),
     Attack(("CVE-2026-6414",), ("{p}/outdir%2fsecret", "{p}/sub%2f..%2f.env", "{p}%2f.env")),
@@ -127,7 +127,7 @@ ATTACKS = (
     ),
     Attack(("Bun PR 36156", "logrotate PR 607"), ("{p}/pipe",)),
     Attack(("CWE-67",), ("{p}/zero",)),
-    # ---- redirects, fields
+    # ---- redirects, header injection
     Attack(
         (
             "CVE-2015-1164",
@@ -181,11 +181,11 @@ ATTACKS = (
             "{p}/a%0d%0aX-Injected:%201",
             "{p}/sub%0d%0aX-Injected:1",
         ),
-        BOTH_SLASHES,
+        MISS_OR_REDIRECT,
     ),
     Attack(("send history",), ("{p}/d%C3%BCr",), frozenset({301})),
     Attack(("Starlette issue 2583",), ("{p}/" + "a" * 300, "{p}/" + "a/" * 3000)),
-    # ---- markup, leaks
+    # ---- cross-site scripting, information leaks
     Attack(("CVE-2010-2477",), ("{p}/<script>alert(1)</script>", "{p}/%3Cscript%3E")),
     Attack(
         ("CVE-2024-43799", "CVE-2024-43800"),
@@ -218,7 +218,7 @@ ATTACKS = (
         {"Cookie": "session=echoed"},
         "TRACE",
     ),
-    # ---- ranges, parsers, resources
+    # ---- ranges, parsers, resource exhaustion
     Attack(
         ("CVE-2011-3192",),
         ("{p}/digits.bin",),

@@ -1,4 +1,4 @@
-"""Apache as the tests start it: Debian's, with a configuration of their own below one folder."""
+"""Run Debian's Apache with a configuration in a directory of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.servers.starting import find_program
+from tests.servers.processes import find_program
 
 _MODULES = Path("/usr/lib/apache2/modules")
 
-# One process for requests, so that a test knows which one to look at.
+# A single process handles all requests, so that tests know which one to inspect.
 _CONFIG = """\
 ServerName localhost
 Listen 127.0.0.1:{port}
@@ -30,25 +30,25 @@ MinSpareThreads 1
 
 
 def module_file(name: str) -> Path:
-    """Give where Debian puts a module; it need not be there."""
+    """Return the path where Debian installs a module."""
     return _MODULES / f"mod_{name}.so"
 
 
-def apache_lacks(*modules: str) -> str:
-    """Name what is not installed; "" where all is."""
+def missing_for_apache(*modules: str) -> str:
+    """Return the names of Apache or its modules that are not installed, or ""."""
     if find_program("apache2") is None:
         return "apache2"
     return " ".join(name for name in modules if not module_file(name).exists())
 
 
 def apache_command(folder: Path, port: int, modules: Iterable[str], lines: str) -> list[str]:
-    """Write ``httpd.conf`` into a folder; give the command that runs Apache with it.
+    """Write ``httpd.conf`` into a folder; return the command that runs Apache with it.
 
-    Arguments:
-        folder: for all files that Apache makes.
-        port: on loopback.
-        modules: of Debian's, beside those that nothing works without.
-        lines: what the configuration is about.
+    Args:
+        folder: the directory for all files that Apache creates.
+        port: the port to listen on, on the loopback interface.
+        modules: the modules to load besides those that Apache cannot do without.
+        lines: further lines of the configuration.
     """
     loaded = "\n".join(
         f"LoadModule {name}_module {module_file(name)}"
@@ -57,14 +57,15 @@ def apache_command(folder: Path, port: int, modules: Iterable[str], lines: str) 
     config = folder / "httpd.conf"
     config.write_text(_CONFIG.format(port=port, folder=folder, modules=loaded, lines=lines))
     program = find_program("apache2") or "apache2"
-    return [*as_somebody(), program, "-d", str(folder), "-f", str(config), "-DFOREGROUND"]
+    return [*as_nobody(), program, "-d", str(folder), "-f", str(config), "-DFOREGROUND"]
 
 
-def as_somebody() -> list[str]:
-    """Give the words before a command that Apache needs where the tests run as root.
+def as_nobody() -> list[str]:
+    """Return words before Apache's command line that are needed if the tests run as root.
 
-    It refuses to answer as root, and others may not enter root's home, where the interpreter
-    may be, nor pytest's folders. So it runs as nobody, with one right of root's: to open files.
+    Apache refuses to serve requests as root. Other users cannot enter root's home directory, where
+    the interpreter may be, and pytest's directories. So Apache runs as nobody, with the capability
+    to open all files.
     """
     if os.geteuid() != 0:
         return []

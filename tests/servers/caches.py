@@ -1,8 +1,8 @@
-"""Two machines with the same files, and a caching server in front of them.
+"""Two machines with the same files, behind a caching server.
 
-Strategy: an ``Edge`` is what differs between the caching servers; ``Fleet`` is two processes of
-ours over two directories, whose files never have the same mtime. What the edge asked of them can
-be read from their access lines.
+An ``Edge`` describes a caching server. A ``Fleet`` is an edge and two ``wsgistatic`` processes with
+a directory each, whose files never have the same modification time. The access logs of the
+processes show the requests of the edge.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from pathlib import Path
 
 from benchmarks.harness.processes import free_port
 from tests.conftest import OLD
+from tests.connection import Connection, Response
 from tests.servers.nginx import nginx_command
+from tests.servers.processes import find_program, run_command
 from tests.servers.readme import command_options, configuration
-from tests.servers.starting import find_program, listening
-from tests.serving import Connection, Response
 
 _DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One kind of caching server.
+    """A caching server.
 
     Attributes:
-        name: for the test's.
-        command: from folder, its port and the origins', with its configuration written.
-        program: without which the test is skipped.
-        slices: it fetches a large file in parts.
+        name: the name in test IDs.
+        program: the program, without which tests are skipped.
+        command: writes the configuration and returns the command line, from the folder, the port
+            of the edge and the ports of the origins.
+        slices: whether the server fetches large files in slices.
     """
 
     name: str
@@ -44,8 +45,8 @@ class Edge:
     def __str__(self) -> str:
         return self.name
 
-    def lacks(self) -> str:
-        """Name what is not installed; "" where all is."""
+    def missing(self) -> str:
+        """Return the program if it is not installed, or ""."""
         return "" if find_program(self.program) else self.program
 
 
@@ -70,7 +71,7 @@ def _varnish(folder: Path, port: int, origins: Sequence[int]) -> list[str]:
     options = command_options("varnishd")
     assert (options["-a"], options["-f"]) == (":80", file)
     options.update({"-a": f"127.0.0.1:{port}", "-f": str(written)})
-    # Without the jail that wants users of its own, with the directory of an unprivileged run.
+    # The default jail needs special users; the default working directory needs root.
     options.update({"-j": "none", "-n": f"{folder}/varnish"})
     program = find_program("varnishd") or "varnishd"
     return [program, "-F", *(word for option in options.items() for word in option)]
@@ -83,12 +84,12 @@ EDGES = (NGINX, VARNISH)
 
 @dataclass(frozen=True)
 class Machine:
-    """One origin.
+    """An origin server.
 
     Attributes:
-        port: on loopback.
-        directory: what it serves.
-        log: its access lines.
+        port: its port on the loopback interface.
+        directory: the directory that it serves.
+        log: its access log.
     """
 
     port: int
@@ -96,15 +97,15 @@ class Machine:
     log: Path
 
     def deploy(self, name: str, content: bytes, time: int) -> None:
-        """Put a file there, by rename, as if last modified at that time."""
+        """Replace a file by one with that modification time, in seconds."""
         path = self.directory / name
         new = path.with_name(f"{path.name}.new")
         new.write_bytes(content)
         os.utime(new, (time, time))
         new.replace(path)
 
-    def answered(self, path: str) -> Counter[str]:
-        """Count the answers for a path, by status and, if there was one, Range."""
+    def responses_for(self, path: str) -> Counter[str]:
+        """Count the responses for a path by status and range."""
         text = self.log.read_text()
         lines = [line.split() for line in text[: text.rfind("\n")].splitlines()]
         return Counter(
@@ -119,35 +120,35 @@ class Fleet:
     """Two machines behind an edge.
 
     Attributes:
-        port: the edge's.
-        machines: the two.
+        port: the port of the edge.
+        machines: the machines.
     """
 
     port: int
     machines: Sequence[Machine]
 
     def deploy(self, name: str, content: bytes) -> None:
-        """Put a file on both machines, with times that are long past and differ."""
+        """Replace a file on both machines, with old and different modification times."""
         for number, machine in enumerate(self.machines, 1):
             machine.deploy(name, content, OLD + number * _DAY)
 
-    def answered(self, path: str) -> Counter[str]:
-        """Count what both machines answered for a path, by status and Range."""
-        return sum((machine.answered(path) for machine in self.machines), Counter())
+    def responses_for(self, path: str) -> Counter[str]:
+        """Count the responses of both machines for a path by status and range."""
+        return sum((machine.responses_for(path) for machine in self.machines), Counter())
 
 
-def ask(port: int, target: str, **fields: str) -> Response:
-    """Ask on a connection of its own; a body may come short."""
+def fetch(port: int, target: str, **fields: str) -> Response:
+    """Send a request on a new connection; the body of the response may be incomplete."""
     with Connection(port) as connection:
         connection.send(target, **fields)
-        response = connection.head()
+        response = connection.read_head()
         if response.status != 304:
             response.body = read(connection, int(response.headers["Content-Length"]))
         return response
 
 
 def read(connection: Connection, size: int) -> bytes:
-    """Read a body, or what comes of it before the connection ends."""
+    """Read that many bytes, or fewer if the connection ends before."""
     body = bytearray()
     with suppress(ConnectionResetError):
         while len(body) < size and (block := connection.file.read1(size - len(body))):
@@ -155,30 +156,30 @@ def read(connection: Connection, size: int) -> bytes:
     return bytes(body)
 
 
-def is_whole(response: Response) -> bool:
-    """Tell whether the body has come to its end."""
+def is_complete(response: Response) -> bool:
+    """Return whether the whole body was received."""
     return len(response.body) == int(response.headers["Content-Length"])
 
 
 class Versions:
-    """Knows what each ETag of ``/big.bin`` stands for."""
+    """The contents of ``/big.bin`` by ETag."""
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
 
-    def learn(self, fleet: Fleet, content: bytes) -> str:
-        """Give the tag under which all machines serve a content there."""
+    def learn(self, run_fleet: Fleet, content: bytes) -> str:
+        """Fetch the file from all machines; return its ETag, which must be the same on all."""
         tags = set()
-        for machine in fleet.machines:
-            answer = ask(machine.port, "/big.bin")
-            assert answer.body == content
-            tags.add(answer.headers["ETag"])
+        for machine in run_fleet.machines:
+            response = fetch(machine.port, "/big.bin")
+            assert response.body == content
+            tags.add(response.headers["ETag"])
         (tag,) = tags
         self._contents[tag] = content
         return tag
 
     def check(self, response: Response) -> None:
-        """See that each byte is of the version that the ETag names."""
+        """Check that every byte of a response belongs to the version of its ETag."""
         assert response.status in (200, 206)
         first = 0
         if response.status == 206:
@@ -190,28 +191,28 @@ class Versions:
 
 
 @contextmanager
-def edge_before(edge: Edge, ports: Sequence[int], folder: Path) -> Iterator[int]:
-    """Run an edge before two origins; give its port.
+def run_edge(edge: Edge, ports: Sequence[int], folder: Path) -> Iterator[int]:
+    """Run an edge in front of two origins until the block ends; return its port.
 
-    Arguments:
-        edge: skip the test first where it ``lacks()`` something.
-        ports: the origins', on loopback.
-        folder: for the edge's own files.
+    Args:
+        edge: the edge, whose program must be installed.
+        ports: the ports of the origins.
+        folder: the directory for the files of the edge.
     """
     folder.mkdir()
     port = free_port(ports)
-    with listening(edge.command(folder, port, ports), folder, port):
+    with run_command(edge.command(folder, port, ports), folder, port):
         yield port
 
 
 @contextmanager
-def fleet(edge: Edge, folder: Path, *options: str) -> Iterator[Fleet]:
-    """Run an edge before two machines.
+def run_fleet(edge: Edge, folder: Path, *options: str) -> Iterator[Fleet]:
+    """Run an edge in front of two machines until the block ends.
 
-    Arguments:
-        edge: skip the test first where it ``lacks()`` something.
-        folder: for all files.
-        options: of the machines' command line, beside ``--etag content``.
+    Args:
+        edge: the edge, whose program must be installed.
+        folder: the directory for all files.
+        options: command line options of the machines, besides ``--etag content``.
     """
     machines: list[Machine] = []
     ports: list[int] = []
@@ -223,7 +224,7 @@ def fleet(edge: Edge, folder: Path, *options: str) -> Iterator[Fleet]:
             port = free_port(ports)
             command = [sys.executable, "-u", "-m", "wsgistatic", str(directory)]
             command += ["--port", str(port), "--etag", "content", *options]
-            log = stack.enter_context(listening(command, own, port))
+            log = stack.enter_context(run_command(command, own, port))
             machines.append(Machine(port, directory, log))
             ports.append(port)
-        yield Fleet(stack.enter_context(edge_before(edge, ports, folder / "edge")), machines)
+        yield Fleet(stack.enter_context(run_edge(edge, ports, folder / "edge")), machines)

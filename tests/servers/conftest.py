@@ -1,39 +1,39 @@
-"""Fixtures of the tests on servers that are not written in Python."""
+"""Fixtures for servers that are not written in Python."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.servers.caches import EDGES, Edge
-from tests.servers.fronts import FRONTS, Front
-from tests.servers.mod_wsgi import BUILDS, mod_wsgi_lacks
+from tests.servers.front_servers import FRONT_SERVERS, FrontServer
+from tests.servers.mod_wsgi import BUILDS, missing_for_mod_wsgi
 
 
-def skip_without(lacking: str) -> None:
-    """Skip the test where something is not installed; on CI that is a failure."""
-    if lacking:
-        pytest.skip(f"not installed: {lacking}")
+def skip_if_missing(missing: str) -> None:
+    """Skip the test if a program or module is not installed."""
+    if missing:
+        pytest.skip(f"not installed: {missing}")
 
 
 @pytest.fixture(params=BUILDS)
 def build(request: pytest.FixtureRequest) -> str:
-    """Each build of mod_wsgi in turn."""
+    """A build of mod_wsgi."""
     chosen: str = request.param
-    skip_without(mod_wsgi_lacks(chosen))
+    skip_if_missing(missing_for_mod_wsgi(chosen))
     return chosen
 
 
-@pytest.fixture(params=FRONTS, ids=str)
-def front(request: pytest.FixtureRequest) -> Front:
-    """Each kind of front server in turn."""
-    chosen: Front = request.param
-    skip_without(chosen.lacks())
+@pytest.fixture(params=FRONT_SERVERS, ids=str)
+def front(request: pytest.FixtureRequest) -> FrontServer:
+    """A front server."""
+    chosen: FrontServer = request.param
+    skip_if_missing(chosen.missing())
     return chosen
 
 
 @pytest.fixture(params=EDGES, ids=str)
 def edge(request: pytest.FixtureRequest) -> Edge:
-    """Each kind of caching server in turn."""
+    """A caching server."""
     chosen: Edge = request.param
-    skip_without(chosen.lacks())
+    skip_if_missing(chosen.missing())
     return chosen

@@ -1,4 +1,4 @@
-"""What nginx and Go do otherwise, each with the section of RFC 9110 that decides it."""
+"""Known differences to nginx and Go's file server, with the sections of RFC 9110 that apply."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.oracle import RANGES, Headers, ask_ranges, parse_date
+from tests.oracle import RANGES, Headers, expected_ranges, parse_date
 
 FILES = {
     "/small.txt": b"0123456789" * 10,
@@ -28,42 +28,44 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     status: int
     coding: str | None = None
-    parts: tuple[tuple[str, bytes], ...] = ()  # Content-Range and bytes; "" for the whole
+    parts: tuple[tuple[str, bytes], ...] = ()  # Content-Range ("" for the whole file) and content
     last_modified: str | None = None
     unsatisfied: str | None = None
     etag: str = ""
 
     @property
     def covered(self) -> set[tuple[int, int]]:
-        """Offset and value of each byte that was sent."""
+        """The offset and value of every byte that was sent."""
         found = set()
-        for place, content in self.parts:
-            start = int(re.match(r"bytes (\d+)-", place)[1]) if place else 0  # type: ignore[index]
+        for field, content in self.parts:
+            start = int(re.match(r"bytes (\d+)-", field)[1]) if field else 0  # type: ignore[index]
             found |= set(enumerate(content, start))
         return found
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What another server does otherwise, and where RFC 9110 decides it.
+    """A known difference between our response and that of another server.
 
     Attributes:
-        section: of the RFC; "may" where it leaves the choice.
-        applies: tells of a request, our reply and theirs.
+        name: what we do, or what the difference is about.
+        section: the section of RFC 9110; "may" if it permits both.
+        applies: returns whether a request, our response and theirs show this difference.
     """
 
     name: str
     section: str
-    applies: Callable[[Request, Reply, Reply], bool]
+    applies: Callable[[Request, Response, Response], bool]
 
 
 def is_valid(request: Request) -> bool:
     size = len(FILES[request.path])
     return (
-        RANGES.fullmatch(request.range) is not None and ask_ranges(request.range, size) is not None
+        RANGES.fullmatch(request.range) is not None
+        and expected_ranges(request.range, size) is not None
     )
 
 
@@ -80,51 +82,51 @@ RANGE_DIFFERENCES = (
     Difference(
         "Range is for GET only",
         "14.2 MUST",
-        lambda asked, ours, theirs: (
-            asked.method == "HEAD"
+        lambda request, ours, theirs: (
+            request.method == "HEAD"
             and (ours.status, theirs.status) in ((200, 206), (200, 416))
-            and bool(asked.range)
+            and bool(request.range)
         ),
     ),
     Difference(
         "an invalid range set is ignored",
         "14.2 may",
-        lambda asked, ours, theirs: (
+        lambda request, ours, theirs: (
             ours.status == 200
             and theirs.status in (206, 416)
-            and asked.range.lower().startswith("bytes=")
-            and not is_valid(asked)
+            and request.range.lower().startswith("bytes=")
+            and not is_valid(request)
         ),
     ),
     Difference(
-        "empty elements and white space of a list",
+        "empty elements and white space in lists",
         "5.6.1.2 MUST",
-        lambda asked, ours, theirs: (
+        lambda request, ours, theirs: (
             ours.status in (206, 416)
             and theirs.status in (200, 206, 416)
-            and is_valid(asked)
-            and re.search(r"[=,][ \t]*(,|\Z)|[ \t]", asked.range) is not None
+            and is_valid(request)
+            and re.search(r"[=,][ \t]*(,|\Z)|[ \t]", request.range) is not None
         ),
     ),
     Difference(
         "ranges that overlap or touch are sent as one",
         "15.3.7.2 may",
-        lambda asked, ours, theirs: (
+        lambda request, ours, theirs: (
             ours.status == theirs.status == 206
             and ours.covered == theirs.covered
-            and "," in asked.range
+            and "," in request.range
         ),
     ),
     Difference(
         "ranges that add up to more than the file",
         "14.2 may",
-        lambda asked, ours, theirs: (
+        lambda request, ours, theirs: (
             (ours.status, theirs.status) == (206, 200)
             and sum(
                 stop - start
-                for start, stop in ask_ranges(asked.range, len(FILES[asked.path])) or ()
+                for start, stop in expected_ranges(request.range, len(FILES[request.path])) or ()
             )
-            >= len(FILES[asked.path])
+            >= len(FILES[request.path])
         ),
     ),
 )
@@ -132,72 +134,76 @@ KNOWN = {
     "nginx": (
         *RANGE_DIFFERENCES,
         Difference(
-            "a date that is none is ignored",
+            "an invalid date is ignored",
             "13.1.3, 13.1.4 MUST",
-            lambda asked, ours, theirs: has_bad_date(asked) and theirs.status in (304, 412),
+            lambda request, ours, theirs: has_bad_date(request) and theirs.status in (304, 412),
         ),
         Difference(
-            "a date without GMT is none in If-Range",
+            "a date without GMT is invalid in If-Range",
             "5.6.7, 13.1.5 MUST",
-            lambda asked, ours, theirs: (
+            lambda request, ours, theirs: (
                 (ours.status, theirs.status) in ((200, 206), (200, 416))
-                and asked.headers.get("If-Range", "").startswith("Tue, 14 Nov 2023 22:13:20")
-                and parse_date(asked.headers["If-Range"]) is None
+                and request.headers.get("If-Range", "").startswith("Tue, 14 Nov 2023 22:13:20")
+                and parse_date(request.headers["If-Range"]) is None
             ),
         ),
         Difference(
-            "If-Modified-Since is not looked at beside If-None-Match",
+            "If-Modified-Since is ignored if there is an If-None-Match",
             "13.1.3 MUST",
-            lambda asked, ours, theirs: has_both(asked, "If-Modified-Since", "If-None-Match"),
+            lambda request, ours, theirs: has_both(request, "If-Modified-Since", "If-None-Match"),
         ),
         Difference(
-            "If-Unmodified-Since is not looked at beside If-Match",
+            "If-Unmodified-Since is ignored if there is an If-Match",
             "13.1.4 MUST",
-            lambda asked, ours, theirs: (
-                has_both(asked, "If-Unmodified-Since", "If-Match") and theirs.status == 412
+            lambda request, ours, theirs: (
+                has_both(request, "If-Unmodified-Since", "If-Match") and theirs.status == 412
             ),
         ),
         Difference(
-            "stars, weights and aliases in Accept-Encoding",
+            "wildcards, weights and aliases in Accept-Encoding",
             "12.5.3",
-            lambda asked, ours, theirs: (
-                asked.headers.get("Accept-Encoding") in ("*", "x-gzip", "gzip;q=0.5, identity")
+            lambda request, ours, theirs: (
+                request.headers.get("Accept-Encoding") in ("*", "x-gzip", "gzip;q=0.5, identity")
             ),
         ),
         Difference(
             "ranges of a stored coding",
             "14.2 may",
-            lambda asked, ours, theirs: (
-                theirs.coding == "gzip" and theirs.status == 200 and bool(asked.range)
+            lambda request, ours, theirs: (
+                theirs.coding == "gzip" and theirs.status == 200 and bool(request.range)
             ),
         ),
         Difference(
-            "an empty file has no range",
+            "no range of an empty file is satisfiable",
             "15.5.17 may",
-            lambda asked, ours, theirs: (
-                (ours.status, theirs.status) == (416, 200) and asked.path == "/empty.txt"
+            lambda request, ours, theirs: (
+                (ours.status, theirs.status) == (416, 200) and request.path == "/empty.txt"
             ),
         ),
     ),
     "go": (
         *RANGE_DIFFERENCES,
         Difference(
-            "another unit is ignored",
+            "other range units are ignored",
             "14.2 MUST",
-            lambda asked, ours, theirs: (
+            lambda request, ours, theirs: (
                 (ours.status, theirs.status) == (200, 416)
-                and not asked.range.lower().startswith("bytes=")
+                and not request.range.lower().startswith("bytes=")
             ),
         ),
         Difference(
-            "units in any case",
+            "range units are case-insensitive",
             "14.1",
-            lambda asked, ours, theirs: asked.range.startswith("Bytes=") and theirs.status == 416,
+            lambda request, ours, theirs: (
+                request.range.startswith("Bytes=") and theirs.status == 416
+            ),
         ),
         Difference(
-            "a suffix of no bytes is no range",
+            "a suffix of no bytes is not satisfiable",
             "14.1.2",
-            lambda asked, ours, theirs: re.search(r"[=, ]-0+(?![0-9-])", asked.range) is not None,
+            lambda request, ours, theirs: (
+                re.search(r"[=, ]-0+(?![0-9-])", request.range) is not None
+            ),
         ),
     ),
 }

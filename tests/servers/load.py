@@ -1,8 +1,8 @@
-"""Load of many clients at once that know what every byte must be.
+"""Load from many concurrent clients that check every byte.
 
-Strategy: a version of a file is a block of 32 random bytes over and over, and no two versions
-share a block. So the first bytes of a body name its version, and a single byte of another one
-shows, in a part of a body too: nothing has to be read to its end to be checked.
+A version of a file repeats a block of 32 random bytes, and no two versions have the same block. So
+the first bytes of a body identify its version, and any byte of another version is noticed. This
+also works for a part of a body, so a client can check what it has read before it disconnects.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _BLOCK = 32  # bytes
-_SHORTEST = 2 * _BLOCK  # bytes of a body that hold a whole block, wherever it begins
-SIZES = {"small.bin": 2_000, "medium.bin": 100_000, "large.bin": 3_000_000}  # bytes, about
+_MIN_CHECKED = 2 * _BLOCK  # bytes; enough to contain a whole block
+SIZES = {"small.bin": 2_000, "medium.bin": 100_000, "large.bin": 3_000_000}  # approximate, in bytes
 
 
 class Site:
-    """Files that are replaced all the time, by rename.
+    """Files that are replaced all the time.
 
-    Arguments:
-        directory: theirs.
+    Args:
+        directory: the directory of the files.
+
+    Attributes:
+        replacements: how many files were replaced.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -37,7 +40,7 @@ class Site:
             self.replace(name)
 
     def replace(self, name: str) -> None:
-        """Put a new version in the place of a file."""
+        """Replace a file by a new version."""
         block = random.randbytes(_BLOCK)
         size = SIZES[name] + random.randrange(1000)
         self._sizes[name, block] = size
@@ -47,49 +50,54 @@ class Site:
         self.replacements += 1
 
     def check(self, name: str, first: int, body: bytes, size: int) -> bytes | None:
-        """See that bytes are those of one version that there was.
+        """Check that bytes belong to one version of a file.
 
-        Arguments:
-            name: of the file.
-            first: where the bytes begin in it.
-            body: the bytes, or some of the first of them.
-            size: of the whole file, as the answer said.
+        Args:
+            name: the name of the file.
+            first: the offset of the bytes in the file.
+            body: the bytes, or the first of them.
+            size: the size of the whole file according to the response.
 
         Returns:
-            the version's block; None if the bytes are too few to tell.
+            the block of the version, or None if there are too few bytes to identify it.
         """
-        if len(body) < _SHORTEST:
+        if len(body) < _MIN_CHECKED:
             return None
         start = -first % _BLOCK
         block = body[start : start + _BLOCK]
         assert self._sizes.get((name, block)) == size, f"{name}: no such version"
         shift = first % _BLOCK
         expected = (block * (len(body) // _BLOCK + 2))[shift : shift + len(body)]
-        assert body == expected, f"{name}: a mixture"
+        assert body == expected, f"{name}: mixed versions"
         return block
 
 
 @dataclass
 class Load:
-    """Clients of one server: a third quick, a third slow, a third that give up.
+    """Clients of a server: a third fast, a third slow, and a third that disconnect early.
 
     Attributes:
-        port: the server's.
-        site: what it serves.
-        seconds: for which the quick took from request to last byte, answer by answer.
-        slow_bodies: read by the slow to the end.
-        given_up: by the others.
+        port: the port of the server.
+        site: the files that it serves.
+        seconds: the time from request to last byte, for each response to a fast client.
+        slow_bodies: the number of bodies that slow clients read completely.
+        aborted: the number of early disconnects.
     """
 
     port: int
     site: Site
     seconds: list[float] = field(default_factory=list)
     slow_bodies: int = 0
-    given_up: int = 0
+    aborted: int = 0
 
     async def run(self, connections: int, duration: float) -> None:
-        """Keep so many connections busy for so many seconds; raise the first wrong answer."""
-        kinds = (self._quick, self._slow, self._giving_up)
+        """Put load on the server, and raise the error of the first wrong response.
+
+        Args:
+            connections: the number of concurrent connections.
+            duration: the time in seconds.
+        """
+        kinds = (self._run_fast, self._run_slow, self._run_aborting)
         clients = [
             asyncio.create_task(kinds[number % len(kinds)](number / connections))
             for number in range(connections)
@@ -111,7 +119,7 @@ class Load:
             await asyncio.sleep(random.uniform(0.02, 0.1))
             await asyncio.to_thread(self.site.replace, random.choice(list(SIZES)))
 
-    async def _quick(self, delay: float) -> None:
+    async def _run_fast(self, delay: float) -> None:
         await asyncio.sleep(delay)
         async with Client(self.port) as client:
             while True:
@@ -121,19 +129,19 @@ class Load:
                 is_part = name == "large.bin" or random.random() < 0.2
                 began = time.perf_counter()
                 try:
-                    await client.ask(name, f"bytes={start}-{stop}" if is_part else "")
+                    await client.request(name, f"bytes={start}-{stop}" if is_part else "")
                     body = await client.read(client.left)
-                finally:  # the end of a round must not hide those who still wait
+                finally:  # also count requests that are unfinished at the end of a round
                     self.seconds.append(time.perf_counter() - began)
                 assert client.left == 0, "cut short"
                 self.site.check(name, client.first, body, client.size)
                 await asyncio.sleep(random.uniform(0.0, 2.0))
 
-    async def _slow(self, delay: float) -> None:
+    async def _run_slow(self, delay: float) -> None:
         await asyncio.sleep(delay)
         async with Client(self.port, receive_buffer=32768) as client:
             while True:
-                await client.ask("large.bin")
+                await client.request("large.bin")
                 blocks = set()
                 while client.left:
                     position = client.size - client.left
@@ -141,34 +149,34 @@ class Load:
                     assert some, "cut short"
                     blocks.add(self.site.check("large.bin", position, some, client.size))
                     await asyncio.sleep(random.uniform(0.05, 0.5))
-                assert len(blocks - {None}) == 1, "a mixture"
+                assert len(blocks - {None}) == 1, "mixed versions"
                 self.slow_bodies += 1
 
-    async def _giving_up(self, delay: float) -> None:
+    async def _run_aborting(self, delay: float) -> None:
         await asyncio.sleep(delay)
         while True:
             async with Client(self.port) as client:
                 name = random.choice(list(SIZES))
-                await client.ask(name)
+                await client.request(name)
                 if random.random() < 0.8:
                     wanted = random.randrange(1, max(2, client.left // 4))
                     body = await client.read(wanted)
                     self.site.check(name, 0, body, client.size)
-            self.given_up += 1
+            self.aborted += 1
             await asyncio.sleep(random.uniform(0.0, 1.0))
 
 
 class Client:
-    """A keep-alive connection that ends without a farewell.
+    """A keep-alive connection that is reset at the end.
 
-    Arguments:
-        port: on loopback.
-        receive_buffer: bytes that the system may take for us ahead; None: as it likes.
+    Args:
+        port: the port of the server.
+        receive_buffer: size in bytes of the kernel's receive buffer; None for the default.
 
     Attributes:
-        first: where the body begins in the file.
-        size: of the file, bytes.
-        left: bytes of the body that are not read yet.
+        first: the offset of the body in the file.
+        size: the size of the file in bytes.
+        left: the number of unread bytes of the body.
     """
 
     def __init__(self, port: int, receive_buffer: int | None = None) -> None:
@@ -191,10 +199,10 @@ class Client:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._writer.transport.abort()
-        await asyncio.sleep(0)  # in which the transport closes its socket
+        await asyncio.sleep(0)  # let the transport close its socket
 
-    async def ask(self, name: str, requested: str = "") -> None:
-        """Ask for a file, or a range of it; read the head of the answer."""
+    async def request(self, name: str, requested: str = "") -> None:
+        """Request a file, or ranges of it, and read the head of the response."""
         lines = [f"GET /{name} HTTP/1.1", "Host: localhost", "", ""]
         if requested:
             lines.insert(2, f"Range: {requested}")
@@ -210,7 +218,7 @@ class Client:
             self.first, self.size = int(positions.partition("-")[0]), int(size)
 
     async def read(self, size: int) -> bytes:
-        """Read so many bytes of the body, or what there is."""
+        """Read that many bytes of the body, or fewer if it ends before."""
         body = bytearray()
         size = min(size, self.left)
         while len(body) < size:
@@ -223,13 +231,13 @@ class Client:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give the value that so many percent of them do not exceed."""
+    """Return a percentile of some values."""
     return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
 
 
 @contextmanager
 def descriptors(wanted: int) -> Iterator[int]:
-    """Allow so many descriptors to this process and its children, or as many as it may."""
+    """Raise the limit of open files for this process and its children; return the new limit."""
     before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(before, allowed), most))

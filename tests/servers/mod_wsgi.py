@@ -1,7 +1,7 @@
-"""mod_wsgi as the tests start it: pip's or Debian's module, embedded or in a process of its own.
+"""Run Apache with mod_wsgi: the module of pip or Debian, in embedded or daemon mode.
 
-``python -m tests.servers.mod_wsgi BUILD MODE PORT [LINE ...]`` runs Apache with ``app.wsgi`` of
-the current directory, for the matrix.
+The matrix runs ``python -m tests.servers.mod_wsgi BUILD MODE PORT [LINE ...]`` in a directory with
+an ``app.wsgi``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.servers.apache import apache_command, apache_lacks, module_file
+from tests.servers.apache import apache_command, missing_for_apache, module_file
 
 HOME = Path(__file__).parents[2]
 BUILDS = ("pip", "debian")
@@ -21,27 +21,27 @@ MODES = ("embedded", "daemon")
 SENDFILE = ("EnableSendfile On", "WSGIEnableSendfile On")
 
 
-def mod_wsgi_lacks(build: str) -> str:
-    """Name what is not installed; "" where all is."""
+def missing_for_mod_wsgi(build: str) -> str:
+    """Return the names of what is not installed, or ""."""
     if build == "debian":
-        return apache_lacks("wsgi")
-    return apache_lacks() or ("" if find_spec("mod_wsgi") else "mod_wsgi (pip)")
+        return missing_for_apache("wsgi")
+    return missing_for_apache() or ("" if find_spec("mod_wsgi") else "mod_wsgi (pip)")
 
 
 def express() -> str:
-    """Give the path of the program that comes with pip's module."""
+    """Return the path of mod_wsgi-express, which is part of pip's module."""
     return str(Path(sysconfig.get_path("scripts"), "mod_wsgi-express"))
 
 
 def load_lines(build: str) -> str:
-    """Give the configuration that loads a module."""
+    """Return the configuration that loads a build of mod_wsgi."""
     if build == "debian":
         return f"LoadModule wsgi_module {module_file('wsgi')}"
     return subprocess.check_output([express(), "module-config"], text=True)
 
 
 def search_path() -> str:
-    """Give where the checkout is and, as Debian's module has Debian's Python, its packages."""
+    """Return the Python path of the app: the checkout, and the packages for Debian's Python."""
     webob = find_spec("webob")
     assert webob is not None
     assert webob.origin is not None
@@ -49,13 +49,13 @@ def search_path() -> str:
 
 
 def app_lines(folder: Path, script: Path, mode: str, mount: str = "/") -> str:
-    """Give the configuration that serves the ``application`` of a script.
+    """Return the configuration that serves the ``application`` of a script.
 
-    Arguments:
-        folder: of the server's files.
-        script: a Python file.
+    Args:
+        folder: the directory of the server's files.
+        script: the Python file.
         mode: one of ``MODES``.
-        mount: where the app is.
+        mount: the URL path of the app.
     """
     path = search_path()
     lines = [f"WSGIScriptAlias {mount} {script}", f"WSGISocketPrefix {folder}/socket"]
@@ -77,7 +77,7 @@ def mod_wsgi_command(
     mount: str = "/",
     modules: tuple[str, ...] = (),
 ) -> list[str]:
-    """Give the command that runs Apache with the folder's ``app.wsgi``."""
+    """Return the command that runs Apache with the folder's ``app.wsgi``."""
     script = folder / "app.wsgi"
     lines = (load_lines(build), app_lines(folder, script, mode, mount), *lines)
     return apache_command(folder, port, modules, "\n".join(lines))

@@ -1,10 +1,10 @@
-"""nginx as the tests start it: one process, with what it writes below one folder."""
+"""Run nginx as a single process that writes all files into one directory."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.servers.starting import find_program
+from tests.servers.processes import find_program
 
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -23,11 +23,11 @@ http {{
 
 
 def nginx_command(folder: Path, lines: str) -> list[str]:
-    """Write ``nginx.conf`` into a folder; give the command that runs nginx with it.
+    """Write ``nginx.conf`` into a folder; return the command that runs nginx with it.
 
-    Arguments:
-        folder: for all files that nginx makes.
-        lines: as in a file of ``/etc/nginx/conf.d``.
+    Args:
+        folder: the directory for all files that nginx creates.
+        lines: the configuration, as in a file of ``/etc/nginx/conf.d``.
     """
     temporary = "\n    ".join(f"{kind}_temp_path {folder}/{kind};" for kind in _TEMPORARY)
     config = folder / "nginx.conf"

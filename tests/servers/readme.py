@@ -16,14 +16,14 @@ _CONFIGURATIONS = {file: textwrap.dedent(lines) for file, lines in _BLOCK.findal
 def configuration(file: str, replaced: Mapping[str, str]) -> str:
     """Return the code block that begins with the path of a configuration file.
 
-    Arguments:
+    Args:
         file: the absolute path that the README gives the file.
         replaced: the test's own ports and folders, by the text that they replace.
     """
     text = _CONFIGURATIONS[file]
-    for theirs, ours in replaced.items():
-        assert theirs in text, f"{file} in the README has no {theirs!r}"
-        text = text.replace(theirs, ours)
+    for old, new in replaced.items():
+        assert old in text, f"{file} in the README has no {old!r}"
+        text = text.replace(old, new)
     return text
 
 

@@ -1,19 +1,19 @@
-"""The README's table of servers, made from the rows: ``python -m tests.servers.table``."""
+"""Print the README's table of servers: ``python -m tests.servers.table``."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.servers.matrix.apache_rows import ALL_SERVERS, WRAPPER_BODY
-from tests.servers.matrix.rows import (
+from tests.servers.matrix.apache_servers import ALL_SERVERS, WRAPPER_BODY
+from tests.servers.matrix.servers import (
     ALWAYS,
     GUNICORN_BODY,
     OURS,
     UWSGI_BODY,
     WAITRESS_BODY,
     Limit,
-    Server,
+    ServerSpec,
 )
 
 _PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -28,9 +28,9 @@ _BODIES = {
 _LETTERS = {limit: "abcdefghij"[place] for place, limit in enumerate(Limit)}
 
 
-def lines() -> list[str]:
-    """Return the table, and the list that explains its letters."""
-    cells = [_cells(row, pins()) for row in ALL_SERVERS]
+def table_lines() -> list[str]:
+    """Return the lines of the table, and of the list that explains its letters."""
+    cells = [_cells(server, pinned_versions()) for server in ALL_SERVERS]
     widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
     rule = " ".join("=" * width for width in widths)
     rows = [
@@ -41,10 +41,10 @@ def lines() -> list[str]:
     return [rule, rows[0], rule, *rows[1:], rule, "", *meanings]
 
 
-def _cells(row: Server, versions: dict[str, str]) -> tuple[str, ...]:
-    limits = ", ".join(letter for limit, letter in _LETTERS.items() if limit in row.limits)
-    version = row.version or versions[row.package]
-    return row.name, version, _BODIES[row.body], _connection(row.closes), limits
+def _cells(server: ServerSpec, versions: dict[str, str]) -> tuple[str, ...]:
+    limits = ", ".join(letter for limit, letter in _LETTERS.items() if limit in server.limits)
+    version = server.version or versions[server.package]
+    return server.name, version, _BODIES[server.body], _connection(server.closes), limits
 
 
 def _connection(closes: frozenset[str]) -> str:
@@ -53,11 +53,11 @@ def _connection(closes: frozenset[str]) -> str:
     return "closed each time" if closes == ALWAYS else f"kept, closed after {' and '.join(closes)}"
 
 
-def pins() -> dict[str, str]:
-    """Return the versions that the dependency group ``servers`` pins."""
+def pinned_versions() -> dict[str, str]:
+    """Return the versions that the dependency group ``servers`` pins, by distribution."""
     group = _PYPROJECT.read_text().split("\nservers = [")[1].split("]")[0]
     return dict(re.findall(r'"([\w.-]+)==([^"]+)"', group))
 
 
 if __name__ == "__main__":
-    print("\n".join(lines()))
+    print("\n".join(table_lines()))

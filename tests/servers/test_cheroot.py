@@ -1,4 +1,4 @@
-"""Each app through cheroot in this process: wrapped, nested, mounted, one file."""
+"""``StaticFiles`` and ``FileApp`` served by cheroot in this process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from wsgiref.validate import validator
 import pytest
 from cheroot.wsgi import PathInfoDispatcher
 
-from tests.servers.starting import running
-from tests.serving import Connection
+from tests.connection import Connection
+from tests.servers.processes import serve_in_thread
 from wsgistatic import FileApp, StaticFiles
 
 
@@ -35,29 +35,31 @@ def apps(site: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["wrapped", "nested", "mounted", "validated", "uncached"])
 def test_app(site: Path, name: str) -> None:
-    with running(apps(site)[name]) as port, Connection(port) as connection:
-        for _ in range(3):  # cold, then from memory
-            whole = connection.ask("/static/digits.bin")
+    with serve_in_thread(apps(site)[name]) as port, Connection(port) as connection:
+        for _ in range(3):  # uncached, then cached
+            whole = connection.request("/static/digits.bin")
             assert (whole.status, whole.body) == (200, b"0123456789" * 100)
-            ranged = connection.ask("/static/digits.bin", Range="bytes=995-")
+            ranged = connection.request("/static/digits.bin", Range="bytes=995-")
             assert (ranged.status, ranged.body) == (206, b"56789")
-            parts = connection.ask("/static/digits.bin", Range="bytes=0-0,500-505")
+            parts = connection.request("/static/digits.bin", Range="bytes=0-0,500-505")
             assert parts.status == 206
             assert parts.body.count(b"Content-Range: bytes ") == 2
             tag = whole.headers["ETag"]
-            assert connection.ask("/static/digits.bin", If_None_Match=tag).status == 304
-            assert connection.ask("/static/digits.bin", "HEAD").headers["Content-Length"] == "1000"
-            assert connection.ask("/static/hello.txt", Range="bytes=50-").status == 416
-            moved = connection.ask("/static/sub?q")
-            assert (moved.status, moved.headers["Location"]) == (301, "/static/sub/?q")
-            assert connection.ask("/other").body in (b"/other", b"")
+            assert connection.request("/static/digits.bin", If_None_Match=tag).status == 304
+            assert (
+                connection.request("/static/digits.bin", "HEAD").headers["Content-Length"] == "1000"
+            )
+            assert connection.request("/static/hello.txt", Range="bytes=50-").status == 416
+            redirect = connection.request("/static/sub?q")
+            assert (redirect.status, redirect.headers["Location"]) == (301, "/static/sub/?q")
+            assert connection.request("/other").body in (b"/other", b"")
         if name == "nested":
-            assert connection.ask("/static/page.html").body == b"<p>page</p>"
+            assert connection.request("/static/page.html").body == b"<p>page</p>"
 
 
-def test_one_file(site: Path) -> None:
-    with running(FileApp(site / "digits.bin")) as port, Connection(port) as connection:
-        assert connection.ask("/any").body == b"0123456789" * 100
-        assert connection.ask("/any", Range="bytes=5-6").body == b"56"
-        assert connection.ask("/any", "HEAD").headers["Content-Length"] == "1000"
-        assert connection.ask("/any", "POST", Content_Length="0").status == 405
+def test_file_app(site: Path) -> None:
+    with serve_in_thread(FileApp(site / "digits.bin")) as port, Connection(port) as connection:
+        assert connection.request("/any").body == b"0123456789" * 100
+        assert connection.request("/any", Range="bytes=5-6").body == b"56"
+        assert connection.request("/any", "HEAD").headers["Content-Length"] == "1000"
+        assert connection.request("/any", "POST", Content_Length="0").status == 405

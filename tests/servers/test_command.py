@@ -1,60 +1,51 @@
-"""The command line's two servers over a real socket: framing, aborts, changes, clean ends."""
+"""The two servers of the command line: framing, disconnects, changing files, clean exits."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import age
-from tests.serving import Connection, Served, served
+from tests.connection import Connection
+from tests.server_process import ServerProcess, run_server
+from tests.waiting import eventually
 
 SERVERS = ("cheroot", "wsgiref")
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
+def is_open(server: ServerProcess, name: str) -> bool:
+    return any(name in target for target in server.open_files())
 
 
-def is_open(server: Served, name: str) -> bool:
-    return any(name in target for target in server.descriptors())
-
-
-def test_every_kind_of_answer_on_one_connection(site: Path) -> None:
-    with served(site, "--server", "cheroot") as server, Connection(server.port) as connection:
-        whole = connection.ask("/digits.bin")
+def test_every_kind_of_response_on_one_connection(site: Path) -> None:
+    with run_server(site, "--server", "cheroot") as server, Connection(server.port) as connection:
+        whole = connection.request("/digits.bin")
         assert (whole.status, whole.body) == (200, b"0123456789" * 100)
-        head = connection.ask("/digits.bin", "HEAD")
+        head = connection.request("/digits.bin", "HEAD")
         assert (head.status, head.headers["Content-Length"]) == (200, "1000")
-        ranged = connection.ask("/digits.bin", Range="bytes=-5")
+        ranged = connection.request("/digits.bin", Range="bytes=-5")
         assert (ranged.status, ranged.body) == (206, b"56789")
-        parts = connection.ask("/digits.bin", Range="bytes=0-1,500-501")
+        parts = connection.request("/digits.bin", Range="bytes=0-1,500-501")
         assert parts.status == 206
         assert parts.body.startswith(b"\r\n--")
         assert parts.body.endswith(b"--\r\n")
         tag = whole.headers["ETag"]
-        assert connection.ask("/digits.bin", If_None_Match=tag).status == 304
-        assert connection.ask("/digits.bin", If_Match='"x"').status == 412
-        refused = connection.ask("/digits.bin", Range="bytes=5000-")
+        assert connection.request("/digits.bin", If_None_Match=tag).status == 304
+        assert connection.request("/digits.bin", If_Match='"x"').status == 412
+        refused = connection.request("/digits.bin", Range="bytes=5000-")
         assert (refused.status, refused.headers["Content-Range"]) == (416, "bytes */1000")
-        moved = connection.ask("/sub?x=1")
-        assert (moved.status, moved.headers["Location"]) == (301, "/sub/?x=1")
-        assert connection.ask("/nope").status == 404
-        assert connection.ask("/nope", "HEAD").status == 404
-        assert connection.ask("/empty.bin").body == b""
-        assert connection.ask("/hello.txt").body == b"hello world\n"
+        redirect = connection.request("/sub?x=1")
+        assert (redirect.status, redirect.headers["Location"]) == (301, "/sub/?x=1")
+        assert connection.request("/nope").status == 404
+        assert connection.request("/nope", "HEAD").status == 404
+        assert connection.request("/empty.bin").body == b""
+        assert connection.request("/hello.txt").body == b"hello world\n"
 
 
-def test_the_historical_exchange(tmp_path: Path) -> None:
-    # What a PDF reader asked CherryPy for, and the lengths that CherryPy then sent.
+def test_requests_of_a_pdf_reader(tmp_path: Path) -> None:
+    # The ranges that a PDF reader requested from CherryPy, with the lengths of its responses.
     size = 6786140
     content = os.urandom(size)
     (tmp_path / "manual.pdf").write_bytes(content)
@@ -68,11 +59,11 @@ def test_the_historical_exchange(tmp_path: Path) -> None:
          [(6633278, 6636108), (6669998, 6672068), (5710727, 5712198)], 7200),
     ]  # fmt: skip
     with (
-        served(tmp_path, "--server", "cheroot") as server,
+        run_server(tmp_path, "--server", "cheroot") as server,
         Connection(server.port) as connection,
     ):
         for value, ranges, most in exchange:
-            response = connection.ask("/manual.pdf", Range=value)
+            response = connection.request("/manual.pdf", Range=value)
             assert response.status == 206
             assert len(response.body) <= most
             boundary = response.headers["Content-Type"].partition("boundary=")[2]
@@ -87,78 +78,79 @@ def test_the_historical_exchange(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_the_end_of_a_sparse_4_gib_file(tmp_path: Path, server_name: str) -> None:
+def test_end_of_a_sparse_4_gib_file(tmp_path: Path, server_name: str) -> None:
     size = 4 * 1024**3 + 1
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(size)
         file.seek(size - 3)
         file.write(b"end")
     with (
-        served(tmp_path, "--server", server_name) as server,
+        run_server(tmp_path, "--server", server_name) as server,
         Connection(server.port) as connection,
     ):
-        response = connection.ask("/big.bin", Range="bytes=-100")
+        response = connection.request("/big.bin", Range="bytes=-100")
         assert response.status == 206
         assert response.headers["Content-Range"] == f"bytes {size - 100}-{size - 1}/{size}"
         assert response.body == bytes(97) + b"end"
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_a_client_that_goes_away_leaves_no_file_open(tmp_path: Path, server_name: str) -> None:
+def test_files_are_closed_when_clients_disconnect(tmp_path: Path, server_name: str) -> None:
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(200 * 1024**2)
-    with served(tmp_path, "--server", server_name) as server:
+    with run_server(tmp_path, "--server", server_name) as server:
         connections = [Connection(server.port) for _ in range(5)]
         for connection in connections:
             connection.send("/big.bin")
-            connection.head()
+            connection.read_head()
             assert len(connection.file.read(100_000)) == 100_000
         assert is_open(server, "big.bin")
         for connection in connections:
             connection.close()
         assert eventually(lambda: not is_open(server, "big.bin"))
         with Connection(server.port) as connection:
-            assert connection.ask("/big.bin", Range="bytes=0-9").body == bytes(10)
+            assert connection.request("/big.bin", Range="bytes=0-9").body == bytes(10)
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_a_file_truncated_under_way_is_seen_to_be_broken(tmp_path: Path, server_name: str) -> None:
+def test_file_is_truncated_during_the_response(tmp_path: Path, server_name: str) -> None:
     path = tmp_path / "big.bin"
     with path.open("wb") as file:
         file.truncate(100 * 1024**2)
     age(path)
-    with served(tmp_path, "--server", server_name) as server:
+    with run_server(tmp_path, "--server", server_name) as server:
         with Connection(server.port) as connection:
             connection.send("/big.bin")
-            length = int(connection.head().headers["Content-Length"])
+            length = int(connection.read_head().headers["Content-Length"])
             os.truncate(path, 1000)
             assert len(connection.file.read()) < length  # the server closed the connection
         with Connection(server.port) as connection:
-            assert len(connection.ask("/big.bin").body) == 1000
+            assert len(connection.request("/big.bin").body) == 1000
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_a_file_that_grows_under_way_is_sent_at_its_first_length(
-    tmp_path: Path, server_name: str
-) -> None:
+def test_file_grows_during_the_response(tmp_path: Path, server_name: str) -> None:
     path = tmp_path / "log.txt"
     path.write_bytes(b"x" * 30_000_000)
     age(path)
-    with served(tmp_path, "--server", server_name) as server, Connection(server.port) as connection:
+    with (
+        run_server(tmp_path, "--server", server_name) as server,
+        Connection(server.port) as connection,
+    ):
         connection.send("/log.txt", Connection="close")
-        length = int(connection.head().headers["Content-Length"])
+        length = int(connection.read_head().headers["Content-Length"])
         with path.open("ab") as file:
             file.write(b"more")
         assert connection.file.read() == b"x" * length
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
-def test_access_line_and_clean_end(tmp_path: Path, server_name: str) -> None:
+def test_access_log_and_clean_exit(tmp_path: Path, server_name: str) -> None:
     with (tmp_path / "big.bin").open("wb") as file:
         file.truncate(200 * 1024**2)
-    with served(tmp_path, "--server", server_name) as server:
+    with run_server(tmp_path, "--server", server_name) as server:
         with Connection(server.port) as connection:
-            assert connection.ask("/big.bin", Range="bytes=0-9").status == 206
+            assert connection.request("/big.bin", Range="bytes=0-9").status == 206
         server.read_until("GET /big.bin 206 10 bytes=0-9\n")
         status, output = server.stop()
     assert status == 0
@@ -169,7 +161,7 @@ def test_ipv6(site: Path) -> None:
     import urllib.request
 
     for name in SERVERS:
-        with served(site, "--server", name, "--host", "::1") as server:
+        with run_server(site, "--server", name, "--host", "::1") as server:
             assert server.url.startswith("http://[::1]:")
             with urllib.request.urlopen(server.url + "hello.txt", timeout=20) as response:
                 assert response.read() == b"hello world\n"

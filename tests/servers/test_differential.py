@@ -1,7 +1,7 @@
-"""Random requests to us, to nginx and to Go's file server: the same answer, or a reason by the RFC.
+"""Compare our responses to random requests with those of nginx and of Go's file server.
 
-Every kind of difference that is known stands in a table, with the section that decides it and a
-test of the request and the two answers; and each of them has to be met, or it has to go.
+Known differences are in a table, with the section of the RFC and a condition. Every difference that
+occurs must be known, and every known difference must occur.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import File, Headers, date_forms, decide
-from tests.servers.differences import FILES, KNOWN, Reply, Request
-from tests.servers.others import go, nginx
-from tests.serving import Connection, served
+from tests.connection import Connection, NoResponseError
+from tests.oracle import File, Headers, date_forms, expected_status_and_ranges
+from tests.server_process import run_server
+from tests.servers.differences import FILES, KNOWN, Request, Response
+from tests.servers.reference_servers import go, nginx
 
 pytestmark = pytest.mark.servers
 
@@ -33,78 +34,78 @@ DATES = (*date_forms(OLD), date_forms(OLD + 1)[0], date_forms(OLD - 1)[0],
 TAGS = ("TAG", "W/TAG", '"other"', '"a", TAG', "*", 'TAG, W/"x"')
 CODINGS = ("gzip", "gzip;q=0", "br", "*", "gzip;q=0.5, identity", "identity;q=0, gzip", "GZIP",
            "x-gzip", "gzip, identity;q=0.5", "*;q=0")  # fmt: skip
-PACKED = {"Accept-Encoding": "gzip"}
-WANT_PACKED = ("gzip", "*", "identity;q=0, gzip", "GZIP", "x-gzip", "gzip, identity;q=0.5")
+ACCEPT_GZIP = {"Accept-Encoding": "gzip"}
+GZIP_VALUES = ("gzip", "*", "identity;q=0, gzip", "GZIP", "x-gzip", "gzip, identity;q=0.5")
 
 
-# ---- requests and replies ----------------------------------------------------------------------
+# ---- requests and responses --------------------------------------------------------------------
 
 
-def make_request(chance: random.Random) -> Request:
-    path = chance.choice(["/small.txt", "/small.txt", "/large.txt", "/empty.txt"])
+def make_request(rng: random.Random) -> Request:
+    path = rng.choice(["/small.txt", "/small.txt", "/large.txt", "/empty.txt"])
     headers: Headers = {}
-    if chance.random() < 0.6:
-        specs = [_spec(chance) for _ in range(chance.choice([1, 1, 1, 2, 2, 3, 6]))]
-        unit = chance.choice(["bytes="] * 15 + ["Bytes=", "bytes =", "items=", "bytes:"])
-        headers["Range"] = (unit + chance.choice([",", ", ", " ,"]).join(specs)).strip()
+    if rng.random() < 0.6:
+        specs = [_spec(rng) for _ in range(rng.choice([1, 1, 1, 2, 2, 3, 6]))]
+        unit = rng.choice(["bytes="] * 15 + ["Bytes=", "bytes =", "items=", "bytes:"])
+        headers["Range"] = (unit + rng.choice([",", ", ", " ,"]).join(specs)).strip()
     for name, values, share in (
         ("If-Modified-Since", DATES, 0.2), ("If-Unmodified-Since", DATES, 0.15),
         ("If-None-Match", TAGS, 0.2), ("If-Match", TAGS, 0.15),
         ("If-Range", (*DATES, "TAG", "W/TAG", '"other"'), 0.25), ("Accept-Encoding", CODINGS, 0.3),
     ):  # fmt: skip
-        if chance.random() < share:
-            headers[name] = chance.choice(values)
-    return Request(path, chance.choice(["GET"] * 4 + ["HEAD"]), headers)
+        if rng.random() < share:
+            headers[name] = rng.choice(values)
+    return Request(path, rng.choice(["GET"] * 4 + ["HEAD"]), headers)
 
 
-def _spec(chance: random.Random) -> str:
-    numbers = [0, 1, 5, 50, 98, 99, 100, 101, 49_999, 50_000, chance.randrange(60_000), 10**18]
-    first, last = chance.choices(numbers, k=2)
-    if chance.random() < 0.8:
+def _spec(rng: random.Random) -> str:
+    numbers = [0, 1, 5, 50, 98, 99, 100, 101, 49_999, 50_000, rng.randrange(60_000), 10**18]
+    first, last = rng.choices(numbers, k=2)
+    if rng.random() < 0.8:
         first, last = sorted((first, last))
-    malformed = chance.choice(["", "x", "-", "5", "1-2-3", "0 -1", "0- 1", "+1-2"])
-    return chance.choices([f"{first}-{last}", f"{first}-", f"-{last}", malformed], [5, 2, 2, 1])[0]
+    malformed = rng.choice(["", "x", "-", "5", "1-2-3", "0 -1", "0- 1", "+1-2"])
+    return rng.choices([f"{first}-{last}", f"{first}-", f"-{last}", malformed], [5, 2, 2, 1])[0]
 
 
-class Asker:
-    """Asks one server, over as few connections as it lets us."""
+class Client:
+    """A client that keeps its connection to a server open as long as possible."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._connection: Connection | None = None
         self.tags: dict[str, str] = {}
-        self.tags = {path: self.ask(Request(path, "GET", {})).etag for path in FILES}
+        self.tags = {path: self.request(Request(path, "GET", {})).etag for path in FILES}
 
-    def spell(self, request: Request) -> Request:
-        """Put this server's entity tag into a request."""
+    def with_etags(self, request: Request) -> Request:
+        """Insert this server's ETag into a request."""
         tag = self.tags.get(request.path, "")
         headers = {name: value.replace("TAG", tag) for name, value in request.headers.items()}
         return Request(request.path, request.method, headers)
 
-    def ask(self, request: Request) -> Reply:
-        request = self.spell(request)
+    def request(self, request: Request) -> Response:
+        request = self.with_etags(request)
         try:
-            return self._ask(request)
-        except (OSError, IndexError):  # it had closed the connection
+            return self._send_request(request)
+        except (OSError, NoResponseError):  # the server has closed the connection
             self.close()
-            return self._ask(request)
+            return self._send_request(request)
 
-    def _ask(self, request: Request) -> Reply:
+    def _send_request(self, request: Request) -> Response:
         self._connection = self._connection or Connection(self._port)
-        response = self._connection.ask(request.path, request.method, **request.headers)
+        response = self._connection.request(request.path, request.method, **request.headers)
         if response.headers.get("Connection", "").lower() == "close":
             self.close()
         status, fields = response.status, response.headers
         if status == 416:
-            return Reply(status, unsatisfied=fields.get("Content-Range"))
+            return Response(status, unsatisfied=fields.get("Content-Range"))
         if status not in (200, 206):
-            return Reply(status)
-        return Reply(
+            return Response(status)
+        return Response(
             status,
             fields.get("Content-Encoding"),
             _parts(fields, response.body),
             fields.get("Last-Modified"),
-            etag=fields.get("ETag" if "ETag" in fields else "Etag", ""),
+            etag=fields.get("ETag") or "",
         )
 
     def close(self) -> None:
@@ -120,9 +121,9 @@ def _parts(fields: dict[str, str], body: bytes) -> tuple[tuple[str, bytes], ...]
     parts = []
     for piece in body.split(b"--" + boundary.encode())[1:-1]:
         head, _, content = piece.partition(b"\r\n\r\n")
-        place = re.search(rb"(?i)content-range: (bytes [^\r]*)", head)
-        assert place is not None
-        parts.append((place[1].decode(), content.removesuffix(b"\r\n")))
+        content_range = re.search(rb"(?i)content-range: (bytes [^\r]*)", head)
+        assert content_range is not None
+        parts.append((content_range[1].decode(), content.removesuffix(b"\r\n")))
     return tuple(parts)
 
 
@@ -130,8 +131,13 @@ def _parts(fields: dict[str, str], body: bytes) -> tuple[tuple[str, bytes], ...]
 
 
 @pytest.fixture(scope="module")
-def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Counter[str]]]:
-    """Compare; count the differences met, by server. Those unknown have a name that says all."""
+def found_differences(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Counter[str]]]:
+    """Compare the responses; count the differences by server and name.
+
+    The name of an unknown difference describes the request and the responses.
+    """
     top = tmp_path_factory.mktemp("differential")
     root = top / "site"
     root.mkdir()
@@ -139,39 +145,41 @@ def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Counter[
         _put(root / path[1:], content)
     _put(root / "small.txt.gz", SIDECAR)
     with ExitStack() as stack:
-        server = stack.enter_context(served(root, "--server", "cheroot"))
-        server.drain()
-        ours = Asker(server.port)
+        server = stack.enter_context(run_server(root, "--server", "cheroot"))
+        ours = Client(server.port)
         others = {
-            "nginx": Asker(stack.enter_context(nginx(root, top))),
-            "go": Asker(stack.enter_context(go(root, top))),
+            "nginx": Client(stack.enter_context(nginx(root, top))),
+            "go": Client(stack.enter_context(go(root, top))),
         }
-        for asker in (ours, *others.values()):
-            stack.callback(asker.close)
-        sidecar = File(SIDECAR, OLD, ours.ask(Request("/small.txt", "GET", PACKED)).etag)
+        for client in (ours, *others.values()):
+            stack.callback(client.close)
+        sidecar = File(SIDECAR, OLD, ours.request(Request("/small.txt", "GET", ACCEPT_GZIP)).etag)
         found: dict[str, Counter[str]] = {name: Counter() for name in others}
         for seed in range(REQUESTS):
-            asked = make_request(random.Random(seed))
-            for name, asker in others.items():
-                request = asked if name == "nginx" else _without_tags(asked)
-                our_reply, their_reply = ours.ask(request), asker.ask(request)
-                if _comparable(our_reply) != _comparable(their_reply):
-                    found[name][_explain(name, request, our_reply, their_reply)] += 1
+            original = make_request(random.Random(seed))
+            for name, client in others.items():
+                request = original if name == "nginx" else _without_tags(original)
+                our_response, their_response = ours.request(request), client.request(request)
+                if _comparable(our_response) != _comparable(their_response):
+                    found[name][_explain(name, request, our_response, their_response)] += 1
                     own = File(FILES[request.path], OLD, ours.tags[request.path])
-                    file = sidecar if _is_packed(request) else own
-                    assert _is_right(ours.spell(request), our_reply, file), (request, our_reply)
+                    file = sidecar if _selects_gzip(request) else own
+                    assert _is_right(ours.with_etags(request), our_response, file), (
+                        request,
+                        our_response,
+                    )
         yield found
 
 
-def _is_packed(request: Request) -> bool:
+def _selects_gzip(request: Request) -> bool:
     return (
-        request.path == "/small.txt" and request.headers.get("Accept-Encoding", "") in WANT_PACKED
+        request.path == "/small.txt" and request.headers.get("Accept-Encoding", "") in GZIP_VALUES
     )
 
 
-def _is_right(request: Request, ours: Reply, file: File) -> bool:
-    """Hold our side of a difference to the oracle: what they do otherwise excuses no fault."""
-    status, pairs = decide(file, request.method, request.headers)
+def _is_right(request: Request, ours: Response, file: File) -> bool:
+    """Return whether the oracle confirms our response, whatever the other server does."""
+    status, pairs = expected_status_and_ranges(file, request.method, request.headers)
     if ours.status != status:
         return False
     if status == 200:
@@ -187,7 +195,7 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _without_tags(request: Request) -> Request:
-    """Leave out what Go's server has none of: entity tags and codings."""
+    """Remove entity tags and codings, which Go's server does not have."""
     headers = {
         name: value
         for name, value in request.headers.items()
@@ -197,15 +205,21 @@ def _without_tags(request: Request) -> Request:
     return Request(request.path, request.method, headers)
 
 
-def _comparable(reply: Reply) -> tuple[object, ...]:
-    return reply.status, reply.coding, reply.parts, reply.last_modified, reply.unsatisfied
+def _comparable(response: Response) -> tuple[object, ...]:
+    return (
+        response.status,
+        response.coding,
+        response.parts,
+        response.last_modified,
+        response.unsatisfied,
+    )
 
 
-def _explain(server: str, request: Request, ours: Reply, theirs: Reply) -> str:
+def _explain(server: str, request: Request, ours: Response, theirs: Response) -> str:
     for known in KNOWN[server]:
         if known.applies(request, ours, theirs):
             return known.name
-    places = [[place for place, _ in reply.parts] for reply in (ours, theirs)]
+    places = [[content_range for content_range, _ in response.parts] for response in (ours, theirs)]
     return (
         f"{request}: we {ours.status} {ours.coding} {places[0]} {ours.unsatisfied}, "
         f"they {theirs.status} {theirs.coding} {places[1]} {theirs.unsatisfied}"
@@ -213,17 +227,21 @@ def _explain(server: str, request: Request, ours: Reply, theirs: Reply) -> str:
 
 
 @pytest.mark.parametrize("server", KNOWN)
-def test_the_same_answer_or_a_known_difference(met: dict[str, Counter[str]], server: str) -> None:
+def test_all_differences_are_known(found_differences: dict[str, Counter[str]], server: str) -> None:
     names = {known.name for known in KNOWN[server]}
-    unknown = sorted(set(met[server]) - names)
+    unknown = sorted(set(found_differences[server]) - names)
     assert not unknown, "\n".join(unknown)
 
 
 @pytest.mark.parametrize("server", KNOWN)
-def test_every_known_difference_is_met(met: dict[str, Counter[str]], server: str) -> None:
-    assert {known.name for known in KNOWN[server]} - set(met[server]) == set()
+def test_all_known_differences_occur(
+    found_differences: dict[str, Counter[str]], server: str
+) -> None:
+    assert {known.name for known in KNOWN[server]} - set(found_differences[server]) == set()
 
 
 @pytest.mark.parametrize("server", KNOWN)
-def test_most_answers_are_the_same(met: dict[str, Counter[str]], server: str) -> None:
-    assert sum(met[server].values()) < REQUESTS // 2
+def test_most_responses_are_the_same(
+    found_differences: dict[str, Counter[str]], server: str
+) -> None:
+    assert sum(found_differences[server].values()) < REQUESTS // 2

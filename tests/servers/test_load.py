@@ -1,4 +1,4 @@
-"""Two thousand connections while the files change; ``--load-seconds`` says for how long."""
+"""Put two thousand connections on a server while its files change; see ``--load-seconds``."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 
 from benchmarks.harness.processes import free_port, session
 from tests.servers.load import Load, Site, descriptors, percentile
-from tests.servers.starting import listening
+from tests.servers.processes import run_command
 
 pytestmark = pytest.mark.servers
 
 _CONNECTIONS = 2000
-_SPARE = 200  # descriptors beside connections: modules, logs, files
-_ROUND = 10.0  # seconds under load, then everybody goes and the server is looked at
-_SETTLING = 30.0  # seconds in which it must have let go of everything
-# What Python has allocated, which is all that we can leak: blocks for each round of some thousand
-# requests (measured: 20 to 30, most in the first rounds).
+_SPARE = 200  # descriptors besides connections: modules, logs, files
+_ROUND = 10.0  # seconds of load, after which all clients disconnect and the server is inspected
+_SETTLING = 30.0  # seconds in which the server must close all files
+# The allowed growth per round of several thousand requests, in memory blocks of Python, which is
+# the only memory that we can leak. We measured 20 to 30 blocks, most of them in the first rounds.
 _BLOCKS = 200
-_GROWTH = 16 * 2**20  # bytes of the process, after the allocator gave back what is free
+_GROWTH = 16 * 2**20  # bytes; of the process, after the allocator returned its free memory
 
 _APP = """\
 import ctypes
@@ -46,8 +46,8 @@ application = StaticFiles(allocated, "files")
 """
 
 
-def resident(pids: list[int]) -> int:
-    """Give the memory of processes, in bytes, what they share counted once."""
+def resident_memory(pids: list[int]) -> int:
+    """Return the memory of processes in bytes, counting shared memory once."""
     kilobytes = 0
     for pid in pids:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
@@ -56,7 +56,7 @@ def resident(pids: list[int]) -> int:
 
 
 def allocated(port: int) -> int:
-    """Have garbage thrown out; give the blocks of memory that the server's Python holds."""
+    """Return how many memory blocks the server's Python holds after a garbage collection."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/allocated") as answer:
         return int(answer.read())
 
@@ -65,14 +65,14 @@ def open_files(pids: list[int]) -> int:
     return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
 
 
-def wait_for_rest(pids: list[int], expected: int) -> None:
+def wait_until_closed(pids: list[int], expected: int) -> None:
     deadline = time.monotonic() + _SETTLING
     while (count := open_files(pids)) > expected:
         assert time.monotonic() < deadline, f"{count} descriptors, {expected} before"
         time.sleep(0.1)
 
 
-def test_a_single_wrong_byte_is_seen(tmp_path: Path) -> None:
+def test_single_wrong_byte_is_noticed(tmp_path: Path) -> None:
     site = Site(tmp_path)
     old = (tmp_path / "small.bin").read_bytes()
     site.replace("small.bin")
@@ -92,7 +92,7 @@ def test_many_connections(
 ) -> None:
     for package in ("gunicorn", "gevent"):
         pytest.importorskip(package)
-    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")  # what is freed is given back
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")  # so that freed memory is returned
     directory, port = tmp_path / "files", free_port(())
     directory.mkdir()
     (tmp_path / "wsgi.py").write_text(_APP)
@@ -104,7 +104,7 @@ def test_many_connections(
     load = Load(port, site)
     sizes: list[int] = []
     blocks: list[int] = []
-    with descriptors(2 * _CONNECTIONS + _SPARE) as allowed, listening(command, tmp_path, port):
+    with descriptors(2 * _CONNECTIONS + _SPARE) as allowed, run_command(command, tmp_path, port):
         connections = min(_CONNECTIONS, (allowed - _SPARE) // 2)
         pids = session(int((tmp_path / "pid").read_text()))
         asyncio.run(load.run(10, 1.0))
@@ -112,20 +112,20 @@ def test_many_connections(
         before = open_files(pids)
         for _ in range(rounds):
             asyncio.run(load.run(connections, _ROUND))
-            wait_for_rest(pids, before)
+            wait_until_closed(pids, before)
             blocks.append(allocated(port))
-            sizes.append(resident(pids))
-        assert session(pids[0]) == pids  # nobody was restarted
+            sizes.append(resident_memory(pids))
+        assert session(pids[0]) == pids  # no worker was restarted
     with capsys.disabled():
         print(
-            f"\n{connections} connections, {rounds} times {_ROUND:.0f} s: "
-            f"{len(load.seconds)} quick answers (median {percentile(load.seconds, 50):.3f} s, p99 "
-            f"{percentile(load.seconds, 99):.3f} s), {load.slow_bodies} slow ones to the end, "
-            f"{load.given_up} given up, {site.replacements} replacements; "
+            f"\n{connections} connections, {rounds} rounds of {_ROUND:.0f} s: "
+            f"{len(load.seconds)} fast responses (median {percentile(load.seconds, 50):.3f} s, p99 "
+            f"{percentile(load.seconds, 99):.3f} s), {load.slow_bodies} slow responses, "
+            f"{load.aborted} aborted responses, {site.replacements} replaced files; "
             f"MiB after each round: {', '.join(f'{size / 2**20:.0f}' for size in sizes)}; "
-            f"blocks of Python's: {', '.join(map(str, blocks))}"
+            f"blocks of Python: {', '.join(map(str, blocks))}"
         )
     assert load.seconds
-    assert load.given_up
+    assert load.aborted
     assert blocks[-1] - blocks[0] < _BLOCKS * rounds
     assert sizes[-1] - sizes[0] < _GROWTH

@@ -1,4 +1,4 @@
-"""What is particular to mod_wsgi: sendfile, an app that is mounted below a path."""
+"""Features of mod_wsgi: sendfile, and apps mounted at a URL path."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 
 from benchmarks.harness.processes import free_port
 from tests.conftest import age
-from tests.servers.apache import apache_lacks
-from tests.servers.matrix.apache_rows import ALL_SERVERS
+from tests.connection import Connection
+from tests.servers.apache import missing_for_apache
+from tests.servers.matrix.apache_servers import ALL_SERVERS
 from tests.servers.mod_wsgi import MODES, SENDFILE, mod_wsgi_command
-from tests.servers.starting import listening
-from tests.servers.table import pins
-from tests.serving import Connection
+from tests.servers.processes import run_command
+from tests.servers.table import pinned_versions
 
 pytestmark = pytest.mark.servers
 
-SIZE = 1_000_000  # bytes; more than is kept in memory
+SIZE = 1_000_000  # bytes; not kept in memory
 
 APP = """
 from wsgistatic import StaticFiles
@@ -29,7 +29,7 @@ from wsgistatic import StaticFiles
 application = StaticFiles(None, "SITE", prefix="/static/", file_wrapper=True)
 """
 
-HANDS_OVER = """
+OFFLOADING_APP = """
 def application(environ, start_response):
     name = environ["PATH_INFO"].removeprefix("/")
     headers = [("X-Sendfile", "SITE/" + name), ("Content-Length", "0"), ("ETag", '"ours"')]
@@ -56,13 +56,13 @@ def serving(
     (folder / "app.wsgi").write_text(app.replace("SITE", str(site)))
     port = free_port(())
     command = mod_wsgi_command(folder, port, build, mode, lines, mount=mount, modules=modules)
-    with listening([*prefix, *command], folder, port), Connection(port) as connection:
+    with run_command([*prefix, *command], folder, port), Connection(port) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("lines", "calls"), [(SENDFILE, True), ((), False)], ids=["on", "off"])
-def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
+def test_sendfile_is_used_if_enabled(
     tmp_path: Path, site: Path, build: str, mode: str, lines: tuple[str, ...], calls: bool
 ) -> None:
     if shutil.which("strace") is None:
@@ -73,41 +73,43 @@ def test_whole_files_go_out_by_sendfile_where_apache_is_told_to(
     trace = tmp_path / "trace"
     strace = ("strace", "-f", "-e", "trace=sendfile", "-o", str(trace))
     with serving(tmp_path, site, build, mode, lines=lines, prefix=strace) as connection:
-        assert connection.ask("/static/large.bin").body == content
-        # A range is ours to send.
-        assert connection.ask("/static/large.bin", Range="bytes=500000-").body == content[500000:]
+        assert connection.request("/static/large.bin").body == content
+        # Ranges are not sent by the server's wrapper.
+        assert (
+            connection.request("/static/large.bin", Range="bytes=500000-").body == content[500000:]
+        )
     sent = [int(size) for size in re.findall(r"sendfile\(.* = (\d+)$", trace.read_text(), re.M)]
     assert sum(sent) == (SIZE if calls else 0)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_app_mounted_below_a_path(tmp_path: Path, site: Path, build: str, mode: str) -> None:
+def test_app_mounted_at_a_path(tmp_path: Path, site: Path, build: str, mode: str) -> None:
     with serving(tmp_path, site, build, mode, mount="/mounted") as connection:
-        assert connection.ask("/mounted/static/hello.txt").body == b"hello world\n"
-        moved = connection.ask("/mounted/static/sub?q")
-        assert (moved.status, moved.headers["Location"]) == (301, "/mounted/static/sub/?q")
-        assert connection.ask("/mounted/static/sub/").body == b"<p>index</p>"
+        assert connection.request("/mounted/static/hello.txt").body == b"hello world\n"
+        redirect = connection.request("/mounted/static/sub?q")
+        assert (redirect.status, redirect.headers["Location"]) == (301, "/mounted/static/sub/?q")
+        assert connection.request("/mounted/static/sub/").body == b"<p>index</p>"
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_apache_takes_a_file_over_from_its_own_app(
+def test_x_sendfile_from_an_app_in_the_same_apache(
     tmp_path: Path, site: Path, build: str, mode: str
 ) -> None:
-    if lacking := apache_lacks("xsendfile"):
-        pytest.skip(f"not installed: {lacking}")
+    if missing := missing_for_apache("xsendfile"):
+        pytest.skip(f"not installed: {missing}")
     (site / "50% é.bin").write_bytes(b"0123456789")
     with serving(
         tmp_path,
         site,
         build,
         mode,
-        app=HANDS_OVER,
+        app=OFFLOADING_APP,
         modules=("xsendfile",),
         lines=("XSendFile On", f"XSendFilePath {site}"),
     ) as connection:
-        whole = connection.ask("/50%25%20%C3%A9.bin")
+        whole = connection.request("/50%25%20%C3%A9.bin")
         assert (whole.status, whole.body, whole.headers["ETag"]) == (200, b"0123456789", '"ours"')
-        part = connection.ask("/50%25%20%C3%A9.bin", Range="bytes=2-4")
+        part = connection.request("/50%25%20%C3%A9.bin", Range="bytes=2-4")
         assert (part.status, part.body) == (206, b"234")
 
 
@@ -115,5 +117,5 @@ def test_version_of_the_module(tmp_path: Path, site: Path, build: str) -> None:
     name = "mod_wsgi embedded" if build == "pip" else "Debian's mod_wsgi embedded"
     row = next(row for row in ALL_SERVERS if row.name == name)
     with serving(tmp_path, site, build, "embedded") as connection:
-        software = connection.ask("/static/hello.txt").headers["Server"]
-    assert f" mod_wsgi/{row.version or pins()['mod_wsgi']} " in software
+        software = connection.request("/static/hello.txt").headers["Server"]
+    assert f" mod_wsgi/{row.version or pinned_versions()['mod_wsgi']} " in software

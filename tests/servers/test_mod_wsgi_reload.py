@@ -1,4 +1,4 @@
-"""A Django project that changes under mod_wsgi, with the README's command and configuration."""
+"""Reload a Django project under mod_wsgi, with the command and configuration in the README."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.processes import free_port
-from tests.servers.apache import apache_command, as_somebody
+from tests.connection import Connection
+from tests.servers.apache import apache_command, as_nobody
 from tests.servers.mod_wsgi import HOME, express, load_lines, search_path
-from tests.servers.starting import listening
-from tests.serving import Connection
+from tests.servers.processes import run_command
 from tests.test_readme import EXAMPLES, README
 
 pytestmark = pytest.mark.servers
@@ -38,12 +38,12 @@ from django.http import HttpResponse
 def home(request):
     return HttpResponse("TEXT")
 """
-RELOADED = 30.0  # seconds; a busy machine is no failure
+RELOAD_TIMEOUT = 30.0  # seconds; generous, because the machine may be busy
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project as ``startproject`` makes it, with a view, a static file and our wsgi.py."""
+    """Create a project with ``startproject``, and add a view, a static file and our wsgi.py."""
     project = tmp_path / "project"
     project.mkdir()
     startproject = [sys.executable, "-m", "django", "startproject", "mysite", "."]
@@ -60,90 +60,86 @@ def project(tmp_path: Path) -> Path:
     return project
 
 
-class Visitor(threading.Thread):
-    """Ask for a static file again and again, each time on a new connection."""
+class PollingClient(threading.Thread):
+    """A thread that requests a static file again and again, each time on a new connection."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
         self._port = port
-        self._leaving = threading.Event()
-        self.answers: list[tuple[int, bytes]] = []
+        self._stopping = threading.Event()
+        self.responses: list[tuple[int, bytes]] = []
 
     def run(self) -> None:
-        while not self._leaving.wait(0.02):
-            self.answers.append(ask(self._port, "/static/hello.txt"))
+        while not self._stopping.wait(0.02):
+            self.responses.append(fetch(self._port, "/static/hello.txt"))
 
-    def leave(self) -> None:
-        self._leaving.set()
+    def stop(self) -> None:
+        self._stopping.set()
         self.join()
 
 
-def ask(port: int, target: str) -> tuple[int, bytes]:
+def fetch(port: int, target: str) -> tuple[int, bytes]:
     with Connection(port) as connection:
-        response = connection.ask(target, Connection="close")
+        response = connection.request(target, Connection="close")
     return response.status, response.body
 
 
 @contextmanager
-def visited(port: int) -> Iterator[Visitor]:
-    visitor = Visitor(port)
-    visitor.start()
+def polling(port: int) -> Iterator[PollingClient]:
+    client = PollingClient(port)
+    client.start()
     try:
-        yield visitor
+        yield client
     finally:
-        visitor.leave()
+        client.stop()
 
 
 def change_view(project: Path) -> None:
-    # Of another length: byte code is told from stale by whole seconds and the length.
+    # Change the length too, because byte code is checked by the length and whole seconds.
     (project / "mysite" / "views.py").write_text(VIEWS.replace("TEXT", "the second"))
 
 
 @pytest.mark.parametrize("build", ["pip"], indirect=True)
-def test_a_changed_view_is_served_by_mod_wsgi_express(
-    tmp_path: Path, project: Path, build: str
-) -> None:
+def test_express_reloads_a_changed_view(tmp_path: Path, project: Path, build: str) -> None:
     port = free_port(())
     program, *words = BLOCKS[0].split()
     assert program == "mod_wsgi-express"
-    command = [*as_somebody(), express(), *words, "--port", str(port),
+    command = [*as_nobody(), express(), *words, "--port", str(port),
                "--server-root", str(tmp_path / "server"), "--python-path", str(HOME)]  # fmt: skip
-    with listening(command, project, port):
-        assert ask(port, "/") == (200, b"first")
-        with visited(port) as visitor:
+    with run_command(command, project, port):
+        assert fetch(port, "/") == (200, b"first")
+        with polling(port) as client:
             change_view(project)
             assert_reloads(port, project / "mysite" / "views.py")
-        assert_undisturbed(visitor)
+        assert_undisturbed(client)
         assert_live(project, port)
 
 
 @contextmanager
 def configured(tmp_path: Path, project: Path, lines: str, build: str) -> Iterator[int]:
-    """Run Apache with lines of the README's."""
+    """Run Apache with configuration lines from the README; return its port."""
     port = free_port(())
     folder = tmp_path / "server"
     folder.mkdir()
     lines = lines.replace("python-path=", f"python-path={search_path()}:")
     lines = lines.replace("/srv/project", str(project))
     lines = f"{load_lines(build)}\nWSGISocketPrefix {folder}/socket\n{lines}"
-    with listening(apache_command(folder, port, (), lines), folder, port):
+    with run_command(apache_command(folder, port, (), lines), folder, port):
         yield port
 
 
-def test_a_changed_view_is_served_after_a_touch_in_daemon_mode(
-    tmp_path: Path, project: Path, build: str
-) -> None:
+def test_daemon_mode_reloads_after_a_touch(tmp_path: Path, project: Path, build: str) -> None:
     with configured(tmp_path, project, BLOCKS[1], build) as port:
-        assert ask(port, "/") == (200, b"first")
-        with visited(port) as visitor:
+        assert fetch(port, "/") == (200, b"first")
+        with polling(port) as client:
             change_view(project)
-            assert ask(port, "/") == (200, b"first")
+            assert fetch(port, "/") == (200, b"first")
             assert_reloads(port, project / "mysite" / "wsgi.py")
-        assert_undisturbed(visitor)
+        assert_undisturbed(client)
         assert_live(project, port)
 
 
-def test_embedded_only_the_script_is_loaded_anew(tmp_path: Path, project: Path, build: str) -> None:
+def test_embedded_mode_reloads_only_the_script(tmp_path: Path, project: Path, build: str) -> None:
     lines = re.sub(r"WSGIDaemonProcess.*\nWSGIProcessGroup.*\n", "", BLOCKS[1])
     lines += f"WSGIPythonPath {search_path()}:{project}\n"
     wsgi = project / "mysite" / "wsgi.py"
@@ -151,39 +147,39 @@ def test_embedded_only_the_script_is_loaded_anew(tmp_path: Path, project: Path, 
         wsgi.read_text()
         .replace('"static", ', f'"{project}/static", ')
         .replace('"media", ', f'"{project}/media", ')
-    )  # there is no home=
+    )  # because embedded mode has no home=
     with configured(tmp_path, project, lines, build) as port:
-        assert ask(port, "/") == (200, b"first")
+        assert fetch(port, "/") == (200, b"first")
         change_view(project)
         (project / "static" / "added.txt").write_text("added")
         wsgi.write_text(wsgi.read_text().replace('prefix="/static/"', 'prefix="/anew/"'))
-        assert ask(port, "/anew/added.txt") == (200, b"added")
-        assert ask(port, "/") == (200, b"first")
+        assert fetch(port, "/anew/added.txt") == (200, b"added")
+        assert fetch(port, "/") == (200, b"first")
 
 
 def assert_reloads(port: int, changed: Path) -> None:
-    """Wait for the new view, with a touch every two seconds.
+    """Wait for the new view, and touch the file every two seconds.
 
-    The monitor of mod_wsgi-express looks once a second, and takes a module that it has not seen
-    before for unchanged.
+    The monitor of mod_wsgi-express checks once a second, and misses changes that were made before
+    it first saw a module.
     """
-    deadline = time.monotonic() + RELOADED
+    deadline = time.monotonic() + RELOAD_TIMEOUT
     touched = 0.0
-    while (answer := ask(port, "/")) == (200, b"first"):
+    while (response := fetch(port, "/")) == (200, b"first"):
         now = time.monotonic()
         assert now < deadline
         if now > touched + 2:
             touched = now
             changed.touch()
         time.sleep(0.02)
-    assert answer == (200, b"the second")
+    assert response == (200, b"the second")
 
 
-def assert_undisturbed(visitor: Visitor) -> None:
-    assert visitor.answers
-    assert set(visitor.answers) == {(200, b"hello")}
+def assert_undisturbed(client: PollingClient) -> None:
+    assert client.responses
+    assert set(client.responses) == {(200, b"hello")}
 
 
 def assert_live(project: Path, port: int) -> None:
     (project / "static" / "hello.txt").write_text("changed")
-    assert ask(port, "/static/hello.txt") == (200, b"changed")
+    assert fetch(port, "/static/hello.txt") == (200, b"changed")

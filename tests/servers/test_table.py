@@ -1,18 +1,18 @@
-"""The README's table of servers is the rows of the matrix."""
+"""The README's table of servers is up to date."""
 
 from __future__ import annotations
 
-from tests.servers.matrix.apache_rows import ALL_SERVERS
-from tests.servers.matrix.rows import KINDS
-from tests.servers.table import lines
+from tests.servers.matrix.apache_servers import ALL_SERVERS
+from tests.servers.matrix.servers import KINDS
+from tests.servers.table import table_lines
 from tests.test_readme import README
 
 
-def test_the_table_is_the_rows() -> None:
-    # Made by: python -m tests.servers.table
-    assert "\n".join(lines()) in README
+def test_table_in_the_readme() -> None:
+    # To update it: python -m tests.servers.table
+    assert "\n".join(table_lines()) in README
 
 
-def test_rows_are_told_apart_and_close_after_what_there_is() -> None:
-    assert len({row.name for row in ALL_SERVERS}) == len(ALL_SERVERS)
-    assert all(row.closes <= set(KINDS) for row in ALL_SERVERS)
+def test_servers_have_unique_names_and_valid_kinds() -> None:
+    assert len({server.name for server in ALL_SERVERS}) == len(ALL_SERVERS)
+    assert all(server.closes <= set(KINDS) for server in ALL_SERVERS)

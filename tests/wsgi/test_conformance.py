@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.client import make_environ
 from tests.oracle import (
-    Answer,
     File,
     Headers,
-    Wsgi,
-    ask,
+    Response,
+    WSGIApp,
     boundary_of,
-    call,
-    check_answer,
+    call_strictly,
+    check_response,
     date_forms,
-    learn_multipart,
-    make_environ,
+    fetch,
+    measure_multipart,
     parse_multipart,
 )
 from wsgistatic import FileApp, StaticFiles, content_range, get_ranges, merge_ranges
@@ -51,20 +51,20 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["StaticFiles", "StaticFiles small blocks", "FileApp"])
-def app(request: pytest.FixtureRequest, root: Path) -> Wsgi:
+def app(request: pytest.FixtureRequest, root: Path) -> WSGIApp:
     if request.param == "FileApp":
         apps = {"/" + name: FileApp(root / name) for name in FILES}
-        made: Wsgi = lambda environ, start: apps[environ["PATH_INFO"]](environ, start)  # noqa: E731
+        made: WSGIApp = lambda environ, start: apps[environ["PATH_INFO"]](environ, start)  # noqa: E731
     else:
         small = " " in request.param
         made = StaticFiles(None, root, block_size=1000) if small else StaticFiles(None, root)
-    learn_multipart(made, "/data.bin", len(DATA))
+    measure_multipart(made, "/data.bin", len(DATA))
     return made
 
 
-def known_file(app: Wsgi, name: str) -> tuple[Answer, File]:
+def known_file(app: WSGIApp, name: str) -> tuple[Response, File]:
     """Check the plain response to a file, and return it with what the oracle needs to know."""
-    plain = ask(app, "/" + name)
+    plain = fetch(app, "/" + name)
     fields = plain.fields
     assert plain.status == 200
     assert plain.body == FILES[name]
@@ -154,14 +154,14 @@ CONDITIONS: list[tuple[Headers, int]] = [
 
 @pytest.mark.parametrize(("headers", "status"), CONDITIONS)
 def test_preconditions_are_evaluated_as_the_rfc_demands(
-    app: Wsgi, headers: Headers, status: int
+    app: WSGIApp, headers: Headers, status: int
 ) -> None:
     plain, file = known_file(app, "data.bin")
     sent = fill_in(headers, file.etag)
     for method in ("GET", "HEAD"):
-        answer = ask(app, "/data.bin", method, sent)
+        answer = fetch(app, "/data.bin", method, sent)
         assert answer.status == status
-        assert check_answer(answer, plain, file, method, sent) == status  # the oracle agrees
+        assert check_response(answer, plain, file, method, sent) == status  # the oracle agrees
 
 
 RANGES: list[tuple[Headers, int]] = [
@@ -252,21 +252,21 @@ RANGES: list[tuple[Headers, int]] = [
 
 
 @pytest.mark.parametrize(("headers", "status"), RANGES)
-def test_ranges_are_sent_as_the_rfc_demands(app: Wsgi, headers: Headers, status: int) -> None:
+def test_ranges_are_sent_as_the_rfc_demands(app: WSGIApp, headers: Headers, status: int) -> None:
     plain, file = known_file(app, "data.bin")
     sent = fill_in(headers, file.etag)
-    answer = ask(app, "/data.bin", headers=sent)
+    answer = fetch(app, "/data.bin", headers=sent)
     assert answer.status == status
-    assert check_answer(answer, plain, file, "GET", sent) == status  # the oracle agrees
-    head = ask(app, "/data.bin", "HEAD", sent)  # 14.2: Range is defined for GET only
+    assert check_response(answer, plain, file, "GET", sent) == status  # the oracle agrees
+    head = fetch(app, "/data.bin", "HEAD", sent)  # 14.2: Range is defined for GET only
     assert sorted(head.headers) == sorted(plain.headers)
 
 
-def test_head_has_the_fields_of_get(app: Wsgi) -> None:
+def test_head_has_the_fields_of_get(app: WSGIApp) -> None:
     """9.3.2: HEAD has the same header fields as GET, without content."""
     for name in FILES:
         plain, _ = known_file(app, name)
-        assert sorted(ask(app, "/" + name, "HEAD").headers) == sorted(plain.headers)
+        assert sorted(fetch(app, "/" + name, "HEAD").headers) == sorted(plain.headers)
     assert known_file(app, "page.html")[0].fields["content-type"] == "text/html; charset=utf-8"
     assert known_file(app, "data.bin")[0].fields["content-type"] == "application/octet-stream"
 
@@ -274,16 +274,18 @@ def test_head_has_the_fields_of_get(app: Wsgi) -> None:
 @pytest.mark.parametrize(
     "spec", ["0-", "131071-131072", "-1", "299999-300000", "999-1000", "5-262150"]
 )
-def test_ranges_of_a_streamed_file(app: Wsgi, spec: str) -> None:
+def test_ranges_of_a_streamed_file(app: WSGIApp, spec: str) -> None:
     plain, file = known_file(app, "large.bin")
     for value in (f"bytes={spec}", f"bytes=3-4,{spec}", f"bytes={spec},0-0"):
         sent = {"Range": value}
-        assert check_answer(ask(app, "/large.bin", headers=sent), plain, file, "GET", sent) == 206
+        assert (
+            check_response(fetch(app, "/large.bin", headers=sent), plain, file, "GET", sent) == 206
+        )
 
 
-def test_a_multipart_body_has_the_parts_in_the_requested_order(app: Wsgi) -> None:
+def test_a_multipart_body_has_the_parts_in_the_requested_order(app: WSGIApp) -> None:
     """15.3.7.2, checked without the oracle."""
-    answer = ask(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
+    answer = fetch(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
     assert answer.status == 206
     assert "content-range" not in answer.fields
     kind = "text/html; charset=utf-8"
@@ -291,7 +293,7 @@ def test_a_multipart_body_has_the_parts_in_the_requested_order(app: Wsgi) -> Non
         ({"content-type": kind, "content-range": "bytes 100-101/200"}, b"<p"),
         ({"content-type": kind, "content-range": "bytes 0-2/200"}, b"<p>"),
     ]
-    again = ask(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
+    again = fetch(app, "/page.html", headers={"Range": "bytes=100-101,0-2"})
     assert boundary_of(again) not in FILES["page.html"]
 
 
@@ -307,14 +309,14 @@ def test_a_multipart_body_has_the_parts_in_the_requested_order(app: Wsgi) -> Non
         ("1-0", 200),
     ],
 )
-def test_ranges_of_an_empty_file(app: Wsgi, value: str, status: int) -> None:
+def test_ranges_of_an_empty_file(app: WSGIApp, value: str, status: int) -> None:
     """14.1.2: a suffix range is satisfiable, but Content-Range cannot express the result."""
     plain, file = known_file(app, "empty.txt")
     assert plain.fields["content-length"] == "0"
     sent = {"Range": f"bytes={value}"}
-    answer = ask(app, "/empty.txt", headers=sent)
-    assert check_answer(answer, plain, file, "GET", sent) == answer.status == status
-    assert ask(app, "/empty.txt", headers={NONE: file.etag}).status == 304
+    answer = fetch(app, "/empty.txt", headers=sent)
+    assert check_response(answer, plain, file, "GET", sent) == answer.status == status
+    assert fetch(app, "/empty.txt", headers={NONE: file.etag}).status == 304
 
 
 def test_every_combination_of_conditions_agrees_with_the_oracle(root: Path) -> None:
@@ -329,17 +331,17 @@ def test_every_combination_of_conditions_agrees_with_the_oracle(root: Path) -> N
             drawn = {MATCH: match, NONE: none, UNMOD: unmod, SINCE: since, IF_RANGE: if_range}
             drawn["Range"] = value
             sent = fill_in({k: v for k, v in drawn.items() if v is not None}, file.etag)
-            answer = call(app, make_environ("/data.bin", headers=sent))
-            seen.add(check_answer(answer, plain, file, "GET", sent))
+            answer = call_strictly(app, make_environ("/data.bin", headers=sent))
+            seen.add(check_response(answer, plain, file, "GET", sent))
     assert seen == {200, 206, 304, 412}
 
 
-def test_a_two_digit_year_is_at_most_fifty_years_ahead(app: Wsgi) -> None:
+def test_a_two_digit_year_is_at_most_fifty_years_ahead(app: WSGIApp) -> None:
     """5.6.7: a year that appears to be more than 50 years ahead is in the past."""
     year = datetime.now(timezone.utc).year
     for ahead, status in ((40, 304), (60, 200)):
         date = f"Monday, 01-Jan-{(year + ahead) % 100:02} 00:00:00 GMT"
-        assert ask(app, "/data.bin", headers={SINCE: date}).status == status
+        assert fetch(app, "/data.bin", headers={SINCE: date}).status == status
 
 
 def test_the_public_helpers_for_ranges() -> None:

@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import (
-    ask,
-    boundary_of,
-    call,
-    date_forms,
-    make_environ,
-    parse_date,
-    parse_multipart,
-)
+from tests.client import make_environ
+from tests.oracle import boundary_of, call_strictly, date_forms, fetch, parse_date, parse_multipart
 from wsgistatic import StaticFiles
 
 OLD = 1_700_000_000
@@ -28,13 +21,13 @@ def test_the_next_response_after_a_change_has_the_new_version(tmp_path: Path) ->
     for n, content in enumerate([b"one", b"three", b"later", b""]):
         path.write_bytes(content)
         os.utime(path, (0, OLD + n))
-        answer = ask(app, "/live.txt")
+        answer = fetch(app, "/live.txt")
         assert (answer.status, answer.body) == (200, content)
         assert answer.fields["last-modified"] == date_forms(OLD + n)[0]
         tags.add(answer.fields["etag"])
     assert len(tags) == 4
     path.unlink()
-    assert ask(app, "/live.txt").status == 404
+    assert fetch(app, "/live.txt").status == 404
 
 
 def test_validators_of_a_file_that_has_just_changed_are_weak(tmp_path: Path) -> None:
@@ -44,17 +37,17 @@ def test_validators_of_a_file_that_has_just_changed_are_weak(tmp_path: Path) -> 
         path.write_bytes(b"12345")
         before = time.time_ns()
         os.utime(path, ns=(before, before))
-        fields = ask(app, "/now.txt").fields
+        fields = fetch(app, "/now.txt").fields
         if time.time_ns() - before < 10_000_000:
             assert fields["etag"].startswith('W/"')
         if fields["etag"].startswith("W/"):
             sent = {"Range": "bytes=0-1", "If-Range": fields["etag"]}
-            assert ask(app, "/now.txt", headers=sent).status == 200
-            assert ask(app, "/now.txt", headers={"If-Match": fields["etag"]}).status == 412
+            assert fetch(app, "/now.txt", headers=sent).status == 200
+            assert fetch(app, "/now.txt", headers={"If-Match": fields["etag"]}).status == 412
     os.utime(path, (0, time.time() + 86_400))  # 8.8.2.1: the date is never later than now
-    date = ask(app, "/now.txt").fields["last-modified"]
+    date = fetch(app, "/now.txt").fields["last-modified"]
     assert (parse_date(date) or 2**40) <= time.time()
-    assert ask(app, "/now.txt", headers={"Range": "bytes=0-1", "If-Range": date}).status == 200
+    assert fetch(app, "/now.txt", headers={"Range": "bytes=0-1", "If-Range": date}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -64,7 +57,7 @@ def test_ranges_of_a_file_that_has_just_been_written(tmp_path: Path, value: str)
     """The file does not change while it is sent, so every part must be complete."""
     path, app = tmp_path / "now.txt", StaticFiles(None, tmp_path)
     path.write_bytes(b"0123456789")
-    answer = call(app, make_environ("/now.txt", headers={"Range": f"bytes={value}"}))
+    answer = call_strictly(app, make_environ("/now.txt", headers={"Range": f"bytes={value}"}))
     assert answer.status == 206
     contents = [answer.body]
     if "content-range" not in answer.fields:

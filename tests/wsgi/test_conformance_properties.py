@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
+from tests.client import make_environ
 from tests.oracle import (
     File,
     Headers,
-    ask_ranges,
-    call,
-    check_answer,
+    call_strictly,
     check_framing,
+    check_response,
     date_forms,
-    learn_multipart,
-    make_environ,
+    expected_ranges,
+    measure_multipart,
     merge,
 )
 from wsgistatic import FileApp, StaticFiles, content_range, get_ranges, merge_ranges
@@ -157,7 +157,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         second, rest = TIMES[size % 4], [0, 1, 999_999_999][size % 3]
         os.utime(path / f"{size}.bin", ns=(0, second * 10**9 + rest))
     time.sleep(0.1)  # until the clock has ticked, the files are not cached
-    learn_multipart(StaticFiles(None, path), "/1234.bin", 1234)
+    measure_multipart(StaticFiles(None, path), "/1234.bin", 1234)
     return path
 
 
@@ -175,7 +175,7 @@ def test_every_request_for_a_file_gets_the_response_of_the_oracle(
     size = data.draw(st.sampled_from(SIZES) | st.sampled_from(SIZES[20:]))
     mtime, name = TIMES[size % 4], f"{size}.bin"
     content = (folder / name).read_bytes()
-    plain = call(FileApp(folder / name), make_environ("/" + name))
+    plain = call_strictly(FileApp(folder / name), make_environ("/", PATH_INFO="/" + name))
     assert (plain.status, plain.body) == (200, content)
     assert plain.fields["last-modified"] == date_forms(mtime)[0]
     etag = plain.fields["etag"]
@@ -186,11 +186,11 @@ def test_every_request_for_a_file_gets_the_response_of_the_oracle(
     assume(all(headers.get(name, "x").strip() for name in ("If-Match", "If-None-Match")))
     file = File(content, mtime, etag)
     for server in (app, StaticFiles(None, folder)):
-        answer = call(server, make_environ("/" + name, method, headers))
-        status = check_answer(answer, plain, file, method, headers)
+        answer = call_strictly(server, make_environ("/", method, headers, PATH_INFO="/" + name))
+        status = check_response(answer, plain, file, method, headers)
         parts = "multipart" in answer.fields.get("content-type", "")
         event(f"{status} multipart" if parts else str(status))
-        again = call(server, make_environ("/" + name))
+        again = call_strictly(server, make_environ("/", PATH_INFO="/" + name))
         assert (again.fields, again.body) == (plain.fields, content)
 
 
@@ -203,7 +203,7 @@ def test_get_ranges_agrees_with_the_oracle(data: st.DataObject, size: int) -> No
     value = data.draw(range_values(min(size, 10**6)))
     if size < 10**18:  # the oracle's limit
         assume(value == value.strip())  # white space around the value is the caller's business
-        assert get_ranges(value, size) == ask_ranges(value, size)
+        assert get_ranges(value, size) == expected_ranges(value, size)
     else:
         pairs = get_ranges(value, size) or []
         assert all(0 <= start < stop <= size for start, stop in pairs)
@@ -328,9 +328,11 @@ def test_every_environ_gets_a_clean_response(
         return [b""]
 
     app = StaticFiles(None if alone else wrapped, tree, prefix="/s/")
-    environ = make_environ(path, method, headers, SCRIPT_NAME=script_name, QUERY_STRING=query)
+    environ = make_environ(
+        "/", method, headers, PATH_INFO=path, SCRIPT_NAME=script_name, QUERY_STRING=query
+    )
     before = dict(environ)
-    answer = call(app, environ)
+    answer = call_strictly(app, environ)
     event(str(answer.status))
     if answer.status == 299:
         assert seen == [before]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of, start
+from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import AnswerEvent, StaticFiles
 from wsgistatic.wsgi import middleware
@@ -35,7 +35,7 @@ def event_for(site: Path) -> EventFor:
         options = {"app": None, **(options or {})}
         app = StaticFiles(options.pop("app"), site, "/s", **options, on_answer=events.append)
         for _ in range(2):  # first without the cache, then from it
-            call_bare(app, environ_of(path, method, **fields))
+            call_raw(app, make_environ(path, method, **fields))
         assert len(events) == 2
         assert events[0] == events[1]
         return events[0]
@@ -96,7 +96,7 @@ def test_a_stored_coding_is_reported_with_the_path_of_its_file(
     assert event_for("/s/hello.txt").coding is None
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_coding_compressed_in_memory_is_reported_with_the_path_of_the_original(
     site: Path, event_for: EventFor
 ) -> None:
@@ -165,7 +165,7 @@ def test_an_empty_path(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, index="hello.txt", on_answer=events.append)
     for broken in ("", None):
-        call_bare(app, {**environ_of("/"), "PATH_INFO": broken})
+        call_raw(app, {**make_environ("/"), "PATH_INFO": broken})
     assert [event.refused for event in events] == ["not the canonical spelling of a path"] * 2
 
 
@@ -179,7 +179,7 @@ def test_a_reason_that_no_longer_holds(site: Path, monkeypatch: pytest.MonkeyPat
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, on_answer=events.append)
     monkeypatch.setattr(app.site._responder, "respond", lambda *arguments: None)
-    assert call_bare(app, environ_of("/hello.txt")).status == 404
+    assert call_raw(app, make_environ("/hello.txt")).status == 404
     assert events[0].refused == "something that is no longer the case"
 
 
@@ -205,7 +205,7 @@ def test_errors_of_the_file_system(
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "open", fail)
-        assert call_bare(app, environ_of("/hello.txt")).status == status
+        assert call_raw(app, make_environ("/hello.txt")).status == status
     assert (events[0].status, events[0].refused) == (status, "an error, described in the log")
     assert events[0].path == str(site / "hello.txt")
 
@@ -234,7 +234,7 @@ def test_an_exception_in_the_function_is_logged_and_the_response_is_sent(
 def test_the_event_comes_before_the_body_is_read(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
-    result = start(app, environ_of("/digits.bin"))
+    result = start(app, make_environ("/digits.bin"))
     assert [event.bytes_planned for event in events] == [1000]
     result.iterable.close()  # type: ignore[attr-defined]
 
@@ -252,9 +252,9 @@ def test_requests_are_traced_only_with_the_option(
     app = StaticFiles(None, site)
     assert app._files is app._cache.files  # the short path answers from the cache
     for path in ("/hello.txt", "/hello.txt", "/none"):
-        call_bare(app, environ_of(path))
+        call_raw(app, make_environ(path))
     assert traces == []
-    call_bare(StaticFiles(None, site, on_answer=lambda event: None), environ_of("/none"))
+    call_raw(StaticFiles(None, site, on_answer=lambda event: None), make_environ("/none"))
     assert len(traces) == 1
 
 
@@ -281,7 +281,7 @@ def test_responses_are_the_same_with_the_option(site: Path, app: Any) -> None:
     settle()
     apps = [StaticFiles(app, site), StaticFiles(app, site, on_answer=lambda event: None)]
     for path, method, fields in 2 * REQUESTS:
-        one, other = (call_bare(each, environ_of(path, method, **fields)) for each in apps)
+        one, other = (call_raw(each, make_environ(path, method, **fields)) for each in apps)
         assert (one.status, one.headers, one.body) == (other.status, other.headers, other.body)
 
 
@@ -301,7 +301,7 @@ def test_every_miss_has_a_reason(site: Path, options: dict[str, Any]) -> None:
     app = StaticFiles(None, site, **options, on_answer=events.append)
     for first, second in itertools.product(NAMES, NAMES):
         for path in (f"/{first}", f"/{first}/{second}", f"/{first}/{second}/"):
-            call_bare(app, environ_of(path))
+            call_raw(app, make_environ(path))
     for event in events:
         assert (event.refused is None) == (event.status in (200, 301)), event
         assert event.refused != "something that is no longer the case", event

@@ -13,7 +13,7 @@ import pytest
 from webob import Request
 from webob.dec import wsgify
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.source_kinds import Blob, Node
 from wsgistatic import FileApp, serve_file
 from wsgistatic.files import digests
@@ -31,7 +31,7 @@ def test_the_url_does_not_matter(site: Path) -> None:
 
 
 def test_other_methods_get_405(site: Path) -> None:
-    result = call_bare(FileApp(site / "hello.txt"), environ_of("/", "POST"))
+    result = call_raw(FileApp(site / "hello.txt"), make_environ("/", "POST"))
     assert (result.status, result.headers["Allow"]) == (405, "GET, HEAD")
 
 
@@ -74,9 +74,9 @@ def test_functions_in_options_get_the_quoted_url(site: Path) -> None:
         asked.append((path, url))
         return "no-cache"
 
-    call_bare(
+    call_raw(
         FileApp(site / "hello.txt", cache_control=cache_control),
-        environ_of("/d\xc3\xbcr", SCRIPT_NAME="/app"),
+        make_environ("/d\xc3\xbcr", SCRIPT_NAME="/app"),
     )
     assert asked == [(str(site / "hello.txt"), "/app/d%C3%BCr")]
 
@@ -93,20 +93,20 @@ def test_an_app_can_be_returned_from_a_view(site: Path) -> None:
 
 def test_a_malformed_script_name_is_tolerated(site: Path) -> None:
     for value in (None, 5, "\udc80", "\u20ac"):
-        environ = environ_of("/", SCRIPT_NAME=value)
-        assert call_bare(FileApp(site / "hello.txt"), environ).status == 200
+        environ = make_environ("/", SCRIPT_NAME=value)
+        assert call_raw(FileApp(site / "hello.txt"), environ).status == 200
 
 
 @pytest.mark.parametrize("options", [{}, {"etag": "content"}, {"download_name": "a.txt"}])
 def test_an_app_that_is_made_in_a_view_leaves_no_reference_cycle(
     site: Path, options: dict[str, Any]
 ) -> None:
-    serve_file(environ_of("/"), site / "hello.txt", **options)
+    serve_file(make_environ("/"), site / "hello.txt", **options)
     gc.collect()
     gc.disable()
     try:
         for field in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=0-1,4-5"}):
-            _, _, body = serve_file({**environ_of("/"), **field}, site / "hello.txt", **options)
+            _, _, body = serve_file({**make_environ("/"), **field}, site / "hello.txt", **options)
             assert b"".join(body)
         del body
         assert gc.collect() == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.source_kinds import Blob
 from wsgistatic import FileApp, Validators, serve_file
 
@@ -37,7 +37,7 @@ def test_a_source_of_another_kind_is_an_error(
     with pytest.raises(error, match=message):
         FileApp(source)
     with pytest.raises(error, match=message):
-        serve_file(environ_of("/"), source)
+        serve_file(make_environ("/"), source)
 
 
 class Letters(Blob):
@@ -170,5 +170,5 @@ def test_options_apply_to_every_source() -> None:
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["X-Own"] == "1"
     assert call(app, "/").headers["Cache-Control"] == "private"
-    assert call_bare(app, environ_of("/", "DELETE")).status == 405
-    assert serve_file(environ_of("/", "HEAD"), "/nowhere/at/all").body == [b""]
+    assert call_raw(app, make_environ("/", "DELETE")).status == 405
+    assert serve_file(make_environ("/", "HEAD"), "/nowhere/at/all").body == [b""]

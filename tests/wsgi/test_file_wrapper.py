@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import environ_of, start
+from tests.client import make_environ, start
 from wsgistatic import StaticFiles
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import OpenFile, single_file
@@ -105,7 +105,7 @@ def test_the_real_wrapper_of_waitress_sends_the_range(opened: OpenFile) -> None:
 def test_a_hashed_file_is_passed_at_its_start(site: Path) -> None:
     """Wrappers send from the position of the file, and content ETags read it to its end."""
     time.sleep(0.03)  # a more recent file is sent by our own iterator
-    environ = environ_of("/digits.bin", **GTHREAD)
+    environ = make_environ("/digits.bin", **GTHREAD)
     app = StaticFiles(None, site, etag="content", file_wrapper=True, cache_size=0)
     wrapped: Any = start(app, environ).iterable
     assert isinstance(wrapped[0], FileIO)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.calling import Result, call, call_bare, environ_of, start
+from tests.client import Response, call, call_raw, make_environ, start
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi import listing
 
@@ -35,14 +35,14 @@ class Links(HTMLParser):
         self.hrefs += [value or "" for name, value in attributes if tag == "a" and name == "href"]
 
 
-def follow(app: StaticFiles, base: str, href: str, **extra: Any) -> Result:
+def follow(app: StaticFiles, base: str, href: str, **extra: Any) -> Response:
     """Request the URL that a link on a page leads to."""
     url = urlsplit(urljoin(f"http://localhost{base}", href))
     assert url.netloc == "localhost"
     script = extra.get("SCRIPT_NAME", "")
     path = unquote_to_bytes(url.path).decode("latin-1")
     assert path.startswith(script)
-    return call_bare(app, environ_of("", PATH_INFO=path[len(script) :], **extra))
+    return call_raw(app, make_environ("", PATH_INFO=path[len(script) :], **extra))
 
 
 def test_a_page_and_its_header_fields(site: Path, open_descriptors: None) -> None:
@@ -112,9 +112,9 @@ def test_misses_and_other_methods_reach_the_wrapped_app(site: Path) -> None:
         return []
 
     both = StaticFiles(app, site, listing=True)
-    assert call_bare(both, environ_of("/nope/")).status == 299
-    assert call_bare(both, environ_of("/", "POST")).status == 299
-    assert call_bare(both, environ_of("/")).status == 200
+    assert call_raw(both, make_environ("/nope/")).status == 299
+    assert call_raw(both, make_environ("/", "POST")).status == 299
+    assert call_raw(both, make_environ("/")).status == 200
 
 
 def test_head_has_the_fields_of_get(site: Path, open_descriptors: None) -> None:
@@ -150,7 +150,7 @@ def test_other_methods_get_405_for_a_directory(site: Path) -> None:
     ],
 )
 def test_accept_decides_between_html_and_json(site: Path, accept: Any, media_type: str) -> None:
-    result = call_bare(files(site), environ_of("/", HTTP_ACCEPT=accept))
+    result = call_raw(files(site), make_environ("/", HTTP_ACCEPT=accept))
     assert result.headers["Content-Type"].partition(";")[0] == media_type
     assert result.headers["Vary"] == "Accept"
     assert result.headers["Content-Length"] == str(len(result.body))
@@ -324,7 +324,7 @@ def test_a_long_listing_is_streamed_in_little_memory(crowd: Path, open_descripto
     call(app, "/nope")
     tracemalloc.start()
     began = perf_counter()
-    result = start(app, environ_of("/"))
+    result = start(app, make_environ("/"))
     blocks = iter(result.iterable)
     head = next(blocks)
     first_block = perf_counter() - began
@@ -346,7 +346,7 @@ def test_a_long_listing_is_streamed_in_little_memory(crowd: Path, open_descripto
 
 
 def test_a_long_listing_as_json_is_sorted(crowd: Path) -> None:
-    result = call_bare(files(crowd), environ_of("/", HTTP_ACCEPT="application/json"))
+    result = call_raw(files(crowd), make_environ("/", HTTP_ACCEPT="application/json"))
     assert len(result.blocks) > 100
     listed = json.loads(result.body)
     assert [entry["name"] for entry in listed] == [f"{number}.txt" for number in range(100_000)]
@@ -374,7 +374,7 @@ def test_head_of_a_long_listing_has_a_content_length(
 def test_an_aborted_listing_closes_its_directory(
     site: Path, stream_short_listings: None, open_descriptors: None, blocks: int
 ) -> None:
-    result = start(files(site), environ_of("/"))
+    result = start(files(site), make_environ("/"))
     body = iter(result.iterable)
     for _ in range(blocks):
         assert next(body)
@@ -391,10 +391,10 @@ def is_open(directory: Path) -> bool:
 def test_a_listing_that_is_never_closed_leaves_no_descriptor(
     site: Path, stream_short_listings: None, open_descriptors: None
 ) -> None:
-    result = start(files(site), environ_of("/"))
+    result = start(files(site), make_environ("/"))
     assert next(iter(result.iterable))
     del result
-    finished = start(files(site), environ_of("/"))
+    finished = start(files(site), make_environ("/"))
     assert list(finished.iterable)
     assert not is_open(site)
 
@@ -423,7 +423,7 @@ def test_a_listing_is_closed_if_start_response_raises(
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
-        files(site)(environ_of("/"), refuse)
+        files(site)(make_environ("/"), refuse)
 
 
 def fail(*arguments: Any) -> Any:
@@ -445,7 +445,7 @@ def test_a_shortage_of_descriptors_in_the_middle_breaks_the_response(
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(listing.Scan, "_file_entry", fail)
-    result = start(files(site), environ_of("/"))
+    result = start(files(site), make_environ("/"))
     body = iter(result.iterable)
     next(body)
     with pytest.raises(OSError, match="Too many open files"):

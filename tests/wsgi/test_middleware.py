@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of, start
+from tests.client import Response, call, call_raw, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files import directory
@@ -90,11 +90,11 @@ def test_paths_outside_the_prefix_go_to_the_wrapped_app(
 ) -> None:
     (site / "index.html").write_text("index")
     app = files(site, Inner(), prefix="/static/")
-    environ = environ_of("/", SCRIPT_NAME=script_name)
+    environ = make_environ("/", SCRIPT_NAME=script_name)
     environ["PATH_INFO"] = path_info
-    assert call_bare(app, environ).status == 299
+    assert call_raw(app, environ).status == 299
     del environ["PATH_INFO"]
-    assert call_bare(app, environ).status == 299
+    assert call_raw(app, environ).status == 299
 
 
 def test_a_prefix_that_is_not_ascii(site: Path) -> None:
@@ -122,22 +122,22 @@ def test_file_names_that_are_not_ascii(site: Path) -> None:
 def test_misses_reach_the_wrapped_app_with_environ_unchanged(site: Path, path: str) -> None:
     inner = Inner()
     app = files(site, inner)
-    environ = environ_of(path)
+    environ = make_environ(path)
     before = dict(environ)
-    assert call_bare(app, environ).status == 299
+    assert call_raw(app, environ).status == 299
     assert inner.environ == environ == before
-    assert call_bare(files(site), environ_of(path)).status == 404
+    assert call_raw(files(site), make_environ(path)).status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", ""])
 def test_other_methods_go_to_the_wrapped_app_or_get_405(site: Path, method: str) -> None:
     inner = Inner()
-    assert call_bare(files(site, inner), environ_of("/hello.txt", method)).status == 299
+    assert call_raw(files(site, inner), make_environ("/hello.txt", method)).status == 299
     assert inner.environ["REQUEST_METHOD"] == method
     for path in ("/hello.txt", "/sub/", "/sub"):
-        alone = call_bare(files(site), environ_of(path, method))
+        alone = call_raw(files(site), make_environ(path, method))
         assert (alone.status, alone.headers["Allow"]) == (405, "GET, HEAD")
-    assert call_bare(files(site), environ_of("/nope", method)).status == 404
+    assert call_raw(files(site), make_environ("/nope", method)).status == 404
 
 
 def test_an_unreadable_file_gets_405_for_other_methods(
@@ -148,7 +148,7 @@ def test_an_unreadable_file_gets_405_for_other_methods(
         (public_directory / "sub").mkdir(mode=0o755)
         (public_directory / "sub" / "index.html").touch(mode=0)
     for path in ("/private.txt", "/sub/", "/sub"):
-        assert call_bare(files(public_directory), environ_of(path, "POST")).status == 405
+        assert call_raw(files(public_directory), make_environ(path, "POST")).status == 405
 
 
 def test_a_miss_without_a_wrapped_app_is_404(site: Path) -> None:
@@ -181,7 +181,7 @@ def test_the_prefix_without_its_slash(site: Path) -> None:
     mounted = call(files(site), "", SCRIPT_NAME="/app")
     assert mounted.headers["Location"] == "/app/"
     # The URL is "/" already, and would redirect to itself.
-    assert call_bare(files(site), environ_of("")).status == 404
+    assert call_raw(files(site), make_environ("")).status == 404
 
 
 def test_the_option_index(site: Path) -> None:
@@ -222,12 +222,12 @@ class as_root:  # noqa: N801
 @pytest.mark.parametrize("path", ["//evil.example/..", "/\\evil.example", "/\t/evil.example/sub"])
 def test_a_redirect_never_leads_to_another_host(site: Path, path: str) -> None:
     app = files(site)
-    assert call_bare(app, environ_of(path)).status == 404
+    assert call_raw(app, make_environ(path)).status == 404
     (site / "\\evil.example").mkdir()
     (site / "\\evil.example" / "index.html").write_text("x")
     for script_name in ("", "/", "//evil.example", "/\\evil.example", "\u20ac", 5):
-        environ = environ_of("/\\evil.example", SCRIPT_NAME=script_name)
-        location = call_bare(app, environ).headers["Location"]
+        environ = make_environ("/\\evil.example", SCRIPT_NAME=script_name)
+        location = call_raw(app, environ).headers["Location"]
         assert location[0] == "/"
         assert location[1] not in "/\\"
         assert location.isascii()
@@ -316,12 +316,12 @@ def test_the_file_is_closed_if_start_response_raises(site: Path, open_descriptor
 
     for path in ("/digits.bin", "/empty.bin", "/nope"):
         with pytest.raises(RuntimeError):
-            files(site, block_size=10)(environ_of(path), refuse)
+            files(site, block_size=10)(make_environ(path), refuse)
 
 
 def test_every_response_has_the_configured_headers(site: Path) -> None:
     app = files(site, allow_origin="*", cache_control=lambda path, url: f"x-{url}")
-    cases: list[tuple[Result, int]] = [
+    cases: list[tuple[Response, int]] = [
         (call(app, "/hello.txt"), 200),
         (call(app, "/hello.txt", HTTP_RANGE="bytes=0-1"), 206),
         (call(app, "/hello.txt", HTTP_RANGE="bytes=0-1,3-4"), 206),
@@ -330,7 +330,7 @@ def test_every_response_has_the_configured_headers(site: Path) -> None:
         (call(app, "/hello.txt", HTTP_RANGE="bytes=99-"), 416),
         (call(app, "/sub"), 301),
         (call(app, "/nope"), 404),
-        (call_bare(app, environ_of("/hello.txt", "PUT")), 405),
+        (call_raw(app, make_environ("/hello.txt", "PUT")), 405),
     ]
     for result, status in cases:
         assert result.status == status
@@ -345,7 +345,7 @@ def test_every_response_has_the_configured_headers(site: Path) -> None:
 
 
 def test_close_closes_the_file_of_an_unread_body(site: Path, open_descriptors: None) -> None:
-    result = start(files(site, block_size=10, cache_size=0), environ_of("/digits.bin"))
+    result = start(files(site, block_size=10, cache_size=0), make_environ("/digits.bin"))
     assert not isinstance(result.iterable, list)
     next(iter(result.iterable))
     result.iterable.close()  # type: ignore[attr-defined]
@@ -383,7 +383,7 @@ def test_no_file_system_call_is_made_for_names_above_the_root_or_hidden_names(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "stat", record)
-        assert call_bare(app, environ_of(path)).status == 404
+        assert call_raw(app, make_environ(path)).status == 404
     assert looked == []
 
 
@@ -393,10 +393,10 @@ def test_values_in_environ_that_are_not_text(site: Path) -> None:
     for value in odd:
         for key in ("PATH_INFO", "REQUEST_METHOD", "SCRIPT_NAME", "HTTP_RANGE", "QUERY_STRING",
                     "HTTP_IF_RANGE", "HTTP_IF_NONE_MATCH"):  # fmt: skip
-            environ = environ_of("/sub")
+            environ = make_environ("/sub")
             environ[key] = value
-            assert call_bare(app, environ).status in (200, 301, 404, 405)
-    assert call_bare(app, {}).status == 404
+            assert call_raw(app, environ).status in (200, 301, 404, 405)
+    assert call_raw(app, {}).status == 404
 
 
 def test_log_lines_cannot_be_forged(

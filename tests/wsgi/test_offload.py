@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call
+from tests.client import Response, call
 from tests.conftest import age
 from wsgistatic import StaticFiles
 
 NGINX = ("X-Accel-Redirect", "/internal/")
 
 
-def ask(site: Path, path: str, option: Any = NGINX, **extra: str) -> Result:
+def ask(site: Path, path: str, option: Any = NGINX, **extra: str) -> Response:
     app = StaticFiles(None, site, prefix="/static", offload=option)
     first = call(app, path, **extra)
     again = call(app, path, **extra)  # from the cache

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, environ_of, start
+from tests.client import call, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import BlockIterator, MultipartIterator, StaticFiles
 from wsgistatic.files.versions import open_version
@@ -43,11 +43,11 @@ def test_the_types_of_bodies(site: Path) -> None:
     }
     for value, kind in kinds.items():
         extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-        body: Any = start(app, environ_of("/digits.bin", **extra)).iterable
+        body: Any = start(app, make_environ("/digits.bin", **extra)).iterable
         assert type(body) is kind
         getattr(body, "close", list)()
-    assert start(app, environ_of("/digits.bin", "HEAD")).iterable == [b""]
-    not_modified = start(app, environ_of("/digits.bin", HTTP_IF_NONE_MATCH="*")).iterable
+    assert start(app, make_environ("/digits.bin", "HEAD")).iterable == [b""]
+    not_modified = start(app, make_environ("/digits.bin", HTTP_IF_NONE_MATCH="*")).iterable
     assert not hasattr(not_modified, "__len__")
 
 
@@ -62,7 +62,7 @@ def test_the_file_wrapper_gets_a_file_with_exactly_the_bytes_to_send(
 ) -> None:
     settle()
     extra: dict[str, Any] = {"HTTP_RANGE": value} if value else {}
-    environ = environ_of("/digits.bin", **extra, **WRAPPED)
+    environ = make_environ("/digits.bin", **extra, **WRAPPED)
     result = start(StaticFiles(None, site, block_size=512, cache_size=0), environ)
     body = result.iterable
     assert isinstance(body, Wrapper)
@@ -78,7 +78,7 @@ def test_a_file_that_has_just_changed_is_not_passed_to_the_file_wrapper(site: Pa
         app = StaticFiles(None, site, file_wrapper=file_wrapper, cache_size=0)
         for _ in range(20):  # the machine may have been busy for a whole tick
             (site / "digits.bin").write_bytes(b"x" * 1000)
-            body: Any = start(app, environ_of("/digits.bin", **WRAPPED)).iterable
+            body: Any = start(app, make_environ("/digits.bin", **WRAPPED)).iterable
             body.close()
             if isinstance(body, BlockIterator):
                 break
@@ -92,7 +92,7 @@ def test_a_rewrite_within_one_tick_of_the_clock_breaks_the_response(
     path.write_bytes(b"0" * 1000)
     opened = path.stat()
     monkeypatch.setattr(time, "time_ns", lambda: opened.st_ctime_ns + 1)
-    result = start(StaticFiles(None, site, block_size=100), environ_of("/digits.bin"))
+    result = start(StaticFiles(None, site, block_size=100), make_environ("/digits.bin"))
     body = iter(result.iterable)
     next(body)
     path.write_bytes(b"1" * 1000)
@@ -105,13 +105,14 @@ def test_several_ranges_are_not_passed_to_the_file_wrapper(site: Path) -> None:
     settle()
     extra: dict[str, Any] = {"HTTP_RANGE": "bytes=0-1,5-6", "wsgi.file_wrapper": Wrapper}
     body = start(
-        StaticFiles(None, site, file_wrapper=True, cache_size=0), environ_of("/digits.bin", **extra)
+        StaticFiles(None, site, file_wrapper=True, cache_size=0),
+        make_environ("/digits.bin", **extra),
     )
     assert isinstance(body.iterable, MultipartIterator)
     body.iterable.close()
     refused = start(
         StaticFiles(None, site, file_wrapper=False, cache_size=0),
-        environ_of("/digits.bin", **WRAPPED),
+        make_environ("/digits.bin", **WRAPPED),
     )
     assert isinstance(refused.iterable, BlockIterator)
 
@@ -136,7 +137,7 @@ def test_a_file_rewritten_before_it_is_read_is_sent_in_its_new_version(
 ) -> None:
     app = StaticFiles(None, site)
     Rewriter(monkeypatch, site / "digits.bin", times=1)
-    result = start(app, environ_of("/digits.bin"))
+    result = start(app, make_environ("/digits.bin"))
     body = b"".join(result.iterable)
     assert (result.status, body) == (200, b"1" * 1501)
     assert result.headers["Content-Length"] == "1501"
@@ -152,7 +153,7 @@ def large(site: Path) -> Path:
     return path
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_a_cached_file_replaced_before_it_is_opened_is_sent_in_its_new_version(
     large: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
@@ -166,12 +167,12 @@ def test_a_cached_file_replaced_before_it_is_opened_is_sent_in_its_new_version(
         return open_version(*arguments)
 
     monkeypatch.setattr(responder, "open_version", replace_and_open)
-    result = start(app, environ_of("/large.bin"))
+    result = start(app, make_environ("/large.bin"))
     assert (result.status, result.headers["Content-Length"]) == (200, "200000")
     assert b"".join(result.iterable) == b"1" * 200_000
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_cached_file_that_cannot_be_read_is_looked_up_again(
     large: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
@@ -185,13 +186,13 @@ def test_a_cached_file_that_cannot_be_read_is_looked_up_again(
         return os.pread(*arguments)
 
     monkeypatch.setattr("wsgistatic.files.versions.read_at", fail_once)
-    result = start(app, environ_of("/large.bin"))
+    result = start(app, make_environ("/large.bin"))
     assert failures == []
     assert result.status == 200
     assert b"".join(result.iterable) == b"0" * 300_000
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_cached_file_is_closed_if_the_file_wrapper_raises(
     large: Path, open_descriptors: None
 ) -> None:
@@ -203,7 +204,7 @@ def test_a_cached_file_is_closed_if_the_file_wrapper_raises(
 
     app = StaticFiles(None, large.parent)
     call(app, "/large.bin")
-    environ = environ_of("/large.bin")
+    environ = make_environ("/large.bin")
     environ["wsgi.file_wrapper"] = Failing
     with pytest.raises(RuntimeError):
         start(app, environ)
@@ -214,7 +215,7 @@ def test_a_file_that_keeps_changing_is_503(
 ) -> None:
     app = StaticFiles(None, site)
     rewriter = Rewriter(monkeypatch, site / "digits.bin", times=1000)
-    result = start(app, environ_of("/digits.bin"))
+    result = start(app, make_environ("/digits.bin"))
     assert result.status == 503
     assert rewriter.count < 20
 
@@ -291,7 +292,7 @@ def test_a_file_that_grows_while_it_is_hashed_is_sent_without_an_etag(
         return real(*arguments)
 
     monkeypatch.setattr(content_digest, "hash_content", append_and_digest)
-    result = start(StaticFiles(None, site, etag="content"), environ_of("/digits.bin"))
+    result = start(StaticFiles(None, site, etag="content"), make_environ("/digits.bin"))
     assert result.status == 200
     assert "ETag" not in result.headers
     # On a slow machine the file is looked up again, and grows again.

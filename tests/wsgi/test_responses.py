@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, environ_of
+from tests.client import call, make_environ
 from wsgistatic import FileApp, StaticFiles
 
 PREFLIGHT = {
@@ -79,5 +79,5 @@ def test_the_exception_info_of_the_wrapped_app_is_passed_on(site: Path) -> None:
     def start_response(status: str, headers: Any, *exc_info: Any) -> Any:
         passed.append(exc_info)
 
-    StaticFiles(app, site, no_store_misses=True)(environ_of("/nope"), start_response)
+    StaticFiles(app, site, no_store_misses=True)(make_environ("/nope"), start_response)
     assert passed == [(error,)]

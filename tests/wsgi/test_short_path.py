@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.calling import call_bare, environ_of
+from tests.client import call_raw, make_environ
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi.request import Request
 
-pytestmark = pytest.mark.catalog
+pytestmark = pytest.mark.memory_cache
 
 OLD = 1_700_000_000
 SIZES = {"/static/empty.bin": 0, "/static/small.txt": 1000, "/static/large.bin": 300_000}
@@ -70,7 +70,7 @@ METHODS = st.sampled_from(["GET", "HEAD", "POST", "get"])
 
 
 def comparable(app: StaticFiles, path: str, method: str, headers: dict[str, str]) -> Any:
-    result = call_bare(app, environ_of(path, method, **headers))
+    result = call_raw(app, make_environ(path, method, **headers))
     boundary = result.headers.get("Content-Type", "").partition("boundary=")[2]
     if boundary:  # it is random
         result.headers["Content-Type"] = "multipart"
@@ -101,8 +101,8 @@ def test_the_short_path_and_the_complete_one_agree(
 ) -> None:
     app = StaticFiles(None, folder, prefix="/static/")
     for warm_up in SIZES:
-        call_bare(app, environ_of(warm_up))
-        call_bare(app, environ_of(warm_up, HTTP_ACCEPT_ENCODING="gzip"))
+        call_raw(app, make_environ(warm_up))
+        call_raw(app, make_environ(warm_up, HTTP_ACCEPT_ENCODING="gzip"))
     short = comparable(app, path, method, headers)
 
     class WithoutShortPath(StaticFiles):

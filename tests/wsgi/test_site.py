@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call, call_bare, environ_of
+from tests.client import call, call_raw, make_environ
 from tests.conftest import age, as_ordinary_user
 from wsgistatic import StaticFiles
 
@@ -144,7 +144,7 @@ def test_stored_codings_of_fallback_and_pages_are_used(pages: Path, cache_size: 
         assert "Accept-Encoding" in plain.headers["Vary"]
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_the_fallback_is_marked_as_used_and_dropped_from_the_cache_once_it_is_deleted(
     pages: Path,
@@ -348,8 +348,8 @@ def test_a_clean_url_answers_a_preflight(pages: Path) -> None:
 
 def test_the_fallback_for_an_empty_path(pages: Path) -> None:
     app = clean(pages, fallback="index.html")
-    assert call_bare(app, environ_of("", **BROWSER)).body == b"<p>index.html</p>"
-    assert call_bare(app, environ_of("")).status == 404
+    assert call_raw(app, make_environ("", **BROWSER)).body == b"<p>index.html</p>"
+    assert call_raw(app, make_environ("")).status == 404
 
 
 def test_a_page_takes_precedence_over_the_fallback(pages: Path) -> None:
@@ -384,7 +384,7 @@ def test_the_prefix_without_its_slash_redirects_to_the_index(pages: Path) -> Non
     assert call(app, "/s").headers["Location"] == "/s/"
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_the_cache_keys_of_pages_are_not_valid_as_path_info(pages: Path) -> None:
     app = clean(pages, fallback="index.html", prefix="/s")
     call(app, "/s/about")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call, call_bare, environ_of, start
+from tests.client import Response, call, call_raw, make_environ, start
 from tests.conftest import OLD, age
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.files.versions import signature
@@ -41,7 +41,7 @@ def coded(site: Path) -> Path:
     return site
 
 
-def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: Any) -> Result:
+def ask(app: StaticFiles, accepted: str | None, path: str = "/app.js", **extra: Any) -> Response:
     if accepted is not None:
         extra["HTTP_ACCEPT_ENCODING"] = accepted
     once = call(app, path, **extra)
@@ -309,7 +309,7 @@ def test_the_file_itself_is_sent_if_its_sidecar_vanishes_or_gets_old_before_it_i
 
         monkeypatch.setattr(loader, "choose_sidecar", choose)
         app = StaticFiles(None, coded, encodings=("gzip",))
-        result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+        result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
         assert result.body == PLAIN
         assert [one is None for one in chosen] == [False, True]
 
@@ -328,7 +328,7 @@ def test_a_sidecar_replaced_before_it_is_opened_is_described_as_it_is(
         return chosen
 
     monkeypatch.setattr(loader, "choose_sidecar", choose)
-    result = call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
     assert result.body == b"another"
     assert result.headers["Content-Length"] == "7"
 
@@ -348,8 +348,8 @@ def test_an_error_while_a_sidecar_is_opened_does_not_count_as_a_change(
         return chosen
 
     monkeypatch.setattr(loader, "choose_sidecar", choose)
-    environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip")
-    assert call_bare(app, environ).status == 500
+    environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip")
+    assert call_raw(app, environ).status == 500
 
 
 def test_file_app_uses_sidecars_only_if_encodings_names_them(coded: Path) -> None:
@@ -359,7 +359,7 @@ def test_file_app_uses_sidecars_only_if_encodings_names_them(coded: Path) -> Non
     assert call(FileApp(coded / "app.js"), "/", HTTP_ACCEPT_ENCODING="gzip").body == PLAIN
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
     coded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,7 +369,7 @@ def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
         app = StaticFiles(None, coded, **options)  # type: ignore[arg-type]
         for _ in range(2):
             for accepted in ("gzip", "br", ""):
-                call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+                call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted))
         tag = ask(app, "gzip").headers["ETag"]
 
         def counting(*arguments: Any, **options: Any) -> os.stat_result:
@@ -380,16 +380,16 @@ def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
         monkeypatch.setattr(os, "open", None)
         for extra in ({}, {"HTTP_IF_NONE_MATCH": tag}, {"REQUEST_METHOD": "HEAD"}):
             calls.clear()
-            environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip", **extra)
-            assert call_bare(app, environ).status in (200, 304)
+            environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip", **extra)
+            assert call_raw(app, environ).status in (200, 304)
             assert len(calls) == expected
         calls.clear()
-        call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING=""))
+        call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=""))
         assert len(calls) == bool(expected)
         monkeypatch.undo()
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_a_file_is_cached_again_after_a_sidecar_was_deleted(coded: Path) -> None:
     app = StaticFiles(None, coded)
@@ -400,7 +400,7 @@ def test_a_file_is_cached_again_after_a_sidecar_was_deleted(coded: Path) -> None
     assert app._cache.sidecars_unchanged(app._cache.files["/app.js"])
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 @pytest.mark.live
 def test_a_new_version_is_cached_whatever_coding_it_is_first_requested_in(coded: Path) -> None:
     app = StaticFiles(None, coded)
@@ -408,7 +408,7 @@ def test_a_new_version_is_cached_whatever_coding_it_is_first_requested_in(coded:
     (coded / "app.js").write_bytes(b"new")
     age(coded / "app.js")
     time.sleep(0.03)
-    call_bare(app, environ_of("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
     cached = app._cache.files["/app.js"]
     assert cached.signature == signature((coded / "app.js").stat())
     variant = cached.variant_for("gzip")
@@ -417,7 +417,7 @@ def test_a_new_version_is_cached_whatever_coding_it_is_first_requested_in(coded:
     assert cached.variants == {"gzip": variant}
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_the_number_of_remembered_accept_encodings_is_bounded(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for number in range(200):
@@ -430,7 +430,7 @@ def test_the_number_of_remembered_accept_encodings_is_bounded(coded: Path) -> No
     assert app._cache.files["/app.js"].variants.keys() == {"gzip"}
 
 
-@pytest.mark.catalog
+@pytest.mark.memory_cache
 def test_cached_codings_stay_within_the_budget(coded: Path) -> None:
     app = StaticFiles(None, coded, cache_size=25_000)
     for _ in range(3):
@@ -444,9 +444,9 @@ def test_values_in_environ_that_are_not_latin_1_text(coded: Path) -> None:
     app = StaticFiles(None, coded)
     ask(app, "gzip")
     for path in (("", ""), ["/app.js"], None, "/app.js\0gzip"):
-        environ = environ_of("/", HTTP_ACCEPT_ENCODING="gzip", PATH_INFO=path)
+        environ = make_environ("/", HTTP_ACCEPT_ENCODING="gzip", PATH_INFO=path)
         assert start(app, environ).status == 404
     values: tuple[Any, ...] = ([], None, b"gzip", "gzip\udce9")
     for accepted in values:
-        environ = environ_of("/app.js", HTTP_ACCEPT_ENCODING=accepted)
+        environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted)
         assert start(app, environ).status in (200, 404)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.calling import call_bare, environ_of, start
+from tests.client import call_raw, make_environ, start
 from wsgistatic import StaticFiles
 
-pytestmark = pytest.mark.catalog
+pytestmark = pytest.mark.memory_cache
 
 ETAG = '"17979cfe362a0000-c"'
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -38,7 +38,7 @@ class CallCounter:
 
     def of(self, app: StaticFiles, path: str, method: str = "GET", **extra: Any) -> dict[str, int]:
         self.calls.clear()
-        result = call_bare(app, environ_of(path, method, **extra))
+        result = call_raw(app, make_environ(path, method, **extra))
         self.status = result.status
         return dict(self.calls)
 
@@ -60,7 +60,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[CallCounter]:
 def warmed(site: Path, **options: Any) -> StaticFiles:
     app = StaticFiles(None, site, prefix="/static/", **options)
     for path in ("hello.txt", "large.bin", "sub/"):
-        call_bare(app, environ_of(f"/static/{path}"))
+        call_raw(app, make_environ(f"/static/{path}"))
     return app
 
 
@@ -137,7 +137,7 @@ def test_a_range_is_read_in_blocks(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(10_000_000)
     app = StaticFiles(None, tmp_path, block_size=65536)
-    result = call_bare(app, environ_of("/big.bin", HTTP_RANGE="bytes=1000-263143"))
+    result = call_raw(app, make_environ("/big.bin", HTTP_RANGE="bytes=1000-263143"))
     assert [len(block) for block in result.blocks] == [65536] * 4
 
 
@@ -146,13 +146,13 @@ def test_responses_in_progress_hold_one_block_each(tmp_path: Path) -> None:
         file.truncate(1024**3)
     app = StaticFiles(None, tmp_path)
     tracemalloc.start()
-    body: Any = start(app, environ_of("/big.bin")).iterable
+    body: Any = start(app, make_environ("/big.bin")).iterable
     assert sum(map(len, body)) == 1024**3
     drained = tracemalloc.get_traced_memory()[1]
     halves = []
     tracemalloc.reset_peak()
     for _ in range(500):
-        body = start(app, environ_of("/big.bin")).iterable
+        body = start(app, make_environ("/big.bin")).iterable
         next(body)
         halves.append(body)
     held = tracemalloc.get_traced_memory()[0]

@@ -1,1 +1,1 @@
-"""Targets of the coverage-guided fuzzer, which needs the dependency group ``fuzz``."""
+"""Coverage-guided fuzzing; needs the dependency group ``fuzz``."""

@@ -10,22 +10,22 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Fuzz; the exit status is that of the first target that failed."""
+    """Fuzz the targets; return the exit status of the first that fails, or 0."""
     from tests.security.fuzz.targets import TARGETS
 
     parser = argparse.ArgumentParser(prog="python -m tests.security.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
-    parser.add_argument("--seconds", type=int, default=15, help="for each target")
-    parser.add_argument("--artifacts", default=".", help="folder for an input that fails")
+    parser.add_argument("--seconds", type=int, default=15, help="time per target")
+    parser.add_argument("--artifacts", default=".", help="directory for inputs that fail")
     arguments = parser.parse_args()
     for name in arguments.targets or TARGETS:
         if name not in TARGETS:
-            parser.error(f"there is no target {name}; there are {', '.join(TARGETS)}")
+            parser.error(f"unknown target {name}; the targets are {', '.join(TARGETS)}")
         with tempfile.TemporaryDirectory() as corpus:
             for number, seed in enumerate(TARGETS[name][1]):
                 (Path(corpus) / str(number)).write_bytes(seed)
             command = [
-                sys.executable, "-m", "tests.security.fuzz.one", name, corpus,
+                sys.executable, "-m", "tests.security.fuzz.worker", name, corpus,
                 f"-max_total_time={arguments.seconds}", "-max_len=400", "-timeout=10",
                 "-rss_limit_mb=1000", "-verbosity=0", "-print_final_stats=1",
                 f"-artifact_prefix={arguments.artifacts}/{name}-",

@@ -1,7 +1,7 @@
-"""What is fuzzed: each target takes bytes, and raises where something is wrong.
+"""Fuzzing targets: functions that take bytes, and raise an exception on a wrong result.
 
-Every one holds its function to an independent reading of the RFC (``tests.oracle``) or to what
-must be true of any outcome.
+Each compares a function with an independent implementation of the RFC (``tests.oracle``), or checks
+properties that every result must have.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from tests.client import make_environ
 from tests.oracle import (
     File,
-    ask_ranges,
-    call,
-    check_answer,
+    call_strictly,
     check_framing,
-    learn_multipart,
-    make_environ,
-    precondition,
+    check_response,
+    expected_ranges,
+    measure_multipart,
+    precondition_status,
 )
 from wsgistatic import StaticFiles
 from wsgistatic.http.conditional import Preconditions, Validators, evaluate_preconditions
@@ -44,7 +44,7 @@ def ranges(data: bytes) -> None:
     header = data[2:].decode("latin-1")
     for value in (header, "bytes=" + header):
         found = get_ranges(value, size)
-        assert found == ask_ranges(value.strip(" \t"), size), (value, size)
+        assert found == expected_ranges(value.strip(" \t"), size), (value, size)
         if found:
             merged = merge_ranges(found)
             assert all(0 <= start < stop <= size for start, stop in merged)
@@ -59,10 +59,10 @@ def preconditions(data: bytes) -> None:
     for etag in (ETAG, f"W/{ETAG}"):
         status = evaluate_preconditions(values, Validators(etag, 1_700_000_000, True), time.time())
         assert status in (200, 304, 412)
-        # What a list means that is none is anybody's guess.
+        # The RFC does not define the meaning of a malformed list.
         lists = [given.get(name, "*") for name in ("If-Match", "If-None-Match")]
         if all(value == "*" or TAGS.fullmatch(value) for value in lists):
-            assert status == precondition(File(b"", 1_700_000_000, etag), given), given
+            assert status == precondition_status(File(b"", 1_700_000_000, etag), given), given
 
 
 def codings(data: bytes) -> None:
@@ -72,7 +72,7 @@ def codings(data: bytes) -> None:
     chosen = select_coding(preferences, available)
     assert chosen is not None
     if chosen != IDENTITY:
-        # Nothing is sent that the field does not name, by itself or by a star.
+        # A coding is sent only if the field names it or has a "*".
         assert preferences.quality(chosen) > 0
         assert chosen in field.lower() or "*" in field
     named = re.findall(rf"(?:^|,)[ \t]*{chosen}[ \t]*;[ \t]*[qQ]=0(?:\.0*)?[ \t]*(?=,|$)", field)
@@ -122,17 +122,17 @@ def requests(data: bytes) -> None:
     path, *values = text[1:].split("\n")
     headers = {name: value for name, value in zip(names, values, strict=False) if value}
     warm, cold, compressing = apps()
-    answers = [
-        call(app, make_environ("/" + path, method, headers))
+    responses = [
+        call_strictly(app, make_environ("/", method, headers, PATH_INFO="/" + path))
         for app in (warm, cold, warm, warm, compressing, compressing)
     ]
-    for number, answer in enumerate(answers):
-        check_framing(answer, method)
-        assert b"canary" not in answer.body
-        assert answer.status in (200, 206, 301, 304, 404, 405, 412, 416)
-        same = answers[4 if number > 3 else 0]
-        assert answer.status == same.status
-        assert len(answer.body) == len(same.body)
+    for number, response in enumerate(responses):
+        check_framing(response, method)
+        assert b"canary" not in response.body
+        assert response.status in (200, 206, 301, 304, 404, 405, 412, 416)
+        first_response = responses[4 if number > 3 else 0]
+        assert response.status == first_response.status
+        assert len(response.body) == len(first_response.body)
     lists = [headers.get(name, "*").strip(" \t") for name in ("If-Match", "If-None-Match")]
     if (
         path in FILES
@@ -140,15 +140,15 @@ def requests(data: bytes) -> None:
         and not headers.keys() & {"Accept-Encoding", "Want-Repr-Digest"}
         and all(value == "*" or TAGS.fullmatch(value) for value in lists)
     ):
-        plain = call(cold, make_environ("/" + path))
+        plain = call_strictly(cold, make_environ("/", PATH_INFO="/" + path))
         file = File(CONTENT, MODIFIED, plain.fields["etag"])
-        for answer in answers[:4]:
-            check_answer(answer, plain, file, method, headers)
+        for response in responses[:4]:
+            check_response(response, plain, file, method, headers)
 
 
 @cache
 def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
-    """One app that keeps what it can, one that keeps nothing, and one that compresses."""
+    """Return an app with a cache, one without a cache, and one that compresses."""
     top = Path(tempfile.mkdtemp())
     root = top / "root"
     (root / "d").mkdir(parents=True)
@@ -158,9 +158,9 @@ def apps() -> tuple[StaticFiles, StaticFiles, StaticFiles]:
     for name in (*FILES, "b.txt.gz", "d/index.html"):
         (root / name).write_bytes(CONTENT)
         os.utime(root / name, (MODIFIED, MODIFIED))
-    time.sleep(0.05)  # until they are kept
+    time.sleep(0.05)  # until the files are old enough to be cached
     warm = StaticFiles(None, root, listing=True, clean_urls=True, etag="content")
-    learn_multipart(warm, "/a", len(CONTENT))
+    measure_multipart(warm, "/a", len(CONTENT))
     return (
         warm,
         StaticFiles(None, root, listing=True, clean_urls=True, etag="content", cache_size=0),

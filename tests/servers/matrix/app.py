@@ -1,7 +1,7 @@
-"""The app that every server of the matrix is given: ``StaticFiles`` around a tiny one.
+"""The app that every server of the matrix runs: ``StaticFiles`` around a tiny app.
 
-Outside of it one layer writes down the type of each body and one can make a file grow; both pass on
-the very same object, so that a server still finds its own file wrapper.
+Two layers of middleware record the type of each body and make a file grow. Both return the original
+body object, so that a server still recognises its own file wrapper.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgistatic import StaticFiles
+from wsgistatic.files.versions import RegularFile
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PREFIX = "/files/"
-THE_APP = b"the app"
+INNER_BODY = b"the app"
 SITE, RECORD, OPTIONS = "WSGISTATIC_SITE", "WSGISTATIC_RECORD", "WSGISTATIC_OPTIONS"
+MOVE_POSITION = "WSGISTATIC_MOVE_POSITION"
 
 
-def the_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer everything that is not a file."""
-    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(THE_APP)))]
+def inner_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Respond to every request that is not for a file."""
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(INNER_BODY)))]
     start_response("200 OK", headers)
-    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else THE_APP]
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else INNER_BODY]
 
 
 class BodyTypes:
-    """Middleware that appends ``query type`` of each body to a file."""
+    """Middleware that appends the query and the type of each body to a file."""
 
     def __init__(self, app: WSGIApplication, path: str) -> None:
         self._app = app
@@ -44,9 +46,9 @@ class BodyTypes:
 
 
 class Growth:
-    """Middleware that appends to the file that is asked for with the query ``grow``.
+    """Middleware that appends to the requested file if the query is ``grow``.
 
-    So the file grows after its length was promised, and before the server sends it.
+    The file then grows after Content-Length was set, and before the server sends the file.
     """
 
     def __init__(self, app: WSGIApplication, directory: str) -> None:
@@ -62,14 +64,29 @@ class Growth:
         return body
 
 
+def move_position_when_reading() -> None:
+    """Make the position of a descriptor show how far wsgistatic has read the file."""
+    patched: Any = RegularFile
+    read_at = RegularFile.read_at
+
+    def read_and_move(file: RegularFile, offset: int, size: int) -> bytes:
+        content = read_at(file, offset, size)
+        file.seek(offset + len(content))
+        return content
+
+    patched.read_at = read_and_move
+
+
 def make_app() -> WSGIApplication:
-    """Make the app by what the environment says."""
+    """Return the app, configured by environment variables."""
     options: dict[str, Any] = json.loads(os.environ[OPTIONS])
+    if MOVE_POSITION in os.environ:
+        move_position_when_reading()
     directory = os.environ[SITE]
-    app = StaticFiles(the_app, directory, PREFIX, **options)
+    app = StaticFiles(inner_app, directory, PREFIX, **options)
     return BodyTypes(Growth(app, directory), os.environ[RECORD])
 
 
 def paste_app(global_config: dict[str, str], **local_config: str) -> WSGIApplication:
-    """Make the app for ``pserve``."""
+    """Return the app, as a PasteDeploy app factory for ``pserve``."""
     return make_app()

@@ -1,4 +1,4 @@
-"""Each server of the matrix is started once, with a site of its own."""
+"""Fixtures of the server matrix: each server runs once, and has its own site."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.matrix.apache_rows import ALL_SERVERS
-from tests.servers.matrix.rows import Server
-from tests.servers.matrix.running import Running, running
+from tests.servers.matrix.apache_servers import ALL_SERVERS
+from tests.servers.matrix.running_server import RunningServer, run_server
+from tests.servers.matrix.servers import ServerSpec
 from tests.servers.matrix.site import make_site
 
 
 @pytest.fixture(scope="session", params=ALL_SERVERS, ids=str)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+) -> Iterator[RunningServer]:
     """A running server."""
-    row: Server = request.param
-    skip_where_missing(row)
+    spec: ServerSpec = request.param
+    skip_unless_installed(spec)
     site = make_site(tmp_path_factory.mktemp("site"))
-    with running(row, tmp_path_factory.mktemp("server"), site) as it:
-        yield it
+    with run_server(spec, tmp_path_factory.mktemp("server"), site) as server:
+        yield server
     shutil.rmtree(site)
 
 
-def skip_where_missing(row: Server) -> None:
-    """Skip the test where what the row needs is not installed (on CI that is a failure)."""
+def skip_unless_installed(spec: ServerSpec) -> None:
+    """Skip the test if the server or a program that it needs is not installed."""
     missing = [
         program
-        for program in row.needs
+        for program in spec.needs
         if shutil.which(program) is None and not Path(program).exists()
     ]
-    if row.package:
+    if spec.package:
         try:
-            importlib.metadata.distribution(row.package)
+            importlib.metadata.distribution(spec.package)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(row.package)
+            missing.append(spec.package)
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")

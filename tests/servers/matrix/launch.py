@@ -1,6 +1,6 @@
-"""Servers that are started by a call: ``python -m tests.servers.matrix.launch NAME PORT``.
+"""Start a server that has no command line: ``python -m tests.servers.matrix.launch NAME PORT``.
 
-Each function is what the server's own documentation tells its users to write.
+Each function follows the documentation of its server.
 """
 
 from __future__ import annotations

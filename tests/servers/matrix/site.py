@@ -1,4 +1,4 @@
-"""The files that each server serves: most are sparse, and so cost nothing."""
+"""The files that each server serves. Most are sparse, so they take no disk space."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from tests.conftest import OLD
 
 MIB = 1024**2
-LARGE = random.Random(1).randbytes(3 * MIB + 3)  # more than is kept in memory, many blocks
+LARGE = random.Random(1).randbytes(3 * MIB + 3)  # not kept in memory; many blocks
 SMALL = b"0123456789" * 100
 SPARSE = {
     "huge.bin": 1024 * MIB,
-    "left.bin": 96 * MIB,  # whose client goes away
+    "left.bin": 96 * MIB,  # its client disconnects
     "grown.bin": 64 * MIB,
     "cut.bin": 256 * MIB,
     "rewritten.bin": 128 * MIB,
@@ -23,7 +23,7 @@ SPARSE = {
 
 
 def make_site(folder: Path) -> Path:
-    """Fill a folder; all files are old, so that their validators are strong."""
+    """Create the files in a directory, with old time stamps so that their ETags are strong."""
     (folder / "sub").mkdir()
     (folder / "large.bin").write_bytes(LARGE)
     (folder / "small.bin").write_bytes(SMALL)
@@ -32,6 +32,6 @@ def make_site(folder: Path) -> Path:
         with (folder / name).open("wb") as file:
             file.truncate(size)
     for path in folder.rglob("*.*"):
-        # Not a whole second: those are trusted later, as from a clock without fractions.
+        # With a fraction, because whole seconds may come from a file system with coarse times.
         os.utime(path, ns=(OLD * 10**9 + 123_456_789,) * 2)
     return folder

@@ -1,4 +1,4 @@
-"""What runs here is what the README's table says."""
+"""The installed versions are those in the README's table."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import platform
 
 import pytest
 
-from tests.servers.matrix.apache_rows import ALL_SERVERS
-from tests.servers.matrix.conftest import skip_where_missing
-from tests.servers.matrix.rows import SERVERS, Server
-from tests.servers.table import pins
+from tests.servers.matrix.apache_servers import ALL_SERVERS
+from tests.servers.matrix.conftest import skip_unless_installed
+from tests.servers.matrix.servers import SERVERS, ServerSpec
+from tests.servers.table import pinned_versions
 
 pytestmark = pytest.mark.servers
 
 
-@pytest.mark.parametrize("row", [row for row in ALL_SERVERS if row.package], ids=str)
-def test_version(row: Server) -> None:
-    skip_where_missing(row)
-    assert importlib.metadata.version(row.package) == pins()[row.package]
+@pytest.mark.parametrize("spec", [spec for spec in ALL_SERVERS if spec.package], ids=str)
+def test_version(spec: ServerSpec) -> None:
+    skip_unless_installed(spec)
+    assert importlib.metadata.version(spec.package) == pinned_versions()[spec.package]
 
 
 def test_version_of_the_standard_library() -> None:
-    row = next(row for row in SERVERS if row.name == "wsgiref")
-    assert platform.python_version().startswith(f"{row.version}.")
+    spec = next(spec for spec in SERVERS if spec.name == "wsgiref")
+    assert platform.python_version().startswith(f"{spec.version}.")

@@ -1,4 +1,4 @@
-"""What is named to servers as their application."""
+"""The application object that the servers import."""
 
 from tests.servers.matrix.app import make_app
 

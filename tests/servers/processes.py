@@ -1,4 +1,4 @@
-"""Start a server of another process, or cheroot in this one; end it for sure."""
+"""Run a server in a subprocess, or cheroot in a thread of this process."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from benchmarks.harness.processes import kill_sessions
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_READY = 40.0  # seconds; a busy machine is no failure
+_TIMEOUT = 40.0  # seconds; generous, because the machine may be busy
 
 
 def find_program(name: str) -> str | None:
-    """Find a server's program, also where an ordinary user's PATH does not lead."""
+    """Find a program in PATH or in /usr/sbin, which is not in the PATH of ordinary users."""
     path = os.environ.get("PATH", os.defpath)
     return shutil.which(name, path=os.pathsep.join((path, "/usr/sbin")))
 
 
 @contextmanager
-def listening(command: Sequence[str], folder: Path, port: int) -> Iterator[Path]:
-    """Run a command until the block ends; give the file with its output.
+def run_command(command: Sequence[str], folder: Path, port: int) -> Iterator[Path]:
+    """Run a server until the block ends; return the file with its output.
 
-    Arguments:
-        command: must stay in the foreground.
-        folder: its current directory.
-        port: on loopback; waited for.
+    Args:
+        command: the command line; the server must stay in the foreground.
+        folder: the current directory of the server.
+        port: the port on the loopback interface that the server listens on.
     """
     log = folder / "log"
     with log.open("wb") as output:
@@ -45,11 +45,11 @@ def listening(command: Sequence[str], folder: Path, port: int) -> Iterator[Path]
             stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + _READY
-        while not _listens(port):
-            said = log.read_text(errors="replace")
-            assert process.poll() is None, said
-            assert time.monotonic() < deadline, said
+        deadline = time.monotonic() + _TIMEOUT
+        while not _accepts_connections(port):
+            text = log.read_text(errors="replace")
+            assert process.poll() is None, text
+            assert time.monotonic() < deadline, text
             time.sleep(0.02)
         yield log
     finally:
@@ -57,16 +57,16 @@ def listening(command: Sequence[str], folder: Path, port: int) -> Iterator[Path]
         process.wait()
 
 
-def _listens(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
         return True
     return False
 
 
 @contextmanager
-def running(app: WSGIApplication) -> Iterator[int]:
-    """Serve an app by cheroot in this process; give the port."""
-    server = Server(("127.0.0.1", 0), app, numthreads=4)
+def serve_in_thread(app: WSGIApplication, threads: int = 4) -> Iterator[int]:
+    """Serve an app with cheroot in this process until the block ends; return the port."""
+    server = Server(("127.0.0.1", 0), app, numthreads=threads)
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()

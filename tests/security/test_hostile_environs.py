@@ -1,4 +1,4 @@
-"""The old holes as environs that no server would pass, and file names that no one would choose."""
+"""Attacks by environs that no sane server would pass, and by malicious file names."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import age
+from tests.security.advisories import REPLAYED, replays
+from tests.security.attack_site import CANARY, PAGE, make_attack_site
 from tests.security.attacks import ATTACKS, Attack
-from tests.security.ids import REPLAYED, replays
-from tests.security.places import CANARY, PAGE, make_places
 from wsgistatic import FileApp, StaticFiles
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return make_places(tmp_path)
+    return make_attack_site(tmp_path)
 
 
-def assert_harmless(result: Result, root: Path) -> None:
+def assert_harmless(result: Response, root: Path) -> None:
     text = repr(sorted(result.headers.items())).encode("utf-8", "surrogatepass") + result.body
     assert CANARY not in text
     assert str(root.parent).encode() not in text
@@ -35,15 +35,15 @@ def assert_harmless(result: Result, root: Path) -> None:
 
 
 for attack in ATTACKS:
-    for one in attack.ids:
-        REPLAYED[one].append("test_attack_without_a_server")
+    for advisory in attack.ids:
+        REPLAYED[advisory].append("test_attack_without_a_server")
 
 
 @pytest.mark.parametrize("decoded", [0, 1, 2], ids=["undecoded", "decoded", "decoded twice"])
 @pytest.mark.parametrize("mount", ["", "/site", "//evil.example"])
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.ids[0])
 def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded: int) -> None:
-    """Decoded once is what servers do; never and twice is what none should."""
+    """Servers decode the target once. The app must also be safe if one never does, or twice."""
     passwords = Path("/etc/passwd").read_bytes()
     for template in attack.targets:
         target, _, query = template.partition("?")
@@ -51,13 +51,17 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
             path = target.replace("{p}", prefix)
             for _ in range(decoded):
                 path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-            environ = environ_of("/", attack.method, SCRIPT_NAME=mount, QUERY_STRING=query)
-            environ["PATH_INFO"] = path
-            for name, value in attack.fields.items():
-                environ["HTTP_" + name.upper().replace("-", "_")] = value
+            environ = make_environ(
+                "/",
+                attack.method,
+                attack.fields,
+                PATH_INFO=path,
+                SCRIPT_NAME=mount,
+                QUERY_STRING=query,
+            )
             app = StaticFiles(None, root, prefix=prefix, listing=True)
-            for _ in range(2):  # cold, and from memory
-                result = call_bare(app, dict(environ))
+            for _ in range(2):  # uncached and cached
+                result = call_raw(app, dict(environ))
                 assert_harmless(result, root)
                 assert len(result.body) < 20_000
                 assert passwords not in result.body
@@ -74,11 +78,11 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/sub", "/d\u00c3\u00bcr", '/"><script>', ""])
 @pytest.mark.parametrize("query", ["", "//evil.example", "a\r\nX-Injected: 1", "\u0100", "#x"])
-def test_no_redirect_leaves_the_host(root: Path, script_name: str, path: str, query: str) -> None:
+def test_redirects_stay_on_the_host(root: Path, script_name: str, path: str, query: str) -> None:
     (root / "index.html").write_bytes(PAGE)
-    for clean_urls, asked in ((False, path), (True, "/sub/index.html")):
+    for clean_urls, path_info in ((False, path), (True, "/sub/index.html")):
         app = StaticFiles(None, root, clean_urls=clean_urls)
-        result = call_bare(app, environ_of(asked, SCRIPT_NAME=script_name, QUERY_STRING=query))
+        result = call_raw(app, make_environ(path_info, SCRIPT_NAME=script_name, QUERY_STRING=query))
         assert result.status == 301
         assert_harmless(result, root)
 
@@ -105,16 +109,16 @@ def test_any_path_info(root: Path, path: object, options: dict[str, Any]) -> Non
     for method in ("GET", "HEAD", "POST", "get", "", None, 0):
         if isinstance(path, str) and "prefix" in options:
             path = options["prefix"] + path
-        environ = environ_of("/")
+        environ = make_environ("/")
         environ.update({"PATH_INFO": path, "REQUEST_METHOD": method, "HTTP_ACCEPT": "text/html"})
-        result = call_bare(app, environ)
+        result = call_raw(app, environ)
         assert_harmless(result, root)
         if path is None:
             del environ["PATH_INFO"]
-            assert_harmless(call_bare(app, environ), root)
+            assert_harmless(call_raw(app, environ), root)
 
 
-CLIMBS = (
+TRAVERSALS = (
     "/../secret", "/sub/../../secret", "/sub/../hello.txt", "/./hello.txt", "/.", "/..", "/../",
     "/../site/hello.txt", "/outdir/secret", "/outdir/../secret", "/link",
     "/sub/../../site-secret/secret", "/..//secret", "/sub/./index.html", "/sub/../",
@@ -123,29 +127,29 @@ CLIMBS = (
 
 
 @replays("CVE-2009-2659", "CVE-2024-23334", "CVE-2021-43798", "CVE-2014-6394", "CVE-2025-69226")
-@pytest.mark.parametrize("path", CLIMBS)
+@pytest.mark.parametrize("path", TRAVERSALS)
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
 @pytest.mark.parametrize("cache_size", [0, 10**6])
-def test_dotfiles_are_no_way_out(root: Path, path: str, symlinks: Any, cache_size: int) -> None:
-    """The rule for hidden names hides the one for dot segments: here it is off."""
+def test_traversal_with_dotfiles(root: Path, path: str, symlinks: Any, cache_size: int) -> None:
+    """Without ``dotfiles`` the rule for hidden names would reject dot segments first."""
     options: dict[str, Any] = {"listing": True, "symlinks": symlinks, "cache_size": cache_size}
     app = StaticFiles(None, root, dotfiles=True, **options)
-    assert call_bare(app, environ_of("/.env")).body == CANARY
+    assert call_raw(app, make_environ("/.env")).body == CANARY
     for method in ("GET", "HEAD", "POST"):
-        assert call_bare(app, environ_of(path, method)).status == 404
-    for climb in ("clean_urls", "fallback"):
-        more: dict[str, Any] = {climb: True if climb == "clean_urls" else "hello.txt"}
+        assert call_raw(app, make_environ(path, method)).status == 404
+    more_options: tuple[dict[str, Any], ...] = ({"clean_urls": True}, {"fallback": "hello.txt"})
+    for more in more_options:
         app = StaticFiles(None, root, dotfiles=True, **options, **more)
-        result = call_bare(app, environ_of(path, HTTP_ACCEPT="text/html"))
+        result = call_raw(app, make_environ(path, HTTP_ACCEPT="text/html"))
         assert CANARY not in result.body
 
 
 @replays("CVE-2026-34785")
-def test_a_prefix_is_no_part_of_a_name(root: Path) -> None:
+def test_prefix_does_not_match_part_of_a_name(root: Path) -> None:
     (root / "-notes.txt").write_bytes(CANARY)
     for options in ({}, {"cache_size": 0}, {"listing": True, "clean_urls": True}):
         app = StaticFiles(None, root, prefix="/site", **options)
-        assert call_bare(app, environ_of("/site/-notes.txt")).body == CANARY
+        assert call_raw(app, make_environ("/site/-notes.txt")).body == CANARY
         for path in (
             "/site-notes.txt",
             "/site%2d-notes.txt",
@@ -154,18 +158,18 @@ def test_a_prefix_is_no_part_of_a_name(root: Path) -> None:
             "site/x.js",
         ):
             for _ in range(2):
-                assert call_bare(app, environ_of(path)).status == 404
+                assert call_raw(app, make_environ(path)).status == 404
 
 
 @replays("CVE-2026-34786")
-def test_a_rule_cannot_be_passed_by_another_spelling(root: Path) -> None:
-    """A server that decodes too little gets nothing, so that no rule is passed by."""
+def test_alternative_spellings_do_not_bypass_a_rule(root: Path) -> None:
+    """Paths that a server failed to decode are misses, so they cannot evade ``immutable``."""
     app = StaticFiles(None, root, immutable=r"\.js$")
     for _ in range(2):
-        found = call_bare(app, environ_of("/x.js"))
-        assert found.headers["Cache-Control"].endswith("immutable")
+        response = call_raw(app, make_environ("/x.js"))
+        assert response.headers["Cache-Control"].endswith("immutable")
         for path in ("/x%2ejs", "/%78.js", "/x.js ", "/x.js%00", "/x.js/", "//x.js", "/./x.js"):
-            assert call_bare(app, environ_of(path)).status == 404
+            assert call_raw(app, make_environ(path)).status == 404
 
 
 VALUES: tuple[object, ...] = (
@@ -194,7 +198,7 @@ NAMES = (
 @replays("CVE-2013-3724", "CVE-2019-5418")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", VALUES, ids=ascii)
-def test_any_value_of_a_variable(root: Path, name: str, value: object) -> None:
+def test_any_value_of_an_environ_variable(root: Path, name: str, value: object) -> None:
     options: dict[str, Any] = {
         "compress": True,
         "cache_size": 10**7,
@@ -204,17 +208,17 @@ def test_any_value_of_a_variable(root: Path, name: str, value: object) -> None:
     for app in (StaticFiles(None, root, **options), FileApp(root / "hello.txt")):
         for path in ("/hello.txt", "/sub", "/bare/", "/nope"):
             for method in ("GET", "HEAD", "OPTIONS"):
-                for _ in range(2):  # cold, and from memory
-                    environ = environ_of(path, method, HTTP_RANGE="bytes=0-1")
+                for _ in range(2):  # uncached and cached
+                    environ = make_environ(path, method, HTTP_RANGE="bytes=0-1")
                     environ[name] = value
-                    assert_harmless(call_bare(app, environ), root)
+                    assert_harmless(call_raw(app, environ), root)
 
 
 @replays("CVE-2016-9964", "CVE-2012-2374")
 @pytest.mark.parametrize(
     "name", ["a\r\nX-Injected: 1", "a\nb", "\t", "\x7f", '"; x="', "\u20ac", "\udcff", "a%0d%0ab"]
 )
-def test_a_file_name_is_no_header_field(root: Path, name: str) -> None:
+def test_file_names_cannot_inject_header_fields(root: Path, name: str) -> None:
     from wsgistatic.representations.headers import untrusted_uploads
 
     path = root / name
@@ -233,30 +237,30 @@ def test_a_file_name_is_no_header_field(root: Path, name: str) -> None:
         {"listing": True, "index": None},
     ):
         app = StaticFiles(None, root, **options)
-        for asked in (f"/{raw}", f"/{raw}/", f"/{raw}/{raw}", f"/{raw}.html", f"/{raw}?{raw}"):
+        for path_info in (f"/{raw}", f"/{raw}/", f"/{raw}/{raw}", f"/{raw}.html", f"/{raw}?{raw}"):
             for _ in range(2):
-                result = call_bare(app, environ_of("/", PATH_INFO=asked, QUERY_STRING=raw))
+                result = call_raw(app, make_environ("/", PATH_INFO=path_info, QUERY_STRING=raw))
                 assert result.status in (200, 301, 404)
                 assert not {name.lower() for name in result.headers} & {"x-injected", "x"}
                 assert_harmless(result, root)
 
 
-def test_a_name_with_controls_goes_to_no_header_of_a_front_server(root: Path) -> None:
+def test_control_characters_in_offload_headers(root: Path) -> None:
     (root / "a\r\nX-Injected: 1").write_bytes(PAGE)
     for header, value in (("X-Accel-Redirect", "/i/a%0D%0AX-Injected:%201"), ("X-Sendfile", None)):
         app = StaticFiles(None, root, offload=(header, "/i"))
-        result = call_bare(app, environ_of("/a\r\nX-Injected: 1"))
+        result = call_raw(app, make_environ("/a\r\nX-Injected: 1"))
         assert result.headers.get(header) == value
         assert result.body == (b"" if value else PAGE)
 
 
-def test_a_headers_function_that_copies_a_name_is_stopped(root: Path) -> None:
+def test_headers_function_that_copies_a_malicious_name(root: Path) -> None:
     def copy(headers: Any, path: str, url: str) -> None:
         headers["X-Name"] = os.path.basename(path)
 
     (root / "a\r\nX-Injected: 1").write_bytes(PAGE)
     app = StaticFiles(None, root, headers=copy)
-    assert call_bare(app, environ_of("/hello.txt")).headers["X-Name"] == "hello.txt"
-    refused = call_bare(app, environ_of("/a\r\nX-Injected: 1"))
+    assert call_raw(app, make_environ("/hello.txt")).headers["X-Name"] == "hello.txt"
+    refused = call_raw(app, make_environ("/a\r\nX-Injected: 1"))
     assert refused.status == 500
     assert_harmless(refused, root)

@@ -1,16 +1,20 @@
-"""What a Windows file system gives a meaning of its own, refused by the pure path code."""
+"""Names with a special meaning on Windows; the platform-independent path code rejects them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.security.ids import REPLAYED
+from tests.client import call_raw, make_environ
+from tests.security.advisories import REPLAYED
+from wsgistatic import StaticFiles
 from wsgistatic.http.paths import split_path
+from wsgistatic.wsgi import site
 
-HOLES = {
+WINDOWS_PATHS = {
     ("CVE-2008-1145", "CVE-2018-12542", "CVE-2018-13864", "CVE-2026-53779",
      "GHSA-frvp-7c67-39w9"): ["/..\\secret", "/sub\\..\\..\\secret", "/..\\", "/\\", "/sub\\"],
     ("CVE-2018-1271",): ["/%5c..\\secret", "/\\..\\secret"],
@@ -32,55 +36,52 @@ HOLES = {
     ("CVE-2017-1000052",): ["/a\x00", "/a\x1f", "/a\n.txt"],
 }  # fmt: skip
 
-for ids in HOLES:
-    for one in ids:
-        REPLAYED[one].append("test_a_name_of_windows_is_a_miss")
+for ids in WINDOWS_PATHS:
+    for advisory in ids:
+        REPLAYED[advisory].append("test_windows_names_are_misses")
 
 
-@pytest.mark.parametrize("path", [path for paths in HOLES.values() for path in paths], ids=ascii)
+@pytest.mark.parametrize(
+    "path", [path for paths in WINDOWS_PATHS.values() for path in paths], ids=ascii
+)
 @pytest.mark.parametrize("dotfiles", [False, True])
-def test_a_name_of_windows_is_a_miss(path: str, dotfiles: bool) -> None:
+def test_windows_names_are_misses(path: str, dotfiles: bool) -> None:
     assert split_path(path, dotfiles=dotfiles, windows=True) is None
 
 
-# So that what is above is not refused for want of anything allowed.
+# Similar names that are allowed, to show that the tests above do not pass by accident.
 ALLOWED = ("/hello.txt", "/console", "/com10", "/auxiliary/con-text.js", "/a b/c~d.txt", "/lpt",
            "/nullable", "/d\u00c3\u00bcr", "/a~1b", "/longer-than-8~1.txt", "/x.con")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ALLOWED, ids=ascii)
-def test_another_name_is_no_name_of_windows(path: str) -> None:
+def test_similar_names_are_allowed(path: str) -> None:
     assert split_path(path, windows=True) is not None
 
 
-def test_a_miss_by_its_name_asks_no_file_system(
+def test_windows_names_never_reach_the_file_system(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """CVE-2026-48818: the question alone sends a password hash to a host."""
-    from tests.calling import call_bare, environ_of
-    from wsgistatic import StaticFiles
-    from wsgistatic.wsgi import site
+    """CVE-2026-48818: merely looking up a UNC path sends a password hash to its host."""
+    looked_up: list[str] = []
 
-    asked: list[str] = []
+    def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(path: Any, *args: Any, **kwargs: Any) -> Any:
+            looked_up.append(str(path))
+            return function(path, *args, **kwargs)
 
-    def note(function: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(path: Any, *args: Any, **named: Any) -> Any:
-            asked.append(str(path))
-            return function(path, *args, **named)
-
-        return noted
+        return wrapper
 
     app = StaticFiles(None, tmp_path, listing=True, clean_urls=True)
-    app.site._root = None  # as it is where os.name is "nt"
-    split = split_path
+    app.site._root = None  # as on Windows
     monkeypatch.setattr(
-        site, "split_path", lambda path, **named: split(path, **{**named, "windows": True})
+        site, "split_path", lambda path, **kwargs: split_path(path, **{**kwargs, "windows": True})
     )
-    import os
-
     for name in ("stat", "open", "scandir", "lstat", "readlink"):
-        monkeypatch.setattr(os, name, note(getattr(os, name)))
-    results = [call_bare(app, environ_of(path)) for paths in HOLES.values() for path in paths]
+        monkeypatch.setattr(os, name, recorded(getattr(os, name)))
+    results = [
+        call_raw(app, make_environ(path)) for paths in WINDOWS_PATHS.values() for path in paths
+    ]
     monkeypatch.undo()
     assert {result.status for result in results} == {404}
-    assert asked == []
+    assert looked_up == []

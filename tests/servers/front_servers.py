@@ -1,7 +1,7 @@
-"""Front servers that send a file when the app behind them names it in a header.
+"""Front servers that send a file if the app behind them names it in a header field.
 
-Strategy: a ``Front`` is what differs between them (configuration, header, how a file is named in
-it). ``behind`` puts one before an app, which runs in this process on a server of its own.
+A ``FrontServer`` describes one of them. ``serve_behind`` runs one in front of an app, which cheroot
+serves in this process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from benchmarks.harness.processes import free_port
-from tests.servers.apache import apache_command, apache_lacks
+from tests.servers.apache import apache_command, missing_for_apache
 from tests.servers.nginx import nginx_command
+from tests.servers.processes import find_program, run_command, serve_in_thread
 from tests.servers.readme import configuration
-from tests.servers.starting import find_program, listening, running
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -35,21 +35,22 @@ server.errorlog = "/dev/stderr"
 
 
 @dataclass(frozen=True)
-class Front:
-    """One kind of front server.
+class FrontServer:
+    """A front server.
 
     Attributes:
-        name: for the test's.
-        header: the one that it takes over on.
-        lacks: names what is not installed; "" where all is.
-        command: from folder, directory, its port and the app's, with its configuration written.
-        escapes: the header's value is a URL path; else the bytes of a file name.
-        keeps_coding: passes on Content-Encoding; else what is coded must not be handed to it.
+        name: the name in test IDs.
+        header: the header field that names a file.
+        missing: returns the names of programs and modules that are not installed, or "".
+        command: writes the configuration and returns the command line, from the folder, the
+            directory of the files, the port of the front server and the port of the app.
+        escapes: whether the field value is percent-encoded; otherwise it is a file name.
+        keeps_coding: whether Content-Encoding is passed on.
     """
 
     name: str
     header: str
-    lacks: Callable[[], str]
+    missing: Callable[[], str]
     command: Callable[[Path, Path, int, int], list[str]]
     escapes: bool
     keeps_coding: bool
@@ -58,7 +59,7 @@ class Front:
         return self.name
 
     def value(self, directory: Path, name: str) -> str:
-        """Give the header's value for a file of a directory, as a WSGI string."""
+        """Return the field value for a file in a directory, as a WSGI string."""
         path = (INTERNAL if self.header == "X-Accel-Redirect" else f"{directory}/") + name
         return quote(path) if self.escapes else os.fsencode(path).decode("latin-1")
 
@@ -86,29 +87,33 @@ def _lighttpd(folder: Path, directory: Path, port: int, app_port: int) -> list[s
     return [find_program("lighttpd") or "lighttpd", "-D", "-f", str(config)]
 
 
-def _lacks(program: str) -> Callable[[], str]:
+def _missing(program: str) -> Callable[[], str]:
     return lambda: "" if find_program(program) else program
 
 
-NGINX = Front("nginx", "X-Accel-Redirect", _lacks("nginx"), _nginx, True, True)
-APACHE = Front("Apache", "X-Sendfile", lambda: apache_lacks("xsendfile"), _apache, False, False)
-LIGHTTPD = Front("lighttpd", "X-Sendfile", _lacks("lighttpd"), _lighttpd, True, True)
-FRONTS = (NGINX, APACHE, LIGHTTPD)
+NGINX = FrontServer("nginx", "X-Accel-Redirect", _missing("nginx"), _nginx, True, True)
+APACHE = FrontServer(
+    "Apache", "X-Sendfile", lambda: missing_for_apache("xsendfile"), _apache, False, False
+)
+LIGHTTPD = FrontServer("lighttpd", "X-Sendfile", _missing("lighttpd"), _lighttpd, True, True)
+FRONT_SERVERS = (NGINX, APACHE, LIGHTTPD)
 
 
 @contextmanager
-def behind(front: Front, app: WSGIApplication, directory: Path, folder: Path) -> Iterator[int]:
-    """Serve an app behind a front server; give the front's port.
+def serve_behind(
+    front: FrontServer, app: WSGIApplication, directory: Path, folder: Path
+) -> Iterator[int]:
+    """Serve an app behind a front server until the block ends; return the front server's port.
 
-    Arguments:
-        front: which one; skip the test first where ``front.lacks()`` something.
-        app: may name the directory's files in ``front.header``.
-        directory: absolute.
-        folder: for the front's own files.
+    Args:
+        front: the front server, which must be installed.
+        app: the app, which may name files of the directory in ``front.header``.
+        directory: the absolute path of the files' directory.
+        folder: the directory for the front server's own files.
     """
     port = free_port(())
     with (
-        running(app) as app_port,
-        listening(front.command(folder, directory, port, app_port), folder, port),
+        serve_in_thread(app) as app_port,
+        run_command(front.command(folder, directory, port, app_port), folder, port),
     ):
         yield port

@@ -1,21 +1,27 @@
-"""The rows of mod_wsgi: pip's module and Debian's, embedded and in daemon mode, and express."""
+"""The mod_wsgi servers: the modules of pip and Debian in both modes, and mod_wsgi-express."""
 
 from __future__ import annotations
 
-from tests.servers.apache import as_somebody
-from tests.servers.matrix.rows import OURS, SERVERS, WRAPPED, Limit, Server
+from tests.servers.apache import as_nobody
+from tests.servers.matrix.servers import OURS, SERVERS, WRAPPED, Limit, ServerSpec
 from tests.servers.mod_wsgi import SENDFILE
 
 WRAPPER_BODY = "mod_wsgi.FileWrapper"
-_USER = tuple(as_somebody())
+_USER = tuple(as_nobody())
 _SCRIPT = {"app.wsgi": "from tests.servers.matrix.wsgi import application\n"}
 _APACHE = "/usr/sbin/apache2"
 
 
-def _row(build: str, mode: str, *lines: str) -> Server:
-    """Give the row of Apache with a module; with the lines for sendfile, of the wrapper too."""
+def _mod_wsgi_server(build: str, mode: str, *lines: str) -> ServerSpec:
+    """Return the server with a build and mode of mod_wsgi.
+
+    Args:
+        build: one of ``BUILDS``.
+        mode: one of ``MODES``.
+        lines: the configuration of sendfile; if present, the file wrapper is used.
+    """
     name = f"mod_wsgi {mode}" if build == "pip" else f"Debian's mod_wsgi {mode}"
-    return Server(
+    return ServerSpec(
         f"{name}, file_wrapper=True" if lines else name,
         "mod_wsgi" if build == "pip" else "",
         ("$python", "-m", "tests.servers.mod_wsgi", build, mode, "$port", *lines),
@@ -29,8 +35,8 @@ def _row(build: str, mode: str, *lines: str) -> Server:
     )
 
 
-def _express(*words: str) -> Server:
-    return Server(
+def _express(*words: str) -> ServerSpec:
+    return ServerSpec(
         "mod_wsgi-express, file_wrapper=True" if words else "mod_wsgi-express",
         "mod_wsgi",
         (
@@ -51,22 +57,22 @@ def _limits(sendfile: bool, mode: str) -> frozenset[Limit]:
     limits = {Limit.HIDES_ZERO}
     if sendfile:
         limits.add(Limit.UNWATCHED)
-    if not sendfile or mode == "daemon":  # Apache's own sendfile notices that the file has ended
+    if not sendfile or mode == "daemon":  # Apache's sendfile notices the truncation
         limits.add(Limit.CUT_LATE)
     return frozenset(limits)
 
 
 APACHE_SERVERS = (
-    _row("pip", "embedded"),
-    _row("pip", "daemon"),
+    _mod_wsgi_server("pip", "embedded"),
+    _mod_wsgi_server("pip", "daemon"),
     _express(),
-    _row("pip", "embedded", *SENDFILE),
-    _row("pip", "daemon", *SENDFILE),
+    _mod_wsgi_server("pip", "embedded", *SENDFILE),
+    _mod_wsgi_server("pip", "daemon", *SENDFILE),
     _express("--enable-sendfile"),
-    _row("debian", "embedded"),
-    _row("debian", "daemon"),
-    _row("debian", "embedded", *SENDFILE),
-    _row("debian", "daemon", *SENDFILE),
+    _mod_wsgi_server("debian", "embedded"),
+    _mod_wsgi_server("debian", "daemon"),
+    _mod_wsgi_server("debian", "embedded", *SENDFILE),
+    _mod_wsgi_server("debian", "daemon", *SENDFILE),
 )
 
 ALL_SERVERS = (*SERVERS, *APACHE_SERVERS)

@@ -1,7 +1,7 @@
-"""Names that lead in and out while requests run (CWE-367): never a byte from outside.
+"""Symlink races (CWE-367): names are swapped during requests to lead outside the root.
 
-Another process swaps them as fast as it can. What is outside has the size and the time of what
-is inside, so that nothing but the walk beneath the root keeps it out.
+Another process swaps the names as fast as it can. The files outside have the same sizes and times
+as those inside, so only the safe walk beneath the root keeps their content out of responses.
 """
 
 from __future__ import annotations
@@ -21,31 +21,32 @@ from typing import Any
 
 import pytest
 
-from tests.calling import Result, call_bare, environ_of
+from tests.client import Response, call_raw, make_environ
 from tests.conftest import age
-from tests.security.ids import replays
+from tests.security.advisories import replays
 from wsgistatic import StaticFiles
 
-# Each set of options says itself what its cache is: once is enough.
-pytestmark = [pytest.mark.live, pytest.mark.catalog]
+# The tests set their own cache options, so one run of this module is enough.
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
-INSIDE = b"i" * 300_000  # more than is kept in memory
+INSIDE = b"i" * 300_000  # more than the cache keeps in memory
 OUTSIDE = b"X" * 300_000
 SMALL = 3_000
 SIZES = (SMALL, len(INSIDE))
 OPTIONS: tuple[dict[str, Any], ...] = ({}, {"cache_size": 0}, {"symlinks": "deny"})
-# While a name comes and goes: access is asked by name, twice; what moves all the time is busy.
-PASSING = ("403", "503")
-PATIENCE = 30.0  # seconds, until a swap is seen on a busy machine
-SETS = len(OPTIONS) * len(SIZES)
+# Allowed while a name is swapped: 403 if it vanishes during the permission check, 503 if it keeps
+# changing.
+TRANSIENT = ("403", "503")
+PATIENCE = 30.0  # seconds to wait for all expected statuses on a busy machine
+OPTION_SETS = len(OPTIONS) * len(SIZES)
 
-# {name} is a link, made anew and renamed over the old one; or a file or directory that trades
-# places with a link. Both ways there is always or nearly always something of that name.
+# "link" renames a new link over the name; "rename" and "trade" exchange the name with a link or
+# with a file outside. The name exists all or nearly all of the time.
 SWAPPERS = {
     "link": """
 while True:
-    for goal in (outside, inside):
-        os.symlink(goal, "next")
+    for target in (outside, inside):
+        os.symlink(target, "next")
         os.rename("next", name)
 """,
     "rename": """
@@ -74,8 +75,10 @@ REQUESTS: tuple[dict[str, str], ...] = (
 
 
 @contextmanager
-def swapping(site: Path, way: str, name: str, inside: str, outside: str) -> Iterator[None]:
-    code = f"import os\nname, inside, outside = {name!r}, {inside!r}, {outside!r}\n" + SWAPPERS[way]
+def swapping(site: Path, method: str, name: str, inside: str, outside: str) -> Iterator[None]:
+    code = (
+        f"import os\nname, inside, outside = {name!r}, {inside!r}, {outside!r}\n" + SWAPPERS[method]
+    )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=site, stderr=subprocess.PIPE)
     try:
         time.sleep(0.2)
@@ -88,26 +91,26 @@ def swapping(site: Path, way: str, name: str, inside: str, outside: str) -> Iter
 
 
 def make_site(tmp_path: Path, size: int) -> Path:
-    """Make pairs: a file and a directory inside, and their like outside."""
+    """Create a file and a directory inside the root, and counterparts outside."""
     site, outside = tmp_path / "site", tmp_path / "outside"
-    for place, content in ((site, INSIDE[:size]), (outside, OUTSIDE[:size])):
-        (place / "folder").mkdir(parents=True)
+    for directory, content in ((site, INSIDE[:size]), (outside, OUTSIDE[:size])):
+        (directory / "folder").mkdir(parents=True)
         for name in ("folder/page.txt", "page.txt"):
-            (place / name).write_bytes(content)
-            (place / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
-            age(place / name)
-            age(place / f"{name}.gz")
+            (directory / name).write_bytes(content)
+            (directory / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
+            age(directory / name)
+            age(directory / f"{name}.gz")
     return site
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt what waits for ever."""
+    """Fail the test if the block takes longer."""
 
-    def give_up(*args: object) -> None:
-        pytest.fail("it waits for ever")  # no OSError: those are answered
+    def fail(*args: object) -> None:
+        pytest.fail("the request blocks")  # not an OSError, which the app would catch
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -116,18 +119,18 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def rounds(least: int, statuses: Counter[str], *wanted: str) -> Iterator[int]:
-    """Count tries: as many as asked for, and on until each of these was seen, or in vain."""
+def attempts(minimum: int, statuses: Counter[str], *required: str) -> Iterator[int]:
+    """Count attempts up to a minimum, and until all required statuses have been seen."""
     deadline = time.monotonic() + PATIENCE
     for number in count():
-        seen = all(statuses[status] for status in wanted)
-        if number >= least and (seen or time.monotonic() > deadline):
-            assert seen, statuses
+        all_seen = all(statuses[status] for status in required)
+        if number >= minimum and (all_seen or time.monotonic() > deadline):
+            assert all_seen, statuses
             return
         yield number
 
 
-def check(result: Result, size: int, statuses: Counter[str]) -> None:
+def check(result: Response, size: int, statuses: Counter[str]) -> None:
     coding = result.headers.get("Content-Encoding", "")
     body = gzip.decompress(result.body) if coding and result.body else result.body
     assert b"X" not in body
@@ -141,7 +144,7 @@ def check(result: Result, size: int, statuses: Counter[str]) -> None:
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    ("way", "name", "inside", "outside", "path"),
+    ("method", "name", "inside", "outside", "path"),
     [
         ("link", "flip.txt", "page.txt", "../outside/page.txt", "/flip.txt"),
         ("link", "flip", "folder", "../outside/folder", "/flip/page.txt"),
@@ -150,89 +153,89 @@ def check(result: Result, size: int, statuses: Counter[str]) -> None:
     ],
     ids=["file-link", "directory-link", "file", "directory"],
 )
-def test_a_name_that_is_swapped(
+def test_swapping_a_file_or_directory(
     tmp_path: Path,
     tries: int,
     options: dict[str, Any],
     size: int,
-    way: str,
+    method: str,
     name: str,
     inside: str,
     outside: str,
     path: str,
 ) -> None:
     site, app = make_site(tmp_path, size), None
-    if way == "link":
+    if method == "link":
         (site / name).symlink_to(inside)
     app = StaticFiles(None, site, encodings=(), **options)
     statuses: Counter[str] = Counter()
-    never = way == "link" and "symlinks" in options
-    wanted = ("404",) if never else ("404", "200", "206", "304")
-    with swapping(site, way, name, inside, outside):
-        for number in rounds(tries // SETS, statuses, *wanted):
-            environ = environ_of(path)
+    always_misses = method == "link" and "symlinks" in options
+    required = ("404",) if always_misses else ("404", "200", "206", "304")
+    with swapping(site, method, name, inside, outside):
+        for number in attempts(tries // OPTION_SETS, statuses, *required):
+            environ = make_environ(path)
             environ.update(REQUESTS[number % len(REQUESTS)])
-            check(call_bare(app, environ), size, statuses)
-    assert statuses.keys() <= {*wanted, *PASSING}
+            check(call_raw(app, environ), size, statuses)
+    assert statuses.keys() <= {*required, *TRANSIENT}
 
 
 @replays("CWE-367: links")
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("way", ["link", "rename"])
-def test_a_sidecar_that_is_swapped(
-    tmp_path: Path, tries: int, options: dict[str, Any], way: str
+@pytest.mark.parametrize("method", ["link", "rename"])
+def test_swapping_a_sidecar(
+    tmp_path: Path, tries: int, options: dict[str, Any], method: str
 ) -> None:
     site = make_site(tmp_path, SMALL)
     outside = "../outside/page.txt.gz"
-    if way == "link":
+    if method == "link":
         (site / "page.txt.gz").rename(site / "kept.gz")
         (site / "page.txt.gz").symlink_to("kept.gz")
     statuses: Counter[str] = Counter()
-    never = way == "link" and "symlinks" in options
-    wanted = ("200",) if never else ("200", "200gzip")  # 200: the file's own bytes
-    with swapping(site, way, "page.txt.gz", "kept.gz", outside):
-        for number in rounds(tries // len(OPTIONS), statuses, *wanted):
-            if number % 20 == 0:  # what an app has kept it trusts for a second
+    always_misses = method == "link" and "symlinks" in options
+    required = ("200",) if always_misses else ("200", "200gzip")  # 200: the file's own bytes
+    with swapping(site, method, "page.txt.gz", "kept.gz", outside):
+        for number in attempts(tries // len(OPTIONS), statuses, *required):
+            if number % 20 == 0:  # because an app trusts its cached sidecars for a second
                 app = StaticFiles(None, site, **options)
-            environ = environ_of("/page.txt", HTTP_ACCEPT_ENCODING="gzip")
+            environ = make_environ("/page.txt", HTTP_ACCEPT_ENCODING="gzip")
             environ.update(REQUESTS[number % 5 // 4 * 3])  # every fifth is a HEAD
-            check(call_bare(app, environ), SMALL, statuses)
-    assert statuses.keys() <= {*wanted, *PASSING}
+            check(call_raw(app, environ), SMALL, statuses)
+    assert statuses.keys() <= {*required, *TRANSIENT}
 
 
 @replays("Bun PR 36156", "CWE-67", "CWE-367: links")
-def test_a_file_that_is_swapped_with_a_pipe(tmp_path: Path, tries: int) -> None:
-    """Opened, it neither waits for a writer nor passes for an empty file."""
+def test_swapping_a_file_with_a_fifo(tmp_path: Path, tries: int) -> None:
+    """Opening the FIFO must not block, and it must not be served as an empty file."""
     site = make_site(tmp_path, SMALL)
     os.mkfifo(tmp_path / "outside" / "pipe")
     app = StaticFiles(None, site, encodings=(), cache_size=0)
     statuses: Counter[str] = Counter()
     with swapping(site, "trade", "page.txt", "", "../outside/pipe"), time_limit(2 * PATIENCE):
-        for _ in rounds(tries, statuses, "200", "404"):
-            result = call_bare(app, environ_of("/page.txt"))
+        for _ in attempts(tries, statuses, "200", "404"):
+            result = call_raw(app, make_environ("/page.txt"))
             assert result.body == INSIDE[:SMALL] or result.status != 200
             statuses[str(result.status)] += 1
-    assert statuses.keys() <= {"200", "404", *PASSING}
+    assert statuses.keys() <= {"200", "404", *TRANSIENT}
 
 
 @replays("Bun PR 36156")
-def test_a_file_that_becomes_a_pipe_between_look_and_open(
+def test_fifo_that_replaces_a_file_between_stat_and_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = make_site(tmp_path, SMALL)
     app = StaticFiles(None, site, encodings=(), cache_size=0)
-    look = os.stat
+    real_stat = os.stat
     swapped: list[os.stat_result] = []
 
-    def look_and_swap(name: Any, **named: Any) -> os.stat_result:
-        status = look(name, **named)
-        if name == "page.txt" and not swapped:  # by its directory's descriptor: the last look
+    def stat_and_swap(name: Any, **kwargs: Any) -> os.stat_result:
+        status = real_stat(name, **kwargs)
+        if name == "page.txt" and not swapped:  # relative to the directory, the last check
             swapped.append(status)
             (site / "page.txt").unlink()
             os.mkfifo(site / "page.txt")
         return status
 
-    monkeypatch.setattr(os, "stat", look_and_swap)
+    monkeypatch.setattr(os, "stat", stat_and_swap)
     with time_limit(PATIENCE):
-        assert call_bare(app, environ_of("/page.txt")).status == 404
+        assert call_raw(app, make_environ("/page.txt")).status == 404
     assert swapped

@@ -1,4 +1,4 @@
-"""A directory that changes, and a model of it: a table of what each name is."""
+"""A directory whose files change, and a model of its state."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ OLD = 1_700_000_000
 BASES = ("a.txt", "b.html", "sub/c.txt", "sub/index.html")
 NAMES = (*BASES, *(f"{name}.gz" for name in BASES))
 CANARY = b"canary"
-# Mostly one file: what happens to it between two requests for it is what matters.
+# Mostly one file, because bugs show when a file changes between two requests for it.
 ANY_NAME = st.sampled_from((*("a.txt",) * 8, *("a.txt.gz",) * 3, *NAMES))
 
-# Mostly of one size, which tells no version from another.
+# Mostly of one size, so that the size does not reveal the version.
 LETTERS = [letter * 40 for letter in (b"a", b"b", b"c", b"d", b"e", b"f")]
 CONTENTS = st.sampled_from([*LETTERS, b"", b"y" * 5000, b"z" * 5000, b"big" * 60_000])
 
 
 @dataclass(frozen=True)
 class Node:
-    """A regular file, or where ``target`` is given a link."""
+    """A regular file, or a symbolic link if it has a ``target``."""
 
     data: bytes = b""
     mtime: int = 0
@@ -39,7 +39,7 @@ State = dict[str, Node]
 
 
 def find(state: State, name: str) -> Node | None:
-    """Follow links; None where they lead nowhere or outside."""
+    """Follow symbolic links to a file; return None if they dangle or lead outside the root."""
     for _ in range(10):
         node = state.get(name)
         if node is None or node.target is None:
@@ -49,7 +49,7 @@ def find(state: State, name: str) -> Node | None:
 
 
 class ChangingDirectory(RuleBasedStateMachine):
-    """What happens to files."""
+    """The rules that change files, on disk and in the model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,23 +59,24 @@ class ChangingDirectory(RuleBasedStateMachine):
         (self.root / "sub").mkdir(parents=True)
         (self.top / "outside.txt").write_bytes(CANARY)
         self.state: State = {}
-        self.past: list[tuple[float, State]] = []  # each with the time of its end
-        self.sidecars_changed = 0.0
+        self.past_states: list[tuple[float, State]] = []  # with the time when each ended
+        self.last_change = 0.0
         self.clock = OLD
 
     def teardown(self) -> None:
         shutil.rmtree(self.top)
 
-    def became(self, name: str, node: Node | None) -> None:
-        self.past.append((time.monotonic(), dict(self.state)))
+    def record_change(self, name: str, node: Node | None) -> None:
+        self.past_states.append((time.monotonic(), dict(self.state)))
         if node is None:
             del self.state[name]
         else:
             self.state[name] = node
-        # A link may be the sidecar's target as well.
-        self.sidecars_changed = time.monotonic()
+        # Any change counts: a sidecar may be a link to the file that changed.
+        self.last_change = time.monotonic()
 
     def set_time(self, path: Path) -> int:
+        """Give a file a modification time that no other version has; return it in seconds."""
         self.clock += 1
         os.utime(path, (OLD, self.clock))
         return self.clock
@@ -88,7 +89,7 @@ class ChangingDirectory(RuleBasedStateMachine):
             path.unlink()
             node = None
         path.write_bytes(data)
-        self.became(name, Node(data, self.set_time(path), node is None or node.readable))
+        self.record_change(name, Node(data, self.set_time(path), node is None or node.readable))
 
     @rule(name=ANY_NAME, data=CONTENTS)
     def replace(self, name: str, data: bytes) -> None:
@@ -96,7 +97,7 @@ class ChangingDirectory(RuleBasedStateMachine):
         new.write_bytes(data)
         mtime = self.set_time(new)
         new.replace(self.root / name)
-        self.became(name, Node(data, mtime))
+        self.record_change(name, Node(data, mtime))
 
     @rule(name=st.sampled_from((*("a.txt",) * 3, *BASES)))
     def write_sidecar(self, name: str) -> None:
@@ -110,32 +111,32 @@ class ChangingDirectory(RuleBasedStateMachine):
         if node is not None and node.target is None:
             os.truncate(self.root / name, size)
             data = node.data[:size].ljust(size, b"\0")
-            self.became(name, Node(data, self.set_time(self.root / name), node.readable))
+            self.record_change(name, Node(data, self.set_time(self.root / name), node.readable))
 
     @rule(old=ANY_NAME, new=ANY_NAME)
     def rename(self, old: str, new: str) -> None:
         if old in self.state and old != new:
             (self.root / old).replace(self.root / new)
-            self.became(new, self.state[old])
+            self.record_change(new, self.state[old])
             del self.state[old]
 
     @rule(name=ANY_NAME)
     def remove(self, name: str) -> None:
         if name in self.state:
             (self.root / name).unlink()
-            self.became(name, None)
+            self.record_change(name, None)
 
     @rule(name=ANY_NAME, readable=st.booleans())
     def change_mode(self, name: str, readable: bool) -> None:
         node = self.state.get(name)
         if node is not None and node.target is None:
             (self.root / name).chmod(0o644 if readable else 0)
-            self.became(name, Node(node.data, node.mtime, readable))
+            self.record_change(name, Node(node.data, node.mtime, readable))
 
-    @rule(name=ANY_NAME, goal=st.sampled_from((*NAMES, "out", "nowhere")))
-    def link(self, name: str, goal: str) -> None:
+    @rule(name=ANY_NAME, target_name=st.sampled_from((*NAMES, "out", "nowhere")))
+    def link(self, name: str, target_name: str) -> None:
         up = "../" * name.count("/")
         new = self.top / "new"
-        new.symlink_to(up + ("../outside.txt" if goal == "out" else goal))
+        new.symlink_to(up + ("../outside.txt" if target_name == "out" else target_name))
         new.replace(self.root / name)
-        self.became(name, Node(target=up + goal))
+        self.record_change(name, Node(target=up + target_name))

@@ -1,7 +1,7 @@
-"""Look at other processes through /proc.
+"""Inspect other processes through /proc.
 
-``python look.py positions PATH`` and ``python look.py bytes_read PID ...`` do so as whoever runs
-them: in a container, root itself may not look at what others have open.
+``python procfs.py positions PATH`` and ``python procfs.py bytes_read PID ...`` do so as the user
+that runs them. In a container, not even root may see the open files of other users' processes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def positions(path: str) -> list[int]:
-    """Give where in a file the descriptors of all processes stand."""
+def file_positions(path: str) -> list[int]:
+    """Return the positions of the descriptors that any process has open on a file."""
     found = []
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        with suppress(OSError):  # it has ended, or is none of our business
+        with suppress(OSError):  # the process has exited, or belongs to another user
             for link in folder.iterdir():
-                with suppress(OSError):  # closed since it was listed
+                with suppress(OSError):  # closed in the meantime
                     if os.readlink(link) == path:
                         about = (folder.parent / "fdinfo" / link.name).read_text()
                         found.append(int(about.split()[1]))
@@ -28,15 +28,15 @@ def positions(path: str) -> list[int]:
 
 
 def bytes_read(pids: Iterable[int]) -> int:
-    """Give how much processes have read by system calls, sendfile included."""
+    """Return how many bytes processes have read by system calls, including sendfile."""
     return sum_fields(pids, "io", "rchar")
 
 
 def sum_fields(pids: Iterable[int], file: str, name: str) -> int:
-    """Add up a field of a file in /proc."""
+    """Return the sum of a numeric field of a file in /proc, over some processes."""
     total = 0
     for pid in pids:
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the process has exited
             lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
             total += sum(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
     return total
@@ -44,4 +44,6 @@ def sum_fields(pids: Iterable[int], file: str, name: str) -> int:
 
 if __name__ == "__main__":
     what, *words = sys.argv[1:]
-    print(json.dumps(positions(words[0]) if what == "positions" else bytes_read(map(int, words))))
+    print(
+        json.dumps(file_positions(words[0]) if what == "positions" else bytes_read(map(int, words)))
+    )

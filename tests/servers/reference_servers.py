@@ -1,4 +1,4 @@
-"""nginx and Go's file server over one directory, to compare with."""
+"""nginx and Go's file server, to compare responses with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.harness.processes import free_port, kill_sessions
 from tests.servers.nginx import nginx_command
-from tests.servers.starting import listening
+from tests.servers.processes import run_command
 
 NGINX = """
 types {{ text/plain txt; }}
@@ -24,16 +24,16 @@ server {{
 
 @contextmanager
 def nginx(root: Path, work: Path) -> Iterator[int]:
-    """Serve a directory, with the gzip files beside others; give the port."""
+    """Serve a directory with nginx, including gzip sidecars; return the port."""
     port = free_port(())
     command = nginx_command(work, NGINX.format(root=root, port=port))
-    with listening(command, work, port):
+    with run_command(command, work, port):
         yield port
 
 
 @contextmanager
 def go(root: Path, work: Path) -> Iterator[int]:
-    """Build and run Go's file server; give the port."""
+    """Build and run Go's file server; return the port."""
     source = Path(__file__).parent / "fileserver.go"
     program = work / "fileserver"
     environment = {"PATH": "/usr/bin:/bin:/usr/local/go/bin", "GOCACHE": str(work / "cache"),

@@ -1,4 +1,4 @@
-"""Fuzz one target until told to stop: a process of its own, as libFuzzer wants it."""
+"""Fuzz one target. libFuzzer takes over the process, so each target needs its own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The rows of the matrix: how each server is started, what it makes of us, and its limits.
+"""The servers of the matrix: how each is started, how it sends files, and its known limits.
 
-Every row is tested with the same battery. A limit is an assertion like any other: where it goes
-away, its row fails until it is taken out here and in the README's table, which is compared.
+All servers run the same tests. A limit is an assertion as well: if a new version of a server fixes
+it, a test fails until the limit is removed here and from the table in the README.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ LISTEN = "127.0.0.1:$port"
 OURS = "wsgistatic.files.body.BlockIterator"
 WAITRESS_BODY = "waitress.buffers.ReadOnlyFileBasedBuffer"
 GUNICORN_BODY = "gunicorn.http.wsgi.FileWrapper"
-UWSGI_BODY = "_io.FileIO"  # the built-in wrapper gives the file itself back
+UWSGI_BODY = "_io.FileIO"  # its wrapper returns the file itself
 
 
 class Limit(Enum):
-    """What a server does that no middleware can change; the value is the README's sentence."""
+    """A flaw of a server that no middleware can fix; the value is the sentence in the README."""
 
     BUFFERS = "buffers the whole file in memory, however slow the client is"
     READS_ON = "reads the file to its end after the client has disconnected"
@@ -34,7 +34,7 @@ class Limit(Enum):
     TAKES_STATIC = "serves ``/static/`` from its own folder: choose another prefix"
 
 
-# The answers of the battery, see test_answers.py.
+# The kinds of responses that test_responses.py checks.
 KINDS = (
     *("whole", "small", "head", "range", "long range", "tail", "multipart"),
     *("304", "416", "redirect", "miss"),
@@ -43,25 +43,25 @@ ALWAYS = frozenset(KINDS)
 
 
 @dataclass(frozen=True)
-class Server:
-    """One row.
+class ServerSpec:
+    """A server of the matrix.
 
     Attributes:
-        name: as in the README's table.
-        package: the distribution, pinned in the group ``servers``; "" if there is none.
-        command: words, in which ``$port``, ``$folder`` (a new one, the current directory),
-            ``$python``, ``$scripts`` (of the environment), ``$environment`` and ``$home`` (of the
-            checkout) are filled in.
-        version: of one that is not pinned.
-        needs: programs without which it cannot be started.
-        files: by name, what is written into the folder first, filled in likewise (and with the
-            variables of ``app.py``).
-        environment: variables.
-        options: of ``StaticFiles``.
-        body: type of the body of a large file.
-        closes: after which answers of the battery it closes the connection.
+        name: the name in the README's table.
+        package: the distribution, which the group ``servers`` pins; "" if there is none.
+        command: the command line. The variables ``$port``, ``$folder`` (a new directory, which is
+            the current one), ``$python``, ``$scripts``, ``$environment`` (the virtual environment)
+            and ``$home`` (the checkout) are replaced.
+        version: the version, if it is not pinned.
+        needs: programs that the server needs.
+        files: contents by name of files to create in the folder. The same variables are replaced,
+            and those of ``app.py``.
+        environment: environment variables.
+        options: options of ``StaticFiles``.
+        body: the type of the body of a large file.
+        closes: the kinds of responses after which the server closes the connection.
         limits: known limits.
-        user: words before a command that run it as the server's user, where that is not ours.
+        user: words before a command to run it as the server's user, if that is another user.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Server:
 
     @property
     def wraps_ranges(self) -> bool:
-        """Say whether a single range goes to the server's wrapper too."""
+        """Whether single ranges are sent by the server's wrapper, too."""
         return self.body == WAITRESS_BODY
 
     def __str__(self) -> str:
@@ -118,8 +118,8 @@ listen = 127.0.0.1:$port
 WRAPPED = {"file_wrapper": True}
 
 SERVERS = (
-    Server("wsgiref", "", _call("wsgiref"), version="3.11", closes=ALWAYS),
-    Server(
+    ServerSpec("wsgiref", "", _call("wsgiref"), version="3.11", closes=ALWAYS),
+    ServerSpec(
         "Django runserver",
         "Django",
         _module("django", "runserver", "--noreload", LISTEN),
@@ -127,16 +127,16 @@ SERVERS = (
         closes=frozenset({"304"}),
         limits=frozenset({Limit.CUT_WAITS, Limit.HIDES_ZERO}),
     ),
-    Server("cheroot", "cheroot", _module("cheroot", "--bind", LISTEN, APP)),
-    Server("CherryPy", "CherryPy", _call("cherrypy")),
-    Server(
+    ServerSpec("cheroot", "cheroot", _module("cheroot", "--bind", LISTEN, APP)),
+    ServerSpec("CherryPy", "CherryPy", _call("cherrypy")),
+    ServerSpec(
         "waitress",
         "waitress",
         _module("waitress", "--listen", LISTEN, APP),
         body=WAITRESS_BODY,
         closes=frozenset({"304"}),
     ),
-    Server(
+    ServerSpec(
         "Pyramid pserve",
         "pyramid",
         _module("pyramid.scripts.pserve", "$folder/app.ini"),
@@ -144,10 +144,10 @@ SERVERS = (
         body=WAITRESS_BODY,
         closes=frozenset({"304"}),
     ),
-    Server("gunicorn sync", "gunicorn", _gunicorn("sync"), closes=ALWAYS),
-    Server("gunicorn gthread", "gunicorn", _gunicorn("gthread")),
-    Server("gunicorn gevent", "gunicorn", _gunicorn("gevent")),
-    Server(
+    ServerSpec("gunicorn sync", "gunicorn", _gunicorn("sync"), closes=ALWAYS),
+    ServerSpec("gunicorn gthread", "gunicorn", _gunicorn("gthread")),
+    ServerSpec("gunicorn gevent", "gunicorn", _gunicorn("gevent")),
+    ServerSpec(
         "gunicorn sync, file_wrapper=True",
         "gunicorn",
         _gunicorn("sync"),
@@ -156,7 +156,7 @@ SERVERS = (
         closes=ALWAYS,
         limits=frozenset({Limit.UNWATCHED}),
     ),
-    Server(
+    ServerSpec(
         "gunicorn gthread, file_wrapper=True",
         "gunicorn",
         _gunicorn("gthread"),
@@ -164,26 +164,26 @@ SERVERS = (
         body=GUNICORN_BODY,
         limits=frozenset({Limit.CUT_LATE, Limit.UNWATCHED}),
     ),
-    Server(
+    ServerSpec(
         "gunicorn gevent, file_wrapper=True",
         "gunicorn",
         _gunicorn("gevent"),
         options=WRAPPED,
     ),
-    Server(
+    ServerSpec(
         "uWSGI http-socket",
         "uWSGI",
         _uwsgi("--http-socket"),
         closes=ALWAYS,
         limits=frozenset({Limit.SHORT_HEADERS}),
     ),
-    Server(
+    ServerSpec(
         "uWSGI http11-socket",
         "uWSGI",
         _uwsgi("--http11-socket"),
         limits=frozenset({Limit.CUT_LATE, Limit.SHORT_HEADERS}),
     ),
-    Server(
+    ServerSpec(
         "uWSGI http-socket, file_wrapper=True",
         "uWSGI",
         _uwsgi("--http-socket"),
@@ -192,7 +192,7 @@ SERVERS = (
         closes=ALWAYS,
         limits=frozenset({Limit.UNWATCHED, Limit.OVERRUNS, Limit.SHORT_HEADERS}),
     ),
-    Server(
+    ServerSpec(
         "uWSGI http11-socket, file_wrapper=True",
         "uWSGI",
         _uwsgi("--http11-socket"),
@@ -200,8 +200,8 @@ SERVERS = (
         body=UWSGI_BODY,
         limits=frozenset({Limit.UNWATCHED, Limit.OVERRUNS, Limit.SHORT_HEADERS}),
     ),
-    Server("Werkzeug run_simple", "Werkzeug", _call("werkzeug"), closes=ALWAYS),
-    Server(
+    ServerSpec("Werkzeug run_simple", "Werkzeug", _call("werkzeug"), closes=ALWAYS),
+    ServerSpec(
         "Twisted web",
         "Twisted",
         _module(
@@ -210,36 +210,36 @@ SERVERS = (
         ),
         limits=frozenset({Limit.BUFFERS}),
     ),
-    Server("Paste httpserver", "Paste", _call("paste"), closes=ALWAYS),
-    Server(
+    ServerSpec("Paste httpserver", "Paste", _call("paste"), closes=ALWAYS),
+    ServerSpec(
         "Rocket3",
         "Rocket3",
         _call("rocket3"),
         limits=frozenset({Limit.READS_ON, Limit.CUT_ADDS_TEXT}),
     ),
-    Server("Bottle run", "bottle", _call("bottle"), closes=ALWAYS),
-    Server("web.py", "web.py", _call("web_py"), limits=frozenset({Limit.TAKES_STATIC})),
-    Server("gevent pywsgi", "gevent", _call("gevent")),
-    Server("eventlet", "eventlet", _call("eventlet")),
-    Server("bjoern", "bjoern", _call("bjoern")),
-    Server(
+    ServerSpec("Bottle run", "bottle", _call("bottle"), closes=ALWAYS),
+    ServerSpec("web.py", "web.py", _call("web_py"), limits=frozenset({Limit.TAKES_STATIC})),
+    ServerSpec("gevent pywsgi", "gevent", _call("gevent")),
+    ServerSpec("eventlet", "eventlet", _call("eventlet")),
+    ServerSpec("bjoern", "bjoern", _call("bjoern")),
+    ServerSpec(
         "Granian",
         "granian",
         _module("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "$port", APP),
     ),
-    Server(
+    ServerSpec(
         "Hypercorn",
         "Hypercorn",
         _module("hypercorn", "--bind", LISTEN, f"wsgi:{APP}"),
         limits=frozenset({Limit.READS_ON}),
     ),
-    Server(
+    ServerSpec(
         "Tornado WSGIContainer",
         "tornado",
         _call("tornado"),
         limits=frozenset({Limit.BUFFERS, Limit.CUT_WAITS}),
     ),
-    Server(
+    ServerSpec(
         "a2wsgi under uvicorn",
         "a2wsgi",
         _call("a2wsgi"),

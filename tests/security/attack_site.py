@@ -1,4 +1,4 @@
-"""What the replays are run in: a root, and around it what must never be seen."""
+"""A site to attack: a root, and files around it whose content must never be sent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ CANARY = b"canary-7f3a91"
 PAGE = b"<p>inside</p>\n"
 
 
-def make_places(top: Path) -> Path:
-    """Make a root with all that an attack may want to start from, and the canaries around it."""
+def make_attack_site(top: Path) -> Path:
+    """Create a root with the kinds of files that attacks start from, and canaries around it."""
     root = top / "site"
     for name in ("sub", "d\u00fcr", '"><script>', "bare", "bare/<img src=x onerror=x>", ".git"):
         (root / name).mkdir(parents=True)
