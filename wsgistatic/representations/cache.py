@@ -143,7 +143,7 @@ class Variant(Location):
         """Return whether the path, and that of the original, still lead to their versions."""
         if self.original is not None and not self.original.stat_matches():
             return False
-        return super().still_leads_here()
+        return self.file is None or super().still_leads_here()
 
 
 @dataclass(eq=False, slots=True)
