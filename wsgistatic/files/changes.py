@@ -80,27 +80,14 @@ class ChangeDetector:
         self._started = False
         self._samples = 0
 
-    def check(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Raise FileChangedError if the file was rewritten; more blocks will follow this one.
+    def check(
+        self, offset: int, block: bytes, sent: Iterable[tuple[int, int]], *, is_last: bool
+    ) -> None:
+        """Raise FileChangedError if the file was rewritten.
 
-        Arguments:
-            offset, block: where the block was read, and its bytes.
-            sent: offset and size of each block before it.
+        ``sent`` are offset and size of each block before this one.
         """
-        trusted = not self._suspect
-        self._check_block(offset, block)
-        if trusted and self._suspect:
-            self._check_sent(sent)
-        self._started = True
-        self._samples = zlib.crc32(block[::_STRIDE], self._samples)
-
-    def check_last(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Do the same before the last block goes out."""
-        self._check_block(offset, block)
-        if self._suspect:
-            self._check_sent(sent)
-
-    def _check_block(self, offset: int, block: bytes) -> None:
+        was_suspect = self._suspect
         opened, now = self._opened, _current_status(self._file, self._opened)
         if written(now) != written(opened):
             # As long as nothing is sent, nothing tells growth from a rewrite: start again.
@@ -111,6 +98,10 @@ class ChangeDetector:
             self._suspect = True
         if self._suspect and read_fully(self._file, offset, len(block)) != block:
             raise FileChangedError(_CHANGED)
+        if self._suspect and (is_last or not was_suspect):
+            self._check_sent(sent)
+        self._started = True
+        self._samples = zlib.crc32(block[::_STRIDE], self._samples)
 
     def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
         samples = 0
