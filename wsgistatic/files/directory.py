@@ -17,16 +17,13 @@ from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.symlinks import (
     HAS_DESCRIPTOR_WALK,
-    LINK_ERRORS,
-    NO_FOLLOW,
     DescriptorWalker,
     FollowingWalker,
-    LinkMetError,
     PathWalker,
     Symlinks,
     Walker,
-    open_directory,
-    reject_link,
+    open_no_follow,
+    stat_no_follow,
 )
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
 
@@ -190,7 +187,7 @@ def single_file(path: str) -> File:
 
 
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
-    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    status = stat_no_follow(name, dir_fd)
     _require_regular(status)
     _require_access(name, os.R_OK, dir_fd)
     return status
@@ -201,13 +198,12 @@ def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
         if os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
             return
         # It may have been removed, been absent for a moment, or become a link.
-        reject_link(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+        stat_no_follow(name, dir_fd)
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:
-    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-    reject_link(status)
+    status = stat_no_follow(name, dir_fd)
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     return status
@@ -223,17 +219,12 @@ def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
     _stat_listable(name, dir_fd)  # a directory that can be read but not searched would look empty
     if not _HAS_DESCRIPTOR_SCAN:
         return OpenDirectory(name)
-    return OpenDirectory(open_directory(name, dir_fd, _SCAN_FLAGS))
+    return OpenDirectory(open_no_follow(name, dir_fd, _SCAN_FLAGS))
 
 
 def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
-    _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
-    try:
-        descriptor = os.open(name, FILE_FLAGS | NO_FOLLOW, dir_fd=dir_fd)
-    except OSError as error:
-        if error.errno in LINK_ERRORS:  # it has become a link since
-            raise LinkMetError from None
-        raise
+    _require_regular(stat_no_follow(name, dir_fd))
+    descriptor = open_no_follow(name, dir_fd, FILE_FLAGS)
     try:
         status = os.fstat(descriptor)
         _require_regular(status)
@@ -244,7 +235,6 @@ def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
 
 
 def _require_regular(status: os.stat_result) -> None:
-    reject_link(status)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):

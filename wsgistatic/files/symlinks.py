@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from wsgistatic.files.errors import not_found_error
 
@@ -26,9 +27,7 @@ HAS_DESCRIPTOR_WALK = (
     and hasattr(os, "O_NOFOLLOW")
     and hasattr(os, "O_DIRECTORY")
 )
-NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
-# What open() with O_NOFOLLOW raises for a link; FreeBSD uses EMLINK.
-LINK_ERRORS = (errno.ELOOP, errno.EMLINK)
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 
 # O_PATH and O_SEARCH need only search permission, so that a directory of mode 0711 works.
 _SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
@@ -42,9 +41,13 @@ class LinkMetError(Exception):
     """A name is a symbolic link. Actions and walkers raise it; it never leaves ``visit``."""
 
 
-class Walker(Protocol):
+class Walker(ABC):
     """A way from a root directory to the names below it."""
 
+    def __init__(self, root: str, symlinks: Symlinks = "follow") -> None:
+        self._root, self._symlinks = root, symlinks
+
+    @abstractmethod
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call an action with the last name and its directory, and return the result.
 
@@ -57,12 +60,8 @@ class Walker(Protocol):
         """
 
 
-class DescriptorWalker:
+class DescriptorWalker(Walker):
     """Walks by directory descriptors and follows no link; for the policies "inside" and "deny"."""
-
-    def __init__(self, root: str, symlinks: Symlinks) -> None:
-        self._root = root
-        self._resolves = symlinks == "inside"
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the last name, in its directory; see ``Walker.visit``."""
@@ -70,7 +69,7 @@ class DescriptorWalker:
         for _ in range(_MAX_ATTEMPTS):
             with suppress(LinkMetError):
                 return self._walk(root, names, action)
-            if not self._resolves:
+            if self._symlinks == "deny":
                 break
             root, names = resolve_inside(self._root, segments)
         raise not_found_error()
@@ -79,29 +78,25 @@ class DescriptorWalker:
         directory = os.open(root, _DIRECTORY_FLAGS)
         try:
             for name in names[:-1]:
-                parent, directory = directory, open_directory(name, directory, _DIRECTORY_FLAGS)
+                parent, directory = directory, open_no_follow(name, directory, _DIRECTORY_FLAGS)
                 os.close(parent)
             return action(names[-1] if names else ".", directory)
         finally:
             os.close(directory)
 
 
-class PathWalker:
+class PathWalker(Walker):
     """Walks by path on platforms without directory descriptors, for "inside" and "deny".
 
     It resolves the path before and after the action, and compares. A swap in between can go
     undetected if it is undone in time. These platforms offer no better primitive.
     """
 
-    def __init__(self, root: str, symlinks: Symlinks) -> None:
-        self._root = root
-        self._denies = symlinks == "deny"
-
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the resolved path; see ``Walker.visit``."""
         for _ in range(_MAX_ATTEMPTS):
             target = resolve_inside(self._root, segments)
-            if self._denies and target[1] != segments:
+            if self._symlinks == "deny" and target[1] != segments:
                 break
             with suppress(LinkMetError):
                 result = action(os.path.join(target[0], *target[1]), None)
@@ -113,11 +108,8 @@ class PathWalker:
         raise not_found_error()
 
 
-class FollowingWalker:
+class FollowingWalker(Walker):
     """Follows every link, wherever it leads; for the policy "follow"."""
-
-    def __init__(self, root: str) -> None:
-        self._root = root
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the path with its links resolved; see ``Walker.visit``."""
@@ -128,21 +120,24 @@ class FollowingWalker:
         raise not_found_error()
 
 
-def open_directory(name: str, parent: int | None, flags: int) -> int:
-    """Open a directory, and return its descriptor; raise LinkMetError if it is a link."""
+def open_no_follow(name: str, dir_fd: int | None, flags: int) -> int:
+    """Open a name, and return its descriptor; raise LinkMetError if it is a link."""
     try:
-        return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
+        return os.open(name, flags | _NO_FOLLOW, dir_fd=dir_fd)
     except OSError as error:
-        # With O_DIRECTORY a link can fail as ENOTDIR, like a file.
-        if error.errno in (errno.ENOTDIR, *LINK_ERRORS):
-            reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
+        if error.errno in (errno.ELOOP, errno.EMLINK):  # EMLINK on FreeBSD
+            raise LinkMetError from None
+        if error.errno == errno.ENOTDIR:  # with O_DIRECTORY a link can fail like a file
+            stat_no_follow(name, dir_fd)
         raise
 
 
-def reject_link(status: os.stat_result) -> None:
-    """Raise LinkMetError if a status is that of a symbolic link."""
+def stat_no_follow(name: str, dir_fd: int | None) -> os.stat_result:
+    """Return the status of a name; raise LinkMetError if it is a link."""
+    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     if stat.S_ISLNK(status.st_mode):
         raise LinkMetError
+    return status
 
 
 def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
