@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
 from wsgistatic.files.open_files import raw_file
-from wsgistatic.files.sources import Opened, SharedReader, Source, Version, is_sequential, size_of
+from wsgistatic.files.sources import Opened, Source, Version, open_shared
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
@@ -156,15 +156,14 @@ class TraversableSource(Source):
 
     def open(self) -> Opened:
         """Open the file, if it is one."""
-        file = as_oserror(self._find_and_open)
+        file = self._find_and_open()
         try:
-            size = as_oserror(lambda: size_of(file))
+            return open_shared(file, Lock(), file.close)
         except BaseException:
             file.close()
             raise
-        reader = SharedReader(file, Lock(), file.close)
-        return Opened(reader, size, is_sequential=is_sequential(file))
 
+    @as_oserror()
     def _find_and_open(self) -> BinaryIO:
         node = self._root
         for segment in self._segments:
@@ -257,8 +256,13 @@ class ZipMember(Source):
         """Open the member."""
         info, archive = self._info(), self._archive
         status, descriptor = archive.status(), archive.descriptor()
-        if _is_plain(info) and descriptor is not None and status is not None:
-            start = as_oserror(lambda: _start(descriptor, info))
+        is_plain = (
+            info.compress_type == zipfile.ZIP_STORED
+            and info.compress_size == info.file_size
+            and not info.flag_bits & _ENCRYPTED
+        )
+        if is_plain and descriptor is not None and status is not None:
+            start = _start(descriptor, info)
             member = StoredMember(os.dup(descriptor), status, start)
             return Opened(member, info.file_size, status, archive.path)
         reader = MemberReader(archive, info)
@@ -307,22 +311,20 @@ class MemberReader:
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
         # Opened now, so that HEAD too reports encryption or an unknown method as an error.
-        self._file = as_oserror(self._open)
+        self._file = self._open()
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset."""
-        block = as_oserror(lambda: self._read(offset, size))
+        with as_oserror():
+            if self._file.tell() > offset:
+                self.close()
+                self._file = self._open()
+            while (ahead := offset - self._file.tell()) > 0:
+                if not self._file.read(min(ahead, _SKIP)):
+                    break
+            block = self._file.read(size)
         self._archive.status()
         return block
-
-    def _read(self, offset: int, size: int) -> bytes:
-        if self._file.tell() > offset:
-            self.close()
-            self._file = self._open()
-        while (ahead := offset - self._file.tell()) > 0:
-            if not self._file.read(min(ahead, _SKIP)):
-                break
-        return self._file.read(size)
 
     def close(self) -> None:
         """Close the member, not the archive."""
@@ -330,19 +332,11 @@ class MemberReader:
             self._file.close()
 
     def _open(self) -> IO[bytes]:
-        with _OPENING:
+        with _OPENING, as_oserror():
             return self._archive.members.open(self._info)
 
 
-def _is_plain(info: zipfile.ZipInfo) -> bool:
-    """Return whether the archive holds the bytes of the member uncompressed."""
-    return (
-        info.compress_type == zipfile.ZIP_STORED
-        and info.compress_size == info.file_size
-        and not info.flag_bits & _ENCRYPTED
-    )
-
-
+@as_oserror()
 def _start(descriptor: int, info: zipfile.ZipInfo) -> int:
     """Return the offset of the bytes of a stored member, which its local header determines."""
     header = read_at(descriptor, _LOCAL_HEADER, info.header_offset)

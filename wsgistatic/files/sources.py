@@ -156,10 +156,7 @@ class ObjectSource(Source):
 
     def open(self) -> Opened:
         """Find the size, and share the object with other responses."""
-        with self._lock:
-            size = as_oserror(lambda: size_of(self._file))
-        reader = SharedReader(self._file, self._lock)
-        return Opened(reader, size, is_sequential=is_sequential(self._file))
+        return open_shared(self._file, self._lock)
 
 
 class Seekable(Protocol):
@@ -204,15 +201,12 @@ class SharedReader:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset; raise OSError for any failure."""
-        with self._lock:
-            return as_oserror(lambda: self._read(offset, size))
-
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        block = self._file.read(size)
-        if not isinstance(block, bytes):
-            # PEP 3333 accepts bytes only. Not bytes(block): for a number that makes zeros.
-            block = bytes(memoryview(block))
+        with self._lock, as_oserror():
+            self._file.seek(offset)
+            block = self._file.read(size)
+            if not isinstance(block, bytes):
+                # PEP 3333 accepts bytes only. Not bytes(block): for a number that makes zeros.
+                block = bytes(memoryview(block))
         if len(block) > size:
             raise OSError(errno.EIO, "the source returned more than it was asked for")
         return block
@@ -224,15 +218,12 @@ _DECOMPRESSING = ("bz2", "gzip", "lzma", "zipfile")
 _NAMED_FOR_INPUT = ("bz2", "gzip", "lzma")
 
 
-def is_sequential(file: object) -> bool:
-    """Return whether reading at a lower offset makes the object start from the beginning."""
-    return type(file).__module__ in _DECOMPRESSING
-
-
-def size_of(file: Seekable) -> int:
-    """Return the size in bytes of a file object that can seek."""
-    file.seek(0, os.SEEK_END)
-    size = index(file.tell())
+def open_shared(file: Seekable, lock: Lock, close: Callable[[], object] = lambda: None) -> Opened:
+    """Return the present version of a file object; the arguments are those of ``SharedReader``."""
+    with lock, as_oserror():
+        file.seek(0, os.SEEK_END)
+        size = index(file.tell())
     if size < 0:
         raise OSError(errno.EIO, f"the source reports a size of {size}")
-    return size
+    is_sequential = type(file).__module__ in _DECOMPRESSING
+    return Opened(SharedReader(file, lock, close), size, is_sequential=is_sequential)
