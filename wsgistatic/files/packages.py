@@ -87,9 +87,7 @@ class ZipDirectory:
     """The members of an archive below a name."""
 
     def __init__(self, path: zipfile.Path) -> None:
-        self._archive = Archive(path.root)
-        name = path.at.rstrip("/")
-        self._at = (name,) if name else ()
+        self._archive, self._at = Archive(path.root), tuple(filter(None, path.at.split("/")))
 
     def file(self, segments: tuple[str, ...]) -> ZipMember:
         """Name a file beneath this directory, whether or not it exists."""
@@ -174,8 +172,7 @@ class TraversableSource(Source):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not node.is_file():
             raise not_found_error()
-        file: BinaryIO = node.open("rb")
-        return file
+        return cast(BinaryIO, node.open("rb"))
 
 
 class Archive:
@@ -190,15 +187,13 @@ class Archive:
             self.members = copy(file)
             self.members.fp = cast(IO[bytes], OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
-        self._opened = self._current_status()
+        self._opened: os.stat_result | None = None
+        self._opened = self.status()
 
     def status(self) -> os.stat_result | None:
-        """Return the status of the open file, or None if it is not one of the operating system.
-
-        Raises:
-            OSError: it was rewritten since the archive was opened.
-        """
-        now, opened = self._current_status(), self._opened
+        """Return the status of the open file, if it has one; raise OSError if it was rewritten."""
+        descriptor, opened = self.descriptor(), self._opened
+        now = None if descriptor is None else os.fstat(descriptor)
         if now and opened and written(now) != written(opened):
             raise OSError(errno.EIO, "the archive was rewritten in place")
         return now
@@ -207,10 +202,6 @@ class Archive:
         """Return the descriptor of the file, if it has one."""
         raw = raw_file(self.file.fp)
         return None if raw is None else raw.fileno()
-
-    def _current_status(self) -> os.stat_result | None:
-        descriptor = self.descriptor()
-        return None if descriptor is None else os.fstat(descriptor)
 
 
 class OffsetReader(io.RawIOBase):
