@@ -1,4 +1,4 @@
-"""The files beneath one directory: stat and open, under the policy for symbolic links.
+"""Files of the file system: those beneath a directory, under its policy for links, and open ones.
 
 Only regular files that can be read exist here. The kind of a name is checked before it is opened,
 so that no FIFO blocks and no device is touched, and again on the open descriptor.
@@ -7,10 +7,12 @@ so that no FIFO blocks and no device is touched, and again on the open descripto
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
@@ -184,6 +186,51 @@ def single_file(path: str) -> File:
     """Name one file by its path. Links are followed, since the caller chose the path."""
     directory, name = os.path.split(path)
     return File(Directory(directory, "follow"), (name,))
+
+
+class HandleFile(File):
+    """A regular file known by an open file object of the caller, which keeps its position.
+
+    Each response gets a descriptor of its own, so that the caller may close the file at any time.
+    """
+
+    def __init__(self, file: Any) -> None:
+        raw: Any = raw_file(file)
+        if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+            raise ValueError(f"source must be a regular file, not {file!r}")
+        path = os.path.abspath(raw.name) if isinstance(raw.name, str) else "<file>"
+        directory, name = os.path.split(path)
+        super().__init__(Directory(directory, "follow"), (name,))
+        self._file, self._raw = file, raw
+
+    def open(self) -> OpenFile:
+        """Open a duplicate of the descriptor."""
+        descriptor = os.dup(self._descriptor())
+        try:
+            return OpenFile(RegularFile(descriptor, os.fstat(descriptor)), self.path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def stat(self) -> os.stat_result:
+        """Return the status of the open file."""
+        return os.fstat(self._descriptor())
+
+    def _descriptor(self) -> int:
+        try:
+            self._file.flush()  # the caller may have written to the same object
+            return cast(int, self._raw.fileno())
+        except ValueError:
+            raise OSError(errno.EBADF, "the source was closed") from None
+
+
+def raw_file(file: object) -> io.FileIO | None:
+    """Return the raw file that a file object reads from, as those of ``open`` in binary mode do.
+
+    A ``fileno`` method is not enough: decompressing file objects have that of their input.
+    """
+    raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
+    return raw if isinstance(raw, io.FileIO) else None
 
 
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:

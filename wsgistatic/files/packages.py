@@ -17,9 +17,8 @@ from copy import copy
 from threading import Lock
 from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
-from wsgistatic.files.directory import Directory, File
+from wsgistatic.files.directory import Directory, File, raw_file
 from wsgistatic.files.errors import as_oserror, not_found_error
-from wsgistatic.files.open_files import raw_file
 from wsgistatic.files.sources import Opened, Source, Version, open_shared
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
