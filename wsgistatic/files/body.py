@@ -1,6 +1,5 @@
-"""Response bodies that read a file block by block.
+"""Response bodies that read a file block by block, exactly as many bytes as were announced.
 
-A body counts its own bytes, so that every server sends exactly what Content-Length announces.
 (Given a ``fileno`` or a file wrapper, many servers send to the end of the file.) A read that ends
 early raises: the client must see a broken response, not a short one. The file is closed by the last
 block, by any error and by ``close()``, since some servers never call that.
@@ -10,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader, read_fully
 from wsgistatic.files.errors import logger
@@ -66,11 +65,9 @@ class FileBody:
 
     def _advance(self) -> bytes | None:
         try:
-            step = next(self._steps, None)
-            if step is None:
-                return None
-            head, offset, size = step
-            return head + self._read(offset, size) if size else head
+            for head, offset, size in self._steps:
+                return head + self._read(offset, size) if size else head
+            return None
         except BaseException:
             self._file.close()
             raise
@@ -155,13 +152,11 @@ class _SeekingReader:
     """Reads a caller's file object, which knows only ``seek`` and ``read``, at offsets."""
 
     def __init__(self, file: Any) -> None:
-        self._file = file
-        self.close = file.close
+        self._file, self.close = file, file.close
 
     def read_at(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
-        content: bytes = self._file.read(size)
-        return content
+        return cast(bytes, self._file.read(size))
 
 
 def _steps(parts: _Parts, block_size: int, tail: bytes = b"") -> Iterator[_Step]:

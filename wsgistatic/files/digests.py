@@ -69,10 +69,7 @@ class ContentDigests:
     def digest(self, status: os.stat_result, settled: bool, open_file: Opener) -> bytes | None:
         """Return the digest of a file version, or None if the file changed before it was hashed.
 
-        Arguments:
-            status: of the version.
-            settled: no later version can share its signature.
-            open_file: opens the file if it has to be hashed.
+        ``settled``: no later version can share the signature of this one.
         """
         key = signature(status)
         if not settled:
@@ -110,8 +107,7 @@ def _hash_version(expected: Signature, open_file: Opener) -> bytes | None:
 
 def hash_content(file: Reader, size: int) -> bytes:
     """Return the SHA-256 digest of the first ``size`` bytes of a file, or of those it has."""
-    digest = hashlib.sha256()
-    offset = 0
+    digest, offset = hashlib.sha256(), 0
     while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
         offset += len(block)

@@ -147,9 +147,7 @@ class OpenFile(Opened):
 class OpenDirectory:
     """A directory that is open to be listed, whatever its name leads to in the meantime.
 
-    Arguments:
-        where: its descriptor, which belongs to this object from now on; on platforms without
-            directory descriptors its path.
+    It is given and owns a descriptor, or a path on platforms without directory descriptors.
     """
 
     def __init__(self, where: int | str) -> None:
@@ -177,9 +175,7 @@ class OpenDirectory:
         if hasattr(self, "_entries"):
             self._entries.close()
 
-    def __del__(self) -> None:
-        # A server may drop a body without closing it.
-        self.close()
+    __del__ = close  # a server may drop a body without closing it
 
 
 def single_file(path: str) -> File:

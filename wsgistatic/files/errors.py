@@ -1,7 +1,4 @@
-"""What an OSError means for a request, and the errors that several modules raise.
-
-The package's logger lives here too, since every layer that logs may import this module.
-"""
+"""What an OSError means for a request, the errors that several modules raise, and the logger."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Directories and files of packages, as ``importlib.resources`` returns them, and zip archives.
 
-A real directory is served as one, with all its rules for links. An archive is served as it was
-opened, like the code imported from it: if it is replaced, the old one is served on; if it is
-rewritten in place, requests fail. No name leads upwards, since ``split_path`` has checked it.
+An archive is served as it was opened, like the code imported from it: if it is replaced, the old
+one is served on; if it is rewritten in place, requests fail. No name leads upwards, since
+``split_path`` has checked it.
 """
 
 from __future__ import annotations
@@ -124,8 +124,7 @@ class LayeredFile(File):
 
     def __init__(self, layers: Layers, directory: Directory, segments: tuple[str, ...]) -> None:
         super().__init__(directory, segments)
-        self._layers = layers
-        self.stat_suffices = False
+        self._layers, self.stat_suffices = layers, False
 
     def stat_beneath_root(self) -> os.stat_result:
         """Return the status of the file, unless an earlier layer has one now."""

@@ -1,10 +1,4 @@
-"""Reach a name below a root directory, under each policy for symbolic links.
-
-``DescriptorWalker`` opens every component relative to the one above it and never follows a link.
-If it meets a link, it resolves the whole path by name, checks that the target is inside the root,
-and walks the resolved path in the same way. A link that is swapped between the check and the walk
-leads to another attempt or a miss, never outside.
-"""
+"""Reach a name below a root directory, under each policy for symbolic links."""
 
 from __future__ import annotations
 
@@ -33,8 +27,7 @@ _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 _DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
 
-# How often a visit starts again because a link was swapped meanwhile, for example by a deployment.
-_MAX_ATTEMPTS = 8
+_MAX_ATTEMPTS = 8  # of a visit, when links are swapped meanwhile, for example by a deployment
 
 
 class LinkMetError(Exception):
@@ -61,7 +54,12 @@ class Walker(ABC):
 
 
 class DescriptorWalker(Walker):
-    """Walks by directory descriptors and follows no link; for the policies "inside" and "deny"."""
+    """Walks by directory descriptors and follows no link; for the policies "inside" and "deny".
+
+    Each name is opened relative to the one above it. If one is a link, the whole path is resolved
+    by name, its target must be inside the root, and the resolved path is walked in the same way. A
+    link that is swapped in between leads to another attempt or a miss, never outside.
+    """
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the last name, in its directory; see ``Walker.visit``."""
@@ -143,9 +141,7 @@ def stat_no_follow(name: str, dir_fd: int | None) -> os.stat_result:
 def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return the real path of the root, and the names below it to which the segments lead.
 
-    Raises:
-        FileNotFoundError: The target does not exist or is outside the root.
-        OSError: Whatever else the file system raises.
+    Raise FileNotFoundError if that is outside the root, or does not exist.
     """
     real_root = os.path.realpath(root, strict=True)
     try:
