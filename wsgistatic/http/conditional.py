@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from wsgistatic.http.dates import parse_http_date
-
-_OWS = " \t"
+from wsgistatic.http.fields import OWS
 
 
 class Validators(NamedTuple):
@@ -70,7 +69,7 @@ def evaluate_preconditions(
 def _matches(value: str, etag: str | None, compare: Callable[[str, str], bool]) -> bool:
     """Return whether If-Match or If-None-Match lists the entity tag of the representation."""
     # 13.1.1, 13.1.2: "*" stands for any current representation, even one without an entity tag.
-    if value.strip(_OWS) == "*":
+    if value.strip(OWS) == "*":
         return True
     return etag is not None and any(compare(etag, tag) for tag in entity_tags(value))
 
@@ -91,7 +90,7 @@ def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
     Last-Modified must be a strong validator. For any other value, even a malformed one, the
     whole representation is sent.
     """
-    value = if_range.strip(_OWS)
+    value = if_range.strip(OWS)
     if is_entity_tag(value):
         return validators.etag is not None and matches_strongly(validators.etag, value)
     # 13.1.5: "If the HTTP-date validator provided is not a strong validator in the sense defined
