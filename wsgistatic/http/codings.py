@@ -3,8 +3,6 @@
 A coding is applied block by block, so a file of any size needs one block of memory, and an
 interruption takes effect before the file ends. Output is reproducible: it depends only on the
 content and the level, not on the time, the file's name or the size of the blocks.
-
-Third-party libraries are imported on first use.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ class Coding(NamedTuple):
     package: str  # to install, or "" for the standard library
     levels: range
     level: int  # default for sidecars: the highest, as a file is compressed once and sent often
-    load: Callable[[], Codec]  # imports the library; raises ImportError if it is missing
+    load: Callable[[], Codec]  # imports the library at first use; may raise ImportError
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
         """Compress blocks of ``size`` bytes in total at one of ``levels``."""

@@ -1,7 +1,6 @@
 """Conditional requests: validators, preconditions and If-Range (RFC 9110 8.8 and 13).
 
-A date field whose value is not a date is ignored. A list that is malformed matches by the entity
-tags before the error.
+A list that is malformed matches by the entity tags before the error.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DAY_NAME = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _DAY_NAME_L = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
-_FORMATS = (
-    # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
+_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE = (
+    # Sun, 06 Nov 1994 08:49:37 GMT
     re.compile(rf"{_DAY_NAME}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
-    # rfc850-date: Sunday, 06-Nov-94 08:49:37 GMT
+    # Sunday, 06-Nov-94 08:49:37 GMT
     re.compile(rf"{_DAY_NAME_L}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
-    # asctime-date: Sun Nov  6 08:49:37 1994
+    # Sun Nov  6 08:49:37 1994
     re.compile(rf"{_DAY_NAME} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
 )
 
@@ -35,7 +35,8 @@ def parse_http_date(value: str, now: float) -> int | None:
     The current time resolves years of two digits.
     """
     value = value.strip(OWS)
-    match = next(filter(None, (pattern.fullmatch(value) for pattern in _FORMATS)), None)
+    match = _IMF_FIXDATE.fullmatch(value) or _RFC850_DATE.fullmatch(value)
+    match = match or _ASCTIME_DATE.fullmatch(value)
     if match is None:
         return None
     fields = match.group("year", "day", "hour", "minute", "second")

@@ -97,17 +97,17 @@ def why_not_compressed(name: str) -> str | None:
 
 _REASONS = {"compressed": "already compressed", "ranges": "read in ranges"}
 
-# The extensions of each media type, and after them at most one mark:
+# The extensions of each media type are followed by at most one mark. The type
 #
 # text        is text, though the name of the type does not show it (see ``is_text``);
 # compressed  is compressed by its format. So are all images, audio and video but a few. Players
 #             and PDF readers request ranges of these files, too, and need no coding for that;
 # ranges      is large, and clients read pieces of it by ranges, which a coding would prevent.
+
 # Types whose only extension is their subtype, by their mark.
 _NAMED_BY_EXTENSION = {
-    "": "text/css text/csv text/vtt text/n3 application/cbor application/msgpack "
-    "application/wasm application/warc application/rtf image/bmp font/ttf font/otf "
-    "model/stl",
+    "": "text/css text/csv text/vtt text/n3 application/cbor application/msgpack application/rtf "
+    "application/warc application/wasm image/bmp font/ttf font/otf model/stl",
     "text": "application/json5 application/toml application/trig model/obj model/mtl",
     "compressed": "application/pdf image/png image/apng image/gif image/webp image/avif image/jxl "
     "image/heic image/heif image/jp2 image/ktx2 audio/aac audio/flac audio/wav video/webm "
