@@ -67,40 +67,17 @@ def tree_of(root: Any, symlinks: Symlinks) -> FileTree:
     """Return the files beneath a directory that ``importlib.resources.files`` led to."""
     if isinstance(root, os.PathLike):
         return Directory(os.path.join(os.getcwd(), root), symlinks)
-    if isinstance(root, zipfile.Path):
-        return ZipDirectory(root)
     # A namespace package may lie in several places, which have no public name.
     if places := getattr(root, "_paths", None):
         return Layers([tree_of(place, symlinks) for place in places])
-    return LoaderDirectory(root)
+    return traversable_source(root)
 
 
-def traversable_source(value: Any) -> Source:
+def traversable_source(value: Any) -> ZipMember | TraversableSource:
     """Return the source for a file of a package that is not a path."""
     if isinstance(value, zipfile.Path):
         return ZipMember(Archive(value.root), value.at)
     return TraversableSource(value)
-
-
-class ZipDirectory:
-    """The members of an archive below a name."""
-
-    def __init__(self, path: zipfile.Path) -> None:
-        self._archive, self._at = Archive(path.root), tuple(filter(None, path.at.split("/")))
-
-    def file(self, segments: tuple[str, ...]) -> ZipMember:
-        """Name a file beneath this directory, whether or not it exists."""
-        return ZipMember(self._archive, "/".join((*self._at, *segments)))
-
-
-class LoaderDirectory(NamedTuple):
-    """The files of a package that only its loader can open."""
-
-    root: Traversable
-
-    def file(self, segments: tuple[str, ...]) -> TraversableSource:
-        """Name a file beneath this directory, whether or not it exists."""
-        return TraversableSource(self.root, segments)
 
 
 class Layers(NamedTuple):
@@ -144,11 +121,15 @@ def _exists(source: Source) -> bool:
 
 
 class TraversableSource(Source):
-    """A file of a package that its loader opens again for each response."""
+    """A file or directory of a package; the loader opens a file again for each response."""
 
     def __init__(self, root: Traversable, segments: tuple[str, ...] = ()) -> None:
         self._root, self._segments = root, segments
         self.path = "/".join((root.name, *segments))
+
+    def file(self, segments: tuple[str, ...]) -> TraversableSource:
+        """Name a file beneath this directory, whether or not it exists."""
+        return TraversableSource(self._root, segments)
 
     def open(self) -> Opened:
         """Open the file, if it is one."""
@@ -229,7 +210,7 @@ class OffsetReader(io.RawIOBase):
 
 
 class ZipMember(Source):
-    """One member of an archive, whether or not it exists.
+    """A member or directory of an archive, whether or not it exists.
 
     Its validators are its CRC and size, so that all machines with the same archive agree, and the
     time of the archive. The member's own time has no zone, and reproducible builds set it to a
@@ -240,6 +221,11 @@ class ZipMember(Source):
         self._archive, self._name = archive, name
         self._digest: bytes | None = None
         self.path = f"{archive.path or '<archive>'}/{name}"
+
+    def file(self, segments: tuple[str, ...]) -> ZipMember:
+        """Name a member beneath this directory, whether or not it exists."""
+        names = (*filter(None, self._name.split("/")), *segments)
+        return ZipMember(self._archive, "/".join(names))
 
     def open(self) -> Opened:
         """Open the member."""
