@@ -81,15 +81,11 @@ class FileBody:
             raise FileChangedError("the file ended before its length")
         self._unread -= size
         if self._detector is not None:
-            before = self._blocks_before(offset)
-            self._detector.check(offset, block, before, is_last=not self._unread)
+            steps = _steps(self._parts, self._block_size)
+            before = takewhile(lambda step: step[1] != offset, steps)
+            sent = ((start, length) for _, start, length in before)
+            self._detector.check(offset, block, sent, is_last=not self._unread)
         return block
-
-    def _blocks_before(self, last: int) -> Iterator[tuple[int, int]]:
-        """Yield offset and size of each block before the one at an offset."""
-        steps = _steps(self._parts, self._block_size)
-        before = takewhile(lambda step: step[1] != last, steps)
-        return ((offset, size) for _, offset, size in before)
 
 
 class BlockIterator(FileBody):
