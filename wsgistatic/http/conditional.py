@@ -100,11 +100,9 @@ def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
 
 # 8.8.3: entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
 # etagc = %x21 / %x23-7E / obs-text: no quotes and no spaces. A backslash escapes nothing.
-_OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
-_ENTITY_TAG = re.compile(f"(?:W/)?{_OPAQUE_TAG}")
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 # 5.6.1.2: a recipient ignores empty elements of a list.
-_BEFORE_TAG = re.compile(r"[ \t,]*")
-_AFTER_TAG = re.compile(r"[ \t]*(?:,|\Z)")
+_LISTED_TAG = re.compile(rf"[ \t,]*({_ENTITY_TAG.pattern})[ \t]*(?:,|\Z)")
 
 
 def is_entity_tag(value: str) -> bool:
@@ -120,12 +118,8 @@ def is_weak(tag: str) -> bool:
 def entity_tags(value: str) -> Iterator[str]:
     """Yield the entity tags of an If-Match or If-None-Match list, up to the first error."""
     position = 0
-    while True:
-        position = _BEFORE_TAG.match(value, position).end()  # type: ignore[union-attr]
-        match = _ENTITY_TAG.match(value, position)
-        if match is None or _AFTER_TAG.match(value, match.end()) is None:
-            return
-        yield match[0]
+    while match := _LISTED_TAG.match(value, position):
+        yield match[1]
         position = match.end()
 
 
