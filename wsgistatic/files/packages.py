@@ -89,8 +89,13 @@ class Layers(NamedTuple):
         """Name a file in the first directory that has it."""
         for tree in self.trees:
             source = tree.file(segments)
-            if _exists(source):
+            try:
+                source.inspect()
                 break
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                break  # it exists, even if it may not be served
         if isinstance(source, File):
             return LayeredFile(self, source.directory, segments)
         return source
@@ -108,16 +113,6 @@ class LayeredFile(File):
         if self._layers.file(self.segments).path != self.path:
             raise not_found_error()
         return self.stat()
-
-
-def _exists(source: Source) -> bool:
-    try:
-        source.inspect()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        pass  # it exists, even if it may not be served
-    return True
 
 
 class TraversableSource(Source):
