@@ -52,12 +52,7 @@ class Directory:
         return File(self, segments)
 
     def stat(self, segments: tuple[str, ...]) -> os.stat_result:
-        """Return the status of a regular file that can be read, without opening it.
-
-        Raises:
-            IsADirectoryError: it is a directory.
-            OSError: it does not exist or may not be served (see ``errors.classify``).
-        """
+        """Return the status of a regular file that can be read; errors as for ``Source.open``."""
         return self._walker.visit(segments, _stat_readable)
 
     def open(self, segments: tuple[str, ...]) -> RegularFile:
@@ -93,7 +88,7 @@ class File(Source):
         self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
 
     def open(self) -> OpenFile:
-        """Open the file; errors as for ``Directory.stat``."""
+        """Open the file."""
         return OpenFile(self.directory.open(self.segments), self.path)
 
     def inspect(self) -> Version:

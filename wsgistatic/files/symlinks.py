@@ -16,10 +16,8 @@ T = TypeVar("T")
 Action = Callable[[str, "int | None"], T]
 Symlinks = Literal["inside", "follow", "deny"]
 
-HAS_DESCRIPTOR_WALK = (
-    {os.open, os.stat} <= os.supports_dir_fd
-    and hasattr(os, "O_NOFOLLOW")
-    and hasattr(os, "O_DIRECTORY")
+HAS_DESCRIPTOR_WALK = {os.open, os.stat} <= os.supports_dir_fd and (
+    hasattr(os, "O_NOFOLLOW") and hasattr(os, "O_DIRECTORY")
 )
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 
@@ -45,11 +43,8 @@ class Walker(ABC):
         """Call an action with the last name and its directory, and return the result.
 
         The action gets a name, and the descriptor of its directory or None if the name is a full
-        path. It must not follow a link, but raises LinkMetError if the name is one.
-
-        Raises:
-            FileNotFoundError: The policy forbids the path, or its links keep changing.
-            OSError: Whatever else the file system or the action raises.
+        path. It must not follow a link, but raises LinkMetError if the name is one. Raise
+        FileNotFoundError if the policy forbids the path, or its links keep changing.
         """
 
 

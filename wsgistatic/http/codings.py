@@ -1,8 +1,8 @@
 """Content codings (RFC 9110 8.4.1): gzip, zstd and br, their suffixes and their compressors.
 
-A coding is applied block by block, so a file of any size needs one block of memory, and an
-interruption takes effect before the file ends. Output is reproducible: it depends only on the
-content and the level, not on the time, the file's name or the size of the blocks.
+A coding is applied block by block, so a file of any size needs one block of memory and can be
+interrupted. Output depends only on the content and the level, not on the time, the file's name or
+the size of the blocks.
 """
 
 from __future__ import annotations

@@ -49,8 +49,7 @@ def check_field(name: object, value: object) -> None:
 def check_field_value(option: str, value: object, alternatives: str = "") -> None:
     """Check an option whose value is sent as a header value; raise TypeError or ValueError.
 
-    The message states the option, the value and what is allowed. ``alternatives`` is what the
-    option accepts besides a header value, such as ``" or None"``.
+    ``alternatives``: what the option accepts besides a header value, such as ``" or None"``.
     """
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")

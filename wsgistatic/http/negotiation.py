@@ -1,9 +1,8 @@
 """Content negotiation by Accept-Encoding and Accept (RFC 9110 12.5).
 
 Both fields are split at their commas, and each element is matched as a whole, so that parsing
-takes linear time. An element outside the grammar (an unknown parameter, a weight above 1 or with
-four digits) is ignored, as if it were absent. We would have to guess its meaning, and a wrong
-guess could send a coding or a media type that the client cannot use.
+takes linear time. An element outside the grammar (an unknown parameter, a weight above 1) is
+ignored: a wrong guess could send a coding or a media type that the client cannot use.
 """
 
 from __future__ import annotations
