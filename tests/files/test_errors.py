@@ -43,12 +43,15 @@ def test_as_oserror() -> None:
         raise error
 
     own, other = OSError(errno.EACCES, "own"), ValueError("other")
-    assert as_oserror(lambda: 5) == 5
-    with pytest.raises(OSError, match="own") as caught:
-        as_oserror(lambda: fail(own))
+    assert as_oserror()(lambda: 5)() == 5
+    with pytest.raises(OSError, match="own") as caught, as_oserror():
+        fail(own)
     assert caught.value is own
-    with pytest.raises(OSError, match="the source cannot be read: ValueError") as caught:
-        as_oserror(lambda: fail(other))
+    with (
+        pytest.raises(OSError, match="the source cannot be read: ValueError") as caught,
+        as_oserror(),
+    ):
+        fail(other)
     assert (caught.value.errno, caught.value.__cause__) == (errno.EIO, other)
-    with pytest.raises(KeyboardInterrupt):
-        as_oserror(lambda: fail(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt), as_oserror():
+        fail(KeyboardInterrupt())

@@ -17,7 +17,7 @@ from tests.conftest import age
 from tests.source_kinds import source_of
 from wsgistatic import FileApp
 from wsgistatic.files import versions
-from wsgistatic.files.open_files import HandleFile, raw_file
+from wsgistatic.files.directory import HandleFile, raw_file
 from wsgistatic.files.packages import StoredMember
 from wsgistatic.files.versions import RegularFile
 

@@ -1,6 +1,5 @@
-"""Response bodies that read a file block by block.
+"""Response bodies that read a file block by block, exactly as many bytes as were announced.
 
-A body counts its own bytes, so that every server sends exactly what Content-Length announces.
 (Given a ``fileno`` or a file wrapper, many servers send to the end of the file.) A read that ends
 early raises: the client must see a broken response, not a short one. The file is closed by the last
 block, by any error and by ``close()``, since some servers never call that.
@@ -9,13 +8,14 @@ block, by any error and by ``close()``, since some servers never call that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, takewhile
-from typing import Any
+from itertools import takewhile
+from typing import Any, cast
 
 from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader, read_fully
 from wsgistatic.files.errors import logger
 from wsgistatic.http.ranges import ByteRange, Multipart
 
+_Parts = Sequence[tuple[bytes, ByteRange]]  # each range, and what precedes it
 _Step = tuple[bytes, int, int]  # what precedes a block; the block's offset and size
 
 DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; larger blocks gain little on any server measured
@@ -30,16 +30,17 @@ class FileBody:
     def __init__(
         self,
         file: Any,
-        ranges: Sequence[ByteRange],
-        steps: Iterator[_Step],
+        parts: _Parts,
+        tail: bytes,
         block_size: int,
         detector: ChangeDetector | None,
         label: str,
     ) -> None:
         self._file: Reader = file if hasattr(file, "read_at") else _SeekingReader(file)
-        self._ranges, self._steps, self._block_size = ranges, steps, block_size
+        self._parts, self._block_size = parts, block_size
+        self._steps = _steps(parts, block_size, tail)
         self._detector, self._label = detector, label
-        self._unread = sum(stop - start for start, stop in ranges)
+        self._unread = sum(stop - start for _, (start, stop) in parts)
         # The first block is read now: from then on a rewrite can be told from growth.
         self._first = self._advance()
 
@@ -64,11 +65,9 @@ class FileBody:
 
     def _advance(self) -> bytes | None:
         try:
-            step = next(self._steps, None)
-            if step is None:
-                return None
-            head, offset, size = step
-            return head + self._read(offset, size) if size else head
+            for head, offset, size in self._steps:
+                return head + self._read(offset, size) if size else head
+            return None
         except BaseException:
             self._file.close()
             raise
@@ -82,15 +81,11 @@ class FileBody:
             raise FileChangedError("the file ended before its length")
         self._unread -= size
         if self._detector is not None:
-            check = self._detector.check if self._unread else self._detector.check_last
-            check(offset, block, self._blocks_before(offset))
+            steps = _steps(self._parts, self._block_size)
+            before = takewhile(lambda step: step[1] != offset, steps)
+            sent = ((start, length) for _, start, length in before)
+            self._detector.check(offset, block, sent, is_last=not self._unread)
         return block
-
-    def _blocks_before(self, last: int) -> Iterator[tuple[int, int]]:
-        """Yield offset and size of each block before the one at an offset."""
-        steps = chain.from_iterable(_steps(*pair, self._block_size) for pair in self._ranges)
-        before = takewhile(lambda step: step[1] != last, steps)
-        return ((offset, size) for _, offset, size in before)
 
 
 class BlockIterator(FileBody):
@@ -120,8 +115,7 @@ class BlockIterator(FileBody):
         detector: ChangeDetector | None = None,
         label: str = "file",
     ) -> None:
-        steps = _steps(start, stop, block_size)
-        super().__init__(file, ((start, stop),), steps, block_size, detector, label)
+        super().__init__(file, [(b"", (start, stop))], b"", block_size, detector, label)
 
 
 class MultipartIterator(FileBody):
@@ -146,30 +140,24 @@ class MultipartIterator(FileBody):
         detector: ChangeDetector | None = None,
         label: str = "file",
     ) -> None:
-        steps = _multipart_steps(multipart, block_size)
-        super().__init__(file, multipart.ranges, steps, block_size, detector, label)
+        parts = list(zip(multipart.heads, multipart.ranges, strict=True))
+        super().__init__(file, parts, multipart.tail, block_size, detector, label)
 
 
 class _SeekingReader:
     """Reads a caller's file object, which knows only ``seek`` and ``read``, at offsets."""
 
     def __init__(self, file: Any) -> None:
-        self._file = file
-        self.close = file.close
+        self._file, self.close = file, file.close
 
     def read_at(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
-        content: bytes = self._file.read(size)
-        return content
+        return cast(bytes, self._file.read(size))
 
 
-def _steps(start: int, stop: int, block_size: int, head: bytes = b"") -> Iterator[_Step]:
-    for offset in range(start, stop, block_size):
-        yield head, offset, min(block_size, stop - offset)
-        head = b""
-
-
-def _multipart_steps(multipart: Multipart, block_size: int) -> Iterator[_Step]:
-    for head, (start, stop) in zip(multipart.heads, multipart.ranges, strict=True):
-        yield from _steps(start, stop, block_size, head)
-    yield multipart.tail, 0, 0
+def _steps(parts: _Parts, block_size: int, tail: bytes = b"") -> Iterator[_Step]:
+    for head, (start, stop) in parts:
+        for offset in range(start, stop, block_size):
+            yield head if offset == start else b"", offset, min(block_size, stop - offset)
+    if tail:
+        yield tail, 0, 0

@@ -1,10 +1,10 @@
-"""Detect that an open file changes while it is sent.
+"""Detect that an open file changes while it is sent, by ``fstat`` after each block.
 
-The detector calls ``fstat`` after each block. A file that became shorter, or kept its length with
-a new mtime, was truncated or rewritten, and the response must break. A longer file may have been
-appended to (a log), or rewritten. A new ctime alone may come from a rename, or from a rewrite whose
-mtime was put back. In doubt the samples of all sent blocks are read again and their checksums
-compared, when the change first shows and before the last block goes out.
+A file that became shorter, or kept its length with a new mtime, was truncated or rewritten, and the
+response must break. A longer file may have been appended to (a log), or rewritten. A new ctime
+alone may come from a rename, or from a rewrite whose mtime was put back. In doubt the samples of
+all sent blocks are read again and their checksums compared, when the change first shows and before
+the last block goes out.
 """
 
 from __future__ import annotations
@@ -41,14 +41,11 @@ class Reader(Protocol):
 
 def read_fully(file: Reader, offset: int, size: int) -> bytes:
     """Return ``size`` bytes from an offset, or those up to the end of the file."""
-    block = file.read_at(offset, size)
-    if len(block) == size:
-        return block
-    pieces, count = [block], len(block)
-    while pieces[-1] and count < size:
-        pieces.append(file.read_at(offset + count, size - count))
-        count += len(pieces[-1])
-    return b"".join(pieces)
+    pieces, end = [], offset + size
+    while offset < end and (piece := file.read_at(offset, end - offset)):
+        pieces.append(piece)
+        offset += len(piece)
+    return b"".join(pieces)  # without a copy if it is one piece
 
 
 def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
@@ -67,12 +64,9 @@ def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
 
 
 class ChangeDetector:
-    """Checks one open file for changes during one response.
+    """Checks one open file for changes since its status was ``opened``, during one response.
 
-    Arguments:
-        file: the file.
-        opened: its status when the headers were made.
-        suspect: it changed so recently that the next change may not show in its mtime.
+    ``suspect``: it changed so recently that the next change may not show in its mtime.
     """
 
     def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
@@ -80,27 +74,14 @@ class ChangeDetector:
         self._started = False
         self._samples = 0
 
-    def check(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Raise FileChangedError if the file was rewritten; more blocks will follow this one.
+    def check(
+        self, offset: int, block: bytes, sent: Iterable[tuple[int, int]], *, is_last: bool
+    ) -> None:
+        """Raise FileChangedError if the file was rewritten.
 
-        Arguments:
-            offset, block: where the block was read, and its bytes.
-            sent: offset and size of each block before it.
+        ``sent`` are offset and size of each block before this one.
         """
-        trusted = not self._suspect
-        self._check_block(offset, block)
-        if trusted and self._suspect:
-            self._check_sent(sent)
-        self._started = True
-        self._samples = zlib.crc32(block[::_STRIDE], self._samples)
-
-    def check_last(self, offset: int, block: bytes, sent: Iterable[tuple[int, int]]) -> None:
-        """Do the same before the last block goes out."""
-        self._check_block(offset, block)
-        if self._suspect:
-            self._check_sent(sent)
-
-    def _check_block(self, offset: int, block: bytes) -> None:
+        was_suspect = self._suspect
         opened, now = self._opened, _current_status(self._file, self._opened)
         if written(now) != written(opened):
             # As long as nothing is sent, nothing tells growth from a rewrite: start again.
@@ -111,6 +92,10 @@ class ChangeDetector:
             self._suspect = True
         if self._suspect and read_fully(self._file, offset, len(block)) != block:
             raise FileChangedError(_CHANGED)
+        if self._suspect and (is_last or not was_suspect):
+            self._check_sent(sent)
+        self._started = True
+        self._samples = zlib.crc32(block[::_STRIDE], self._samples)
 
     def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
         samples = 0

@@ -1,4 +1,4 @@
-"""SHA-256 digests of file versions, each computed once.
+"""SHA-256 digests of file versions, and work that is done once for all threads that need it.
 
 Requests that need the digest of a version that is being hashed wait for it. A version too recent to
 have a signature of its own is hashed each time.
@@ -9,18 +9,53 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from threading import Lock
+from typing import Generic, TypeVar
 
 from wsgistatic.files.changes import Reader
-from wsgistatic.files.single_flight import SingleFlight
 from wsgistatic.files.versions import RegularFile, Signature, signature
 
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 Opener = Callable[[], AbstractContextManager[RegularFile]]
 
 _HASH_BLOCK = 1024 * 1024  # bytes
 _MAX_DIGESTS = 20_000  # about 5 MB
+
+
+class SingleFlight(Generic[K, T]):
+    """Lets one thread do the work for a key while the others wait for its result."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        # The future of a failed attempt has no result: its threads have to try for themselves.
+        self._in_progress: dict[K, Future[tuple[T] | None]] = {}
+
+    def run(self, key: K, function: Callable[[], T]) -> T:
+        """Return the result of the function, or that of a thread that is already running it.
+
+        If that thread fails, another one does the work: the error may have been the thread's own,
+        such as an interrupt or a time limit.
+        """
+        ours: Future[tuple[T] | None] = Future()
+        outcome = None
+        while True:
+            with self._lock:
+                leading = self._in_progress.setdefault(key, ours)
+            if leading is ours:
+                break
+            if (outcome := leading.result()) is not None:
+                return outcome[0]
+        try:
+            outcome = (function(),)
+            return outcome[0]
+        finally:
+            with self._lock:
+                del self._in_progress[key]
+            ours.set_result(outcome)
 
 
 class ContentDigests:
@@ -34,10 +69,7 @@ class ContentDigests:
     def digest(self, status: os.stat_result, settled: bool, open_file: Opener) -> bytes | None:
         """Return the digest of a file version, or None if the file changed before it was hashed.
 
-        Arguments:
-            status: of the version.
-            settled: no later version can share its signature.
-            open_file: opens the file if it has to be hashed.
+        ``settled``: no later version can share the signature of this one.
         """
         key = signature(status)
         if not settled:
@@ -75,8 +107,7 @@ def _hash_version(expected: Signature, open_file: Opener) -> bytes | None:
 
 def hash_content(file: Reader, size: int) -> bytes:
     """Return the SHA-256 digest of the first ``size`` bytes of a file, or of those it has."""
-    digest = hashlib.sha256()
-    offset = 0
+    digest, offset = hashlib.sha256(), 0
     while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
         offset += len(block)

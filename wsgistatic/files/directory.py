@@ -1,4 +1,4 @@
-"""The files beneath one directory: stat and open, under the policy for symbolic links.
+"""Files of the file system: those beneath a directory, under its policy for links, and open ones.
 
 Only regular files that can be read exist here. The kind of a name is checked before it is opened,
 so that no FIFO blocks and no device is touched, and again on the open descriptor.
@@ -7,26 +7,25 @@ so that no FIFO blocks and no device is touched, and again on the open descripto
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.symlinks import (
     HAS_DESCRIPTOR_WALK,
-    LINK_ERRORS,
-    NO_FOLLOW,
     DescriptorWalker,
     FollowingWalker,
-    LinkMetError,
     PathWalker,
     Symlinks,
     Walker,
-    open_directory,
-    reject_link,
+    open_no_follow,
+    stat_no_follow,
 )
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
 
@@ -53,12 +52,7 @@ class Directory:
         return File(self, segments)
 
     def stat(self, segments: tuple[str, ...]) -> os.stat_result:
-        """Return the status of a regular file that can be read, without opening it.
-
-        Raises:
-            IsADirectoryError: it is a directory.
-            OSError: it does not exist or may not be served (see ``errors.classify``).
-        """
+        """Return the status of a regular file that can be read; errors as for ``Source.open``."""
         return self._walker.visit(segments, _stat_readable)
 
     def open(self, segments: tuple[str, ...]) -> RegularFile:
@@ -94,7 +88,7 @@ class File(Source):
         self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
 
     def open(self) -> OpenFile:
-        """Open the file; errors as for ``Directory.stat``."""
+        """Open the file."""
         return OpenFile(self.directory.open(self.segments), self.path)
 
     def inspect(self) -> Version:
@@ -148,9 +142,7 @@ class OpenFile(Opened):
 class OpenDirectory:
     """A directory that is open to be listed, whatever its name leads to in the meantime.
 
-    Arguments:
-        where: its descriptor, which belongs to this object from now on; on platforms without
-            directory descriptors its path.
+    It is given and owns a descriptor, or a path on platforms without directory descriptors.
     """
 
     def __init__(self, where: int | str) -> None:
@@ -178,9 +170,7 @@ class OpenDirectory:
         if hasattr(self, "_entries"):
             self._entries.close()
 
-    def __del__(self) -> None:
-        # A server may drop a body without closing it.
-        self.close()
+    __del__ = close  # a server may drop a body without closing it
 
 
 def single_file(path: str) -> File:
@@ -189,8 +179,53 @@ def single_file(path: str) -> File:
     return File(Directory(directory, "follow"), (name,))
 
 
+class HandleFile(File):
+    """A regular file known by an open file object of the caller, which keeps its position.
+
+    Each response gets a descriptor of its own, so that the caller may close the file at any time.
+    """
+
+    def __init__(self, file: Any) -> None:
+        raw: Any = raw_file(file)
+        if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+            raise ValueError(f"source must be a regular file, not {file!r}")
+        path = os.path.abspath(raw.name) if isinstance(raw.name, str) else "<file>"
+        directory, name = os.path.split(path)
+        super().__init__(Directory(directory, "follow"), (name,))
+        self._file, self._raw = file, raw
+
+    def open(self) -> OpenFile:
+        """Open a duplicate of the descriptor."""
+        descriptor = os.dup(self._descriptor())
+        try:
+            return OpenFile(RegularFile(descriptor, os.fstat(descriptor)), self.path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def stat(self) -> os.stat_result:
+        """Return the status of the open file."""
+        return os.fstat(self._descriptor())
+
+    def _descriptor(self) -> int:
+        try:
+            self._file.flush()  # the caller may have written to the same object
+            return cast(int, self._raw.fileno())
+        except ValueError:
+            raise OSError(errno.EBADF, "the source was closed") from None
+
+
+def raw_file(file: object) -> io.FileIO | None:
+    """Return the raw file that a file object reads from, as those of ``open`` in binary mode do.
+
+    A ``fileno`` method is not enough: decompressing file objects have that of their input.
+    """
+    raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
+    return raw if isinstance(raw, io.FileIO) else None
+
+
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
-    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    status = stat_no_follow(name, dir_fd)
     _require_regular(status)
     _require_access(name, os.R_OK, dir_fd)
     return status
@@ -201,13 +236,12 @@ def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
         if os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
             return
         # It may have been removed, been absent for a moment, or become a link.
-        reject_link(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+        stat_no_follow(name, dir_fd)
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:
-    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-    reject_link(status)
+    status = stat_no_follow(name, dir_fd)
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     return status
@@ -223,17 +257,12 @@ def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
     _stat_listable(name, dir_fd)  # a directory that can be read but not searched would look empty
     if not _HAS_DESCRIPTOR_SCAN:
         return OpenDirectory(name)
-    return OpenDirectory(open_directory(name, dir_fd, _SCAN_FLAGS))
+    return OpenDirectory(open_no_follow(name, dir_fd, _SCAN_FLAGS))
 
 
 def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
-    _require_regular(os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
-    try:
-        descriptor = os.open(name, FILE_FLAGS | NO_FOLLOW, dir_fd=dir_fd)
-    except OSError as error:
-        if error.errno in LINK_ERRORS:  # it has become a link since
-            raise LinkMetError from None
-        raise
+    _require_regular(stat_no_follow(name, dir_fd))
+    descriptor = open_no_follow(name, dir_fd, FILE_FLAGS)
     try:
         status = os.fstat(descriptor)
         _require_regular(status)
@@ -244,7 +273,6 @@ def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
 
 
 def _require_regular(status: os.stat_result) -> None:
-    reject_link(status)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):

@@ -1,18 +1,13 @@
-"""What an OSError means for a request, and the errors that several modules raise.
-
-The package's logger lives here too, since every layer that logs may import this module.
-"""
+"""What an OSError means for a request, the errors that several modules raise, and the logger."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
-from typing import TypeVar
-
-T = TypeVar("T")
 
 logger = logging.getLogger("wsgistatic")
 
@@ -32,14 +27,11 @@ _OUTCOMES = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP), Outcome.MISS),
     **dict.fromkeys((errno.EINVAL, errno.EISDIR, errno.ENXIO, errno.ENODEV), Outcome.MISS),
     errno.EILSEQ: Outcome.MISS,
-    errno.EACCES: Outcome.FORBIDDEN,
-    errno.EPERM: Outcome.FORBIDDEN,
+    **dict.fromkeys((errno.EACCES, errno.EPERM), Outcome.FORBIDDEN),
     # Out of descriptors or memory.
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), Outcome.TEMPORARY),
-    # A stale handle of a network file system: the next lookup gets a valid one.
-    errno.ESTALE: Outcome.TEMPORARY,
-    # Another process holds a lease on the file, which the kernel is revoking.
-    errno.EAGAIN: Outcome.TEMPORARY,
+    errno.ESTALE: Outcome.TEMPORARY,  # of a network file system: the next look-up gets a valid one
+    errno.EAGAIN: Outcome.TEMPORARY,  # another process's lease on the file is being revoked
 }
 
 
@@ -58,10 +50,11 @@ def not_found_error() -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
-def as_oserror(function: Callable[[], T]) -> T:
-    """Call foreign code; raise OSError (EIO) in place of any exception that is not one."""
+@contextmanager
+def as_oserror() -> Iterator[None]:
+    """Raise OSError (EIO) in place of any other exception of foreign code."""
     try:
-        return function()
+        yield
     except OSError:
         raise
     except Exception as error:

@@ -1,8 +1,8 @@
 """Directories and files of packages, as ``importlib.resources`` returns them, and zip archives.
 
-A real directory is served as one, with all its rules for links. An archive is served as it was
-opened, like the code imported from it: if it is replaced, the old one is served on; if it is
-rewritten in place, requests fail. No name leads upwards, since ``split_path`` has checked it.
+An archive is served as it was opened, like the code imported from it: if it is replaced, the old
+one is served on; if it is rewritten in place, requests fail. No name leads upwards, since
+``split_path`` has checked it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from copy import copy
 from threading import Lock
 from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
-from wsgistatic.files.directory import Directory, File
+from wsgistatic.files.directory import Directory, File, raw_file
 from wsgistatic.files.errors import as_oserror, not_found_error
-from wsgistatic.files.open_files import raw_file
-from wsgistatic.files.sources import Opened, SharedReader, Source, Version, is_sequential, size_of
+from wsgistatic.files.sources import Opened, Source, Version, open_shared
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
@@ -68,42 +67,17 @@ def tree_of(root: Any, symlinks: Symlinks) -> FileTree:
     """Return the files beneath a directory that ``importlib.resources.files`` led to."""
     if isinstance(root, os.PathLike):
         return Directory(os.path.join(os.getcwd(), root), symlinks)
-    if isinstance(root, zipfile.Path):
-        return ZipDirectory(root)
     # A namespace package may lie in several places, which have no public name.
     if places := getattr(root, "_paths", None):
         return Layers([tree_of(place, symlinks) for place in places])
-    return LoaderDirectory(root)
+    return traversable_source(root)
 
 
-def traversable_source(value: Any) -> Source:
+def traversable_source(value: Any) -> ZipMember | TraversableSource:
     """Return the source for a file of a package that is not a path."""
     if isinstance(value, zipfile.Path):
         return ZipMember(Archive(value.root), value.at)
     return TraversableSource(value)
-
-
-class ZipDirectory:
-    """The members of an archive below a name."""
-
-    def __init__(self, path: zipfile.Path) -> None:
-        self._archive = Archive(path.root)
-        name = path.at.rstrip("/")
-        self._at = (name,) if name else ()
-
-    def file(self, segments: tuple[str, ...]) -> ZipMember:
-        """Name a file beneath this directory, whether or not it exists."""
-        return ZipMember(self._archive, "/".join((*self._at, *segments)))
-
-
-class LoaderDirectory(NamedTuple):
-    """The files of a package that only its loader can open."""
-
-    root: Traversable
-
-    def file(self, segments: tuple[str, ...]) -> TraversableSource:
-        """Name a file beneath this directory, whether or not it exists."""
-        return TraversableSource(self.root, segments)
 
 
 class Layers(NamedTuple):
@@ -115,8 +89,13 @@ class Layers(NamedTuple):
         """Name a file in the first directory that has it."""
         for tree in self.trees:
             source = tree.file(segments)
-            if _exists(source):
+            try:
+                source.inspect()
                 break
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                break  # it exists, even if it may not be served
         if isinstance(source, File):
             return LayeredFile(self, source.directory, segments)
         return source
@@ -127,8 +106,7 @@ class LayeredFile(File):
 
     def __init__(self, layers: Layers, directory: Directory, segments: tuple[str, ...]) -> None:
         super().__init__(directory, segments)
-        self._layers = layers
-        self.stat_suffices = False
+        self._layers, self.stat_suffices = layers, False
 
     def stat_beneath_root(self) -> os.stat_result:
         """Return the status of the file, unless an earlier layer has one now."""
@@ -137,34 +115,27 @@ class LayeredFile(File):
         return self.stat()
 
 
-def _exists(source: Source) -> bool:
-    try:
-        source.inspect()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        pass  # it exists, even if it may not be served
-    return True
-
-
 class TraversableSource(Source):
-    """A file of a package that its loader opens again for each response."""
+    """A file or directory of a package; the loader opens a file again for each response."""
 
     def __init__(self, root: Traversable, segments: tuple[str, ...] = ()) -> None:
         self._root, self._segments = root, segments
         self.path = "/".join((root.name, *segments))
 
+    def file(self, segments: tuple[str, ...]) -> TraversableSource:
+        """Name a file beneath this directory, whether or not it exists."""
+        return TraversableSource(self._root, segments)
+
     def open(self) -> Opened:
         """Open the file, if it is one."""
-        file = as_oserror(self._find_and_open)
+        file = self._find_and_open()
         try:
-            size = as_oserror(lambda: size_of(file))
+            return open_shared(file, Lock(), file.close)
         except BaseException:
             file.close()
             raise
-        reader = SharedReader(file, Lock(), file.close)
-        return Opened(reader, size, is_sequential=is_sequential(file))
 
+    @as_oserror()
     def _find_and_open(self) -> BinaryIO:
         node = self._root
         for segment in self._segments:
@@ -175,8 +146,7 @@ class TraversableSource(Source):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not node.is_file():
             raise not_found_error()
-        file: BinaryIO = node.open("rb")
-        return file
+        return cast(BinaryIO, node.open("rb"))
 
 
 class Archive:
@@ -191,15 +161,13 @@ class Archive:
             self.members = copy(file)
             self.members.fp = cast(IO[bytes], OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
-        self._opened = self._current_status()
+        self._opened: os.stat_result | None = None
+        self._opened = self.status()
 
     def status(self) -> os.stat_result | None:
-        """Return the status of the open file, or None if it is not one of the operating system.
-
-        Raises:
-            OSError: it was rewritten since the archive was opened.
-        """
-        now, opened = self._current_status(), self._opened
+        """Return the status of the open file, if it has one; raise OSError if it was rewritten."""
+        descriptor, opened = self.descriptor(), self._opened
+        now = None if descriptor is None else os.fstat(descriptor)
         if now and opened and written(now) != written(opened):
             raise OSError(errno.EIO, "the archive was rewritten in place")
         return now
@@ -208,10 +176,6 @@ class Archive:
         """Return the descriptor of the file, if it has one."""
         raw = raw_file(self.file.fp)
         return None if raw is None else raw.fileno()
-
-    def _current_status(self) -> os.stat_result | None:
-        descriptor = self.descriptor()
-        return None if descriptor is None else os.fstat(descriptor)
 
 
 class OffsetReader(io.RawIOBase):
@@ -241,7 +205,7 @@ class OffsetReader(io.RawIOBase):
 
 
 class ZipMember(Source):
-    """One member of an archive, whether or not it exists.
+    """A member or directory of an archive, whether or not it exists.
 
     Its validators are its CRC and size, so that all machines with the same archive agree, and the
     time of the archive. The member's own time has no zone, and reproducible builds set it to a
@@ -253,12 +217,22 @@ class ZipMember(Source):
         self._digest: bytes | None = None
         self.path = f"{archive.path or '<archive>'}/{name}"
 
+    def file(self, segments: tuple[str, ...]) -> ZipMember:
+        """Name a member beneath this directory, whether or not it exists."""
+        names = (*filter(None, self._name.split("/")), *segments)
+        return ZipMember(self._archive, "/".join(names))
+
     def open(self) -> Opened:
         """Open the member."""
         info, archive = self._info(), self._archive
         status, descriptor = archive.status(), archive.descriptor()
-        if _is_plain(info) and descriptor is not None and status is not None:
-            start = as_oserror(lambda: _start(descriptor, info))
+        is_plain = (
+            info.compress_type == zipfile.ZIP_STORED
+            and info.compress_size == info.file_size
+            and not info.flag_bits & _ENCRYPTED
+        )
+        if is_plain and descriptor is not None and status is not None:
+            start = _start(descriptor, info)
             member = StoredMember(os.dup(descriptor), status, start)
             return Opened(member, info.file_size, status, archive.path)
         reader = MemberReader(archive, info)
@@ -307,22 +281,20 @@ class MemberReader:
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
         # Opened now, so that HEAD too reports encryption or an unknown method as an error.
-        self._file = as_oserror(self._open)
+        self._file = self._open()
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset."""
-        block = as_oserror(lambda: self._read(offset, size))
+        with as_oserror():
+            if self._file.tell() > offset:
+                self.close()
+                self._file = self._open()
+            while (ahead := offset - self._file.tell()) > 0:
+                if not self._file.read(min(ahead, _SKIP)):
+                    break
+            block = self._file.read(size)
         self._archive.status()
         return block
-
-    def _read(self, offset: int, size: int) -> bytes:
-        if self._file.tell() > offset:
-            self.close()
-            self._file = self._open()
-        while (ahead := offset - self._file.tell()) > 0:
-            if not self._file.read(min(ahead, _SKIP)):
-                break
-        return self._file.read(size)
 
     def close(self) -> None:
         """Close the member, not the archive."""
@@ -330,19 +302,11 @@ class MemberReader:
             self._file.close()
 
     def _open(self) -> IO[bytes]:
-        with _OPENING:
+        with _OPENING, as_oserror():
             return self._archive.members.open(self._info)
 
 
-def _is_plain(info: zipfile.ZipInfo) -> bool:
-    """Return whether the archive holds the bytes of the member uncompressed."""
-    return (
-        info.compress_type == zipfile.ZIP_STORED
-        and info.compress_size == info.file_size
-        and not info.flag_bits & _ENCRYPTED
-    )
-
-
+@as_oserror()
 def _start(descriptor: int, info: zipfile.ZipInfo) -> int:
     """Return the offset of the bytes of a stored member, which its local header determines."""
     header = read_at(descriptor, _LOCAL_HEADER, info.header_offset)

@@ -1,8 +1,7 @@
 """Sources: what can be served, and one version of it, opened for one response.
 
-A source is opened for each response, and the response's size and validators describe what was
-opened. Bytes in memory and file objects of the caller are here; files of the file system are in
-``directory``, open files in ``open_files``, members of archives in ``packages``.
+The response's size and validators describe what was opened. Bytes in memory and file objects of the
+caller are here, files of the file system in ``directory``, members of archives in ``packages``.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
+from hashlib import sha256
 from operator import index
 from threading import Lock
 from typing import Any, ClassVar, Protocol
@@ -22,6 +23,7 @@ from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.versions import RegularFile
 
 
+@dataclass(eq=False, slots=True)
 class Version:
     """One version of a source, as far as it is known without reading it.
 
@@ -32,12 +34,9 @@ class Version:
         holder: path of that file, if ``os.stat`` of it shows whether the version is still current.
     """
 
-    __slots__ = ("holder", "size", "status")
-
-    def __init__(
-        self, size: int, status: os.stat_result | None = None, holder: str | None = None
-    ) -> None:
-        self.size, self.status, self.holder = size, status, holder
+    size: int
+    status: os.stat_result | None = None
+    holder: str | None = None
 
     def close(self) -> None:
         """Release what the version holds; nothing, as long as it is not opened."""
@@ -63,8 +62,7 @@ class Opened(Version):
         is_sequential: bool = False,
     ) -> None:
         super().__init__(size, status, holder)
-        self.file = file
-        self.is_sequential = is_sequential
+        self.file, self.is_sequential = file, is_sequential
 
     def __enter__(self) -> Any:
         return self
@@ -87,8 +85,7 @@ class Source(ABC):
     """Something that can be served.
 
     Attributes:
-        path: for log messages and for the callables of options; its last part decides the media
-            type.
+        path: for log messages and the callables of options; its last part decides the media type.
         may_change: a version that disappears while it is read has a successor: look again.
     """
 
@@ -116,7 +113,7 @@ class Source(ABC):
     def digest(self, version: Version, settled: bool) -> bytes | None:
         """Return the SHA-256 digest of a version, or None if the source has changed.
 
-        ``settled`` means that no later version can share the time stamps of this one.
+        ``settled``: no later version can share the time stamps of this one.
         """
         with nullcontext(version) if isinstance(version, Opened) else self.open() as opened:
             return hash_content(opened.file, opened.size)
@@ -142,7 +139,7 @@ class MemorySource(Source):
     def digest(self, version: Version, settled: bool) -> bytes:
         """Return the digest of the bytes."""
         if self._digest is None:
-            self._digest = hash_content(MemoryReader(self._content), len(self._content))
+            self._digest = sha256(self._content).digest()
         return self._digest
 
 
@@ -156,10 +153,7 @@ class ObjectSource(Source):
 
     def open(self) -> Opened:
         """Find the size, and share the object with other responses."""
-        with self._lock:
-            size = as_oserror(lambda: size_of(self._file))
-        reader = SharedReader(self._file, self._lock)
-        return Opened(reader, size, is_sequential=is_sequential(self._file))
+        return open_shared(self._file, self._lock)
 
 
 class Seekable(Protocol):
@@ -204,15 +198,12 @@ class SharedReader:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset; raise OSError for any failure."""
-        with self._lock:
-            return as_oserror(lambda: self._read(offset, size))
-
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        block = self._file.read(size)
-        if not isinstance(block, bytes):
-            # PEP 3333 accepts bytes only. Not bytes(block): for a number that makes zeros.
-            block = bytes(memoryview(block))
+        with self._lock, as_oserror():
+            self._file.seek(offset)
+            block = self._file.read(size)
+            if not isinstance(block, bytes):
+                # PEP 3333 accepts bytes only. Not bytes(block): for a number that makes zeros.
+                block = bytes(memoryview(block))
         if len(block) > size:
             raise OSError(errno.EIO, "the source returned more than it was asked for")
         return block
@@ -224,15 +215,12 @@ _DECOMPRESSING = ("bz2", "gzip", "lzma", "zipfile")
 _NAMED_FOR_INPUT = ("bz2", "gzip", "lzma")
 
 
-def is_sequential(file: object) -> bool:
-    """Return whether reading at a lower offset makes the object start from the beginning."""
-    return type(file).__module__ in _DECOMPRESSING
-
-
-def size_of(file: Seekable) -> int:
-    """Return the size in bytes of a file object that can seek."""
-    file.seek(0, os.SEEK_END)
-    size = index(file.tell())
+def open_shared(file: Seekable, lock: Lock, close: Callable[[], object] = lambda: None) -> Opened:
+    """Return the present version of a file object; the arguments are those of ``SharedReader``."""
+    with lock, as_oserror():
+        file.seek(0, os.SEEK_END)
+        size = index(file.tell())
     if size < 0:
         raise OSError(errno.EIO, f"the source reports a size of {size}")
-    return size
+    is_sequential = type(file).__module__ in _DECOMPRESSING
+    return Opened(SharedReader(file, lock, close), size, is_sequential=is_sequential)

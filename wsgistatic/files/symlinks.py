@@ -1,19 +1,14 @@
-"""Reach a name below a root directory, under each policy for symbolic links.
-
-``DescriptorWalker`` opens every component relative to the one above it and never follows a link.
-If it meets a link, it resolves the whole path by name, checks that the target is inside the root,
-and walks the resolved path in the same way. A link that is swapped between the check and the walk
-leads to another attempt or a miss, never outside.
-"""
+"""Reach a name below a root directory, under each policy for symbolic links."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from wsgistatic.files.errors import not_found_error
 
@@ -21,48 +16,45 @@ T = TypeVar("T")
 Action = Callable[[str, "int | None"], T]
 Symlinks = Literal["inside", "follow", "deny"]
 
-HAS_DESCRIPTOR_WALK = (
-    {os.open, os.stat} <= os.supports_dir_fd
-    and hasattr(os, "O_NOFOLLOW")
-    and hasattr(os, "O_DIRECTORY")
+HAS_DESCRIPTOR_WALK = {os.open, os.stat} <= os.supports_dir_fd and (
+    hasattr(os, "O_NOFOLLOW") and hasattr(os, "O_DIRECTORY")
 )
-NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
-# What open() with O_NOFOLLOW raises for a link; FreeBSD uses EMLINK.
-LINK_ERRORS = (errno.ELOOP, errno.EMLINK)
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 
 # O_PATH and O_SEARCH need only search permission, so that a directory of mode 0711 works.
 _SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 _DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
 
-# How often a visit starts again because a link was swapped meanwhile, for example by a deployment.
-_MAX_ATTEMPTS = 8
+_MAX_ATTEMPTS = 8  # of a visit, when links are swapped meanwhile, for example by a deployment
 
 
 class LinkMetError(Exception):
     """A name is a symbolic link. Actions and walkers raise it; it never leaves ``visit``."""
 
 
-class Walker(Protocol):
+class Walker(ABC):
     """A way from a root directory to the names below it."""
 
+    def __init__(self, root: str, symlinks: Symlinks = "follow") -> None:
+        self._root, self._symlinks = root, symlinks
+
+    @abstractmethod
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call an action with the last name and its directory, and return the result.
 
         The action gets a name, and the descriptor of its directory or None if the name is a full
-        path. It must not follow a link, but raises LinkMetError if the name is one.
-
-        Raises:
-            FileNotFoundError: The policy forbids the path, or its links keep changing.
-            OSError: Whatever else the file system or the action raises.
+        path. It must not follow a link, but raises LinkMetError if the name is one. Raise
+        FileNotFoundError if the policy forbids the path, or its links keep changing.
         """
 
 
-class DescriptorWalker:
-    """Walks by directory descriptors and follows no link; for the policies "inside" and "deny"."""
+class DescriptorWalker(Walker):
+    """Walks by directory descriptors and follows no link; for the policies "inside" and "deny".
 
-    def __init__(self, root: str, symlinks: Symlinks) -> None:
-        self._root = root
-        self._resolves = symlinks == "inside"
+    Each name is opened relative to the one above it. If one is a link, the whole path is resolved
+    by name, its target must be inside the root, and the resolved path is walked in the same way. A
+    link that is swapped in between leads to another attempt or a miss, never outside.
+    """
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the last name, in its directory; see ``Walker.visit``."""
@@ -70,7 +62,7 @@ class DescriptorWalker:
         for _ in range(_MAX_ATTEMPTS):
             with suppress(LinkMetError):
                 return self._walk(root, names, action)
-            if not self._resolves:
+            if self._symlinks == "deny":
                 break
             root, names = resolve_inside(self._root, segments)
         raise not_found_error()
@@ -79,29 +71,25 @@ class DescriptorWalker:
         directory = os.open(root, _DIRECTORY_FLAGS)
         try:
             for name in names[:-1]:
-                parent, directory = directory, open_directory(name, directory, _DIRECTORY_FLAGS)
+                parent, directory = directory, open_no_follow(name, directory, _DIRECTORY_FLAGS)
                 os.close(parent)
             return action(names[-1] if names else ".", directory)
         finally:
             os.close(directory)
 
 
-class PathWalker:
+class PathWalker(Walker):
     """Walks by path on platforms without directory descriptors, for "inside" and "deny".
 
     It resolves the path before and after the action, and compares. A swap in between can go
     undetected if it is undone in time. These platforms offer no better primitive.
     """
 
-    def __init__(self, root: str, symlinks: Symlinks) -> None:
-        self._root = root
-        self._denies = symlinks == "deny"
-
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the resolved path; see ``Walker.visit``."""
         for _ in range(_MAX_ATTEMPTS):
             target = resolve_inside(self._root, segments)
-            if self._denies and target[1] != segments:
+            if self._symlinks == "deny" and target[1] != segments:
                 break
             with suppress(LinkMetError):
                 result = action(os.path.join(target[0], *target[1]), None)
@@ -113,11 +101,8 @@ class PathWalker:
         raise not_found_error()
 
 
-class FollowingWalker:
+class FollowingWalker(Walker):
     """Follows every link, wherever it leads; for the policy "follow"."""
-
-    def __init__(self, root: str) -> None:
-        self._root = root
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the path with its links resolved; see ``Walker.visit``."""
@@ -128,29 +113,30 @@ class FollowingWalker:
         raise not_found_error()
 
 
-def open_directory(name: str, parent: int | None, flags: int) -> int:
-    """Open a directory, and return its descriptor; raise LinkMetError if it is a link."""
+def open_no_follow(name: str, dir_fd: int | None, flags: int) -> int:
+    """Open a name, and return its descriptor; raise LinkMetError if it is a link."""
     try:
-        return os.open(name, flags | NO_FOLLOW, dir_fd=parent)
+        return os.open(name, flags | _NO_FOLLOW, dir_fd=dir_fd)
     except OSError as error:
-        # With O_DIRECTORY a link can fail as ENOTDIR, like a file.
-        if error.errno in (errno.ENOTDIR, *LINK_ERRORS):
-            reject_link(os.stat(name, dir_fd=parent, follow_symlinks=False))
+        if error.errno in (errno.ELOOP, errno.EMLINK):  # EMLINK on FreeBSD
+            raise LinkMetError from None
+        if error.errno == errno.ENOTDIR:  # with O_DIRECTORY a link can fail like a file
+            stat_no_follow(name, dir_fd)
         raise
 
 
-def reject_link(status: os.stat_result) -> None:
-    """Raise LinkMetError if a status is that of a symbolic link."""
+def stat_no_follow(name: str, dir_fd: int | None) -> os.stat_result:
+    """Return the status of a name; raise LinkMetError if it is a link."""
+    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     if stat.S_ISLNK(status.st_mode):
         raise LinkMetError
+    return status
 
 
 def resolve_inside(root: str, segments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return the real path of the root, and the names below it to which the segments lead.
 
-    Raises:
-        FileNotFoundError: The target does not exist or is outside the root.
-        OSError: Whatever else the file system raises.
+    Raise FileNotFoundError if that is outside the root, or does not exist.
     """
     real_root = os.path.realpath(root, strict=True)
     try:

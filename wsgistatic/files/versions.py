@@ -12,8 +12,8 @@ from wsgistatic.http.ranges import ByteRange
 
 SECOND = 1_000_000_000  # nanoseconds
 # How long a change may be followed by another one with the same mtime. Kernels take time stamps
-# from a clock that ticks every 1 to 10 ms. File systems that keep whole seconds, or even seconds
-# only (FAT), give themselves away by the zeros.
+# from a clock that ticks every 1 to 10 ms. File systems that keep whole or even seconds (FAT) only
+# give themselves away by the zeros.
 _TICK = 20_000_000
 COARSE_TICK = 2 * SECOND
 
@@ -126,8 +126,8 @@ def read_version(path: str, expected: Signature, ranges: Sequence[ByteRange]) ->
             if len(content) != stop - start:
                 return None
             contents.append(content)
-        # A single fstat after the last read proves both that this was the expected file and that
-        # it has not changed, because the next change of an expected version always shows.
+        # One fstat after the last read proves that this was and still is the expected file,
+        # because the next change of an expected version always shows.
         return contents if signature(os.fstat(descriptor)) == expected else None
     except OSError:
         return None

@@ -1,10 +1,8 @@
 """Content codings (RFC 9110 8.4.1): gzip, zstd and br, their suffixes and their compressors.
 
-A coding is applied block by block, so a file of any size needs one block of memory, and an
-interruption takes effect before the file ends. Output is reproducible: it depends only on the
-content and the level, not on the time, the file's name or the size of the blocks.
-
-Third-party libraries are imported on first use.
+A coding is applied block by block, so a file of any size needs one block of memory and can be
+interrupted. Output depends only on the content and the level, not on the time, the file's name or
+the size of the blocks.
 """
 
 from __future__ import annotations
@@ -23,25 +21,24 @@ class Coding(NamedTuple):
     package: str  # to install, or "" for the standard library
     levels: range
     level: int  # default for sidecars: the highest, as a file is compressed once and sent often
-    load: Callable[[], Codec]  # imports the library; raises ImportError if it is missing
+    load: Callable[[], Codec]  # imports the library at first use; may raise ImportError
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
         """Compress blocks of ``size`` bytes in total at one of ``levels``."""
-        encoder = self.load().encoder(level, size)
-        for block in blocks:
-            yield encoder.compress(block)
-        yield encoder.finish()
+        compress, finish = self.load().encoder(level, size)
+        yield from map(compress, blocks)
+        yield finish()
 
     def decode(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Decompress blocks; raise ValueError unless they are exactly one complete stream."""
         codec = self.load()
-        decoder = codec.decoder()
+        decompress, is_complete = codec.decoder()
         try:
             for block in blocks:
-                yield decoder.decompress(block)
+                yield decompress(block)
         except codec.errors as error:
             raise ValueError(f"not {self.name}: {error}") from error
-        if not decoder.is_complete():
+        if not is_complete():
             raise ValueError(f"not one complete stream of {self.name}")
 
 
@@ -53,22 +50,14 @@ class Codec(NamedTuple):
     errors: tuple[type[Exception], ...]  # that the library raises for malformed input
 
 
-class Encoder(NamedTuple):
-    """A compression in progress."""
-
-    compress: Callable[[bytes], bytes]
-    finish: Callable[[], bytes]
-
-
-class Decoder(NamedTuple):
-    """A decompression in progress."""
-
-    decompress: Callable[[bytes], bytes]
-    is_complete: Callable[[], bool]  # whether the stream has ended and nothing follows it
+# For a stream in progress: functions to compress a block, and to finish.
+Encoder = tuple[Callable[[bytes], bytes], Callable[[], bytes]]
+# To decompress a block, and to ask whether the stream has ended and nothing follows it.
+Decoder = tuple[Callable[[bytes], bytes], Callable[[], bool]]
 
 
 def _zlib_like(stream: Any) -> Decoder:
-    return Decoder(stream.decompress, lambda: stream.eof and not stream.unused_data)
+    return stream.decompress, lambda: stream.eof and not stream.unused_data
 
 
 def _load_gzip() -> Codec:
@@ -76,7 +65,7 @@ def _load_gzip() -> Codec:
 
     def encoder(level: int, size: int) -> Encoder:
         stream = zlib.compressobj(level, zlib.DEFLATED, gzip_format)
-        return Encoder(stream.compress, stream.flush)
+        return stream.compress, stream.flush
 
     return Codec(encoder, lambda: _zlib_like(zlib.decompressobj(gzip_format)), (zlib.error,))
 
@@ -86,11 +75,11 @@ def _load_brotli() -> Codec:
 
     def encoder(level: int, size: int) -> Encoder:
         stream = brotli.Compressor(quality=level)
-        return Encoder(stream.process, stream.finish)
+        return stream.process, stream.finish
 
     def decoder() -> Decoder:
         stream = brotli.Decompressor()
-        return Decoder(stream.process, stream.is_finished)
+        return stream.process, stream.is_finished
 
     return Codec(encoder, decoder, (brotli.error,))
 
@@ -110,7 +99,7 @@ def _standard_zstd(zstd: Any) -> Codec:
     def encoder(level: int, size: int) -> Encoder:
         stream = zstd.ZstdCompressor(level=level)
         stream.set_pledged_input_size(size)
-        return Encoder(stream.compress, stream.flush)
+        return stream.compress, stream.flush
 
     errors = (zstd.ZstdError, EOFError)
     return Codec(encoder, lambda: _zlib_like(zstd.ZstdDecompressor()), errors)
@@ -127,7 +116,7 @@ def _zstandard(zstandard: Any) -> Codec:
             end: bytes = stream.flush()
             return block + end
 
-        return Encoder(stream.compress, finish)
+        return stream.compress, finish
 
     def decoder() -> Decoder:
         return _zlib_like(zstandard.ZstdDecompressor().decompressobj())

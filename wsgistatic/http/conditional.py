@@ -1,7 +1,6 @@
 """Conditional requests: validators, preconditions and If-Range (RFC 9110 8.8 and 13).
 
-A date field whose value is not a date is ignored. A list that is malformed matches by the entity
-tags before the error.
+A list that is malformed matches by the entity tags before the error.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from wsgistatic.http.dates import parse_http_date
-
-_OWS = " \t"
+from wsgistatic.http.fields import OWS
 
 
 class Validators(NamedTuple):
@@ -70,7 +68,7 @@ def evaluate_preconditions(
 def _matches(value: str, etag: str | None, compare: Callable[[str, str], bool]) -> bool:
     """Return whether If-Match or If-None-Match lists the entity tag of the representation."""
     # 13.1.1, 13.1.2: "*" stands for any current representation, even one without an entity tag.
-    if value.strip(_OWS) == "*":
+    if value.strip(OWS) == "*":
         return True
     return etag is not None and any(compare(etag, tag) for tag in entity_tags(value))
 
@@ -91,7 +89,7 @@ def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
     Last-Modified must be a strong validator. For any other value, even a malformed one, the
     whole representation is sent.
     """
-    value = if_range.strip(_OWS)
+    value = if_range.strip(OWS)
     if is_entity_tag(value):
         return validators.etag is not None and matches_strongly(validators.etag, value)
     # 13.1.5: "If the HTTP-date validator provided is not a strong validator in the sense defined
@@ -102,11 +100,9 @@ def if_range_matches(if_range: str, validators: Validators, now: float) -> bool:
 
 # 8.8.3: entity-tag = [ weak ] opaque-tag ; weak = %s"W/" (case-sensitive)
 # etagc = %x21 / %x23-7E / obs-text: no quotes and no spaces. A backslash escapes nothing.
-_OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
-_ENTITY_TAG = re.compile(f"(?:W/)?{_OPAQUE_TAG}")
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 # 5.6.1.2: a recipient ignores empty elements of a list.
-_BEFORE_TAG = re.compile(r"[ \t,]*")
-_AFTER_TAG = re.compile(r"[ \t]*(?:,|\Z)")
+_LISTED_TAG = re.compile(rf"[ \t,]*({_ENTITY_TAG.pattern})[ \t]*(?:,|\Z)")
 
 
 def is_entity_tag(value: str) -> bool:
@@ -122,12 +118,8 @@ def is_weak(tag: str) -> bool:
 def entity_tags(value: str) -> Iterator[str]:
     """Yield the entity tags of an If-Match or If-None-Match list, up to the first error."""
     position = 0
-    while True:
-        position = _BEFORE_TAG.match(value, position).end()  # type: ignore[union-attr]
-        match = _ENTITY_TAG.match(value, position)
-        if match is None or _AFTER_TAG.match(value, match.end()) is None:
-            return
-        yield match[0]
+    while match := _LISTED_TAG.match(value, position):
+        yield match[1]
         position = match.end()
 
 

@@ -11,22 +11,21 @@ from calendar import timegm
 from datetime import datetime, timezone
 from email.utils import formatdate
 
+from wsgistatic.http.fields import OWS
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DAY_NAME = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _DAY_NAME_L = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
-_FORMATS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
-        rf"{_DAY_NAME}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
-        # rfc850-date: Sunday, 06-Nov-94 08:49:37 GMT
-        rf"{_DAY_NAME_L}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
-        # asctime-date: Sun Nov  6 08:49:37 1994
-        rf"{_DAY_NAME} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
-    )
+_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE = (
+    # Sun, 06 Nov 1994 08:49:37 GMT
+    re.compile(rf"{_DAY_NAME}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    # Sunday, 06-Nov-94 08:49:37 GMT
+    re.compile(rf"{_DAY_NAME_L}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+    # Sun Nov  6 08:49:37 1994
+    re.compile(rf"{_DAY_NAME} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
 )
 
 
@@ -35,12 +34,10 @@ def parse_http_date(value: str, now: float) -> int | None:
 
     The current time resolves years of two digits.
     """
-    value = value.strip(" \t")
-    for pattern in _FORMATS:
-        match = pattern.fullmatch(value)
-        if match is not None:
-            break
-    else:
+    value = value.strip(OWS)
+    match = _IMF_FIXDATE.fullmatch(value) or _RFC850_DATE.fullmatch(value)
+    match = match or _ASCTIME_DATE.fullmatch(value)
+    if match is None:
         return None
     fields = match.group("year", "day", "hour", "minute", "second")
     year, day, hour, minute, second = map(int, fields)

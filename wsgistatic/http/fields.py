@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 Headers = list[tuple[str, str]]
 
+OWS = " \t"  # 5.6.3, to be stripped
 # 5.6.2: token = 1*tchar
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a rule of the grammar, not a password
 # 12.4.2: qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
@@ -48,8 +49,7 @@ def check_field(name: object, value: object) -> None:
 def check_field_value(option: str, value: object, alternatives: str = "") -> None:
     """Check an option whose value is sent as a header value; raise TypeError or ValueError.
 
-    The message states the option, the value and what is allowed. ``alternatives`` is what the
-    option accepts besides a header value, such as ``" or None"``.
+    ``alternatives``: what the option accepts besides a header value, such as ``" or None"``.
     """
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")
@@ -105,7 +105,7 @@ def wants_sha256(want_repr_digest: str | None) -> bool:
         return False
     preferences = {}
     for member in want_repr_digest.split(","):
-        match = _MEMBER.fullmatch(member.strip(" \t"))
+        match = _MEMBER.fullmatch(member.strip(OWS))
         if match is None:
             return False  # RFC 8941 4.2: "the entire field value MUST be ignored"
         preferences[match[1]] = int(match[2])

@@ -18,7 +18,6 @@ UNKNOWN = "application/octet-stream"
 _MEDIA_TYPE = re.compile(
     rf"{TOKEN}/{TOKEN}(?:[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|\"[\x20\x21\x23-\x5b\x5d-\x7e]*\"))*"
 )
-_CHARSET = re.compile(TOKEN)
 
 
 class MediaTypes:
@@ -31,7 +30,7 @@ class MediaTypes:
     def __init__(
         self, overrides: Mapping[str, str] | None = None, charset: str | None = "utf-8"
     ) -> None:
-        if charset is not None and not (isinstance(charset, str) and _CHARSET.fullmatch(charset)):
+        if charset is not None and not (isinstance(charset, str) and re.fullmatch(TOKEN, charset)):
             raise ValueError(f"charset must be a name such as 'utf-8', or None, not {charset!r}")
         self._parameter = f"; charset={charset}" if charset else ""
         self._overrides = _checked(overrides)
@@ -98,33 +97,42 @@ def why_not_compressed(name: str) -> str | None:
 
 _REASONS = {"compressed": "already compressed", "ranges": "read in ranges"}
 
-# The extensions of each media type, and after them at most one mark:
+# The extensions of each media type are followed by at most one mark. The type
 #
 # text        is text, though the name of the type does not show it (see ``is_text``);
 # compressed  is compressed by its format. So are all images, audio and video but a few. Players
 #             and PDF readers request ranges of these files, too, and need no coding for that;
 # ranges      is large, and clients read pieces of it by ranges, which a coding would prevent.
+
+# Types whose only extension is their subtype, by their mark.
+_NAMED_BY_EXTENSION = {
+    "": "text/css text/csv text/vtt text/n3 application/cbor application/msgpack application/rtf "
+    "application/warc application/wasm image/bmp font/ttf font/otf model/stl",
+    "text": "application/json5 application/toml application/trig model/obj model/mtl",
+    "compressed": "application/pdf image/png image/apng image/gif image/webp image/avif image/jxl "
+    "image/heic image/heif image/jp2 image/ktx2 audio/aac audio/flac audio/wav video/webm "
+    "font/woff2 font/woff model/3mf",
+}
 _TABLE = {
+    media_type: f".{media_type.partition('/')[2]} {mark}"
+    for mark, types in _NAMED_BY_EXTENSION.items()
+    for media_type in types.split()
+} | {
     # text
     "text/html": ".html .htm",
-    "text/css": ".css",
     "text/javascript": ".js .mjs",  # RFC 9239; browsers refuse modules of any other type
     "text/plain": ".txt .text .log .ini .conf .cfg .diff .patch .po .pot .lock .srt .rst .sh .bat "
     ".py .pyi .rb .go .rs .c .h .cc .cpp .hpp .java .kt .swift .lua .pl .sql .scss .sass .less "
     ".ts .tsx .jsx .vue .svelte .glsl .tex",
-    "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
     "text/markdown": ".md .markdown",
     "text/calendar": ".ics .ifb",
     "text/vcard": ".vcf .vcard",
-    "text/vtt": ".vtt",
     "text/vnd.graphviz": ".gv .dot",
     "text/turtle": ".ttl",
-    "text/n3": ".n3",
     "text/cache-manifest": ".appcache",
     # structured text
     "application/json": ".json .map .importmap .webapp .topojson .har .ipynb",
-    "application/json5": ".json5 text",
     "application/jsonl": ".jsonl .ndjson text",
     "application/ld+json": ".jsonld",
     "application/geo+json": ".geojson",
@@ -132,7 +140,6 @@ _TABLE = {
     "application/manifest+json": ".webmanifest",
     "application/schema+json": ".schema.json",
     "application/yaml": ".yaml .yml text",
-    "application/toml": ".toml text",
     "application/xml": ".xml .xsd .dtd .rng .sch .xul",
     "application/xslt+xml": ".xsl .xslt",
     "application/xhtml+xml": ".xhtml .xht",
@@ -147,13 +154,9 @@ _TABLE = {
     "application/opensearchdescription+xml": ".osdx",
     "application/n-triples": ".nt text",
     "application/n-quads": ".nq text",
-    "application/trig": ".trig text",
     "application/graphql": ".graphql .gql text",
-    "application/cbor": ".cbor",
-    "application/msgpack": ".msgpack",
     "application/x-bibtex": ".bib text",
     # programs
-    "application/wasm": ".wasm",
     "application/java-archive": ".jar .war .ear compressed",
     "application/vnd.android.package-archive": ".apk compressed",
     "application/vnd.microsoft.portable-executable": ".exe .dll",
@@ -178,11 +181,8 @@ _TABLE = {
     "application/vnd.rar": ".rar compressed",
     "application/x-zsync": ".zsync compressed",  # hashes, which do not compress
     "application/x-bittorrent": ".torrent compressed",  # hashes too
-    "application/warc": ".warc",
     # documents
-    "application/pdf": ".pdf compressed",
     "application/postscript": ".ps .eps .ai",
-    "application/rtf": ".rtf",
     "application/epub+zip": ".epub compressed",
     "application/x-mobipocket-ebook": ".mobi compressed",
     "application/vnd.amazon.ebook": ".azw compressed",
@@ -209,35 +209,20 @@ _TABLE = {
     "application/x-hdf5": ".h5 .hdf5 ranges",
     "application/x-netcdf": ".nc ranges",
     # images
-    "image/png": ".png compressed",
-    "image/apng": ".apng compressed",
     "image/jpeg": ".jpg .jpeg .jpe .jfif compressed",
-    "image/gif": ".gif compressed",
-    "image/webp": ".webp compressed",
-    "image/avif": ".avif compressed",
-    "image/jxl": ".jxl compressed",
-    "image/heic": ".heic compressed",
-    "image/heif": ".heif compressed",
     "image/svg+xml": ".svg",
     "image/x-icon": ".ico .cur",
-    "image/bmp": ".bmp",
     "image/tiff": ".tif .tiff compressed",
-    "image/jp2": ".jp2 compressed",
-    "image/ktx2": ".ktx2 compressed",
     "image/vnd.adobe.photoshop": ".psd compressed",
     "image/vnd.djvu": ".djvu .djv compressed",
     # audio and video
     "audio/mpeg": ".mp3 compressed",
     "audio/mp4": ".m4a compressed",
-    "audio/aac": ".aac compressed",
-    "audio/flac": ".flac compressed",
     "audio/ogg": ".ogg .oga .opus .spx compressed",
-    "audio/wav": ".wav compressed",
     "audio/webm": ".weba compressed",
     "audio/midi": ".mid .midi",
     "audio/aiff": ".aif .aiff compressed",
     "video/mp4": ".mp4 .m4v .mp4v compressed",
-    "video/webm": ".webm compressed",
     "video/ogg": ".ogv compressed",
     "video/quicktime": ".mov .qt compressed",
     "video/x-matroska": ".mkv compressed",
@@ -250,19 +235,11 @@ _TABLE = {
     "audio/mpegurl": ".m3u text",
     "application/dash+xml": ".mpd",
     # fonts
-    "font/woff2": ".woff2 compressed",
-    "font/woff": ".woff compressed",
-    "font/ttf": ".ttf",
-    "font/otf": ".otf",
     "font/collection": ".ttc",
     "application/vnd.ms-fontobject": ".eot",
     # 3D models
     "model/gltf-binary": ".glb",
     "model/gltf+json": ".gltf",
-    "model/obj": ".obj text",
-    "model/mtl": ".mtl text",
-    "model/stl": ".stl",
-    "model/3mf": ".3mf compressed",
     "model/vnd.usdz+zip": ".usdz compressed",
     # keys and signatures
     "application/pgp-signature": ".sig",

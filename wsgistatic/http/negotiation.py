@@ -1,9 +1,8 @@
 """Content negotiation by Accept-Encoding and Accept (RFC 9110 12.5).
 
 Both fields are split at their commas, and each element is matched as a whole, so that parsing
-takes linear time. An element outside the grammar (an unknown parameter, a weight above 1 or with
-four digits) is ignored, as if it were absent. We would have to guess its meaning, and a wrong
-guess could send a coding or a media type that the client cannot use.
+takes linear time. An element outside the grammar (an unknown parameter, a weight above 1) is
+ignored: a wrong guess could send a coding or a media type that the client cannot use.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from wsgistatic.http.fields import QVALUE, TOKEN
+from wsgistatic.http.fields import OWS, QVALUE, TOKEN
 
 IDENTITY = "identity"
 # The weight of a coding that is acceptable though the client did not ask for it. It is lower than
 # any weight that can be written; the lowest of those is 0.001.
 UNASKED = 0.0001
-
-_OWS = " \t"
 
 # Accept-Encoding = #( codings [ weight ] ) ; codings = content-coding / "identity" / "*"
 # weight = OWS ";" OWS "q=" qvalue (12.4.2). The token matches "*" too.
@@ -59,7 +56,7 @@ def acceptable_codings(accept_encoding: str | None) -> CodingPreferences:
         return _NO_FIELD
     named: dict[str, float] = {}
     for element in accept_encoding.split(","):
-        match = _CODING.fullmatch(element.strip(_OWS))
+        match = _CODING.fullmatch(element.strip(OWS))
         if match is not None:
             coding, weight = _canonical(match[1]), float(match[2] or 1)
             named[coding] = min(weight, named.get(coding, weight))
@@ -108,12 +105,12 @@ def preference_for(accept: str | None, media_type: str) -> TypePreference:
 
     Without Accept, and if it is empty, every type is acceptable.
     """
-    if accept is None or not accept.strip(_OWS):
+    if accept is None or not accept.strip(OWS):
         return TypePreference(1.0, 0)
     ranges = {media_type: 2, media_type.partition("/")[0] + "/*": 1, "*/*": 0}
     matches = []
     for element in accept.lower().split(","):
-        name, *parameters = (part.strip(_OWS) for part in element.split(";"))
+        name, *parameters = (part.strip(OWS) for part in element.split(";"))
         if name in ranges and (quality := _weight(parameters)) is not None:
             matches.append((ranges[name], quality))
     # 12.5.1: "The most specific reference has precedence".

@@ -56,8 +56,7 @@ def split_path(
 ) -> SplitPath | None:
     """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path.
 
-    ``dotfiles`` allows names that begin with a dot. ``windows`` refuses names that have a special
-    meaning on a Windows file system.
+    ``windows`` refuses names that have a special meaning on a Windows file system.
     """
     try:
         raw = path.encode("latin-1")
@@ -105,6 +104,7 @@ def _is_special_on_windows(segment: str) -> bool:
 
 # RFC 3986 3.3: pchar without percent-encoding. quote() adds ALPHA / DIGIT / "_.-~" itself.
 _PCHAR = "/:@!$&'()*+,;="
+# Clients that know path parameters (RFC 2396) drop what follows a semicolon in a link.
 _LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 # A query keeps every visible ASCII character but "#", which would begin a fragment.
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
@@ -141,11 +141,7 @@ def quote_path(path: str) -> str:
 
 
 def quote_name(name: str) -> str:
-    """Percent-encode a file name, as returned by ``os.fsdecode``, for one segment of a link.
-
-    A semicolon is encoded too, since clients that know path parameters (RFC 2396) drop what
-    follows it.
-    """
+    """Percent-encode a file name, as returned by ``os.fsdecode``, for one segment of a link."""
     return quote(os.fsencode(name), safe=_LINK)
 
 

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 
 from wsgistatic.http.conditional import Validators, if_range_matches
+from wsgistatic.http.fields import OWS
 
 ByteRange: TypeAlias = "tuple[int, int]"
 
@@ -26,7 +27,6 @@ _SINGLE_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 # DIGIT is ASCII (RFC 5234 B.1), while \d would match the digits of other scripts too.
 _RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
 _MAX_INT_DIGITS = 18  # fits a 64-bit integer
-_OWS = " \t"
 
 
 def get_ranges(
@@ -54,7 +54,7 @@ def get_ranges(
         start, stop = int(single[1]), int(single[2]) + 1
         if start < stop:
             return [(start, stop if stop < size else size)] if start < size else []
-    unit, equals, range_set = header.strip(_OWS).partition("=")
+    unit, equals, range_set = header.strip(OWS).partition("=")
     # 14.1: "All range unit names are case-insensitive". 14.2: "An origin server MUST ignore a
     # Range header field that contains a range unit it does not understand."
     if not equals or unit.lower() != "bytes":
@@ -62,7 +62,7 @@ def get_ranges(
     specs = 0
     ranges: list[ByteRange] = []
     for element in range_set.split(","):
-        spec = element.strip(_OWS)
+        spec = element.strip(OWS)
         if not spec:
             continue  # 5.6.1.2: "a recipient MUST parse and ignore ... empty list elements"
         specs += 1
@@ -214,9 +214,6 @@ def plan_ranges(
     return RangePlan(206, multipart.ranges, multipart.content_length, multipart=multipart)
 
 
-_BOUNDARY_BYTES = 12  # 96 random bits, which the author of a file cannot guess
-
-
 class Multipart:
     """The framing and the length of a multipart/byteranges body (RFC 9110 14.6).
 
@@ -239,7 +236,8 @@ class Multipart:
         self, ranges: Sequence[ByteRange], size: int, part_type: str, boundary: str | None = None
     ) -> None:
         self.ranges = tuple(ranges)
-        self.boundary = boundary or secrets.token_hex(_BOUNDARY_BYTES)
+        # 96 random bits, which the author of a file cannot guess
+        self.boundary = boundary or secrets.token_hex(12)
         # GDAL looks for exactly this spelling.
         self.content_type = f"multipart/byteranges; boundary={self.boundary}"
         # The first delimiter begins with CRLF too (an empty preamble, RFC 2046 5.1.1), since

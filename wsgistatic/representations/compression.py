@@ -11,7 +11,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from wsgistatic.files.single_flight import SingleFlight
+from wsgistatic.files.digests import SingleFlight
 from wsgistatic.files.versions import Signature
 from wsgistatic.http.codings import CODINGS, available_codings
 from wsgistatic.http.media_types import MediaTypes, is_text

@@ -1,9 +1,8 @@
 """The header fields that the user configures: caching, security, CORS, and any other.
 
-``HeaderPolicy`` combines them. Constant fields are built once. A function of the user's is called
-once per file version. If it fails, the error is logged and the file is still sent, but cached less.
-A failing ``headers`` function is the exception: the file may need the fields that are missing, so
-it is not sent.
+A function of the user's is called once per file version. If it fails, the error is logged and the
+file is still sent, but cached less. A failing ``headers`` function is the exception: the file may
+need the fields that are missing, so it is not sent.
 """
 
 from __future__ import annotations
@@ -56,8 +55,7 @@ class HeaderPolicy:
         if not isinstance(nosniff, bool):
             raise TypeError(f"nosniff must be True or False, not {nosniff!r}")
         check_headers(headers)
-        self._cache_control = cache_control
-        self._headers = headers
+        self._cache_control, self._headers = cache_control, headers
         self._is_immutable = immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
@@ -73,10 +71,7 @@ class HeaderPolicy:
     def for_file(self, path: str, url: str, content_type: str) -> FileFields:
         """Return the fields of the responses for one file; the URL path includes the prefix.
 
-        If the function ``cache_control`` fails, the file is sent with ``no-cache``.
-
-        Raises:
-            CustomHeadersError: The function ``headers`` failed.
+        Raise CustomHeadersError if the function ``headers`` fails.
         """
         value = self._cache_control
         if self._is_immutable(url):
@@ -123,8 +118,7 @@ def check_headers(value: object) -> None:
 def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -> Headers:
     """Return a copy of a file's header fields, with the checked option ``headers`` applied.
 
-    Raises:
-        CustomHeadersError: The function failed, or it set an invalid field. This is logged.
+    Raise CustomHeadersError if the function fails or sets an invalid field. This is logged.
     """
     if option is None:
         return fields

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from wsgistatic.files.errors import logger
@@ -35,7 +36,7 @@ def immutable_rule(value: Immutable) -> Callable[[str], bool]:
     if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
         return lambda url: pattern.search(url) is not None
     if callable(value):
-        return _call(value)
+        return partial(_call, value)
     raise TypeError(f"immutable must be {_ALLOWED}, not {value!r}")
 
 
@@ -49,15 +50,12 @@ def _compile(text: str) -> re.Pattern[str]:
         raise ValueError(f"immutable must be {_ALLOWED}, not {text!r}: {error}") from error
 
 
-def _call(function: Callable[[str], object]) -> Callable[[str], bool]:
-    def is_immutable(url: str) -> bool:
-        try:
-            return bool(function(url))
-        except Exception:
-            logger.exception("%a: the immutable function failed", url)
-            return False
-
-    return is_immutable
+def _call(function: Callable[[str], object], url: str) -> bool:
+    try:
+        return bool(function(url))
+    except Exception:
+        logger.exception("%a: the immutable function failed", url)
+        return False
 
 
 def is_hashed(url: str) -> bool:
@@ -102,10 +100,8 @@ _DIRECTORY = re.compile(
 def _is_from_django(name: str) -> bool:
     before, _, last = name.rpartition(".")
     stem, _, middle = before.rpartition(".")
-    return bool(
-        (stem and _is_hex_hash(middle, _DJANGO_LENGTH, _MIN_RUNS_DJANGO))
-        or (before and _is_hex_hash(last, _DJANGO_LENGTH, _MIN_RUNS_DJANGO))
-    )
+    digits = (text for name, text in ((stem, middle), (before, last)) if name)
+    return any(_is_hex_hash(text, _DJANGO_LENGTH, _MIN_RUNS_DJANGO) for text in digits)
 
 
 # The extensions of files whose names bundlers hash. Documents and data are not among them, since
@@ -116,14 +112,13 @@ _BUNDLED = _CODE.union(
     ("png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico"),
     ("mp4", "webm", "ogg", "mp3", "wav", "flac", "aac", "m4a"),
 )
-_KINDS = (".chunk", ".bundle", ".min")  # which webpack configurations put after the hash
 
 
 def _is_from_bundler(name: str) -> bool:
     stem, _, extension = name.removesuffix(".map").rpartition(".")
     if extension not in (_CODE if name.endswith(".map") else _BUNDLED):
         return False
-    for kind in _KINDS:
+    for kind in (".chunk", ".bundle", ".min"):  # webpack configurations put these after the hash
         stem = stem.removesuffix(kind)
     separator = max(stem.rfind("."), stem.rfind("-"))
     digits = stem[separator + 1 :]

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.body import FileBody
-from wsgistatic.files.directory import single_file
-from wsgistatic.files.open_files import HandleFile, raw_file
+from wsgistatic.files.directory import HandleFile, raw_file, single_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
 from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
 from wsgistatic.http.conditional import Validators, is_entity_tag
