@@ -17,15 +17,14 @@ from wsgistatic.files.packages import Traversable, is_traversable, traversable_s
 from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
+from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import quote_path
-from wsgistatic.representations.cache import Cache
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
-from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.validation import check_choice, check_path
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responder import make_responder
+from wsgistatic.wsgi.responder import Responder
 from wsgistatic.wsgi.responses import Response, error_response, method_not_allowed
 
 if TYPE_CHECKING:
@@ -92,8 +91,8 @@ class FileApp:
         options.setdefault("encodings", ())
         others = ("disposition", "download_name", "validators")
         checked = FileOptions.from_kwargs(options, others)
-        types = checked.media_types_table()
         if download_name is not None:
+            types = MediaTypes(checked.media_types, checked.charset)
             content_type = types.content_type(download_name)
             headers = with_download_name(checked.headers, download_name, disposition, content_type)
             checked = replace(checked, headers=headers)
@@ -104,12 +103,7 @@ class FileApp:
         if validators is not None:
             # A sidecar would get the same entity tag as its original.
             checked = replace(checked, encodings=())
-        self._policy = checked.policy()
-        sidecars = Sidecars(checked.encodings)
-        cache = Cache(0, 0, 0.0, sidecars)  # a view creates an app for each request
-        self._responder = make_responder(
-            checked, self._policy, types, cache, sidecars, validators=validators
-        )
+        self._responder = Responder(checked, validators=validators)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
@@ -126,12 +120,12 @@ class FileApp:
 
     def _respond(self, request: Request) -> Response:
         if not request.is_read:
-            return method_not_allowed(request, self._policy)
+            return method_not_allowed(request, self._responder.policy)
         url = quote_path(request.script_name + request.path_info)
         response = None
         with suppress(IsADirectoryError):
             response = self._responder.respond(request, Target(self._source, url, ""))
-        return response or error_response(404, self._policy)
+        return response or error_response(404, self._responder.policy)
 
 
 def serve_file(

@@ -300,10 +300,6 @@ class FileOptions:
             self.cache_control, self.nosniff, self.allow_origin, self.immutable, self.headers
         )
 
-    def media_types_table(self) -> MediaTypes:
-        """Return the table of media types with the configured ones in it."""
-        return MediaTypes(self.media_types, self.charset)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryOptions(FileOptions):

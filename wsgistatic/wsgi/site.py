@@ -19,11 +19,9 @@ from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.fields import add_vary
-from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
-from wsgistatic.representations.cache import Cache, page_key
-from wsgistatic.representations.headers import HeaderPolicy
+from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi.listing import Listing
@@ -57,9 +55,6 @@ class Site:
         tree: FileTree,
         prefix: str,
         options: DirectoryOptions,
-        policy: HeaderPolicy,
-        media_types: MediaTypes,
-        cache: Cache,
         responder: Responder,
         *,
         standalone: bool,
@@ -71,9 +66,8 @@ class Site:
         self._clean_urls = options.clean_urls
         self._fallback = _names("fallback", options.fallback)
         self._not_found = _names("not_found", options.not_found)
-        self._policy = policy
-        self._media_types = media_types
-        self._cache = cache
+        self._policy = responder.policy
+        self._cache = responder.cache
         self._responder = responder
         self._standalone = standalone
         self._listing: Listing | None = None
@@ -82,7 +76,7 @@ class Site:
             # On Windows a path must be split and checked before the file system sees it.
             self._root = None if os.name == "nt" else tree.path
             if options.listing:
-                self._listing = Listing(tree, policy, prefix, options)
+                self._listing = Listing(tree, self._policy, prefix, options)
 
     def respond(self, request: Request) -> Response | None:
         """Respond to a request below the prefix; None for a miss."""
@@ -213,17 +207,11 @@ class Site:
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
-        try:
-            source = self._source(path)
-            if source is not None:
-                source.inspect()
-                return True
-        except IsADirectoryError:
-            if not path.is_directory and self._exists(SplitPath(path.segments, True)):
-                return True
-        except OSError as error:
-            if classify(error) is not Outcome.MISS:
-                return True
+        source = self._source(path)
+        if source is not None and _is_found(source):
+            return True
+        if not path.is_directory:
+            return self._exists(SplitPath(path.segments, True))
         return self._listing is not None and self._listing.exists(path)
 
     def _after_miss(self, request: Request, path: SplitPath) -> Response | None:
@@ -251,7 +239,7 @@ class Site:
         if self._fallback is None:
             return None
         # A script or an image that is missing must not be answered with HTML.
-        is_asset = bool(path.segments) and self._media_types.knows(path.segments[-1])
+        is_asset = bool(path.segments) and self._responder.media_types.knows(path.segments[-1])
         if is_asset or not _is_navigation(request):
             request.record("fallback", "", note="for navigations that do not name an asset")
             return None
