@@ -59,19 +59,12 @@ class FinderFiles:
             if file is not None and not path.is_directory:
                 headers = [("Cache-Control", "no-cache"), *self._responder.policy.common]
                 return redirect(request.directory_location(), headers)
-        return None if file is None else self._respond_with(request, file)
-
-    def _respond_with(self, request: Request, file: str) -> Response | None:
+        if file is None:
+            return None
         url = quote_path(request.script_name + request.path_info)
         key = f"{url}\0{file}"  # the same URL may lead to another file next time
-        cached = self._responder.cache.files.get(key)
-        variant = cached and (cached.only or cached.variant_for(request.accept_encoding))
-        if cached and variant:
-            cached.used = True
-            response = self._responder.respond_from_cache(request, cached, variant)
-            if response is not None:
-                return response
-        return self._responder.respond(request, Target(single_file(file), url, key))
+        response = self._responder.respond_from_cache(request, key)
+        return response or self._responder.respond(request, Target(single_file(file), url, key))
 
     def _split(self, request: Request) -> SplitPath | None:
         """Return the path below the prefix, or None if the request goes to the wrapped app."""

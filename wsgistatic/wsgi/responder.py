@@ -68,10 +68,7 @@ class Responder:
     def respond(self, request: Request, target: Target) -> Response | None:
         """Load a target and respond with it; None if it does not exist.
 
-        Any method but HEAD counts as GET.
-
-        Raises:
-            IsADirectoryError: The target is a directory.
+        Any method but HEAD counts as GET. IsADirectoryError is raised for a directory.
         """
         try:
             if not target.source.may_change:
@@ -85,10 +82,23 @@ class Responder:
         except OSError as error:
             return response_to_error(error, target.source.path, self.policy)
 
-    def respond_from_cache(
+    def respond_from_cache(self, request: Request, key: str) -> Response | None:
+        """Respond with what the cache has under a key; None if it is stale or does not fit."""
+        cached = self.cache.files.get(key)
+        if cached is None:
+            return None
+        cached.used = True
+        variant = cached.only or cached.variant_for(request.accept_encoding)
+        if variant is None:
+            return None
+        response = self._respond_with_variant(request, cached, variant)
+        if response is None:
+            self.cache.drop_if_stale(key, variant)
+        return response
+
+    def _respond_with_variant(
         self, request: Request, cached: CachedFile, variant: Variant
     ) -> Response | None:
-        """Respond with a cached variant; None if it may be stale or does not fit the request."""
         representation = variant.representation
         if request.range is not None:
             if not representation.has_ranges:
