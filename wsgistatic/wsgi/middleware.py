@@ -186,7 +186,7 @@ class StaticFiles:
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
 
-    def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
+    def __call__(  # noqa: PLR0912, PLR0915 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Respond to a request (PEP 3333).
@@ -210,10 +210,12 @@ class StaticFiles:
             if self._prefix:
                 return self._app(environ, start_response)
             cached, variant = NO_FILE, None
-        if self._on_answer is not None:
-            return self._respond_and_report(self._on_answer, environ, start_response)
-        if variant is not None and not (
-            "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        on_answer = self._on_answer
+        if (
+            variant is not None
+            and on_answer is None
+            and "HTTP_IF_MATCH" not in environ
+            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
         ):
             body: Iterable[bytes] | None = None
             method = environ.get("REQUEST_METHOD")
@@ -250,23 +252,15 @@ class StaticFiles:
                     cached.used = True
                     start_response(status, headers.copy())
                     return body
-        request = Request(environ)
-        response = self.site.respond(request)
-        if response is None:
-            return self._app_after_miss(environ, start_response)
-        return response.start(request, start_response)
-
-    def _respond_and_report(
-        self, on_answer: OnAnswer, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        request = Request(environ, Trace())
+        request = Request(environ, None if on_answer is None else Trace())
         response = self.site.respond(request)
         if response is None and self._is_standalone:
             response = self.site.not_found(request)
-        try:
-            on_answer(answer_event(request, response))
-        except Exception:
-            logger.exception("the on_answer function failed")
+        if on_answer is not None:
+            try:
+                on_answer(answer_event(request, response))
+            except Exception:
+                logger.exception("the on_answer function failed")
         if response is None:
             return self._app_after_miss(environ, start_response)
         return response.start(request, start_response)
