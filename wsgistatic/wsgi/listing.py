@@ -70,11 +70,7 @@ class Listing:
 
     def exists(self, path: SplitPath) -> bool:
         """Return whether ``respond`` would return a response."""
-        try:
-            self._directory.stat_listable(path.segments)
-        except OSError as error:
-            return classify(error) is not Outcome.MISS
-        return True
+        return is_found(lambda: self._directory.stat_listable(path.segments))
 
     def _page(self, request: Request, segments: tuple[str, ...]) -> Response:
         scan = Scan(self._directory, segments, self._index, self._is_served_name)
@@ -100,6 +96,15 @@ class Listing:
 
     def _label(self, segments: tuple[str, ...]) -> str:
         return os.path.join(self._directory.path, *segments)
+
+
+def is_found(look: Callable[[], object]) -> bool:
+    """Return whether a lookup finds something, even if it cannot be read."""
+    try:
+        look()
+    except OSError as error:
+        return classify(error) is not Outcome.MISS
+    return True
 
 
 def _logged(blocks: Iterator[bytes], label: str) -> Generator[bytes, None, None]:

@@ -15,7 +15,6 @@ import os
 from contextlib import suppress
 
 from wsgistatic.files.directory import Directory
-from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.fields import add_vary
@@ -25,7 +24,7 @@ from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi import responses
-from wsgistatic.wsgi.listing import Listing
+from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
@@ -208,7 +207,7 @@ class Site:
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
         source = self._source(path)
-        if source is not None and _is_found(source):
+        if source is not None and is_found(source.inspect):
             return True
         if not path.is_directory:
             return self._exists(SplitPath(path.segments, True))
@@ -218,7 +217,7 @@ class Site:
         """Respond if no file has this URL; None if it remains a miss."""
         page = self._page_of(path)
         if not request.is_read:
-            if page is None or not _is_found(self._tree.file(page)):
+            if page is None or not is_found(self._tree.file(page).inspect):
                 return None
             return responses.method_not_allowed(request, self._policy)
         response = page and self._respond_with(request, "clean URL", page, path)
@@ -287,15 +286,6 @@ class Site:
 
 def _names(option: str, value: str | None) -> tuple[str, ...] | None:
     return None if value is None else check_inner_path(option, value)
-
-
-def _is_found(source: Source) -> bool:
-    """Return whether GET would find a file, even if it cannot be read."""
-    try:
-        source.inspect()
-    except OSError as error:
-        return classify(error) is not Outcome.MISS
-    return True
 
 
 def _is_navigation(request: Request) -> bool:
