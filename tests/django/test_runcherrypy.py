@@ -29,7 +29,7 @@ def served(roots: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch) -
         return BoundServer("cheroot", port or 4242, lambda: None, lambda: None)
 
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
-    monkeypatch.setattr(runcherrypy, "bind_cheroot", bind)
+    monkeypatch.setattr("wsgistatic.servers.bind_cheroot", bind)
     configure(SETTINGS_MODULE="mysite.settings", WSGI_APPLICATION=None)
     return arguments_seen
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -18,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from wsgistatic.http.paths import parse_prefix
-from wsgistatic.validation import check_bool
+from wsgistatic.validation import check_bool, closest_name
 from wsgistatic.wsgi.middleware import StaticFiles
 from wsgistatic.wsgi.options import OPTIONS
 
@@ -100,8 +99,8 @@ def _options(kind: Kind) -> dict[str, Any]:
     known = sorted({*OPTIONS, *_OWN[kind]})
     unknown = [option for option in options if option not in known]
     if unknown:
-        close = get_close_matches(str(unknown[0]), known, 1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"The options are {', '.join(known)}."
+        close = closest_name(str(unknown[0]), known)
+        hint = f"Did you mean {close!r}?" if close else f"The options are {', '.join(known)}."
         message = f"Unknown option in {name}: {', '.join(map(repr, unknown))}."
         raise SettingsError("E002", message, hint)
     return options
@@ -175,8 +174,8 @@ def _root(kind: Kind) -> str:
 def _require_separate(media: Place) -> None:
     """Ensure that no upload can be fetched as a static file, without the policy for uploads."""
     if parse_prefix(media.prefix) == parse_prefix(_prefix("STATIC")):
-        message = "MEDIA_URL and STATIC_URL are the same."
-        raise SettingsError("E007", message, "Use a different path for each.")
+        hint = "Use a different path for each."
+        raise SettingsError("E007", "MEDIA_URL and STATIC_URL are the same.", hint)
     if settings.STATIC_ROOT:
         roots = [PurePath(os.path.realpath(root)) for root in (_root("STATIC"), media.root)]
         if roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]):

@@ -15,12 +15,10 @@ from django.core.exceptions import SuspiciousOperation
 
 from wsgistatic.files.directory import single_file
 from wsgistatic.http.paths import SplitPath, parse_prefix, quote_path, split_path
-from wsgistatic.representations.cache import Cache
 from wsgistatic.representations.loader import Target
-from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responder import make_responder
+from wsgistatic.wsgi.responder import Responder
 from wsgistatic.wsgi.responses import Response, redirect
 
 if TYPE_CHECKING:
@@ -38,14 +36,10 @@ class FinderFiles:
         self._app = app
         self._prefix = parse_prefix(prefix)
         # By default there are no encodings, since source files have no sidecars.
-        options = DirectoryOptions.from_kwargs({"encodings": (), **kwargs})
+        kwargs = {"encodings": (), **kwargs, "stat_ttl": 0.0, "compress": False}
+        options = DirectoryOptions.from_kwargs(kwargs)
         self._index, self._dotfiles = options.index, options.dotfiles
-        policy, sidecars = options.policy(), Sidecars(options.encodings)
-        self._common = policy.common
-        self._cache = Cache(options.cache_size, options.cache_file_size, 0.0, sidecars)
-        self._responder = make_responder(
-            options, policy, options.media_types_table(), self._cache, sidecars
-        )
+        self._responder = Responder(options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
@@ -63,21 +57,14 @@ class FinderFiles:
         if file is None and self._index is not None:
             file = _find((*path.segments, self._index))
             if file is not None and not path.is_directory:
-                headers = [("Cache-Control", "no-cache"), *self._common]
+                headers = [("Cache-Control", "no-cache"), *self._responder.policy.common]
                 return redirect(request.directory_location(), headers)
-        return None if file is None else self._respond_with(request, file)
-
-    def _respond_with(self, request: Request, file: str) -> Response | None:
+        if file is None:
+            return None
         url = quote_path(request.script_name + request.path_info)
         key = f"{url}\0{file}"  # the same URL may lead to another file next time
-        cached = self._cache.files.get(key)
-        variant = cached and (cached.only or cached.variant_for(request.accept_encoding))
-        if cached and variant:
-            cached.used = True
-            response = self._responder.respond_from_cache(request, cached, variant)
-            if response is not None:
-                return response
-        return self._responder.respond(request, Target(single_file(file), url, key))
+        response = self._responder.respond_from_cache(request, key)
+        return response or self._responder.respond(request, Target(single_file(file), url, key))
 
     def _split(self, request: Request) -> SplitPath | None:
         """Return the path below the prefix, or None if the request goes to the wrapped app."""

@@ -24,12 +24,7 @@ from wsgistatic.http.paths import parse_prefix, quote_path
 
 
 class Manifest:
-    """The hashed names in the manifest of a storage.
-
-    Arguments:
-        storage: The storage, a ``ManifestFilesMixin``.
-        prefix: The prefix of the files' URLs.
-    """
+    """The hashed names in the manifest of a ``ManifestFilesMixin``."""
 
     def __init__(self, storage: Any, prefix: str) -> None:
         self._storage = storage

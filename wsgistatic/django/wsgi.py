@@ -66,7 +66,12 @@ def _wrap(
 
 def _static(overrides: dict[str, Any]) -> Layer:
     prefix, root, options, _ = conf.static_place()
-    options = _with_manifest(prefix, options) | overrides
+    # The manifest's files are immutable, unless the options decide that for each file.
+    if not (settings.DEBUG or "immutable" in options or callable(options.get("cache_control"))):
+        manifest = find_manifest(prefix)
+        if manifest is not None:
+            options = {**options, "immutable": manifest.lists}
+    options = options | overrides
     if root:
         return prefix, lambda app: StaticFiles(app, root, prefix, **options)
     return prefix, lambda app: FinderFiles(app, prefix, **options)
@@ -76,14 +81,6 @@ def _media(overrides: dict[str, Any]) -> Layer:
     prefix, root, options, attachment = conf.media_place()
     options = with_upload_policy(options, attachment=attachment) | overrides
     return prefix, lambda app: StaticFiles(app, root, prefix, **options)
-
-
-def _with_manifest(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Make the manifest's files immutable, unless the options decide that for each file."""
-    if settings.DEBUG or "immutable" in options or callable(options.get("cache_control")):
-        return options
-    manifest = find_manifest(prefix)
-    return options if manifest is None else {**options, "immutable": manifest.lists}
 
 
 def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:

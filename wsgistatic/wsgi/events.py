@@ -62,8 +62,7 @@ def answer_event(request: Request, response: Response | None) -> AnswerEvent:
         reason = _REASONS.get(status)
     length = dict(response.headers).get("Content-Length")
     size = None if length is None else int(length)
-    if request.is_head or status == 304:
-        size = 0
-    _, _, _, path, coding, ranges = response
+    size = 0 if request.is_head or status == 304 else size
+    path, coding, ranges = response[3:]
     refused = reason and reason.value
     return AnswerEvent(request.path_info, method, status, size, coding, ranges, path, refused)

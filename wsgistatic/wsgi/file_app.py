@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -16,16 +16,15 @@ from wsgistatic.files.packages import Traversable, is_traversable, traversable_s
 from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
+from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import quote_path
-from wsgistatic.representations.cache import Cache
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
-from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.validation import check_choice, check_path
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responder import make_responder
-from wsgistatic.wsgi.responses import Response, error_response, method_not_allowed
+from wsgistatic.wsgi.responder import Responder
+from wsgistatic.wsgi.responses import ClosingBody, Response, error_response, method_not_allowed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -91,8 +90,8 @@ class FileApp:
         options.setdefault("encodings", ())
         others = ("disposition", "download_name", "validators")
         checked = FileOptions.from_kwargs(options, others)
-        types = checked.media_types_table()
         if download_name is not None:
+            types = MediaTypes(checked.media_types, checked.charset)
             content_type = types.content_type(download_name)
             headers = with_download_name(checked.headers, download_name, disposition, content_type)
             checked = replace(checked, headers=headers)
@@ -103,12 +102,7 @@ class FileApp:
         if validators is not None:
             # A sidecar would get the same entity tag as its original.
             checked = replace(checked, encodings=())
-        self._policy = checked.policy()
-        sidecars = Sidecars(checked.encodings)
-        cache = Cache(0, 0, 0.0, sidecars)  # a view creates an app for each request
-        self._responder = make_responder(
-            checked, self._policy, types, cache, sidecars, validators=validators
-        )
+        self._responder = Responder(checked, validators=validators)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
@@ -117,20 +111,19 @@ class FileApp:
 
     def respond(self, environ: WSGIEnvironment) -> Response:
         """Return the response to a request, with its ``status``, ``headers`` and ``body``."""
-        request = Request(environ)
-        response = self._respond(request)
-        if request.is_head and isinstance(response.body, list):
-            return response._replace(body=[b""])
-        return response
+        return self._respond(Request(environ))
 
     def _respond(self, request: Request) -> Response:
         if not request.is_read:
-            return method_not_allowed(request, self._policy)
+            return method_not_allowed(request, self._responder.policy)
         url = quote_path(request.script_name + request.path_info)
         response = None
         with suppress(IsADirectoryError):
             response = self._responder.respond(request, Target(self._source, url, ""))
-        return response or error_response(404, self._policy)
+        response = response or error_response(404, self._responder.policy)
+        if request.is_head and isinstance(response.body, list):
+            return response._replace(body=[b""])
+        return response
 
 
 def serve_file(
@@ -176,32 +169,9 @@ def serve_file(
         close()
         raise
     if isinstance(body, FileBody):
-        return Served(status, headers, _ClosingBody(body, close))
+        return Served(status, headers, ClosingBody(body, close))
     close()
     return Served(status, headers, body)
-
-
-class _ClosingBody:
-    """A body that also closes a file object, at its end and on errors (see ``files.body``)."""
-
-    def __init__(self, body: FileBody, close: Callable[[], object]) -> None:
-        self._body = body
-        self._close = close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._body)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the body and the file object; may be called repeatedly."""
-        self._body.close()
-        self._close()
 
 
 def _check_validators(validators: object) -> None:
@@ -219,11 +189,7 @@ def _check_validators(validators: object) -> None:
 
 
 def find_source(source: object) -> Source:
-    """Return the source for the argument ``source`` of ``FileApp``.
-
-    Raises:
-        TypeError, ValueError: The message names the value and what is allowed.
-    """
+    """Return the source for that argument of ``FileApp``; raise TypeError or ValueError."""
     if isinstance(source, (str, os.PathLike)):
         return single_file(check_path("source", source))
     if not isinstance(source, io.IOBase):
@@ -276,21 +242,17 @@ def with_download_name(
 
     Fields that the option sets itself take precedence.
     """
-    fields = {
-        "content-type": content_type,
-        "content-disposition": content_disposition(disposition, name),
-    }
+    value = content_disposition(disposition, name)
+    fields = {"Content-Type": content_type, "Content-Disposition": value}
     if callable(headers):
         function = headers
 
         def set_headers(mapping: HeaderMapping, path: str, url: str) -> None:
             for field, value in fields.items():
-                mapping[field.title()] = value
+                mapping[field] = value
             function(mapping, path, url)
 
         return set_headers
-    given = dict(headers or {})
-    for field, value in fields.items():
-        if field not in map(str.lower, given):
-            given[field.title()] = value
-    return given
+    given = headers or {}
+    names = {field.lower() for field in given}
+    return {**given, **{name: fields[name] for name in fields if name.lower() not in names}}

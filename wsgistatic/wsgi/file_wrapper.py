@@ -26,14 +26,9 @@ def wrap_file(
 ) -> Iterable[bytes] | None:
     """Return the server's wrapper around one range of a file; None if it may not be used.
 
-    Arguments:
-        request: The request, with the wrapper of its server.
-        option: The option ``file_wrapper``. None uses the wrapper on waitress only, where it is 2.4
-            to 4.2 times as fast and frees the thread. True uses the whole list (sendfile takes half
-            the processor time, but a file truncated while it is sent is noticed later).
-        opened: The file, positioned at its start.
-        byte_range: The range to send.
-        block_size: Bytes that are read at a time.
+    With the option None, the wrapper is used on waitress only, where it is 2.4 to 4.2 times as fast
+    and frees the thread. True uses the whole list: sendfile takes half the processor time, but a
+    file truncated while it is sent is noticed later. The file must be positioned at its start.
     """
     wrapper: FileWrapper | None = request.file_wrapper
     if option is False or not callable(wrapper):  # socketify has the key with the value None

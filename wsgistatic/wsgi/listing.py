@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from heapq import merge
 from itertools import islice
-from os import DirEntry, stat_result
+from os import DirEntry
 from typing import TypeVar
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import Outcome, classify, logger
 from wsgistatic.files.symlinks import LinkMetError
-from wsgistatic.http.fields import Headers, add_vary
+from wsgistatic.http.fields import add_vary
 from wsgistatic.http.negotiation import preference_for
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name
 from wsgistatic.representations.headers import HeaderPolicy
@@ -30,7 +30,7 @@ from wsgistatic.wsgi import listing_page
 from wsgistatic.wsgi.listing_page import Entry
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responses import Response, redirect, response_to_error
+from wsgistatic.wsgi.responses import ClosingBody, Response, redirect, response_to_error
 
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _MOST_AT_ONCE = 1000  # entries of a page that is built at once, 300 bytes each
@@ -66,16 +66,11 @@ class Listing:
             self._directory.stat_listable(path.segments)
         except OSError as error:
             return response_to_error(error, self._label(path.segments), self._policy)
-        location = request.directory_location()
-        return redirect(location, [_CACHING, *self._policy.common])
+        return redirect(request.directory_location(), [_CACHING, *self._policy.common])
 
     def exists(self, path: SplitPath) -> bool:
         """Return whether ``respond`` would return a response."""
-        try:
-            self._directory.stat_listable(path.segments)
-        except OSError as error:
-            return classify(error) is not Outcome.MISS
-        return True
+        return is_found(lambda: self._directory.stat_listable(path.segments))
 
     def _page(self, request: Request, segments: tuple[str, ...]) -> Response:
         scan = Scan(self._directory, segments, self._index, self._is_served_name)
@@ -91,47 +86,34 @@ class Listing:
             blocks = _blocks(pieces)
             fields = [("Content-Type", media_type), *self._fields]
             label = self._label(segments)
-            if request.is_head:
-                # Without a length, some servers add a wrong one to a response to HEAD, or a body.
-                return _whole(sum(map(len, blocks)), fields, b"", label)
-            if is_long:
-                unfinished.pop_all()
-                return Response("200 OK", fields, _Stream(blocks, scan, label), label)
-            page = b"".join(blocks)
-            return _whole(len(page), fields, page, label)
+            if is_long and not request.is_head:
+                close = unfinished.pop_all().close
+                return Response("200 OK", fields, ClosingBody(_logged(blocks, label), close), label)
+            # Without a length, some servers add a wrong one to a response to HEAD, or a body.
+            page = b"" if request.is_head else b"".join(blocks)
+            size = len(page) or sum(map(len, blocks))
+            return Response("200 OK", [("Content-Length", str(size)), *fields], [page], label)
 
     def _label(self, segments: tuple[str, ...]) -> str:
         return os.path.join(self._directory.path, *segments)
 
 
-class _Stream:
-    """The body of a long listing, which closes the directory at its end, on errors and on close."""
-
-    def __init__(self, blocks: Iterator[bytes], scan: Scan, label: str) -> None:
-        self._blocks = blocks
-        self._scan = scan
-        self._label = label
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._blocks)
-        except BaseException as error:
-            self.close()
-            if isinstance(error, OSError):
-                logger.error("%a: %s", self._label, error.strerror or error)
-            raise
-
-    def close(self) -> None:
-        """Close the directory and drop its names; may be called repeatedly."""
-        self._blocks = iter(())
-        self._scan.close()
+def is_found(look: Callable[[], object]) -> bool:
+    """Return whether a lookup finds something, even if it cannot be read."""
+    try:
+        look()
+    except OSError as error:
+        return classify(error) is not Outcome.MISS
+    return True
 
 
-def _whole(size: int, fields: Headers, body: bytes, label: str) -> Response:
-    return Response("200 OK", [("Content-Length", str(size)), *fields], [body], label)
+def _logged(blocks: Iterator[bytes], label: str) -> Generator[bytes, None, None]:
+    """Log the error that ends a listing after its head was sent."""
+    try:
+        yield from blocks
+    except OSError as error:
+        logger.error("%a: %s", label, error.strerror or error)
+        raise
 
 
 def _wants_json(accept: str | None) -> bool:
@@ -163,15 +145,8 @@ _RUN = 4096  # names that are sorted at once
 class Scan:
     """A directory that is being listed; close it after use.
 
-    Arguments:
-        directory: The directory that is served.
-        segments: Names that lead from there to the one that is listed.
-        index: Name of the file that is served for a directory, or None.
-        is_served_name: Returns whether a request may contain a name.
-
-    Raises:
-        NotADirectoryError: The path leads to something else.
-        OSError: The directory does not exist or cannot be read (see ``errors.classify``).
+    ``segments`` are the names that lead to it from the served directory. Opening it raises the
+    errors of ``Directory.open_directory``.
     """
 
     def __init__(
@@ -216,11 +191,11 @@ class Scan:
         if not self._is_served_name(item.name):
             return None
         if item.is_symlink():
-            return listing_page.sort_key(item.name, self._is_directory(item.name))
-        is_directory = item.is_dir(follow_symlinks=False)
-        is_file = item.is_file(follow_symlinks=False)
-        if not is_directory and not is_file:
-            return None
+            is_directory = self._is_directory(item.name)
+        else:
+            is_directory = item.is_dir(follow_symlinks=False)
+            if not is_directory and not item.is_file(follow_symlinks=False):
+                return None
         return listing_page.sort_key(item.name, is_directory)
 
     def _is_directory(self, name: str) -> bool:
@@ -238,20 +213,16 @@ class Scan:
         return Entry(name, False, status.st_size, int(status.st_mtime))
 
     def _directory_entry(self, name: str) -> Entry:
-        status = self._stat_served((*self._segments, name))
-        return Entry(name, True, 0, int(status.st_mtime))
-
-    def _stat_served(self, segments: tuple[str, ...]) -> stat_result:
-        """Return the status of a directory that has an index or can be listed."""
+        segments = (*self._segments, name)
+        stat = self._directory.stat_listable
         if self._index is not None:
             try:
                 self._directory.stat((*segments, self._index))
+                stat = self._directory.stat_directory  # its index is served, not a listing
             except OSError as error:
                 if classify(error) is not Outcome.MISS:
                     raise
-            else:
-                return self._directory.stat_directory(segments)
-        return self._directory.stat_listable(segments)
+        return Entry(name, True, 0, int(stat(segments).st_mtime))
 
 
 def _if_served(look: Callable[[N], T], name: N) -> T | None:

@@ -21,18 +21,12 @@ _DIGITS = re.compile("[0-9]+")
 
 
 class Entry(NamedTuple):
-    """A file or directory in a listing.
+    """A file or directory in a listing."""
 
-    Attributes:
-        name: Name as returned by ``os.fsdecode``, with any character but "/" and NUL.
-        size: Size of a file in bytes; 0 for a directory.
-        modified: Modification time in seconds since the epoch.
-    """
-
-    name: str
+    name: str  # as returned by os.fsdecode, with any character but "/" and NUL
     is_directory: bool
-    size: int
-    modified: int
+    size: int  # bytes of a file; 0 for a directory
+    modified: int  # seconds since the epoch
 
 
 def sort_key(name: str, is_directory: bool) -> str:
@@ -85,8 +79,7 @@ td a{display:block;position:relative;padding:.5rem .5rem .5rem 2.25rem}
 td a:visited{color:var(--been)}
 td a::before{content:"";position:absolute;left:.6rem;top:.8rem;width:.8rem;height:1rem;
 background:var(--file);clip-path:polygon(0 0,62% 0,100% 30%,100% 100%,0 100%)}
-td a[href$="/"]::before{left:.5rem;top:.85rem;width:1.1rem;height:.9rem;
-background:var(--folder);
+td a[href$="/"]::before{left:.5rem;top:.85rem;width:1.1rem;height:.9rem;background:var(--folder);
 clip-path:polygon(0 0,40% 0,52% 18%,100% 18%,100% 100%,0 100%)}
 i{font:.8em ui-monospace,Menlo,Consolas,monospace;color:var(--soft);
 border:1px solid var(--line);border-radius:.25em;padding:0 .15em}
@@ -121,10 +114,8 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 def html_page(root: str, segments: Sequence[str], entries: Iterable[Entry]) -> Iterator[str]:
     """Yield the page in pieces, the first one before any entry is read.
 
-    Arguments:
-        root: Decoded URL path of the topmost directory, for display.
-        segments: Names that lead from there to this directory.
-        entries: The entries in the order of the page.
+    ``root`` is the decoded URL path of the topmost directory, from which ``segments`` lead to
+    this one.
     """
     label = _shown("/".join([root.rstrip("/"), *segments, ""]), "%s")
     yield (
@@ -175,11 +166,10 @@ _TABLE = (
 
 
 def _row(entry: Entry) -> str:
-    name = _shown(entry.name)
     mark = "/" if entry.is_directory else ""
     size = "" if entry.is_directory else _size_markup(entry.size)
     return (
-        f'<tr><td><a href="{escape(_url(entry))}"><bdi>{name}</bdi>{mark}</a></td>'
+        f'<tr><td><a href="{escape(_url(entry))}"><bdi>{_shown(entry.name)}</bdi>{mark}</a></td>'
         f"<td>{size}</td><td>{_time_markup(entry.modified)}</td></tr>\n"
     )
 
@@ -204,14 +194,12 @@ def _url(entry: Entry) -> str:
 
 def _summary(directories: int, files: int, size: int) -> str:
     """Return the line that counts the entries. A page without it was truncated."""
-    if not directories and not files:
-        return "This folder is empty."
     counts = []
     if directories:
         counts.append(f"{directories} folder{'s' if directories > 1 else ''}")
     if files:
         counts.append(f"{files} file{'s' if files > 1 else ''}, {_size_markup(size)}")
-    return ", ".join(counts)
+    return ", ".join(counts) or "This folder is empty."
 
 
 def _size_markup(size: int) -> str:
@@ -253,6 +241,4 @@ def _spelled(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # an undecodable byte (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
-    if character in "\t\n\r":
-        return {"\t": "\\t", "\n": "\\n", "\r": "\\r"}[character]
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return character.encode("unicode_escape").decode()

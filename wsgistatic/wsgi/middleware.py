@@ -21,12 +21,10 @@ from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.representations.cache import NO_FILE, Cache
-from wsgistatic.representations.compression import Compression
+from wsgistatic.representations.cache import NO_FILE
 from wsgistatic.representations.headers import CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
-from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.validation import check_path
 from wsgistatic.wsgi.events import OnAnswer, answer_event
 from wsgistatic.wsgi.offload import Offload
@@ -38,8 +36,8 @@ from wsgistatic.wsgi.options import (
     DirectoryOptions,
 )
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responder import make_responder
-from wsgistatic.wsgi.responses import Response, no_store_if_missing
+from wsgistatic.wsgi.responder import Responder
+from wsgistatic.wsgi.responses import no_store_if_missing
 from wsgistatic.wsgi.site import Site
 from wsgistatic.wsgi.trace import Trace
 
@@ -178,24 +176,17 @@ class StaticFiles:
             if not front.passes_content_encoding:
                 options = replace(options, encodings=())
         self.encodings = options.encodings
-        policy, types = options.policy(), options.media_types_table()
-        sidecars = Sidecars(options.encodings)
-        self._cache = cache = Cache(cache_size, cache_file_size, stat_ttl, sidecars)
-        self._files = cache.files
-        compression = Compression(options.encodings, types, cache_size) if compress else None
-        responder = make_responder(
-            options, policy, types, cache, sidecars, compression=compression, offload=front
-        )
+        responder = Responder(options, front)
+        self._cache = responder.cache
+        self._files = responder.cache.files
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
-        self.site = Site(
-            tree, self._prefix, options, policy, types, cache, responder, standalone=app is None
-        )
-        self._app = app
-        self._app_after_miss = app
+        self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
+        self._is_standalone = app is None
+        self._app = self._app_after_miss = self._respond_not_found if app is None else app
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
 
-    def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
+    def __call__(  # noqa: PLR0912, PLR0915 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Respond to a request (PEP 3333).
@@ -214,15 +205,17 @@ class StaticFiles:
                     coding = cached.by_accept_encoding.get(environ.get("HTTP_ACCEPT_ENCODING"))
                     variant = cached.variants.get(coding)
                 elif not path_info.startswith(self._below) and path_info != self._prefix:
-                    return self._pass_on(environ, start_response)
+                    return self._app(environ, start_response)
         except (AttributeError, KeyError, TypeError):  # PATH_INFO is missing, or not text
             if self._prefix:
-                return self._pass_on(environ, start_response)
+                return self._app(environ, start_response)
             cached, variant = NO_FILE, None
-        if self._on_answer is not None:
-            return self._respond_and_report(self._on_answer, environ, start_response)
-        if variant is not None and not (
-            "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        on_answer = self._on_answer
+        if (
+            variant is not None
+            and on_answer is None
+            and "HTTP_IF_MATCH" not in environ
+            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
         ):
             body: Iterable[bytes] | None = None
             method = environ.get("REQUEST_METHOD")
@@ -259,36 +252,22 @@ class StaticFiles:
                     cached.used = True
                     start_response(status, headers.copy())
                     return body
-        request = Request(environ)
+        request = Request(environ, None if on_answer is None else Trace())
         response = self.site.respond(request)
-        if response is None:
-            if self._app_after_miss is not None:
-                return self._app_after_miss(environ, start_response)
+        if response is None and self._is_standalone:
             response = self.site.not_found(request)
-        return response.start(request, start_response)
-
-    def _respond_and_report(
-        self, on_answer: OnAnswer, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        request = Request(environ, Trace())
-        response = self.site.respond(request)
-        if response is None and self._app_after_miss is not None:
-            _report(on_answer, request, None)
+        if on_answer is not None:
+            try:
+                on_answer(answer_event(request, response))
+            except Exception:
+                logger.exception("the on_answer function failed")
+        if response is None:
             return self._app_after_miss(environ, start_response)
-        response = response or self.site.not_found(request)
-        _report(on_answer, request, response)
         return response.start(request, start_response)
 
-    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass on a request that is not below the prefix; without an app, respond with 404."""
-        if self._app is not None:
-            return self._app(environ, start_response)
+    def _respond_not_found(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Respond with 404, in place of the wrapped app."""
         request = Request(environ)
         return self.site.not_found(request).start(request, start_response)
-
-
-def _report(on_answer: OnAnswer, request: Request, response: Response | None) -> None:
-    try:
-        on_answer(answer_event(request, response))
-    except Exception:
-        logger.exception("the on_answer function failed")

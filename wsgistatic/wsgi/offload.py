@@ -46,15 +46,10 @@ _INEXPRESSIBLE = re.compile(r"[\x00-\x1f\x7f%]| \Z")
 
 
 class Offload:
-    """Names files to the front server.
+    """Names files below ``root`` to the front server.
 
-    Arguments:
-        option: Header name, and the path by which the front server knows the directory: an nginx
-            location, or a folder.
-        root: Path of the directory.
-
-    Raises:
-        TypeError, ValueError: The message names the option, the value and what is allowed.
+    The option is a header name, and the path by which the front server knows the root: an nginx
+    location, or a folder. TypeError or ValueError is raised for any other value.
     """
 
     def __init__(self, option: object, root: str) -> None:

@@ -93,11 +93,7 @@ def _seconds(option: str, text: str) -> float:
 
 
 def size_from_text(option: str, text: str) -> int:
-    """Return the number of bytes that a text such as ``65536`` or ``64 KiB`` means.
-
-    Raises:
-        ValueError: The text is not a size.
-    """
+    """Return the bytes that ``65536`` or ``64 KiB`` stands for; raise ValueError for other text."""
     size = _SIZE.fullmatch(text)
     if size is None:
         raise ValueError(
@@ -193,6 +189,7 @@ DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
 
 _SWITCH = (validation.check_bool, _one_of(_BOOLS), None)
 _TEXT_OR_NONE = _or_none(_text)
+_MEDIA_TYPES = _pairs("=", "NAME=TYPE, such as .foo=text/plain")
 
 
 def _option(row: tuple[Any, ...], help: str) -> Any:
@@ -228,13 +225,7 @@ class FileOptions:
         "Send X-Content-Type-Options: nosniff, so that browsers do not guess a media type.",
     )
     media_types: Mapping[str, str] | None = _option(
-        (
-            None,
-            HEADERS,
-            lambda _, value: MediaTypes(value),
-            _pairs("=", "NAME=TYPE, such as .foo=text/plain"),
-            "NAME=TYPE",
-        ),
+        (None, HEADERS, lambda _, value: MediaTypes(value), _MEDIA_TYPES, "NAME=TYPE"),
         "Media types by extension (.foo) or by whole file name. They take precedence over the "
         "built-in table.",
     )
@@ -276,15 +267,10 @@ class FileOptions:
 
     @classmethod
     def from_kwargs(cls, values: Mapping[str, object], others: Iterable[str] = ()) -> Self:
-        """Check keyword arguments and return the options.
+        """Check keyword arguments and return the options, with defaults for those not given.
 
-        Arguments:
-            values: The values by name. Options that are missing get their defaults.
-            others: Names of arguments that the caller takes besides these options.
-
-        Raises:
-            TypeError, ValueError: An option is unknown, or its value is not allowed. The message
-                names the option, the value and what is allowed.
+        TypeError or ValueError is raised if an option is unknown or its value is not allowed. The
+        message suggests ``others`` too, the arguments that the caller takes besides the options.
         """
         options = _TABLES[cls]
         given: dict[str, Any] = dict(values)
@@ -299,10 +285,6 @@ class FileOptions:
         return HeaderPolicy(
             self.cache_control, self.nosniff, self.allow_origin, self.immutable, self.headers
         )
-
-    def media_types_table(self) -> MediaTypes:
-        """Return the table of media types with the configured ones in it."""
-        return MediaTypes(self.media_types, self.charset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,21 +16,14 @@ class Request:
     """What a response depends on (PEP 3333).
 
     Rare values are read from environ when they are needed. Values that are not text count as
-    absent, whatever a server or a middleware put there.
-
-    Attributes:
-        environ: As the server passed it; never changed.
-        is_read: Whether the method is GET or HEAD.
-        range, if_range: The values of these fields. RFC 9110 14.2 defines Range for GET only.
-        trace: Records the steps of the decision, or None.
-        is_plain: Whether the response is an error page, which ignores preconditions and Range and
-            is not offloaded to a front server.
+    absent, whatever a server or a middleware put there. A plain request is for an error page,
+    which ignores preconditions and Range and is not offloaded to a front server.
     """
 
     def __init__(
         self, environ: WSGIEnvironment, trace: Trace | None = None, is_plain: bool = False
     ) -> None:
-        self.environ = environ
+        self.environ = environ  # never changed
         self.method = method = environ.get("REQUEST_METHOD")
         self.is_head = method == "HEAD"
         self.is_read = method == "GET" or self.is_head
@@ -38,6 +31,7 @@ class Request:
         self.path_info: str = path_info if isinstance(path_info, str) else ""
         self.range: str | None = None
         self.if_range: str | None = None
+        # RFC 9110 14.2 defines Range for GET only.
         if "HTTP_RANGE" in environ and method == "GET" and not is_plain:
             self.range = self.field("HTTP_RANGE")
             if "HTTP_IF_RANGE" in environ:
@@ -106,7 +100,3 @@ class Request:
     def file_location(self, path_info: str) -> str:
         """Return the Location of a file."""
         return file_location(self.script_name, path_info, self.query_string)
-
-    def as_plain(self) -> Request:
-        """Return the request for an error page: without preconditions, Range and offload."""
-        return Request(self.environ, self.trace, True)

@@ -22,13 +22,12 @@ from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.ranges import RangePlan
 from wsgistatic.representations.cache import Cache, CachedFile, Variant
 from wsgistatic.representations.compression import Compression
-from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.loader import Loaded, Loader, Target
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.wsgi.file_wrapper import wrap_file
 from wsgistatic.wsgi.offload import Offload
-from wsgistatic.wsgi.options import FileOptions
+from wsgistatic.wsgi.options import DirectoryOptions, FileOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responses import (
     Response,
@@ -47,27 +46,29 @@ class Responder:
 
     def __init__(
         self,
-        loader: Loader,
-        cache: Cache,
-        policy: HeaderPolicy,
         options: FileOptions,
         offload: Offload | None = None,
+        validators: Validators | None = None,
     ) -> None:
-        self._loader = loader
-        self._cache = cache
-        self._policy = policy
-        self._max_ranges = options.max_ranges
-        self._block_size = options.block_size
-        self._file_wrapper = options.file_wrapper
+        self._options = options
         self._offload = offload
+        self.policy = options.policy()
+        self.media_types = types = MediaTypes(options.media_types, options.charset)
+        sidecars = Sidecars(options.encodings)
+        size, file_size, ttl, compression = 0, 0, 0.0, None  # a view creates an app per request
+        if isinstance(options, DirectoryOptions):
+            size, file_size, ttl = options.cache_size, options.cache_file_size, options.stat_ttl
+            if options.compress:
+                compression = Compression(options.encodings, types, size)
+        self.cache = cache = Cache(size, file_size, ttl, sidecars)
+        self._loader = Loader(
+            cache, sidecars, self.policy, types, options.etag, compression, validators
+        )
 
     def respond(self, request: Request, target: Target) -> Response | None:
         """Load a target and respond with it; None if it does not exist.
 
-        Any method but HEAD counts as GET.
-
-        Raises:
-            IsADirectoryError: The target is a directory.
+        Any method but HEAD counts as GET. IsADirectoryError is raised for a directory.
         """
         try:
             if not target.source.may_change:
@@ -79,24 +80,37 @@ class Responder:
         except IsADirectoryError:
             raise
         except OSError as error:
-            return response_to_error(error, target.source.path, self._policy)
+            return response_to_error(error, target.source.path, self.policy)
 
-    def respond_from_cache(
+    def respond_from_cache(self, request: Request, key: str) -> Response | None:
+        """Respond with what the cache has under a key; None if it is stale or does not fit."""
+        cached = self.cache.files.get(key)
+        if cached is None:
+            return None
+        cached.used = True
+        variant = cached.only or cached.variant_for(request.accept_encoding)
+        if variant is None:
+            return None
+        response = self._respond_with_variant(request, cached, variant)
+        if response is None:
+            self.cache.drop_if_stale(key, variant)
+        return response
+
+    def _respond_with_variant(
         self, request: Request, cached: CachedFile, variant: Variant
     ) -> Response | None:
-        """Respond with a cached variant; None if it may be stale or does not fit the request."""
         representation = variant.representation
         if request.range is not None:
             if not representation.has_ranges:
                 return None  # a range counts in the file's own bytes
             if request.if_range is not None and not representation.validators.date_is_strong:
                 return None  # the date may have become strong in the meantime
-        if monotonic() >= cached.checked_until and not self._cache.sidecars_unchanged(cached):
+        if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
         response = self._without_body(request, representation)
         if response is not None:
-            return response if self._cache.is_fresh(variant) else None
-        plan = plan_for(request, representation, self._max_ranges)
+            return response if self.cache.is_fresh(variant) else None
+        plan = plan_for(request, representation, self._options.max_ranges)
         body = self._body_from_cache(request, plan, variant)
         return None if body is None else content_response(request, plan, representation, body)
 
@@ -114,7 +128,7 @@ class Responder:
             if response is not None:
                 self._loader.remember(loaded, loaded.content, final=request.range is None)
             else:
-                plan = plan_for(request, representation, self._max_ranges)
+                plan = plan_for(request, representation, self._options.max_ranges)
                 content = self._content(loaded, plan)
                 if content is None and loaded.opened.is_sequential:
                     plan = _without_backward_ranges(plan, representation.size)
@@ -160,15 +174,15 @@ class Responder:
     ) -> Iterable[bytes] | None:
         if variant.body is not None or plan.content_length == 0:
             content = variant.body[0] if variant.body else b""
-            return _parts(plan, content) if self._cache.is_fresh(variant) else None
+            return _parts(plan, content) if self.cache.is_fresh(variant) else None
         if not variant.is_readable:
             return None
         if not variant.stat_suffices and not variant.still_leads_here():
             return None
-        if plan.status == 206 and plan.content_length <= self._block_size:
+        if plan.status == 206 and plan.content_length <= self._options.block_size:
             parts = read_version(variant.path, variant.signature, plan.ranges)
             return None if parts is None else _framed(plan, parts)
-        if plan.status == 200 and self._cache.keeps_body(plan.content_length):
+        if plan.status == 200 and self.cache.keeps_body(plan.content_length):
             return None  # the loader reads the whole file, and adds it to the cache
         file = open_version(variant.path, variant.signature)
         if file is None:
@@ -186,32 +200,18 @@ class Responder:
         self, request: Request, plan: RangePlan, representation: Representation, opened: Opened
     ) -> Iterable[bytes]:
         """Return a body that reads the file and closes it."""
-        file, block_size, path = opened.file, self._block_size, representation.path
+        file, block_size, path = opened.file, self._options.block_size, representation.path
         detector = opened.detector(suspect=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, detector, path)
         # Only our own iterator notices that a version which is not settled is overwritten.
         if representation.settled and isinstance(opened, OpenFile):
-            wrapped = wrap_file(request, self._file_wrapper, opened, plan.ranges[0], block_size)
+            wrapped = wrap_file(
+                request, self._options.file_wrapper, opened, plan.ranges[0], block_size
+            )
             if wrapped is not None:
                 return wrapped
         return BlockIterator(file, *plan.ranges[0], block_size, detector, path)
-
-
-def make_responder(
-    options: FileOptions,
-    policy: HeaderPolicy,
-    media_types: MediaTypes,
-    cache: Cache,
-    sidecars: Sidecars,
-    *,
-    compression: Compression | None = None,
-    offload: Offload | None = None,
-    validators: Validators | None = None,
-) -> Responder:
-    """Return a responder with a loader of its own."""
-    loader = Loader(cache, sidecars, policy, media_types, options.etag, compression, validators)
-    return Responder(loader, cache, policy, options, offload)
 
 
 def _without_backward_ranges(plan: RangePlan, size: int) -> RangePlan:

@@ -7,12 +7,13 @@ errors, redirects and CORS preflights.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webob.exc import status_map
 
+from wsgistatic.files.body import FileBody
 from wsgistatic.files.errors import Outcome, classify, logger
 from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
 from wsgistatic.http.fields import Headers, repr_digest, wants_sha256
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
-_RETRY_AFTER = "2"  # seconds
 _CACHING = ("cache-control", "expires")
-_PREFLIGHT_MAX_AGE = "86400"  # seconds; browsers cap it at less
 # Request fields that have an effect here. Simple requests may have no Range but one "bytes=N-M".
 _ALLOWED_FIELDS = (
     *("range", "if-range", "if-match", "if-none-match", "if-modified-since"),
@@ -39,20 +38,14 @@ EMPTY = [("Content-Length", "0"), _PLAIN_TEXT]
 
 
 class Response(NamedTuple):
-    """What goes to ``start_response``, the body, and what they were made from.
-
-    Attributes:
-        path: Path of the file whose bytes or fields are sent, or that could not be served.
-        coding: Content coding of the selected representation.
-        ranges: The ranges of a 206 response.
-    """
+    """What goes to ``start_response``, the body, and what they were made from."""
 
     status: str
     headers: Headers
     body: Iterable[bytes]
-    path: str | None = None
-    coding: str | None = None
-    ranges: tuple[ByteRange, ...] = ()
+    path: str | None = None  # of the file that is sent or described, or that could not be served
+    coding: str | None = None  # of the selected representation
+    ranges: tuple[ByteRange, ...] = ()  # of a 206 response
 
     def start(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """Start the response and return its body; close the body if the server refuses."""
@@ -66,6 +59,33 @@ class Response(NamedTuple):
         if request.is_head and isinstance(self.body, list):
             return [b""]
         return self.body
+
+
+class ClosingBody:
+    """A body that also calls ``close`` at its end, on errors and when it is closed."""
+
+    def __init__(
+        self, body: FileBody | Generator[bytes, None, None], close: Callable[[], object]
+    ) -> None:
+        self._body = body
+        self._close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._body)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close both; may be called repeatedly."""
+        try:
+            self._body.close()
+        finally:
+            self._close()
 
 
 def conditional_response(
@@ -115,8 +135,7 @@ def content_response(
     # 15.3.7.2: no Content-Range in the header section of a multipart response.
     headers = [] if content_range is None else [("Content-Range", content_range)]
     if status == 416:
-        headers += EMPTY
-        headers += representation.refusal_headers
+        headers += [*EMPTY, *representation.refusal_headers]
         return Response(_STATUS[416], headers, body, path, coding)
     if status == 200:
         headers, ranges = list(representation.full_headers), ()
@@ -162,7 +181,7 @@ def response_to_error(error: OSError, path: str, policy: HeaderPolicy) -> Respon
         return None
     logger.error("%a: %s", path, error.strerror or error)
     code = {Outcome.FORBIDDEN: 403, Outcome.TEMPORARY: 503}.get(outcome, 500)
-    retry = [("Retry-After", _RETRY_AFTER)] if code == 503 else []
+    retry = [("Retry-After", "2")] if code == 503 else []  # seconds
     return error_response(code, policy, *retry)._replace(path=path)
 
 
@@ -183,7 +202,8 @@ def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
     fields = [name for name in names if name in _ALLOWED_FIELDS]
     if fields:
         headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
-    return Response("200 OK", [*headers, ("Access-Control-Max-Age", _PREFLIGHT_MAX_AGE)], [b""])
+    headers.append(("Access-Control-Max-Age", "86400"))  # seconds; browsers cap it at less
+    return Response("200 OK", headers, [b""])
 
 
 def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:

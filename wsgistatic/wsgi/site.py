@@ -15,28 +15,20 @@ import os
 from contextlib import suppress
 
 from wsgistatic.files.directory import Directory
-from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.fields import add_vary
-from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
-from wsgistatic.representations.cache import Cache, page_key
-from wsgistatic.representations.headers import HeaderPolicy
+from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_inner_path
-from wsgistatic.wsgi.listing import Listing
+from wsgistatic.wsgi import responses
+from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import (
-    Response,
-    error_response,
-    method_not_allowed,
-    redirect,
-    response_to_error,
-)
+from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
@@ -57,9 +49,6 @@ class Site:
         tree: FileTree,
         prefix: str,
         options: DirectoryOptions,
-        policy: HeaderPolicy,
-        media_types: MediaTypes,
-        cache: Cache,
         responder: Responder,
         *,
         standalone: bool,
@@ -71,9 +60,7 @@ class Site:
         self._clean_urls = options.clean_urls
         self._fallback = _names("fallback", options.fallback)
         self._not_found = _names("not_found", options.not_found)
-        self._policy = policy
-        self._media_types = media_types
-        self._cache = cache
+        self._policy = responder.policy
         self._responder = responder
         self._standalone = standalone
         self._listing: Listing | None = None
@@ -82,7 +69,7 @@ class Site:
             # On Windows a path must be split and checked before the file system sees it.
             self._root = None if os.name == "nt" else tree.path
             if options.listing:
-                self._listing = Listing(tree, policy, prefix, options)
+                self._listing = Listing(tree, self._policy, prefix, options)
 
     def respond(self, request: Request) -> Response | None:
         """Respond to a request below the prefix; None for a miss."""
@@ -90,8 +77,8 @@ class Site:
             request.record("method", str(request.method), Reason.METHOD)
             return None
         response = None
-        if request.is_read and request.path_info in self._cache.files:
-            response = self._from_cache(request, request.path_info)
+        if request.is_read:
+            response = self._responder.respond_from_cache(request, request.path_info)
             if response is not None:
                 return response
         rest = request.path_info[len(self._prefix) :]
@@ -108,7 +95,15 @@ class Site:
 
     def not_found(self, request: Request) -> Response:
         """Return the 404 response to a miss if there is no wrapped app."""
-        return self._not_found_page(request) or error_response(404, self._policy)
+        if self._not_found is not None:
+            plain = Request(request.environ, request.trace, is_plain=True)
+            page = self._respond_with(plain, "404 page", self._not_found)
+            if page is not None and page.status == "200 OK":
+                # A file that is missing on one machine of a fleet may just have reached another.
+                headers = [field for field in page.headers if field[0].lower() not in _OF_A_FILE]
+                headers.append(("Cache-Control", "no-store"))
+                return page._replace(status="404 Not Found", headers=headers)
+        return responses.error_response(404, self._policy)
 
     def _is_absent(self, request: Request, rest: str) -> bool:
         """Return whether a single stat proves a miss: 2.6 us, where the full way takes 15."""
@@ -135,7 +130,10 @@ class Site:
             request.record("path", "", Reason.NOT_CANONICAL)
             return None
         if not request.is_read:
-            return self._refuse_method(request, path)
+            if self._exists(path):  # RFC 9110 15.5.6: 405 only for what GET would find
+                return responses.method_not_allowed(request, self._policy)
+            self._record(request, path, None, None)
+            return None
         response = self._redirect_to_clean_url(request, path)
         if response is not None:
             self._record(request, path, self._tree.file(path.segments), response)
@@ -175,8 +173,8 @@ class Site:
             index.inspect()
             fields = self._policy.for_file(index.path, url, "text/html").others
         except OSError as error:
-            return response_to_error(error, index.path, self._policy)
-        return redirect(request.directory_location(), fields)
+            return responses.response_to_error(error, index.path, self._policy)
+        return responses.redirect(request.directory_location(), fields)
 
     def _redirect_to_clean_url(self, request: Request, path: SplitPath) -> Response | None:
         """Redirect ``/page.html`` to ``/page``, and an index to its directory.
@@ -198,41 +196,30 @@ class Site:
             return None  # the code that serves it reports the error
         if name == self._index:
             directory = request.path_info[: -len(os.fsencode(name))]
-            return redirect(request.directory_location(directory), fields)
+            return responses.redirect(request.directory_location(directory), fields)
         is_name = is_served_name(stem, dotfiles=self._dotfiles)
         if not is_name or self._exists(SplitPath((*above, stem), False)):
             return None
-        return redirect(request.file_location(request.path_info.removesuffix(_PAGE)), fields)
-
-    def _refuse_method(self, request: Request, path: SplitPath) -> Response | None:
-        """Return 405 if GET would find something (RFC 9110 15.5.6); otherwise None, a miss."""
-        if self._exists(path):
-            return method_not_allowed(request, self._policy)
-        self._record(request, path, None, None)
-        return None
+        return responses.redirect(
+            request.file_location(request.path_info.removesuffix(_PAGE)), fields
+        )
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
-        try:
-            source = self._source(path)
-            if source is not None:
-                source.inspect()
-                return True
-        except IsADirectoryError:
-            if not path.is_directory and self._exists(SplitPath(path.segments, True)):
-                return True
-        except OSError as error:
-            if classify(error) is not Outcome.MISS:
-                return True
+        source = self._source(path)
+        if source is not None and is_found(source.inspect):
+            return True
+        if not path.is_directory:
+            return self._exists(SplitPath(path.segments, True))
         return self._listing is not None and self._listing.exists(path)
 
     def _after_miss(self, request: Request, path: SplitPath) -> Response | None:
         """Respond if no file has this URL; None if it remains a miss."""
         page = self._page_of(path)
         if not request.is_read:
-            if page is None or not _is_found(self._tree.file(page)):
+            if page is None or not is_found(self._tree.file(page).inspect):
                 return None
-            return method_not_allowed(request, self._policy)
+            return responses.method_not_allowed(request, self._policy)
         response = page and self._respond_with(request, "clean URL", page, path)
         return response or self._respond_to_navigation(request, path)
 
@@ -251,7 +238,7 @@ class Site:
         if self._fallback is None:
             return None
         # A script or an image that is missing must not be answered with HTML.
-        is_asset = bool(path.segments) and self._media_types.knows(path.segments[-1])
+        is_asset = bool(path.segments) and self._responder.media_types.knows(path.segments[-1])
         if is_asset or not _is_navigation(request):
             request.record("fallback", "", note="for navigations that do not name an asset")
             return None
@@ -259,17 +246,6 @@ class Site:
         if response is None:
             return None
         return response._replace(headers=add_vary(response.headers, _NAVIGATION_FIELDS))
-
-    def _not_found_page(self, request: Request) -> Response | None:
-        if self._not_found is None:
-            return None
-        response = self._respond_with(request.as_plain(), "404 page", self._not_found)
-        if response is None or response.status != "200 OK":
-            return None
-        # A file that is missing on one machine of a fleet may just have reached another.
-        headers = [field for field in response.headers if field[0].lower() not in _OF_A_FILE]
-        headers.append(("Cache-Control", "no-store"))
-        return response._replace(status="404 Not Found", headers=headers)
 
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
@@ -281,25 +257,12 @@ class Site:
         own = SplitPath(segments, False)
         url = url_path(self._prefix, path or own)
         key = page_key(url, segments)
-        response = self._from_cache(request, key)
+        response = self._responder.respond_from_cache(request, key)
         if response is None:
             source = self._tree.file(segments)
             with suppress(IsADirectoryError):
                 response = self._responder.respond(request, Target(source, url, key))
             self._record(request, own, source, response, step)
-        return response
-
-    def _from_cache(self, request: Request, key: str) -> Response | None:
-        cached = self._cache.files.get(key)
-        if cached is None:
-            return None
-        cached.used = True
-        variant = cached.only or cached.variant_for(request.accept_encoding)
-        if variant is None:
-            return None
-        response = self._responder.respond_from_cache(request, cached, variant)
-        if response is None:
-            self._cache.drop_if_stale(key, variant)
         return response
 
     def _record(
@@ -323,15 +286,6 @@ class Site:
 
 def _names(option: str, value: str | None) -> tuple[str, ...] | None:
     return None if value is None else check_inner_path(option, value)
-
-
-def _is_found(source: Source) -> bool:
-    """Return whether GET would find a file, even if it cannot be read."""
-    try:
-        source.inspect()
-    except OSError as error:
-        return classify(error) is not Outcome.MISS
-    return True
 
 
 def _is_navigation(request: Request) -> bool:

@@ -47,20 +47,12 @@ class Reason(Enum):
 
 
 class Step(NamedTuple):
-    """One step on the way to a response.
+    """One step on the way to a response."""
 
-    Attributes:
-        name: What was tried, such as ``"file"`` or ``"fallback"``.
-        path: The path in the file system or in the URL.
-        reason: Why it was refused, or None.
-        source: The source that is sent, or None.
-        note: Further text, or ``""``.
-    """
-
-    name: str
-    path: str
-    reason: Reason | None = None
-    source: Source | None = None
+    name: str  # what was tried, such as "file" or "fallback"
+    path: str  # in the file system or in the URL
+    reason: Reason | None = None  # why it was refused
+    source: Source | None = None  # what is sent
     note: str = ""
 
 

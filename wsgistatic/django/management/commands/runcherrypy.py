@@ -20,17 +20,8 @@ from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connections
 from django.utils import autoreload
 
+from wsgistatic import servers
 from wsgistatic.django.wsgi import wrap_all
-from wsgistatic.servers import (
-    DEFAULT_THREADS,
-    AccessLog,
-    BoundServer,
-    bind_cheroot,
-    describe_bind_error,
-    port_number,
-    run,
-    url_host,
-)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -53,14 +44,10 @@ class Command(BaseCommand):
         help = "port or address:port to listen on; --host and --port take precedence"
         add("addrport", nargs="?", type=_address, default=(None, _DEFAULT_PORT), help=help)
         add("-H", "--host", help=f"address to listen on (default: {_DEFAULT_HOST})")
-        add(
-            "-p",
-            "--port",
-            type=port_number,
-            help=f"port (default: {_DEFAULT_PORT}); 0 finds a free one",
-        )
-        help = f"number of requests handled at a time (default: {DEFAULT_THREADS})"
-        add("--threads", type=_threads, default=DEFAULT_THREADS, help=help)
+        help = f"port (default: {_DEFAULT_PORT}); 0 finds a free one"
+        add("-p", "--port", type=servers.port_number, help=help)
+        help = f"number of requests handled at a time (default: {servers.DEFAULT_THREADS})"
+        add("--threads", type=_threads, default=servers.DEFAULT_THREADS, help=help)
         help = "restart when the code changes (default: if DEBUG is on)"
         add("--reload", action=argparse.BooleanOptionalAction, help=help)
         add("--noreload", dest="reload", action="store_false", help=argparse.SUPPRESS)
@@ -75,7 +62,7 @@ class Command(BaseCommand):
         if settings.DEBUG if options["reload"] is None else options["reload"]:
             self._serve_with_reloader(options)
         else:
-            run(self._bind(self._application(options), options), self._print)
+            servers.run(self._bind(self._application(options), options), self._print)
 
     def _serve_with_reloader(self, options: dict[str, Any]) -> None:
         """Serve in a child process, which Django restarts."""
@@ -111,18 +98,18 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
 
-    def _bind(self, app: WSGIApplication, options: dict[str, Any]) -> BoundServer:
+    def _bind(self, app: WSGIApplication, options: dict[str, Any]) -> servers.BoundServer:
         host, port = options["addrport"]
         host = options["host"] or host or _DEFAULT_HOST
         port = options["port"] if options["port"] is not None else port
-        log = AccessLog(app, logger.info)
+        log = servers.AccessLog(app, logger.info)
         try:
             # Django limits the size of bodies itself, and writes uploaded files to disk.
-            server = bind_cheroot(log, host, port, options["threads"], largest_body=0)
+            server = servers.bind_cheroot(log, host, port, options["threads"], largest_body=0)
         except (OSError, ValueError) as error:
-            raise CommandError(describe_bind_error(error, host, port)) from None
+            raise CommandError(servers.describe_bind_error(error, host, port)) from None
         self._print(
-            f"Serving {settings.SETTINGS_MODULE} at http://{url_host(host)}:{server.port}/ "
+            f"Serving {settings.SETTINGS_MODULE} at http://{servers.url_host(host)}:{server.port}/ "
             f"with {server.name}. Press Ctrl-C to stop."
         )
         return server
@@ -137,7 +124,7 @@ def _address(text: str) -> tuple[str | None, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"must be a port or address:port, not {text!r}")
     host = match["host"]
-    return host and host.strip("[]"), port_number(match["port"])
+    return host and host.strip("[]"), servers.port_number(match["port"])
 
 
 def _threads(text: str) -> int:
