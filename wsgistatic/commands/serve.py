@@ -37,7 +37,11 @@ def main(arguments: Sequence[str]) -> int:
         return fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:
         return fail(servers.describe_bind_error(error, host, port))
-    _announce(server, host, directory, prefix)
+    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
+    print(servers.announcement(os.path.abspath(directory), server, host, path))
+    if server.name == "wsgiref":
+        hint = "For a better server: pip install cheroot"
+        print(f"wsgiref closes the connection after each request. {hint}")
     servers.run(server, _print)
     return 0
 
@@ -45,16 +49,6 @@ def main(arguments: Sequence[str]) -> int:
 def _print(line: str) -> None:
     with _line_lock:  # Python's text streams are not thread-safe
         sys.stdout.write(line + "\n")
-
-
-def _announce(server: servers.BoundServer, host: str, directory: str, prefix: str) -> None:
-    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    url = f"http://{servers.url_host(host)}:{server.port}{path}"
-    folder = os.path.abspath(directory)
-    print(f"Serving {folder} at {url} with {server.name}. Press Ctrl-C to stop.")
-    if server.name == "wsgiref":
-        hint = "For a better server: pip install cheroot"
-        print(f"wsgiref closes the connection after each request. {hint}")
 
 
 _DESCRIPTION = """\

@@ -108,10 +108,7 @@ class Command(BaseCommand):
             server = servers.bind_cheroot(log, host, port, options["threads"], largest_body=0)
         except (OSError, ValueError) as error:
             raise CommandError(servers.describe_bind_error(error, host, port)) from None
-        self._print(
-            f"Serving {settings.SETTINGS_MODULE} at http://{servers.url_host(host)}:{server.port}/ "
-            f"with {server.name}. Press Ctrl-C to stop."
-        )
+        self._print(servers.announcement(settings.SETTINGS_MODULE, server, host))
         return server
 
     def _print(self, line: str) -> None:
