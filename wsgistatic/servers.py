@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Bytes of a request's header, and of a body that no app reads. By default cheroot limits neither,
 # and holds both in memory. wsgiref accepts as much in one line.
 _MAX_REQUEST_SIZE = 64 * 1024
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 # A browser opens six connections, and a download occupies a thread until it ends.
 DEFAULT_THREADS = 32
 _STOP_TIMEOUT = 2.0  # seconds for downloads in progress after an interrupt

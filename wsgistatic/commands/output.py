@@ -152,7 +152,5 @@ class Report:
 
     def _print(self, path: str, finding: str, stream: TextIO) -> None:
         line = f"{os.path.relpath(path, self._directory)}: {finding}"
-        if self._bar is None:
-            print(line, file=stream)
-        else:
-            self._bar.write(line, file=stream)
+        write = print if self._bar is None else self._bar.write
+        write(line, file=stream)

@@ -13,8 +13,6 @@ from wsgistatic.commands.options import Parser, add_serving_options, help_text
 from wsgistatic.commands.output import fail
 from wsgistatic.wsgi.middleware import StaticFiles
 
-_DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8000
-
 _line_lock = Lock()
 
 
@@ -72,10 +70,10 @@ def _parser() -> Parser:
     help = help_text("Directory to serve.", "the current directory")
     add("directory", nargs="?", default=".", metavar="DIR", help=help)
     add = parser.add_argument_group("Server").add_argument
-    help = help_text("Address to listen on, or 0.0.0.0 for all addresses.", _DEFAULT_HOST)
-    add("--host", default=_DEFAULT_HOST, metavar="ADDRESS", help=help)
-    help = help_text("Port to listen on, or 0 for any free port.", str(_DEFAULT_PORT))
-    add("--port", type=servers.port_number, default=_DEFAULT_PORT, metavar="N", help=help)
+    help = help_text("Address to listen on, or 0.0.0.0 for all addresses.", servers.DEFAULT_HOST)
+    add("--host", default=servers.DEFAULT_HOST, metavar="ADDRESS", help=help)
+    help = help_text("Port to listen on, or 0 for any free port.", str(servers.DEFAULT_PORT))
+    add("--port", type=servers.port_number, default=servers.DEFAULT_PORT, metavar="N", help=help)
     choices, default = sorted(servers.SERVERS), servers.default_server()
     help = help_text("Server to use.", "cheroot if it is installed, otherwise wsgiref")
     add("--server", choices=choices, default=default, help=help)
