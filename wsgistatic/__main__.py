@@ -17,13 +17,9 @@ _COMMANDS = {"compress": compress, "explain": explain}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, or serve a directory.
+    """Run a command, or serve a directory, and return the exit status.
 
-    Arguments:
-        arguments: The command line without the program's name, or None for that of the process.
-
-    Returns:
-        The exit status.
+    The arguments are without the program's name; None stands for those of the process.
     """
     given = sys.argv[1:] if arguments is None else arguments
     first = given[0] if given else ""

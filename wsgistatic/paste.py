@@ -31,24 +31,18 @@ def make_app(global_conf: Mapping[str, str], /, **options: str) -> StaticFiles:
         ValueError: An option is missing or unknown, or its value is not allowed. The message names
             the option, the value and what is allowed.
     """
-    return _static_files(None, global_conf, options)
+    return make_filter_app(None, global_conf, **options)
 
 
 def make_filter_app(
-    app: WSGIApplication, global_conf: Mapping[str, str], /, **options: str
+    app: WSGIApplication | None, global_conf: Mapping[str, str], /, **options: str
 ) -> StaticFiles:
     """Return middleware around an app (``paste.filter_app_factory``).
 
     Arguments:
-        app: The WSGI app that gets every request that matches no file.
+        app: The WSGI app that gets every request that matches no file, or None.
         global_conf, options: As for ``make_app``, with the same errors.
     """
-    return _static_files(app, global_conf, options)
-
-
-def _static_files(
-    app: WSGIApplication | None, global_conf: Mapping[str, str], options: dict[str, str]
-) -> StaticFiles:
     for name in options:
         if name not in _CONVERTERS:
             raise ValueError(unknown_option(name, _CONVERTERS))

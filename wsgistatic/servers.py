@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Bytes of a request's header, and of a body that no app reads. By default cheroot limits neither,
 # and holds both in memory. wsgiref accepts as much in one line.
 _MAX_REQUEST_SIZE = 64 * 1024
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 # A browser opens six connections, and a download occupies a thread until it ends.
 DEFAULT_THREADS = 32
 _STOP_TIMEOUT = 2.0  # seconds for downloads in progress after an interrupt
@@ -44,23 +45,12 @@ class BoundServer(NamedTuple):
 
 
 def bind_cheroot(
-    app: WSGIApplication,
-    host: str,
-    port: int,
-    threads: int = DEFAULT_THREADS,
-    largest_body: int = 0,
+    app: WSGIApplication, host: str, port: int, threads: int = DEFAULT_THREADS, *, largest_body: int
 ) -> BoundServer:
     """Bind cheroot, which has HTTP/1.1, keep-alive and a pool of threads.
 
-    Arguments:
-        app, host: The app to serve, and the address to listen on.
-        port: The port to listen on, or 0 for any free port.
-        threads: The number of requests that are answered at the same time.
-        largest_body: The size in bytes above which a request's body is refused, or 0 for no limit.
-
-    Raises:
-        ImportError: cheroot is not installed.
-        OSError, ValueError: The server cannot listen there.
+    It refuses requests whose body has more than ``largest_body`` bytes, unless that is 0. Raises
+    ImportError if it is not installed, and OSError or ValueError if it cannot listen there.
     """
     from cheroot.wsgi import Server  # noqa: PLC0415 - an optional dependency
 
@@ -150,11 +140,15 @@ def describe_bind_error(error: OSError | ValueError, host: str, port: int) -> st
     return f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}"
 
 
-def url_host(host: str) -> str:
-    """Return the form that a host has in a URL to click on."""
+def announcement(what: str, server: BoundServer, host: str, path: str = "/") -> str:
+    """Return the line that says what is served, with a URL to click on."""
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
+        host = "localhost"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}{path}"
+    return f"Serving {what} at {url} with {server.name}. Press Ctrl-C to stop."
+
+
+_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class AccessLog:
@@ -164,8 +158,7 @@ class AccessLog:
     """
 
     def __init__(self, app: WSGIApplication, write: Callable[[str], None]) -> None:
-        self._app = app
-        self._write = write
+        self._app, self._write = app, write
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request to the app, and count the bytes of the response."""
@@ -177,7 +170,10 @@ class AccessLog:
             return start_response(code, headers, *exc_info)
 
         def log(sent: int) -> None:
-            fields = [environ["REQUEST_METHOD"], _target(environ), status, str(sent)]
+            target = quote_path(environ.get("PATH_INFO") or "/")
+            if environ.get("QUERY_STRING"):
+                target += "?" + environ["QUERY_STRING"]
+            fields = [environ["REQUEST_METHOD"], target, status, str(sent)]
             if "HTTP_RANGE" in environ:
                 fields.append(environ["HTTP_RANGE"])
             # Control characters in a field must not break the line.
@@ -186,22 +182,11 @@ class AccessLog:
         return _CountedBody(self._app(environ, record), log)
 
 
-_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-
-
-def _target(environ: WSGIEnvironment) -> str:
-    path = quote_path(environ.get("PATH_INFO") or "/")
-    query = environ.get("QUERY_STRING")
-    return f"{path}?{query}" if query else path
-
-
 class _CountedBody:
     """A body that counts its bytes, and logs their number when it is closed."""
 
     def __init__(self, body: Iterable[bytes], log: Callable[[int], None]) -> None:
-        self._body = body
-        self._log = log
-        self._sent = 0
+        self._body, self._log, self._sent = body, log, 0
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self._body:
@@ -209,9 +194,7 @@ class _CountedBody:
             yield block
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
         try:
-            if close is not None:
-                close()
+            getattr(self._body, "close", lambda: None)()
         finally:
             self._log(self._sent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from wsgistatic.commands.options import Convert, Parser, help_text
 from wsgistatic.commands.output import Report, escape_undecodable_names, fail, progress_bar
@@ -75,46 +76,28 @@ def _parser() -> Parser:
     )
     add = parser.add_argument_group("Arguments").add_argument
     add("directory", metavar="DIR", help="Directory whose files are compressed.")
-    add = parser.add_argument_group("Which files").add_argument
+    group = parser.add_argument_group("Which files")
     help = "Skip files and directories whose path below DIR, or whose name, matches."
     help += " Can be repeated."
-    add("--exclude", action="append", default=[], metavar="GLOB", help=help)
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help=help)
+    add = partial(group.add_argument, action=Convert)
     help = "Size of the smallest file that is compressed, in bytes or such as 4 KiB."
-    add(
-        "--min-size",
-        action=Convert,
-        convert=size_from_text,
-        default=DEFAULT_MIN_SIZE,
-        metavar="SIZE",
-        help=help_text(help, f"{DEFAULT_MIN_SIZE} bytes"),
-    )
+    help = help_text(help, f"{DEFAULT_MIN_SIZE} bytes")
+    add("--min-size", convert=size_from_text, default=DEFAULT_MIN_SIZE, metavar="SIZE", help=help)
     help = "How much smaller than its file a sidecar must be."
-    add(
-        "--min-saving",
-        action=Convert,
-        convert=_percentage,
-        default=DEFAULT_MIN_SAVING,
-        metavar="PERCENT",
-        help=help_text(help, f"{DEFAULT_MIN_SAVING:g} percent"),
-    )
+    help = help_text(help, f"{DEFAULT_MIN_SAVING:g} percent")
+    add("--min-saving", convert=_percent, default=DEFAULT_MIN_SAVING, metavar="PERCENT", help=help)
     help = "Remove sidecars that have lost their file. Beware of downloads such as data.csv.gz, "
-    add("--prune", action="store_true", help=help + "which look the same.")
-    add = parser.add_argument_group("Compression").add_argument
+    group.add_argument("--prune", action="store_true", help=help + "which look the same.")
+    add = partial(parser.add_argument_group("Compression").add_argument, action=Convert)
     help = f"Content codings to write, of {','.join(CODINGS)}."
     help = help_text(help, "all whose library is installed")
-    add("--codings", action=Convert, convert=_names, metavar="NAMES", help=help)
+    add("--codings", convert=lambda _, text: text.split(","), metavar="NAMES", help=help)
     help = "Compress less, and faster. Can be repeated."
-    add(
-        "--level",
-        dest="levels",
-        action=Convert,
-        convert=_level,
-        default={},
-        metavar="CODING=N",
-        help=help_text(help, "the highest level of each coding"),
-    )
+    help = help_text(help, "the highest level of each coding")
+    add("--level", dest="levels", convert=_level, default={}, metavar="CODING=N", help=help)
     help = help_text("Number of files to compress at a time.", "the number of processors")
-    add("--jobs", action=Convert, convert=_jobs, metavar="N", help=help)
+    add("--jobs", convert=_jobs, metavar="N", help=help)
     group = parser.add_argument_group("Mode")
     add = group.add_mutually_exclusive_group().add_argument
     add("--force", action="store_true", help="Also write sidecars that are up to date.")
@@ -124,11 +107,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _names(option: str, text: str) -> list[str]:
-    return text.split(",")
-
-
-def _percentage(option: str, text: str) -> float:
+def _percent(option: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:

@@ -55,13 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if explanation.is_served else 1
 
 
-def _environ(
-    target: tuple[str, str], method: str, fields: Sequence[tuple[str, str]]
-) -> WSGIEnvironment:
-    path, query = target
+def _environ(url: tuple[str, str], method: str, fields: list[tuple[str, str]]) -> WSGIEnvironment:
+    path, query = url
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": method,
-        "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path.encode("utf-8", "surrogateescape")).decode("latin-1"),
         "QUERY_STRING": query,
     }
@@ -73,11 +70,8 @@ def _environ(
 
 
 def _json(explanation: Explanation) -> str:
-    values: dict[str, Any] = {
-        "served": explanation.is_served,
-        "status": explanation.status,
-        "headers": explanation.headers,
-    }
+    values: dict[str, Any] = {"served": explanation.is_served}
+    values |= {"status": explanation.status, "headers": explanation.headers}
     for name in ("path", "coding", "ranges", "bytes_planned", "refused"):
         values[name] = getattr(explanation.event, name, None)
     values["steps"] = [{"step": step, "finding": finding} for step, finding in explanation.steps]
@@ -169,9 +163,7 @@ def explain(
     trace = Trace()
     request = Request(environ, trace)
     response = app.site.respond(request) or app.site.not_found(request)
-    close = getattr(response.body, "close", None)
-    if close is not None:
-        close()
+    getattr(response.body, "close", lambda: None)()
     event = answer_event(request, response)
     steps = [("prefix", f"below {path_name(below)}/")]
     steps += [(step.name, _finding(step)) for step in trace.steps]
@@ -208,27 +200,26 @@ def _candidates(
     preferences = acceptable_codings(request.accept_encoding)
     selected = preferences.quality(event.coding or IDENTITY)
     found = []
-    for coding in PREFERENCE:
-        file = original.with_suffix(CODINGS[coding].suffix)
+    for coding in (*PREFERENCE, IDENTITY):
+        file = original.with_suffix(CODINGS[coding].suffix) if coding in CODINGS else original
         reason = why_no_file(file.directory, file.segments)
         if reason is not None:
             found.append(Candidate(file.path, coding, None, reason.value))
             continue
-        sidecar = file.stat()
-        if coding not in encodings:
+        candidate, quality = file.stat(), preferences.quality(coding)
+        if coding not in (*encodings, IDENTITY):
             finding = "left out by the options"
-        elif not is_fresh(sidecar, status):
+        elif not is_fresh(candidate, status):
             finding = "older than its file"
         elif event.path == file.path:
-            finding = "selected"
+            in_memory = file is original and event.coding
+            finding = f"compressed to {event.coding} in memory" if in_memory else "selected"
+        elif not quality:
+            finding = "not accepted"
         else:
-            finding = _why_not_selected(preferences.quality(coding), selected)
-        found.append(Candidate(file.path, coding, sidecar.st_size, finding))
-    if event.path == original.path:
-        finding = f"compressed to {event.coding} in memory" if event.coding else "selected"
-    else:
-        finding = _why_not_selected(preferences.quality(IDENTITY), selected)
-    return [*found, Candidate(original.path, IDENTITY, status.st_size, finding)]
+            finding = "wanted less" if quality < selected else "not smaller than the selected"
+        found.append(Candidate(file.path, coding, candidate.st_size, finding))
+    return found
 
 
 def _range_finding(
@@ -249,9 +240,3 @@ def _range_finding(
     if "HTTP_IF_RANGE" in environ:
         return "ignored: If-Range names another version, or not by a strong validator"
     return "ignored: the parts would be larger than the whole"
-
-
-def _why_not_selected(quality: float, selected: float) -> str:
-    if not quality:
-        return "not accepted"
-    return "wanted less" if quality < selected else "not smaller than the selected"

@@ -118,12 +118,10 @@ def add_serving_options(parser: Parser) -> None:
 def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
     default = _DEFAULTS.get(option.name, option.default)
     flag = "--" + option.name.replace("_", "-")
-    if option.metavar is None:
-        action = group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
-    else:
-        convert, metavar = option.from_text, option.metavar
-        add = group.add_argument
-        action = add(flag, action=Convert, convert=convert, default=default, metavar=metavar)
+    kind: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+    if option.metavar is not None:
+        kind = {"action": Convert, "convert": option.from_text, "metavar": option.metavar}
+    action = group.add_argument(flag, default=default, **kind)
     repeated = " Can be repeated." if "=" in (option.metavar or "") else ""
     # Set afterwards, because Python before 3.13 adds the default to the help of a switch.
     action.help = help_text(option.help + repeated, _default_text(option, default))

@@ -64,10 +64,7 @@ class _UnfailingRaw(RawIOBase):
 
 
 def progress_bar(size: int, quiet: bool) -> Any:
-    """Return a progress bar for a number of bytes, to be used in a ``with`` statement.
-
-    Its value is None if standard error is not a terminal, if tqdm is not installed, or if quiet.
-    """
+    """Return a context of a progress bar, or of None if quiet or without a terminal or tqdm."""
     if sys.stderr is not None and sys.stderr.isatty() and not quiet:
         with suppress(ImportError):
             tqdm = import_module("tqdm").tqdm
@@ -87,21 +84,12 @@ _FINDINGS = {
 class Report:
     """The report of a compression: a line for each change, and totals.
 
-    Arguments:
-        directory: The directory that the printed paths are relative to.
-        bar: The progress bar, which printed lines must not disturb, or None.
-        is_check: Whether changes are only found, not made.
-        quiet: Whether to print nothing but errors.
-
-    Attributes:
-        failed: Whether there was an error, or a check found something to do.
+    The printed paths are relative to the directory. The lines do not disturb the progress bar.
     """
 
     def __init__(self, directory: str, bar: Any, *, is_check: bool, quiet: bool) -> None:
-        self.failed = False
-        self._directory = directory
-        self._bar = bar
-        self._is_check = is_check
+        self.failed = False  # whether there was an error, or a check found something to do
+        self._directory, self._bar, self._is_check = directory, bar, is_check
         # A bar is enough to see that changes are made, but the findings of a check are wanted.
         self._has_lines = not quiet and (is_check or bar is None)
         self._files = self._errors = 0
@@ -164,7 +152,5 @@ class Report:
 
     def _print(self, path: str, finding: str, stream: TextIO) -> None:
         line = f"{os.path.relpath(path, self._directory)}: {finding}"
-        if self._bar is None:
-            print(line, file=stream)
-        else:
-            self._bar.write(line, file=stream)
+        write = print if self._bar is None else self._bar.write
+        write(line, file=stream)

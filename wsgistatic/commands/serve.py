@@ -13,8 +13,6 @@ from wsgistatic.commands.options import Parser, add_serving_options, help_text
 from wsgistatic.commands.output import fail
 from wsgistatic.wsgi.middleware import StaticFiles
 
-_DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8000
-
 _line_lock = Lock()
 
 
@@ -37,7 +35,11 @@ def main(arguments: Sequence[str]) -> int:
         return fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:
         return fail(servers.describe_bind_error(error, host, port))
-    _announce(server, host, directory, prefix)
+    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
+    print(servers.announcement(os.path.abspath(directory), server, host, path))
+    if server.name == "wsgiref":
+        hint = "For a better server: pip install cheroot"
+        print(f"wsgiref closes the connection after each request. {hint}")
     servers.run(server, _print)
     return 0
 
@@ -45,16 +47,6 @@ def main(arguments: Sequence[str]) -> int:
 def _print(line: str) -> None:
     with _line_lock:  # Python's text streams are not thread-safe
         sys.stdout.write(line + "\n")
-
-
-def _announce(server: servers.BoundServer, host: str, directory: str, prefix: str) -> None:
-    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    url = f"http://{servers.url_host(host)}:{server.port}{path}"
-    folder = os.path.abspath(directory)
-    print(f"Serving {folder} at {url} with {server.name}. Press Ctrl-C to stop.")
-    if server.name == "wsgiref":
-        hint = "For a better server: pip install cheroot"
-        print(f"wsgiref closes the connection after each request. {hint}")
 
 
 _DESCRIPTION = """\
@@ -78,10 +70,10 @@ def _parser() -> Parser:
     help = help_text("Directory to serve.", "the current directory")
     add("directory", nargs="?", default=".", metavar="DIR", help=help)
     add = parser.add_argument_group("Server").add_argument
-    help = help_text("Address to listen on, or 0.0.0.0 for all addresses.", _DEFAULT_HOST)
-    add("--host", default=_DEFAULT_HOST, metavar="ADDRESS", help=help)
-    help = help_text("Port to listen on, or 0 for any free port.", str(_DEFAULT_PORT))
-    add("--port", type=servers.port_number, default=_DEFAULT_PORT, metavar="N", help=help)
+    help = help_text("Address to listen on, or 0.0.0.0 for all addresses.", servers.DEFAULT_HOST)
+    add("--host", default=servers.DEFAULT_HOST, metavar="ADDRESS", help=help)
+    help = help_text("Port to listen on, or 0 for any free port.", str(servers.DEFAULT_PORT))
+    add("--port", type=servers.port_number, default=servers.DEFAULT_PORT, metavar="N", help=help)
     choices, default = sorted(servers.SERVERS), servers.default_server()
     help = help_text("Server to use.", "cheroot if it is installed, otherwise wsgiref")
     add("--server", choices=choices, default=default, help=help)

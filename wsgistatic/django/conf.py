@@ -140,10 +140,8 @@ def _prefix_of_url(kind: Kind) -> str:
         raise SettingsError("E004", f"{kind}_URL is not set.", hint)
     parts = urlsplit(url)
     if parts.scheme or parts.netloc:
-        hint = (
-            "If that host fetches the files from this app, add the path that it requests to "
-            f'{_NAMES[kind]}: {{"prefix": "{parts.path or "/"}"}}.'
-        )
+        hint = "If that host fetches the files from this app, add the path that it requests to "
+        hint += f'{_NAMES[kind]}: {{"prefix": "{parts.path or "/"}"}}.'
         raise SettingsError("E005", f"{kind}_URL is {url!r}, which is on another host.", hint)
     script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
     return unquote(url.removeprefix(script_name) if url.startswith(script_name + "/") else url)

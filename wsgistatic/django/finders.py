@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
 
 from wsgistatic.files.directory import single_file
-from wsgistatic.http.paths import SplitPath, parse_prefix, quote_path, split_path
+from wsgistatic.http.paths import parse_prefix, quote_path, split_path
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
@@ -50,7 +51,14 @@ class FinderFiles:
         return response.start(request, start_response)
 
     def _respond(self, request: Request) -> Response | None:
-        path = self._split(request)
+        path_info = request.path_info
+        if not request.is_read or not path_info.startswith(self._prefix):
+            return None
+        rest = path_info[len(self._prefix) :]
+        # If both parts of the path are empty, the URL was "/". A redirect to "/" would never end.
+        if rest[:1] not in ("", "/") or not (path_info or request.script_name):
+            return None
+        path = split_path(rest, dotfiles=self._dotfiles)
         if path is None:
             return None
         file = None if path.is_directory else _find(path.segments)
@@ -61,31 +69,17 @@ class FinderFiles:
                 return redirect(request.directory_location(), headers)
         if file is None:
             return None
-        url = quote_path(request.script_name + request.path_info)
+        url = quote_path(request.script_name + path_info)
         key = f"{url}\0{file}"  # the same URL may lead to another file next time
         response = self._responder.respond_from_cache(request, key)
         return response or self._responder.respond(request, Target(single_file(file), url, key))
 
-    def _split(self, request: Request) -> SplitPath | None:
-        """Return the path below the prefix, or None if the request goes to the wrapped app."""
-        path_info = request.path_info
-        if not request.is_read or not path_info.startswith(self._prefix):
-            return None
-        rest = path_info[len(self._prefix) :]
-        # If both parts of the path are empty, the URL was "/". A redirect to "/" would never end.
-        if rest[:1] not in ("", "/") or not (path_info or request.script_name):
-            return None
-        return split_path(rest, dotfiles=self._dotfiles)
-
 
 def _find(segments: tuple[str, ...]) -> str | None:
     """Return the path of a regular file, or None if there is none in a finder's directory."""
-    if not segments:
-        return None
-    try:
-        found = finders.find(os.path.join(*segments))
-    except SuspiciousOperation:
-        return None
+    found = None
+    with suppress(SuspiciousOperation):
+        found = finders.find(os.path.join(*segments)) if segments else None
     if not found or not os.path.isfile(found):
         return None
     path = os.path.abspath(found)

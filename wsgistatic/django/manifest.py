@@ -7,8 +7,7 @@ again whenever the file changes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 from urllib.parse import unquote
@@ -36,19 +35,16 @@ class Manifest:
     def lists(self, url: str) -> bool:
         """Return whether a URL path leads to a hashed name."""
         with self._lock:
-            self._refresh()
+            version = self._current_version()
+            # If the manifest is missing, collectstatic is about to write it.
+            if version is not None and version != self._version:
+                try:
+                    # Old names stay, since the content of a hashed name never changes.
+                    self._names |= _hashed(self._storage.load_manifest()[0])
+                    self._version = version
+                except (OSError, ValueError) as error:  # it is incomplete
+                    logger.warning("the manifest of static files cannot be read: %s", error)
             return unquote(url.removeprefix(self._below)) in self._names
-
-    def _refresh(self) -> None:
-        version = self._current_version()
-        if version is None or version == self._version:
-            return  # if the manifest is missing, collectstatic is about to write it
-        try:
-            # Old names stay, since the content of a hashed name never changes.
-            self._names |= _hashed(self._storage.load_manifest()[0])
-            self._version = version
-        except (OSError, ValueError) as error:  # it is incomplete
-            logger.warning("the manifest of static files cannot be read: %s", error)
 
     def _current_version(self) -> Signature | None:
         """Return the version of the manifest, or None if it is missing or not a local file."""
@@ -64,21 +60,15 @@ def find_manifest(prefix: str) -> Manifest | None:
     # It is None if the project does not use Django's collectstatic.
     if not definition or not issubclass(import_string(definition["BACKEND"]), ManifestFilesMixin):
         return None
-    with _preserving_urls():
+    # ``settings`` caches the URLs that the storage reads. Forget them (see ``conf._raw_url``).
+    cached = vars(settings)
+    names = [name for name in ("MEDIA_URL", "STATIC_URL") if name not in cached]
+    try:
         return Manifest(storages.create_storage(definition), prefix)
+    finally:
+        for name in names:
+            cached.pop(name, None)
 
 
 def _hashed(hashed_files: dict[str, str]) -> frozenset[str]:
     return frozenset(name for plain, name in hashed_files.items() if name != plain)
-
-
-@contextmanager
-def _preserving_urls() -> Iterator[None]:
-    """Forget URLs that ``settings`` caches when a storage reads them (see ``conf._raw_url``)."""
-    cached = vars(settings)
-    names = [name for name in ("MEDIA_URL", "STATIC_URL") if name not in cached]
-    try:
-        yield
-    finally:
-        for name in names:
-            cached.pop(name, None)

@@ -40,16 +40,10 @@ class CompressionMixin:
     def post_process(
         self, paths: Mapping[str, Any], dry_run: bool = False, **options: Any
     ) -> Iterator[Processed]:
-        """Process the collected files.
+        """Process the collected files, and yield the results of Django's own processing.
 
-        Arguments:
-            paths: For each name, the storage and path that the file came from.
-            dry_run: Whether to change nothing.
-
-        Yields:
-            The results of Django's own processing. Then the name of the file, the name of the
-            sidecar and True for each sidecar that was written or removed. At the end, the exception
-            for each file that could not be compressed.
+        Then come the name of the file, the name of the sidecar and True for each sidecar that was
+        written or removed, and at the end the exception for each file that was not compressed.
         """
         names = set(paths)
         post_process = getattr(super(), "post_process", None)
@@ -58,15 +52,13 @@ class CompressionMixin:
                 if result and not isinstance(processed, Exception):
                     names.add(result)
                 yield name, result, processed
-        if not dry_run:
-            yield from self._write_sidecars(names)
-
-    def _write_sidecars(self, names: set[str]) -> Iterator[Processed]:
+        if dry_run:
+            return
         storage: Any = self
         by_path = {storage.path(name): name for name in sorted(names)}
-        paths = [path for path in by_path if not why_not_compressed(os.path.basename(path))]
+        chosen = [path for path in by_path if not why_not_compressed(os.path.basename(path))]
         failures: list[Processed] = []
-        for result in self._compressor.compress_files(map(single_file, paths), self._jobs):
+        for result in self._compressor.compress_files(map(single_file, chosen), self._jobs):
             name = by_path[result.path]
             if result.error is not None:
                 failures.append((name, None, result.error))

@@ -53,15 +53,13 @@ def wrap_all(application: WSGIApplication) -> WSGIApplication:
     return _wrap(application, {"offload": None}, conf.has_media())
 
 
-def _wrap(
-    application: WSGIApplication, overrides: dict[str, Any], with_media: bool
-) -> WSGIApplication:
+def _wrap(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> WSGIApplication:
     overrides = _DEBUG if settings.DEBUG else overrides
     layers = [_static(overrides), *([_media(overrides)] if with_media else [])]
     # The longest prefix comes last, and so is tried first.
     for _, put_in_front in sorted(layers, key=lambda layer: len(parse_prefix(layer[0]))):
-        application = put_in_front(application)
-    return application
+        app = put_in_front(app)
+    return app
 
 
 def _static(overrides: dict[str, Any]) -> Layer:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>[0-9]+)")
-_DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8000
 
 logger = logging.getLogger("django.server")  # runserver logs its requests there
 
@@ -42,9 +41,9 @@ class Command(BaseCommand):
         """Add the arguments."""
         add = parser.add_argument
         help = "port or address:port to listen on; --host and --port take precedence"
-        add("addrport", nargs="?", type=_address, default=(None, _DEFAULT_PORT), help=help)
-        add("-H", "--host", help=f"address to listen on (default: {_DEFAULT_HOST})")
-        help = f"port (default: {_DEFAULT_PORT}); 0 finds a free one"
+        add("addrport", nargs="?", type=_address, default=(None, servers.DEFAULT_PORT), help=help)
+        add("-H", "--host", help=f"address to listen on (default: {servers.DEFAULT_HOST})")
+        help = f"port (default: {servers.DEFAULT_PORT}); 0 finds a free one"
         add("-p", "--port", type=servers.port_number, help=help)
         help = f"number of requests handled at a time (default: {servers.DEFAULT_THREADS})"
         add("--threads", type=_threads, default=servers.DEFAULT_THREADS, help=help)
@@ -100,7 +99,7 @@ class Command(BaseCommand):
 
     def _bind(self, app: WSGIApplication, options: dict[str, Any]) -> servers.BoundServer:
         host, port = options["addrport"]
-        host = options["host"] or host or _DEFAULT_HOST
+        host = options["host"] or host or servers.DEFAULT_HOST
         port = options["port"] if options["port"] is not None else port
         log = servers.AccessLog(app, logger.info)
         try:
@@ -108,10 +107,7 @@ class Command(BaseCommand):
             server = servers.bind_cheroot(log, host, port, options["threads"], largest_body=0)
         except (OSError, ValueError) as error:
             raise CommandError(servers.describe_bind_error(error, host, port)) from None
-        self._print(
-            f"Serving {settings.SETTINGS_MODULE} at http://{servers.url_host(host)}:{server.port}/ "
-            f"with {server.name}. Press Ctrl-C to stop."
-        )
+        self._print(servers.announcement(settings.SETTINGS_MODULE, server, host))
         return server
 
     def _print(self, line: str) -> None:
