@@ -27,7 +27,6 @@ class Representation:
 
     Attributes:
         path: of the file that holds the bytes.
-        size: in bytes.
         policy: fields that do not describe the file: Cache-Control, CORS, security.
         settled: no later version can share its time stamps.
         coding: content coding; None for the bytes of the file itself.
@@ -58,9 +57,7 @@ class Representation:
     def __post_init__(self) -> None:
         etag, last_modified, _ = self.validators
         tag = [("ETag", etag)] if etag is not None else []
-        date = []
-        if last_modified is not None:
-            date = [("Last-Modified", format_http_date(last_modified))]
+        date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]
         coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
         ranges = [("Accept-Ranges", "bytes")] if self.has_ranges else []
         fields = add_vary(self.policy, "Accept-Encoding") if self.varies else self.policy
