@@ -25,17 +25,12 @@ from wsgistatic.files.versions import RegularFile
 
 @dataclass(eq=False, slots=True)
 class Version:
-    """One version of a source, as far as it is known without reading it.
+    """One version of a source, as far as it is known without reading it."""
 
-    Attributes:
-        size: in bytes.
-        status: of the file that holds the bytes, whose time stamps are those of the version; None
-            if no file does.
-        holder: path of that file, if ``os.stat`` of it shows whether the version is still current.
-    """
-
-    size: int
+    size: int  # in bytes
+    # Of the file that holds the bytes, if one does: its time stamps are those of the version.
     status: os.stat_result | None = None
+    # Path of that file, if ``os.stat`` of it shows whether the version is still current.
     holder: str | None = None
 
     def close(self) -> None:
@@ -44,15 +39,10 @@ class Version:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Opened(Version):
-    """One version of a source, opened for one response.
+    """One version of a source, opened for one response."""
 
-    Attributes:
-        file: its bytes; closed with the response.
-        is_sequential: reading at a lower offset means starting from the beginning.
-    """
-
-    file: Reader
-    is_sequential: bool = False
+    file: Reader  # closed with the response
+    is_sequential: bool = False  # reading at a lower offset means starting from the beginning
 
     def __enter__(self) -> Any:
         return self

@@ -113,19 +113,17 @@ def read_version(path: str, expected: Signature, ranges: Sequence[ByteRange]) ->
     """
     try:
         descriptor = os.open(path, FILE_FLAGS)
+        try:
+            contents = []
+            for start, stop in ranges:
+                content = read_at(descriptor, stop - start, start)
+                if len(content) != stop - start:
+                    return None
+                contents.append(content)
+            # One fstat after the last read proves that this was and still is the expected file,
+            # because the next change of an expected version always shows.
+            return contents if signature(os.fstat(descriptor)) == expected else None
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
-    try:
-        contents = []
-        for start, stop in ranges:
-            content = read_at(descriptor, stop - start, start)
-            if len(content) != stop - start:
-                return None
-            contents.append(content)
-        # One fstat after the last read proves that this was and still is the expected file,
-        # because the next change of an expected version always shows.
-        return contents if signature(os.fstat(descriptor)) == expected else None
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)

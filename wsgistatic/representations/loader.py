@@ -21,7 +21,7 @@ from wsgistatic.files.versions import Signature, is_version_settled, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY
-from wsgistatic.representations.cache import Cache, Location, Variant
+from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
 from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import (
@@ -212,8 +212,7 @@ class Loader:
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless its date lies ahead of the clock."""
-        cached = self.cache.files.get(target.key)
-        known = cached and cached.variants.get(coding or IDENTITY)
+        known = self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
         if (
             known
             and version.status is not None
