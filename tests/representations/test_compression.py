@@ -55,7 +55,7 @@ def loader_of(app: StaticFiles) -> Loader:
 
 
 def compression_of(app: StaticFiles) -> Compression:
-    compression = loader_of(app)._compression
+    compression = loader_of(app).compression
     assert compression is not None
     return compression
 

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from enum import Enum
 from threading import Event
 from typing import NamedTuple
@@ -114,10 +114,8 @@ class Compressor:
         check_integer("min_size", min_size, 0)
         self.codings = _checked_codings(codings)
         self._levels = _checked_levels(levels)
-        self._min_size = min_size
+        self._min_size, self._force, self._dry_run = min_size, force, dry_run
         self._max_ratio = 1 - _checked_saving(min_saving) / 100
-        self._force = force
-        self._dry_run = dry_run
 
     def compress_file(self, path: str | os.PathLike[str]) -> Result:
         """Bring the sidecars of one file up to date. Symbolic links are followed."""
@@ -197,10 +195,7 @@ class Compressor:
     def _write(self, version: FileVersion, coding: Coding, path: str) -> int | None:
         """Write a sidecar and return its size, or None if it would save too little."""
         level = self._levels.get(coding.name, coding.level)
-        opening: AbstractContextManager[Draft | None] = nullcontext()
-        if not self._dry_run:
-            opening = Draft(os.path.dirname(path))
-        with opening as draft:
+        with nullcontext() if self._dry_run else Draft(os.path.dirname(path)) as draft:
             size = 0
             for block in coding.encode(version.blocks(), version.size, level):
                 size += len(block)

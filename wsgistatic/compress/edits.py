@@ -31,14 +31,11 @@ class Draft:
         self._file = open(descriptor, "wb", buffering=0)  # noqa: SIM115 - closed in __exit__
 
     def __enter__(self) -> Draft:
-        """Return the draft."""
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Close the draft, and delete it unless it was published."""
         self._file.close()
-        with suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove(self._path)
 
     def write(self, block: bytes) -> None:
         """Append bytes."""

@@ -30,6 +30,8 @@ _SUFFIXES = {coding.suffix for coding in CODINGS.values()}
 _BLOCK = 256 * 1024  # bytes; Brotli compresses as much at a time
 _LONGEST_TICK = 2.0  # seconds; FAT stores times in steps of two seconds
 _POLL_INTERVAL = 0.005  # seconds
+# The compressor tries again a few times before anybody sees this error.
+_CHANGED = "the file kept changing while it was compressed"
 
 
 class StoppedError(Exception):
@@ -62,7 +64,7 @@ class FileVersion:
                 break
             yield block
         if left:
-            raise _file_changed()
+            raise FileChangedError(_CHANGED)
 
     @cached_property
     def digest(self) -> bytes:
@@ -78,12 +80,7 @@ class FileVersion:
         while not is_version_settled(self.status, time.time_ns()) and time.monotonic() < deadline:
             time.sleep(_POLL_INTERVAL)
         if signature(self._stat()) != signature(self.status):
-            raise _file_changed()
-
-
-def _file_changed() -> FileChangedError:
-    # The compressor tries again a few times before anybody sees this error.
-    return FileChangedError("the file kept changing while it was compressed")
+            raise FileChangedError(_CHANGED)
 
 
 def digest_of(blocks: Iterable[bytes]) -> bytes:

@@ -16,6 +16,7 @@ from wsgistatic.files.errors import logger
 from wsgistatic.http.ranges import ByteRange, Multipart
 
 _Parts = Sequence[tuple[bytes, ByteRange]]  # each range, and what precedes it
+_Options = tuple[int, ChangeDetector | None, str]  # block size, detector, label
 _Step = tuple[bytes, int, int]  # what precedes a block; the block's offset and size
 
 DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; larger blocks gain little on any server measured
@@ -27,19 +28,10 @@ class FileBody:
     It is part of no reference cycle: a server that drops it without closing it closes the file.
     """
 
-    def __init__(
-        self,
-        file: Any,
-        parts: _Parts,
-        tail: bytes,
-        block_size: int,
-        detector: ChangeDetector | None,
-        label: str,
-    ) -> None:
+    def __init__(self, file: Any, parts: _Parts, tail: bytes, options: _Options) -> None:
         self._file: Reader = file if hasattr(file, "read_at") else _SeekingReader(file)
-        self._parts, self._block_size = parts, block_size
-        self._steps = _steps(parts, block_size, tail)
-        self._detector, self._label = detector, label
+        self._block_size, self._detector, self._label = options
+        self._parts, self._steps = parts, _steps(parts, self._block_size, tail)
         self._unread = sum(stop - start for _, (start, stop) in parts)
         # The first block is read now: from then on a rewrite can be told from growth.
         self._first = self._advance()
@@ -115,7 +107,7 @@ class BlockIterator(FileBody):
         detector: ChangeDetector | None = None,
         label: str = "file",
     ) -> None:
-        super().__init__(file, [(b"", (start, stop))], b"", block_size, detector, label)
+        super().__init__(file, [(b"", (start, stop))], b"", (block_size, detector, label))
 
 
 class MultipartIterator(FileBody):
@@ -141,7 +133,7 @@ class MultipartIterator(FileBody):
         label: str = "file",
     ) -> None:
         parts = list(zip(multipart.heads, multipart.ranges, strict=True))
-        super().__init__(file, parts, multipart.tail, block_size, detector, label)
+        super().__init__(file, parts, multipart.tail, (block_size, detector, label))
 
 
 class _SeekingReader:

@@ -131,7 +131,7 @@ class OpenFile(Opened):
     __slots__ = ()
 
     def __init__(self, file: RegularFile, path: str) -> None:
-        super().__init__(file, file.status.st_size, file.status, path)
+        super().__init__(file.status.st_size, file.status, path, file=file)
 
     def refresh(self) -> None:
         """Adopt the file's present version, before anything of it is described."""

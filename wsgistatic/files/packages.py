@@ -159,7 +159,7 @@ class Archive:
         # seeks. So its members are read at offsets. Without fork it may as well seek.
         if hasattr(os, "fork") and file.mode == "r" and (raw := raw_file(file.fp)):
             self.members = copy(file)
-            self.members.fp = cast(IO[bytes], OffsetReader(raw))
+            self.members.fp = cast(IO[bytes], _OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
         self._opened: os.stat_result | None = None
         self._opened = self.status()
@@ -178,27 +178,23 @@ class Archive:
         return None if raw is None else raw.fileno()
 
 
-class OffsetReader(io.RawIOBase):
+class _OffsetReader(io.RawIOBase):
     """A file that is read from a position of its own, which no other process moves."""
 
     def __init__(self, raw: io.FileIO) -> None:
         self._raw, self._position = raw, 0
 
     def seekable(self) -> bool:
-        """Return True, for ``zipfile``."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to an offset from the start of the file."""
         self._position = offset
         return offset
 
     def tell(self) -> int:
-        """Return the position."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to ``size`` bytes."""
         block = read_at(self._raw.fileno(), size, self._position)
         self._position += len(block)
         return block
@@ -234,9 +230,9 @@ class ZipMember(Source):
         if is_plain and descriptor is not None and status is not None:
             start = _start(descriptor, info)
             member = StoredMember(os.dup(descriptor), status, start)
-            return Opened(member, info.file_size, status, archive.path)
+            return Opened(info.file_size, status, archive.path, file=member)
         reader = MemberReader(archive, info)
-        return Opened(reader, info.file_size, status, archive.path, is_sequential=True)
+        return Opened(info.file_size, status, archive.path, file=reader, is_sequential=True)
 
     def fingerprint(self, version: Version) -> str:
         """Return the CRC and the size, both in hexadecimal digits."""

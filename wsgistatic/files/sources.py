@@ -25,44 +25,24 @@ from wsgistatic.files.versions import RegularFile
 
 @dataclass(eq=False, slots=True)
 class Version:
-    """One version of a source, as far as it is known without reading it.
+    """One version of a source, as far as it is known without reading it."""
 
-    Attributes:
-        size: in bytes.
-        status: of the file that holds the bytes, whose time stamps are those of the version; None
-            if no file does.
-        holder: path of that file, if ``os.stat`` of it shows whether the version is still current.
-    """
-
-    size: int
+    size: int  # in bytes
+    # Of the file that holds the bytes, if one does: its time stamps are those of the version.
     status: os.stat_result | None = None
+    # Path of that file, if ``os.stat`` of it shows whether the version is still current.
     holder: str | None = None
 
     def close(self) -> None:
         """Release what the version holds; nothing, as long as it is not opened."""
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class Opened(Version):
-    """One version of a source, opened for one response.
+    """One version of a source, opened for one response."""
 
-    Attributes:
-        file: its bytes; closed with the response.
-        is_sequential: reading at a lower offset means starting from the beginning.
-    """
-
-    __slots__ = ("file", "is_sequential")
-
-    def __init__(
-        self,
-        file: Reader,
-        size: int,
-        status: os.stat_result | None = None,
-        holder: str | None = None,
-        *,
-        is_sequential: bool = False,
-    ) -> None:
-        super().__init__(size, status, holder)
-        self.file, self.is_sequential = file, is_sequential
+    file: Reader  # closed with the response
+    is_sequential: bool = False  # reading at a lower offset means starting from the beginning
 
     def __enter__(self) -> Any:
         return self
@@ -130,7 +110,7 @@ class MemorySource(Source):
 
     def open(self) -> Opened:
         """Open the bytes, which are not copied."""
-        return Opened(MemoryReader(self._content), len(self._content))
+        return Opened(len(self._content), file=MemoryReader(self._content))
 
     def fingerprint(self, version: Version) -> str:
         """Return the beginning of the digest."""
@@ -184,7 +164,7 @@ class MemoryReader:
         self._content = b""
 
 
-class SharedReader:
+class _SharedReader:
     """Reads a file object at offsets, under a lock that all its readers share."""
 
     def __init__(
@@ -193,11 +173,9 @@ class SharedReader:
         self._file, self._lock, self._close = file, lock, close
 
     def close(self) -> None:
-        """Close the file object, if it belongs to the reader."""
         self._close()
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return up to ``size`` bytes from an offset; raise OSError for any failure."""
         with self._lock, as_oserror():
             self._file.seek(offset)
             block = self._file.read(size)
@@ -216,11 +194,11 @@ _NAMED_FOR_INPUT = ("bz2", "gzip", "lzma")
 
 
 def open_shared(file: Seekable, lock: Lock, close: Callable[[], object] = lambda: None) -> Opened:
-    """Return the present version of a file object; the arguments are those of ``SharedReader``."""
+    """Return the present version of a file object; ``close`` is called when it is closed."""
     with lock, as_oserror():
         file.seek(0, os.SEEK_END)
         size = index(file.tell())
     if size < 0:
         raise OSError(errno.EIO, f"the source reports a size of {size}")
     is_sequential = type(file).__module__ in _DECOMPRESSING
-    return Opened(SharedReader(file, lock, close), size, is_sequential=is_sequential)
+    return Opened(size, file=_SharedReader(file, lock, close), is_sequential=is_sequential)

@@ -1,12 +1,9 @@
 """A cache of recently served files and their representations, with the bodies of small ones.
 
 An entry is valid as long as ``os.stat`` of its path shows the version it was made from. Callers
-must check that before they use it. Files are keyed by PATH_INFO and hold one variant per content
-coding. A stored coding is valid only while its original is. Only versions that the clock can tell
-from their successors are kept.
-
-Reading takes no lock: a look-up is one ``dict.get``. Adding takes a lock, and evicts files that
-were not used since they were last considered for eviction, oldest first, until all fit the budget.
+must check that before they use it. Only versions that the clock can tell from their successors are
+kept. Reading takes no lock. Adding takes one, and evicts files that were not used since they were
+last considered for eviction, oldest first, until all fit the budget.
 """
 
 from __future__ import annotations
@@ -51,10 +48,8 @@ def page_key(url: str, segments: tuple[str, ...]) -> str:
 class Location:
     """A path, and the version that it led to.
 
-    Attributes:
-        file: the source, if a plain stat of the path cannot tell whether the path still leads to
-            it inside the root; else None.
-        path_checked_until: time on the monotonic clock, in seconds.
+    ``file`` is the source, if a plain stat of the path cannot tell whether the path still leads to
+    it inside the root; else None. Times like ``path_checked_until`` are on the monotonic clock.
     """
 
     __slots__ = ("file", "path", "path_checked_until", "signature")
@@ -100,17 +95,13 @@ def _may_leave_root(file: File) -> bool:
 class Variant(Location):
     """One representation of a cached file, ready to be sent.
 
-    Arguments:
-        status, source: of the file that holds the bytes.
-        original: for a stored coding, the location of the file that it is a coding of.
-
     Attributes:
-        etag, last_modified: values of these header fields, or None.
+        original: for a stored coding, the location of the file that it is a coding of.
         full_headers, not_modified_headers: of a 200 and a 304 response. Copy them before use.
         body: all bytes as a body of one block, to be copied; or None.
         is_readable: the path is that of the bytes, not of an archive that holds them.
         stat_suffices: a stat of the path alone proves that the variant is valid.
-        trusted_until: time on the monotonic clock, in seconds, before which no stat is needed.
+        trusted_until: when a stat is needed again.
     """
 
     __slots__ = (
@@ -148,39 +139,22 @@ class Variant(Location):
 
 @dataclass(eq=False, slots=True)
 class CachedFile:
-    """A version of a file with the variants that were requested.
-
-    Attributes:
-        path, signature: of the file itself.
-        sidecar_stats: what was found under the names of its sidecars; None if it has none ever.
-        only: the one variant, if Accept-Encoding does not matter; else None.
-        variants: by content coding, the file's own bytes as ``"identity"``.
-        by_accept_encoding: the coding that each value of Accept-Encoding leads to.
-        checked_until: time on the monotonic clock, in seconds, until which ``sidecar_stats`` and
-            the dates count as current.
-        used: since it was last considered for eviction.
-        weight: bytes that count against the budget.
-    """
+    """A version of a file with the variants that were requested."""
 
     path: str
     signature: Signature | tuple[()]
-    sidecar_stats: SidecarStats | None
-    only: Variant | None = None
-    variants: dict[str | None, Variant] = field(default_factory=dict)
-    by_accept_encoding: dict[str | None, str] = field(default_factory=dict)
+    sidecar_stats: SidecarStats | None  # None if it never has sidecars
+    only: Variant | None = None  # the one variant, if Accept-Encoding does not matter
+    variants: dict[str | None, Variant] = field(default_factory=dict)  # by coding or "identity"
+    by_accept_encoding: dict[str | None, str] = field(default_factory=dict)  # to the coding
+    # Until then ``sidecar_stats`` and the dates count as current.
     checked_until: float = field(default_factory=lambda: monotonic() + _INTERVAL)
-    used: bool = False
-    weight: int = 0
+    used: bool = False  # since it was last considered for eviction
+    weight: int = 0  # bytes that count against the budget
 
     def variant_for(self, accept_encoding: str | None) -> Variant | None:
         """Return the variant for a value of Accept-Encoding, if it is known."""
         return self.only or self.variants.get(self.by_accept_encoding.get(accept_encoding))
-
-    def has_same_version(self, original: Location, sidecar_stats: SidecarStats | None) -> bool:
-        """Return whether it was made from this version of the file and of its sidecars."""
-        known = (self.path, self.signature, self.sidecar_stats)
-        is_same = known == (original.path, original.signature, sidecar_stats)
-        return is_same and not self.is_dated_ahead()
 
     def is_dated_ahead(self) -> bool:
         """Return whether the clock was set back behind the date of a variant."""
@@ -200,16 +174,12 @@ class Cache:
         budget: bytes for all entries; 0 keeps none.
         max_body_size: bytes of the largest body that is kept.
         stat_ttl: seconds for which a stat is trusted; 0 demands one for each request.
-        sidecars: finds the sidecars of a file.
-
-    Attributes:
-        files: by key, for reading only.
     """
 
     def __init__(
         self, budget: int, max_body_size: int, stat_ttl: float, sidecars: Sidecars
     ) -> None:
-        self.files: OrderedDict[str, CachedFile] = OrderedDict()
+        self.files: OrderedDict[str, CachedFile] = OrderedDict()  # by key; for reading only
         self.budget = budget
         self._max_body_size = max_body_size
         self._stat_ttl = stat_ttl
@@ -250,11 +220,8 @@ class Cache:
     ) -> None:
         """Add a variant, and evict other files for it, unless its successor could look the same.
 
-        Arguments:
-            key: PATH_INFO, or a ``page_key``.
-            variant: to be added. It takes over the body of one for the same version.
-            accept_encoding: the value that led to it.
-            stats: what was found beside the file; None if it never has sidecars.
+        The key is PATH_INFO or a ``page_key``. The variant takes over the body of one for the same
+        version.
         """
         if not variant.representation.settled or self.budget < _FILE_SIZE + _VARIANT_SIZE:
             return
@@ -262,8 +229,10 @@ class Cache:
             variant.trusted_until = monotonic() + self._stat_ttl
         original = variant.original or variant
         with self._lock:
-            cached = self.files.get(key)
-            if cached is None or not cached.has_same_version(original, stats):
+            cached = self.files.get(key, NO_FILE)
+            known = (cached.path, cached.signature, cached.sidecar_stats)
+            version = (original.path, original.signature, stats)
+            if known != version or cached.is_dated_ahead():
                 cached = CachedFile(original.path, original.signature, stats)
             self._put(cached, variant, accept_encoding)
             self._remove(key)
@@ -284,9 +253,8 @@ class Cache:
         """Check a variant again, trusted or not, and drop its file if it is no longer valid."""
         if not variant.stat_matches():
             with self._lock:
-                cached = self.files.get(key)
                 # Another thread may have replaced it already.
-                if cached is not None and variant in cached.variants.values():
+                if variant in self.files.get(key, NO_FILE).variants.values():
                     self._remove(key)
 
     def _put(self, cached: CachedFile, variant: Variant, accept_encoding: str | None) -> None:
@@ -303,9 +271,7 @@ class Cache:
             cached.by_accept_encoding[accept_encoding] = coding
 
     def _remove(self, key: str) -> None:
-        cached = self.files.pop(key, None)
-        if cached is not None:
-            self._size -= cached.weight
+        self._size -= self.files.pop(key, NO_FILE).weight
 
 
 def _weight(key: str, cached: CachedFile) -> int:

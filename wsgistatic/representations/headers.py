@@ -17,6 +17,7 @@ from wsgiref.headers import Headers as HeaderMapping
 from wsgistatic.files.errors import logger
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
+from wsgistatic.validation import check_bool
 
 CacheControl = str | Callable[[str, str], "str | None"] | None
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
@@ -52,8 +53,7 @@ class HeaderPolicy:
     ) -> None:
         if cache_control is not None and not callable(cache_control):
             check_field_value("cache_control", cache_control, ", a callable (path, url) or None")
-        if not isinstance(nosniff, bool):
-            raise TypeError(f"nosniff must be True or False, not {nosniff!r}")
+        check_bool("nosniff", nosniff)
         check_headers(headers)
         self._cache_control, self._headers = cache_control, headers
         self._is_immutable = immutable_rule(immutable)
@@ -168,8 +168,7 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, s
     Raises:
         TypeError: ``attachment`` is not a bool.
     """
-    if not isinstance(attachment, bool):
-        raise TypeError(f"attachment must be True or False, not {attachment!r}")
+    check_bool("attachment", attachment)
 
     def set_headers(headers: HeaderMapping, path: str, url: str) -> None:
         if headers["Content-Type"] != "application/pdf":

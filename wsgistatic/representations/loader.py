@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from wsgistatic.files.changes import FileChangedError, read_content, read_fully
@@ -20,7 +21,7 @@ from wsgistatic.files.versions import Signature, is_version_settled, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY
-from wsgistatic.representations.cache import Cache, Location, Variant
+from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
 from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import (
@@ -32,13 +33,7 @@ from wsgistatic.representations.representation import (
     is_dated_ahead,
     make_validators,
 )
-from wsgistatic.representations.sidecars import (
-    Sidecar,
-    Sidecars,
-    SidecarStats,
-    choose_sidecar,
-    is_fresh,
-)
+from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar, is_fresh
 
 
 class Target(NamedTuple):
@@ -50,39 +45,24 @@ class Target(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Whose bytes are sent for a target.
+    """Whose bytes are sent for a target."""
 
-    Attributes:
-        source: the target's own, or a sidecar.
-        version: of that source; an ``Opened`` one if a body is wanted.
-        coding: content coding of its bytes; None for the target's own.
-        varies: Accept-Encoding decides.
-        original_status: for a sidecar, the status of the target's own file.
-        sidecar_stats: what was found beside a file; None for other sources.
-    """
-
-    source: Source
-    version: Version
-    coding: str | None = None
-    varies: bool = False
-    original_status: os.stat_result | None = None
-    sidecar_stats: SidecarStats | None = None
+    source: Source  # the target's own, or a sidecar
+    version: Version  # of that source; an ``Opened`` one if a body is wanted
+    coding: str | None = None  # content coding of its bytes; None for the target's own
+    varies: bool = False  # Accept-Encoding decides
+    original_status: os.stat_result | None = None  # for a sidecar, that of the target's own file
+    sidecar_stats: SidecarStats | None = None  # what was found beside a file
 
 
 class Loaded(NamedTuple):
-    """The representation of a target that a client gets.
-
-    Attributes:
-        choice: whose bytes are sent. Close its version after use.
-        accept_encoding: the value that led to the representation.
-        content: all bytes, if they are in memory already.
-    """
+    """The representation of a target that a client gets; to be closed after use."""
 
     target: Target
     choice: Choice
     representation: Representation
-    accept_encoding: str | None
-    content: bytes | None = None
+    accept_encoding: str | None  # the value that led to the representation
+    content: bytes | None = None  # all bytes, if they are in memory already
 
     @property
     def opened(self) -> Opened:
@@ -94,31 +74,17 @@ class Loaded(NamedTuple):
         self.choice.version.close()
 
 
+@dataclass(eq=False)
 class Loader:
-    """Loads representations.
+    """Loads representations."""
 
-    Arguments:
-        compression: compresses text in memory, or None.
-        validators: of the caller, instead of those of the source; or None.
-    """
-
-    def __init__(
-        self,
-        cache: Cache,
-        sidecars: Sidecars,
-        policy: HeaderPolicy,
-        media_types: MediaTypes,
-        etag: EtagMode,
-        compression: Compression | None = None,
-        validators: Validators | None = None,
-    ) -> None:
-        self._cache = cache
-        self._sidecars = sidecars
-        self._policy = policy
-        self._media_types = media_types
-        self._etag = etag if validators is None else None
-        self._compression = compression
-        self._validators = validators
+    cache: Cache
+    sidecars: Sidecars
+    policy: HeaderPolicy
+    media_types: MediaTypes
+    etag: EtagMode
+    compression: Compression | None = None
+    validators: Validators | None = None  # of the caller, instead of those of the source
 
     def load(
         self,
@@ -152,16 +118,14 @@ class Loader:
     def content_to_keep(self, loaded: Loaded) -> bytes | None:
         """Return all bytes, if they are in memory or will be kept there; else None.
 
-        Raises:
-            FileChangedError: the file changed while it was read; try again.
-            OSError: it cannot be read.
+        Raise FileChangedError if the file changed while it was read: try again.
         """
         representation, version = loaded.representation, loaded.choice.version
         if loaded.content is not None or not (
             representation.settled
             and version.status is not None
             and version.holder is not None
-            and self._cache.keeps_body(representation.size)
+            and self.cache.keeps_body(representation.size)
         ):
             return loaded.content
         if isinstance(version, OpenFile):
@@ -174,88 +138,81 @@ class Loader:
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
         """Add a representation to the cache, with its bytes if they are to be kept.
 
-        Arguments:
-            final: without a Range, the same value of Accept-Encoding would lead to it too.
+        ``final``: without a Range, the same value of Accept-Encoding would lead to it too.
         """
         target, choice = loaded.target, loaded.choice
         status = choice.version.status
         if status is None or choice.version.holder is None:
             return  # no stat can check it
-        if not final and self._compression is not None and choice.varies and choice.coding is None:
+        if not final and self.compression is not None and choice.varies and choice.coding is None:
             return
         original = None
         if choice.original_status is not None:
             original = Location(target.source.path, choice.original_status, target.source)
         variant = Variant(loaded.representation, status, choice.source, content, original=original)
-        self._cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
+        self.cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
         status = version.status
         if not isinstance(source, File) or status is None:
             return Choice(source, version)
-        stats = self._sidecars.stats(source.path)
-        sidecars = self._sidecars.find(source, status, stats)
+        stats = self.sidecars.stats(source.path)
+        sidecars = self.sidecars.find(source, status, stats)
         chosen = choose_sidecar(sidecars, version.size, accept_encoding)
         if chosen is None:
             varies = bool(sidecars) or self._may_compress(source.path, version.size)
             return Choice(source, version, varies=varies, sidecar_stats=stats)
         if isinstance(version, Opened):
             version.close()
-            version = _open_sidecar(chosen, status)
+            version = _open_sidecar(chosen.file, status)
         else:
             version = Version(chosen.status.st_size, chosen.status, chosen.file.path)
         return Choice(chosen.file, version, chosen.coding, True, status, stats)
 
     def _may_compress(self, path: str, size: int) -> bool:
-        return self._compression is not None and self._compression.applies_to(path, size)
+        return self.compression is not None and self.compression.applies_to(path, size)
 
     def _describe(self, target: Target, choice: Choice) -> Representation:
         """Describe the chosen bytes, or return the description from the cache."""
-        known = self._known(target, choice.coding, choice.version)
+        version, coding, varies = choice.version, choice.coding, choice.varies
+        known = self._known(target, coding, version)
         if (
             known is not None
-            and known.representation.varies == choice.varies
+            and known.representation.varies == varies
             and known.representation.validators.date_is_strong  # otherwise it may be by now
         ):
             return known.representation
-        version, now_ns = choice.version, time.time_ns()
+        now_ns = time.time_ns()
         statuses = filter(None, (version.status, choice.original_status))
         settled = all(is_version_settled(status, now_ns) for status in statuses)
         tag = digest = None
-        if self._etag == "stat":
+        etag = self.etag if self.validators is None else None
+        if etag == "stat":
             fingerprint = choice.source.fingerprint(version)
             tag = None if fingerprint is None else f'"{fingerprint}"'
-        elif self._etag == "content":
+        elif etag == "content":
             digest = choice.source.digest(version, settled)
             tag = None if digest is None else content_etag(digest)
             if digest is None and isinstance(version, OpenFile):
                 version.refresh()  # it has grown while it was hashed
                 settled = False
-        if tag is not None and choice.coding is not None:
-            tag = etag_for_coding(tag, choice.coding)
-        validators = self._validators or Validators(tag)
-        if self._validators is None and version.status is not None:
+        if tag is not None and coding is not None:
+            tag = etag_for_coding(tag, coding)
+        validators = self.validators or Validators(tag)
+        if self.validators is None and version.status is not None:
             validators = make_validators(version.status, tag, now_ns)
         path = target.source.path
-        content_type = self._media_types.content_type(os.path.basename(path))
-        content_type, policy = self._policy.for_file(path, target.url, content_type)
+        content_type = self.media_types.content_type(os.path.basename(path))
+        content_type, policy = self.policy.for_file(path, target.url, content_type)
+        holder = version.holder or path
         return Representation(
-            version.holder or path,
-            version.size,
-            content_type,
-            validators,
-            policy,
-            settled,
-            choice.coding,
-            choice.varies,
-            digest,
+            holder, version.size, content_type, validators, policy, settled, coding, varies, digest
         )
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless its date lies ahead of the clock."""
-        cached = self._cache.files.get(target.key)
-        known = cached and cached.variants.get(coding or IDENTITY)
+        known = self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
         if (
             known
             and version.status is not None
@@ -269,7 +226,7 @@ class Loader:
     def _compress(self, loaded: Loaded) -> Loaded | None:
         """Return what the file is compressed to in memory, if that is to be sent."""
         target, choice, own, accept_encoding, _ = loaded
-        compression, file, status = self._compression, choice.source, choice.version.status
+        compression, file, status = self.compression, choice.source, choice.version.status
         if compression is None or status is None or choice.coding is not None or not own.settled:
             return None
         if not isinstance(file, File) or not self._may_compress(own.path, own.size):
@@ -290,10 +247,10 @@ class Loader:
         return loaded._replace(representation=representation, content=content)
 
 
-def _open_sidecar(chosen: Sidecar, original: os.stat_result) -> OpenFile:
+def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
     """Open the chosen sidecar, which may have vanished or changed since."""
     try:
-        opened = chosen.file.open()
+        opened = chosen.open()
     except OSError as error:
         if not is_missing(error):
             raise

@@ -23,44 +23,28 @@ _ABOUT_CONTENT = ("cache-control", "content-disposition", "expires")
 
 @dataclass(slots=True)
 class Representation:
-    """One version of one file, as it is described to clients; not to be changed.
+    """One version of one file, as it is described to clients; not to be changed."""
 
-    Attributes:
-        path: of the file that holds the bytes.
-        size: in bytes.
-        policy: fields that do not describe the file: Cache-Control, CORS, security.
-        settled: no later version can share its time stamps.
-        coding: content coding; None for the bytes of the file itself.
-        varies: the file has other codings, so that Accept-Encoding decides (RFC 9110 12.5.5).
-        digest: SHA-256 of the bytes, if it is known.
-        has_ranges: parts of it can be sent.
-        full_headers: of a 200 response to GET or HEAD.
-        partial_headers: of a 206 response, without Content-Type, Content-Length, Content-Range.
-        not_modified_headers: of a 304 response.
-        refusal_headers: of a 412 or 416 response, without Content-Range.
-    """
-
-    path: str
+    path: str  # of the file that holds the bytes
     size: int
     content_type: str
     validators: Validators
-    policy: Headers
-    settled: bool
-    coding: str | None = None
-    varies: bool = False
-    digest: bytes | None = None
-    has_ranges: bool = True
-    full_headers: Headers = field(init=False)
+    policy: Headers  # fields that do not describe the file: Cache-Control, CORS, security
+    settled: bool  # no later version can share its time stamps
+    coding: str | None = None  # content coding; None for the bytes of the file itself
+    varies: bool = False  # it has other codings: Accept-Encoding decides (RFC 9110 12.5.5)
+    digest: bytes | None = None  # SHA-256 of the bytes, if it is known
+    has_ranges: bool = True  # parts of it can be sent
+    full_headers: Headers = field(init=False)  # 200, for GET and HEAD
+    # 206, without Content-Type, Content-Length and Content-Range
     partial_headers: Headers = field(init=False)
-    not_modified_headers: Headers = field(init=False)
-    refusal_headers: Headers = field(init=False)
+    not_modified_headers: Headers = field(init=False)  # 304
+    refusal_headers: Headers = field(init=False)  # 412 and 416, without Content-Range
 
     def __post_init__(self) -> None:
         etag, last_modified, _ = self.validators
         tag = [("ETag", etag)] if etag is not None else []
-        date = []
-        if last_modified is not None:
-            date = [("Last-Modified", format_http_date(last_modified))]
+        date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]
         coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
         ranges = [("Accept-Ranges", "bytes")] if self.has_ranges else []
         fields = add_vary(self.policy, "Accept-Encoding") if self.varies else self.policy

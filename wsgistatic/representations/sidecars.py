@@ -42,10 +42,8 @@ class Sidecars:
         """Return the sidecars of a file that are at least as new as a version of it.
 
         Sidecars whose stat failed are skipped, since the file itself can still be sent. The failure
-        is logged once, and tried again when the result of ``stats`` changes.
-
-        Raises:
-            OSError: a sidecar exists, but cannot be checked now, for example without descriptors.
+        is logged once, and tried again when the result of ``stats`` changes. OSError is raised if a
+        sidecar exists, but cannot be checked now, for example without descriptors.
         """
         if not any(stats):
             return []
