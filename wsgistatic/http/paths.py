@@ -110,13 +110,8 @@ _LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 
-def directory_location(script_name: str, path_info: str, query: str) -> str:
-    """Return the Location of a directory: that of ``file_location``, but ending in one slash."""
-    return file_location(script_name, path_info, query, end="/")
-
-
 def file_location(script_name: str, path_info: str, query: str, end: str = "") -> str:
-    """Return the Location of a file: an absolute path with the query.
+    """Return an absolute path with the query, whose path ends in one ``end`` ("/" or nothing).
 
     It can never name another host. A reference that begins with two slashes would do so (RFC 3986
     4.2), and browsers take a backslash for a slash. So leading slashes are reduced to one, and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
@@ -160,18 +160,15 @@ def serve_file(
         validators=validators,
         **options,
     )
-    close = getattr(source, "close", None)
-    if close is None or isinstance(source, io.BytesIO):
+    close = None if isinstance(source, io.BytesIO) else getattr(source, "close", None)
+    if close is None:
         return Served(*app.respond(environ)[:3])
-    try:
+    with ExitStack() as unsent:
+        unsent.callback(close)
         status, headers, body = app.respond(environ)[:3]
-    except BaseException:
-        close()
-        raise
-    if isinstance(body, FileBody):
-        return Served(status, headers, ClosingBody(body, close))
-    close()
-    return Served(status, headers, body)
+        if isinstance(body, FileBody):
+            body = ClosingBody(body, unsent.pop_all().close)
+        return Served(status, headers, body)
 
 
 def _check_validators(validators: object) -> None:
@@ -238,10 +235,7 @@ def check_download_name(name: object, disposition: object) -> None:
 def with_download_name(
     headers: CustomHeaders, name: str, disposition: Disposition, content_type: str
 ) -> CustomHeaders:
-    """Return the option ``headers`` with the download name and its media type added.
-
-    Fields that the option sets itself take precedence.
-    """
+    """Return the option ``headers`` with these two fields, which it may override, added."""
     value = content_disposition(disposition, name)
     fields = {"Content-Type": content_type, "Content-Disposition": value}
     if callable(headers):

@@ -1,12 +1,9 @@
 """Map a URL to a file, and respond if there is none.
 
-A request takes this path. ``Site.respond`` checks the method, tries the cache, and splits PATH_INFO
-into names (``http.paths``). It then looks for a file, an index, or a directory to list. If there is
-none, ``_after_miss`` tries the page of a clean URL and the fallback of a single-page app. A file
-goes to the ``Responder``. Its ``Loader`` opens the file safely (``files``), chooses a coding and
-describes it (``representations``). The responder evaluates preconditions and Range
-(``http.conditional``, ``http.ranges``), and returns the response with a body that reads the file
-block by block (``files.body``). None stands for a miss, which goes to the wrapped app.
+``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file, an index, or a
+directory to list. If there is none, ``_after_miss`` tries the page of a clean URL and the fallback
+of a single-page app. The ``Responder`` responds with the file that is found. None stands for a
+miss, which goes to the wrapped app.
 """
 
 from __future__ import annotations
@@ -32,7 +29,6 @@ from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
-_ABSENT = (FileNotFoundError, NotADirectoryError)
 # Fields that an error page does not have, because it is not validated, resumed or stored.
 _OF_A_FILE = {"cache-control", "etag", "last-modified", "accept-ranges"}
 _NAVIGATION_FIELDS = "Accept, Sec-Fetch-Mode"
@@ -58,8 +54,9 @@ class Site:
         self._index = options.index
         self._dotfiles = options.dotfiles
         self._clean_urls = options.clean_urls
-        self._fallback = _names("fallback", options.fallback)
-        self._not_found = _names("not_found", options.not_found)
+        fallback, not_found = options.fallback, options.not_found
+        self._fallback = None if fallback is None else check_inner_path("fallback", fallback)
+        self._not_found = None if not_found is None else check_inner_path("not_found", not_found)
         self._policy = responder.policy
         self._responder = responder
         self._standalone = standalone
@@ -111,10 +108,8 @@ class Site:
             return False
         try:
             os.stat(self._root + rest)
-        except _ABSENT:
-            return True
-        except (OSError, ValueError):
-            pass  # the full way handles the error
+        except (OSError, ValueError) as error:  # the full way handles the others
+            return isinstance(error, (FileNotFoundError, NotADirectoryError))
         return False
 
     def _split(self, request: Request, rest: str) -> SplitPath | None:
@@ -162,7 +157,6 @@ class Site:
         return response
 
     def _source(self, path: SplitPath) -> Source | None:
-        """Return the file that a path names, or the index of the directory; None for no index."""
         if not path.is_directory:
             return self._tree.file(path.segments)
         return None if self._index is None else self._tree.file((*path.segments, self._index))
@@ -174,13 +168,10 @@ class Site:
             fields = self._policy.for_file(index.path, url, "text/html").others
         except OSError as error:
             return responses.response_to_error(error, index.path, self._policy)
-        return responses.redirect(request.directory_location(), fields)
+        return responses.redirect(request.location(request.path_info, "/"), fields)
 
     def _redirect_to_clean_url(self, request: Request, path: SplitPath) -> Response | None:
-        """Redirect ``/page.html`` to ``/page``, and an index to its directory.
-
-        Return None if something else has the short URL, or if there is no such page.
-        """
+        """Redirect ``/page.html`` to ``/page`` unless that is taken, an index to its directory."""
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
         *above, name = path.segments
@@ -196,13 +187,11 @@ class Site:
             return None  # the code that serves it reports the error
         if name == self._index:
             directory = request.path_info[: -len(os.fsencode(name))]
-            return responses.redirect(request.directory_location(directory), fields)
+            return responses.redirect(request.location(directory, "/"), fields)
         is_name = is_served_name(stem, dotfiles=self._dotfiles)
         if not is_name or self._exists(SplitPath((*above, stem), False)):
             return None
-        return responses.redirect(
-            request.file_location(request.path_info.removesuffix(_PAGE)), fields
-        )
+        return responses.redirect(request.location(request.path_info.removesuffix(_PAGE)), fields)
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
@@ -214,7 +203,6 @@ class Site:
         return self._listing is not None and self._listing.exists(path)
 
     def _after_miss(self, request: Request, path: SplitPath) -> Response | None:
-        """Respond if no file has this URL; None if it remains a miss."""
         page = self._page_of(path)
         if not request.is_read:
             if page is None or not is_found(self._tree.file(page).inspect):
@@ -224,7 +212,6 @@ class Site:
         return response or self._respond_to_navigation(request, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
-        """Return the names of the page that a clean URL stands for, or None."""
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
         *above, name = path.segments
@@ -250,10 +237,7 @@ class Site:
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
     ) -> Response | None:
-        """Respond with a file that was not requested by its own URL; None if it does not exist.
-
-        The URL that counts for header fields is that of ``path``, or the file's own.
-        """
+        """Respond with a file at the URL of another path; header fields depend on that URL."""
         own = SplitPath(segments, False)
         url = url_path(self._prefix, path or own)
         key = page_key(url, segments)
@@ -273,7 +257,6 @@ class Site:
         response: Response | None,
         step: str = "file",
     ) -> None:
-        """Record in the trace which file answers a path, or why none does."""
         if request.trace is None:
             return
         is_error = response is None or response.status[:3] in ("403", "500", "503")
@@ -282,10 +265,6 @@ class Site:
             return
         label = os.path.join(getattr(self._tree, "path", ""), *path.segments)
         request.record(step, label, why_missed(self._tree, path, self._index))
-
-
-def _names(option: str, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else check_inner_path(option, value)
 
 
 def _is_navigation(request: Request) -> bool:
