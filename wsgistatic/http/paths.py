@@ -29,10 +29,7 @@ class SplitPath(NamedTuple):
 
 
 def parse_prefix(prefix: str) -> str:
-    """Convert the option ``prefix`` to the form of PATH_INFO: ``""`` for the root, else ``"/a/b"``.
-
-    Raise TypeError or ValueError for a value that is not a URL path.
-    """
+    """Check the option ``prefix`` and return it as in PATH_INFO: ``""`` or ``"/a/b"``."""
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str such as '/static/', not {prefix!r}")
     if "://" in prefix or re.search(r"[?#%\x00-\x1f\x7f]", prefix):
@@ -54,10 +51,7 @@ def parse_prefix(prefix: str) -> str:
 def split_path(
     path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
-    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path.
-
-    ``windows`` refuses names that have a special meaning on a Windows file system.
-    """
+    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path."""
     try:
         raw = path.encode("latin-1")
         text = raw.decode("utf-8") if windows else os.fsdecode(raw)
@@ -76,7 +70,7 @@ def split_path(
 
 
 def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
-    """Return whether a name may be part of a URL; for the arguments see ``split_path``."""
+    """Return whether a name may be part of a URL; ``windows`` refuses what is special there."""
     if segment in ("", ".", ".."):
         return False
     if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:

@@ -38,7 +38,6 @@ Disposition = Literal["attachment", "inline"]
 _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
 )
-_MAX_WRAPPERS = 2  # around a file object
 
 
 class Served(NamedTuple):
@@ -216,7 +215,7 @@ def _file_object(file: Any) -> Source:
 def _unwrap(source: object) -> object:
     """Return the file object inside a temporary file, an upload, or a Django FieldFile."""
     inner = source
-    for _ in range(_MAX_WRAPPERS):
+    for _ in range(2):  # an upload may hold a temporary file, which is a wrapper too
         inner = getattr(inner, "file", None)
         if isinstance(inner, io.IOBase):
             return inner

@@ -17,7 +17,6 @@ from functools import partial
 from hashlib import sha256
 from heapq import merge
 from itertools import islice
-from os import DirEntry
 from typing import TypeVar
 
 from wsgistatic.files.directory import Directory
@@ -135,7 +134,7 @@ def _blocks(pieces: Iterator[str]) -> Iterator[bytes]:
     yield "".join(gathered).encode()
 
 
-N = TypeVar("N", str, "DirEntry[str]")
+N = TypeVar("N", str, "os.DirEntry[str]")
 T = TypeVar("T")
 
 _RUN = 4096  # names that are sorted at once
@@ -143,11 +142,7 @@ _RUN = 4096  # names that are sorted at once
 
 @dataclass
 class Scan:
-    """A directory that is being listed; close it after use.
-
-    ``segments`` are the names that lead to it from the served directory. Opening it raises the
-    errors of ``Directory.open_directory``.
-    """
+    """A directory that is being listed, opened by ``Directory.open_directory``; close it."""
 
     directory: Directory
     segments: tuple[str, ...]
@@ -179,7 +174,7 @@ class Scan:
         """Close the directory; may be called repeatedly."""
         self._opened.close()
 
-    def _sort_key(self, item: DirEntry[str]) -> str | None:
+    def _sort_key(self, item: os.DirEntry[str]) -> str | None:
         if not self.is_served_name(item.name):
             return None
         if item.is_symlink():

@@ -147,12 +147,8 @@ class StaticFiles:
             raise ValueError(f"not_found must be None if there is an app, not {not_found!r}")
         given = {**unknown, **{name: arguments[name] for name in table.OPTIONS}}
         options = table.DirectoryOptions.from_kwargs(given, ("app", "directory", "prefix"))
-        root: str | Traversable
-        if is_traversable(directory):
-            root, exists = directory, directory.is_dir()
-        else:
-            root = check_path("directory", directory)
-            exists = os.path.isdir(root)
+        root = directory if is_traversable(directory) else check_path("directory", directory)
+        exists = os.path.isdir(root) if isinstance(root, str) else root.is_dir()
         if check_dir and not exists:
             raise ValueError(
                 f"directory must be an existing directory, not {root!r} "

@@ -25,20 +25,15 @@ from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
 # Fields that an error page does not have, because it is not validated, resumed or stored.
 _OF_A_FILE = {"cache-control", "etag", "last-modified", "accept-ranges"}
-_NAVIGATION_FIELDS = "Accept, Sec-Fetch-Mode"
 
 
 class Site:
-    """Responds to the requests below a prefix, which has the form of ``parse_prefix``.
-
-    A standalone site has no wrapped app, so that it has to respond to every method.
-    """
+    """Responds to requests below a prefix; to every method if it is ``standalone``."""
 
     def __init__(
         self,
@@ -68,7 +63,7 @@ class Site:
             if options.listing:
                 self._listing = Listing(tree, self._policy, prefix, options)
 
-    def respond(self, request: Request) -> Response | None:
+    def respond(self, request: Request) -> responses.Response | None:
         """Respond to a request below the prefix; None for a miss."""
         if not request.is_read and not self._standalone:
             request.record("method", str(request.method), Reason.METHOD)
@@ -90,7 +85,7 @@ class Site:
             response = path and self._after_miss(request, path)
         return response
 
-    def not_found(self, request: Request) -> Response:
+    def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
         if self._not_found is not None:
             plain = Request(request.environ, request.trace, is_plain=True)
@@ -119,7 +114,7 @@ class Site:
             request.record("path", path_name(rest), reason)
         return path
 
-    def _respond_to_path(self, request: Request, path: SplitPath) -> Response | None:
+    def _respond_to_path(self, request: Request, path: SplitPath) -> responses.Response | None:
         if not request.path_info and not request.script_name:
             # The URL was "/", and a redirect to "/" would never end.
             request.record("path", "", Reason.NOT_CANONICAL)
@@ -140,7 +135,7 @@ class Site:
                 request.record("listing", "", note="a page that lists the directory")
         return response
 
-    def _respond_to_file(self, request: Request, path: SplitPath) -> Response | None:
+    def _respond_to_file(self, request: Request, path: SplitPath) -> responses.Response | None:
         source = self._source(path)
         if source is None:
             self._record(request, path, None, None)
@@ -161,7 +156,9 @@ class Site:
             return self._tree.file(path.segments)
         return None if self._index is None else self._tree.file((*path.segments, self._index))
 
-    def _redirect_to_directory(self, request: Request, index: Source, url: str) -> Response | None:
+    def _redirect_to_directory(
+        self, request: Request, index: Source, url: str
+    ) -> responses.Response | None:
         """Redirect ``/dir`` to ``/dir/`` if it has an index; its relative links need the slash."""
         try:
             index.inspect()
@@ -170,7 +167,9 @@ class Site:
             return responses.response_to_error(error, index.path, self._policy)
         return responses.redirect(request.location(request.path_info, "/"), fields)
 
-    def _redirect_to_clean_url(self, request: Request, path: SplitPath) -> Response | None:
+    def _redirect_to_clean_url(
+        self, request: Request, path: SplitPath
+    ) -> responses.Response | None:
         """Redirect ``/page.html`` to ``/page`` unless that is taken, an index to its directory."""
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
@@ -202,7 +201,7 @@ class Site:
             return self._exists(SplitPath(path.segments, True))
         return self._listing is not None and self._listing.exists(path)
 
-    def _after_miss(self, request: Request, path: SplitPath) -> Response | None:
+    def _after_miss(self, request: Request, path: SplitPath) -> responses.Response | None:
         page = self._page_of(path)
         if not request.is_read:
             if page is None or not is_found(self._tree.file(page).inspect):
@@ -221,7 +220,9 @@ class Site:
             return None
         return (*above, page) if is_served_name(page, dotfiles=self._dotfiles) else None
 
-    def _respond_to_navigation(self, request: Request, path: SplitPath) -> Response | None:
+    def _respond_to_navigation(
+        self, request: Request, path: SplitPath
+    ) -> responses.Response | None:
         if self._fallback is None:
             return None
         # A script or an image that is missing must not be answered with HTML.
@@ -232,11 +233,11 @@ class Site:
         response = self._respond_with(request, "fallback", self._fallback)
         if response is None:
             return None
-        return response._replace(headers=add_vary(response.headers, _NAVIGATION_FIELDS))
+        return response._replace(headers=add_vary(response.headers, "Accept, Sec-Fetch-Mode"))
 
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
-    ) -> Response | None:
+    ) -> responses.Response | None:
         """Respond with a file at the URL of another path; header fields depend on that URL."""
         own = SplitPath(segments, False)
         url = url_path(self._prefix, path or own)
@@ -254,7 +255,7 @@ class Site:
         request: Request,
         path: SplitPath,
         source: Source | None,
-        response: Response | None,
+        response: responses.Response | None,
         step: str = "file",
     ) -> None:
         if request.trace is None:
