@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import pytest
 from hypothesis import given, settings
 
 from tests.http.test_paths import PATH
-from wsgistatic.http.paths import SplitPath, directory_location, file_location, quote_path, url_path
+from wsgistatic.http.paths import SplitPath, file_location, quote_path, url_path
+
+directory_location = partial(file_location, end="/")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class FinderFiles:
             file = _find((*path.segments, self._index))
             if file is not None and not path.is_directory:
                 headers = [("Cache-Control", "no-cache"), *self._responder.policy.common]
-                return redirect(request.directory_location(), headers)
+                return redirect(request.location(request.path_info, "/"), headers)
         if file is None:
             return None
         url = quote_path(request.script_name + path_info)

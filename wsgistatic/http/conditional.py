@@ -66,7 +66,6 @@ def evaluate_preconditions(
 
 
 def _matches(value: str, etag: str | None, compare: Callable[[str, str], bool]) -> bool:
-    """Return whether If-Match or If-None-Match lists the entity tag of the representation."""
     # 13.1.1, 13.1.2: "*" stands for any current representation, even one without an entity tag.
     if value.strip(OWS) == "*":
         return True

@@ -30,10 +30,7 @@ _IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE = (
 
 
 def parse_http_date(value: str, now: float) -> int | None:
-    """Return the seconds since the epoch of an HTTP-date in any of its three formats, or None.
-
-    The current time resolves years of two digits.
-    """
+    """Return the seconds since the epoch of an HTTP-date, or None; ``now`` completes its year."""
     value = value.strip(OWS)
     match = _IMF_FIXDATE.fullmatch(value) or _RFC850_DATE.fullmatch(value)
     match = match or _ASCTIME_DATE.fullmatch(value)

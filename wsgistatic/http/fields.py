@@ -19,8 +19,6 @@ TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a rule of the grammar, no
 # 12.4.2: qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
 QVALUE = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
 
-# 5.1: field-name = token
-_FIELD_NAME = re.compile(TOKEN)
 # 5.5: visible characters, with spaces and tabs only between them. CR, LF and NUL are excluded,
 # since they could end the header section early.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff](?:[\t \x21-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
@@ -39,7 +37,7 @@ def check_field(name: object, value: object) -> None:
     """Check a header field from the option ``headers``; raise TypeError or ValueError."""
     if not isinstance(name, str):
         raise TypeError(f"headers must have field names of type str, not {name!r}")
-    if not _FIELD_NAME.fullmatch(name):
+    if not re.fullmatch(TOKEN, name):  # 5.1: field-name = token
         raise ValueError(f"headers must have field names that are tokens, not {name!r}")
     if name.lower() in _RESERVED:
         raise ValueError(f"headers must not set {name}: wsgistatic or the server sets it")
@@ -47,10 +45,7 @@ def check_field(name: object, value: object) -> None:
 
 
 def check_field_value(option: str, value: object, alternatives: str = "") -> None:
-    """Check an option whose value is sent as a header value; raise TypeError or ValueError.
-
-    ``alternatives``: what the option accepts besides a header value, such as ``" or None"``.
-    """
+    """Check an option sent as a header value; ``alternatives`` such as " or None" complete it."""
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")
     if not _FIELD_VALUE.fullmatch(value):

@@ -104,17 +104,20 @@ _REASONS = {"compressed": "already compressed", "ranges": "read in ranges"}
 #             and PDF readers request ranges of these files, too, and need no coding for that;
 # ranges      is large, and clients read pieces of it by ranges, which a coding would prevent.
 
-# Types whose only extension is their subtype, by their mark.
+# Types whose only extension is their subtype, without a prefix or a suffix; by their mark.
 _NAMED_BY_EXTENSION = {
     "": "text/css text/csv text/vtt text/n3 application/cbor application/msgpack application/rtf "
-    "application/warc application/wasm image/bmp font/ttf font/otf model/stl",
+    "application/warc application/wasm image/bmp font/ttf font/otf model/stl application/atom+xml "
+    "application/rss+xml application/mathml+xml application/gpx+xml application/gml+xml "
+    "application/x-tar application/vnd.las image/svg+xml model/gltf+json",
     "text": "application/json5 application/toml application/trig model/obj model/mtl",
     "compressed": "application/pdf image/png image/apng image/gif image/webp image/avif image/jxl "
     "image/heic image/heif image/jp2 image/ktx2 audio/aac audio/flac audio/wav video/webm "
-    "font/woff2 font/woff model/3mf",
+    "font/woff2 font/woff model/3mf application/x-msi application/x-rpm application/x-lzma "
+    "application/x-lz4 application/vnd.rar application/epub+zip model/vnd.usdz+zip",
 }
 _TABLE = {
-    media_type: f".{media_type.partition('/')[2]} {mark}"
+    media_type: re.sub(r"[a-z]+/(?:x-|vnd\.)?([^+]+).*", rf".\1 {mark}", media_type)
     for mark, types in _NAMED_BY_EXTENSION.items()
     for media_type in types.split()
 } | {
@@ -143,14 +146,9 @@ _TABLE = {
     "application/xml": ".xml .xsd .dtd .rng .sch .xul",
     "application/xslt+xml": ".xsl .xslt",
     "application/xhtml+xml": ".xhtml .xht",
-    "application/atom+xml": ".atom",
-    "application/rss+xml": ".rss",
     "application/rdf+xml": ".rdf .owl",
-    "application/mathml+xml": ".mathml",
-    "application/gpx+xml": ".gpx",
     "application/vnd.google-earth.kml+xml": ".kml",
     "application/vnd.google-earth.kmz": ".kmz compressed",
-    "application/gml+xml": ".gml",
     "application/opensearchdescription+xml": ".osdx",
     "application/n-triples": ".nt text",
     "application/n-quads": ".nq text",
@@ -160,10 +158,8 @@ _TABLE = {
     "application/java-archive": ".jar .war .ear compressed",
     "application/vnd.android.package-archive": ".apk compressed",
     "application/vnd.microsoft.portable-executable": ".exe .dll",
-    "application/x-msi": ".msi compressed",
     "application/x-apple-diskimage": ".dmg compressed",
     "application/vnd.debian.binary-package": ".deb .udeb compressed",
-    "application/x-rpm": ".rpm compressed",
     "application/x-iso9660-image": ".iso ranges",
     "application/x-xpinstall": ".xpi compressed",
     "application/x-chrome-extension": ".crx compressed",
@@ -172,18 +168,13 @@ _TABLE = {
     "application/gzip": ".gz .tgz .tar.gz .svgz .warc.gz compressed",
     "application/x-bzip2": ".bz2 .tbz2 .tar.bz2 compressed",
     "application/x-xz": ".xz .txz .tar.xz compressed",
-    "application/x-lzma": ".lzma compressed",
-    "application/x-lz4": ".lz4 compressed",
     "application/zstd": ".zst .tzst .tar.zst compressed",
     "application/x-brotli": ".br compressed",
-    "application/x-tar": ".tar",
     "application/x-7z-compressed": ".7z compressed",
-    "application/vnd.rar": ".rar compressed",
     "application/x-zsync": ".zsync compressed",  # hashes, which do not compress
     "application/x-bittorrent": ".torrent compressed",  # hashes too
     # documents
     "application/postscript": ".ps .eps .ai",
-    "application/epub+zip": ".epub compressed",
     "application/x-mobipocket-ebook": ".mobi compressed",
     "application/vnd.amazon.ebook": ".azw compressed",
     "application/msword": ".doc",
@@ -205,12 +196,10 @@ _TABLE = {
     "application/vnd.mapbox-vector-tile": ".mvt .pbf",
     "application/vnd.flatgeobuf": ".fgb ranges",
     "application/vnd.laszip": ".laz compressed",
-    "application/vnd.las": ".las",
     "application/x-hdf5": ".h5 .hdf5 ranges",
     "application/x-netcdf": ".nc ranges",
     # images
     "image/jpeg": ".jpg .jpeg .jpe .jfif compressed",
-    "image/svg+xml": ".svg",
     "image/x-icon": ".ico .cur",
     "image/tiff": ".tif .tiff compressed",
     "image/vnd.adobe.photoshop": ".psd compressed",
@@ -239,8 +228,6 @@ _TABLE = {
     "application/vnd.ms-fontobject": ".eot",
     # 3D models
     "model/gltf-binary": ".glb",
-    "model/gltf+json": ".gltf",
-    "model/vnd.usdz+zip": ".usdz compressed",
     # keys and signatures
     "application/pgp-signature": ".sig",
     "application/pgp-keys": ".asc",

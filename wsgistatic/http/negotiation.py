@@ -32,11 +32,7 @@ class CodingPreferences(NamedTuple):
     others: float  # the weight of every other coding
 
     def quality(self, coding: str) -> float:
-        """Return the weight of a coding, from 0 (not acceptable) to 1.
-
-        An "identity" that the field does not name has the weight of ``*``. Without a ``*`` it is
-        acceptable, but less than any coding that the client asked for (``UNASKED``).
-        """
+        """Return the weight of a coding, from 0 (not acceptable) to 1."""
         return self.named.get(_canonical(coding), self.others)
 
 
@@ -90,9 +86,6 @@ def _canonical(coding: str) -> str:
     return _ALIASES.get(name, name)
 
 
-_WEIGHT = re.compile(QVALUE)
-
-
 class TypePreference(NamedTuple):
     """How much a client wants a media type; preferences compare by that."""
 
@@ -101,10 +94,7 @@ class TypePreference(NamedTuple):
 
 
 def preference_for(accept: str | None, media_type: str) -> TypePreference:
-    """Return a client's preference for a lower-case media type (RFC 9110 12.5.1).
-
-    Without Accept, and if it is empty, every type is acceptable.
-    """
+    """Return a client's preference for a lower-case media type (RFC 9110 12.5.1)."""
     if accept is None or not accept.strip(OWS):
         return TypePreference(1.0, 0)
     ranges = {media_type: 2, media_type.partition("/")[0] + "/*": 1, "*/*": 0}
@@ -125,9 +115,8 @@ def names_type(accept: str | None, media_type: str) -> bool:
 
 
 def _weight(parameters: list[str]) -> float | None:
-    """Return the weight among a media range's parameters, or None if it is malformed."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "q":
-            return float(value) if _WEIGHT.fullmatch(value) else None
+            return float(value) if re.fullmatch(QVALUE, value) else None
     return 1.0

@@ -29,10 +29,7 @@ class SplitPath(NamedTuple):
 
 
 def parse_prefix(prefix: str) -> str:
-    """Convert the option ``prefix`` to the form of PATH_INFO: ``""`` for the root, else ``"/a/b"``.
-
-    Raise TypeError or ValueError for a value that is not a URL path.
-    """
+    """Check the option ``prefix`` and return it as in PATH_INFO: ``""`` or ``"/a/b"``."""
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str such as '/static/', not {prefix!r}")
     if "://" in prefix or re.search(r"[?#%\x00-\x1f\x7f]", prefix):
@@ -54,10 +51,7 @@ def parse_prefix(prefix: str) -> str:
 def split_path(
     path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
-    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path.
-
-    ``windows`` refuses names that have a special meaning on a Windows file system.
-    """
+    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path."""
     try:
         raw = path.encode("latin-1")
         text = raw.decode("utf-8") if windows else os.fsdecode(raw)
@@ -76,7 +70,7 @@ def split_path(
 
 
 def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
-    """Return whether a name may be part of a URL; for the arguments see ``split_path``."""
+    """Return whether a name may be part of a URL; ``windows`` refuses what is special there."""
     if segment in ("", ".", ".."):
         return False
     if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
@@ -110,13 +104,8 @@ _LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 
-def directory_location(script_name: str, path_info: str, query: str) -> str:
-    """Return the Location of a directory: that of ``file_location``, but ending in one slash."""
-    return file_location(script_name, path_info, query, end="/")
-
-
 def file_location(script_name: str, path_info: str, query: str, end: str = "") -> str:
-    """Return the Location of a file: an absolute path with the query.
+    """Return an absolute path with the query, whose path ends in one ``end`` ("/" or nothing).
 
     It can never name another host. A reference that begins with two slashes would do so (RFC 3986
     4.2), and browsers take a backslash for a slash. So leading slashes are reduced to one, and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
@@ -38,7 +38,6 @@ Disposition = Literal["attachment", "inline"]
 _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
 )
-_MAX_WRAPPERS = 2  # around a file object
 
 
 class Served(NamedTuple):
@@ -160,18 +159,15 @@ def serve_file(
         validators=validators,
         **options,
     )
-    close = getattr(source, "close", None)
-    if close is None or isinstance(source, io.BytesIO):
+    close = None if isinstance(source, io.BytesIO) else getattr(source, "close", None)
+    if close is None:
         return Served(*app.respond(environ)[:3])
-    try:
+    with ExitStack() as unsent:
+        unsent.callback(close)
         status, headers, body = app.respond(environ)[:3]
-    except BaseException:
-        close()
-        raise
-    if isinstance(body, FileBody):
-        return Served(status, headers, ClosingBody(body, close))
-    close()
-    return Served(status, headers, body)
+        if isinstance(body, FileBody):
+            body = ClosingBody(body, unsent.pop_all().close)
+        return Served(status, headers, body)
 
 
 def _check_validators(validators: object) -> None:
@@ -219,7 +215,7 @@ def _file_object(file: Any) -> Source:
 def _unwrap(source: object) -> object:
     """Return the file object inside a temporary file, an upload, or a Django FieldFile."""
     inner = source
-    for _ in range(_MAX_WRAPPERS):
+    for _ in range(2):  # an upload may hold a temporary file, which is a wrapper too
         inner = getattr(inner, "file", None)
         if isinstance(inner, io.IOBase):
             return inner
@@ -238,10 +234,7 @@ def check_download_name(name: object, disposition: object) -> None:
 def with_download_name(
     headers: CustomHeaders, name: str, disposition: Disposition, content_type: str
 ) -> CustomHeaders:
-    """Return the option ``headers`` with the download name and its media type added.
-
-    Fields that the option sets itself take precedence.
-    """
+    """Return the option ``headers`` with these two fields, which it may override, added."""
     value = content_disposition(disposition, name)
     fields = {"Content-Type": content_type, "Content-Disposition": value}
     if callable(headers):

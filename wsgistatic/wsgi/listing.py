@@ -12,11 +12,11 @@ import os
 from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from heapq import merge
 from itertools import islice
-from os import DirEntry
 from typing import TypeVar
 
 from wsgistatic.files.directory import Directory
@@ -66,7 +66,7 @@ class Listing:
             self._directory.stat_listable(path.segments)
         except OSError as error:
             return response_to_error(error, self._label(path.segments), self._policy)
-        return redirect(request.directory_location(), [_CACHING, *self._policy.common])
+        return redirect(request.location(request.path_info, "/"), [_CACHING, *self._policy.common])
 
     def exists(self, path: SplitPath) -> bool:
         """Return whether ``respond`` would return a response."""
@@ -108,7 +108,6 @@ def is_found(look: Callable[[], object]) -> bool:
 
 
 def _logged(blocks: Iterator[bytes], label: str) -> Generator[bytes, None, None]:
-    """Log the error that ends a listing after its head was sent."""
     try:
         yield from blocks
     except OSError as error:
@@ -123,8 +122,7 @@ def _wants_json(accept: str | None) -> bool:
 
 
 def _blocks(pieces: Iterator[str]) -> Iterator[bytes]:
-    """Encode pieces and join them to blocks; the first piece is a block of its own."""
-    yield from (piece.encode() for piece in islice(pieces, 1))
+    yield from (piece.encode() for piece in islice(pieces, 1))  # before an entry is read
     gathered: list[str] = []
     size = 0
     for piece in pieces:
@@ -136,32 +134,24 @@ def _blocks(pieces: Iterator[str]) -> Iterator[bytes]:
     yield "".join(gathered).encode()
 
 
-N = TypeVar("N", str, "DirEntry[str]")
+N = TypeVar("N", str, "os.DirEntry[str]")
 T = TypeVar("T")
 
 _RUN = 4096  # names that are sorted at once
 
 
+@dataclass
 class Scan:
-    """A directory that is being listed; close it after use.
+    """A directory that is being listed, opened by ``Directory.open_directory``; close it."""
 
-    ``segments`` are the names that lead to it from the served directory. Opening it raises the
-    errors of ``Directory.open_directory``.
-    """
+    directory: Directory
+    segments: tuple[str, ...]
+    index: str | None
+    is_served_name: Callable[[str], bool]
 
-    def __init__(
-        self,
-        directory: Directory,
-        segments: tuple[str, ...],
-        index: str | None,
-        is_served_name: Callable[[str], bool],
-    ) -> None:
-        self._directory = directory
-        self._segments = segments
-        self._index = index
-        self._is_served_name = is_served_name
+    def __post_init__(self) -> None:
         self._runs: list[list[str]] = []
-        self._opened = directory.open_directory(segments)
+        self._opened = self.directory.open_directory(self.segments)
 
     def read(self, count: int) -> bool:
         """Read the names of up to ``count`` more entries; return whether there may be others."""
@@ -171,10 +161,7 @@ class Scan:
         return len(found) == count
 
     def entries(self) -> Iterator[Entry]:
-        """Read the remaining names, and yield all entries in order.
-
-        Entries that have vanished meanwhile, or that cannot be read, are left out.
-        """
+        """Yield all entries in order, without those that vanish meanwhile or cannot be read."""
         while self.read(_RUN):
             pass
         for key in merge(*self._runs):
@@ -187,8 +174,8 @@ class Scan:
         """Close the directory; may be called repeatedly."""
         self._opened.close()
 
-    def _sort_key(self, item: DirEntry[str]) -> str | None:
-        if not self._is_served_name(item.name):
+    def _sort_key(self, item: os.DirEntry[str]) -> str | None:
+        if not self.is_served_name(item.name):
             return None
         if item.is_symlink():
             is_directory = self._is_directory(item.name)
@@ -200,7 +187,7 @@ class Scan:
 
     def _is_directory(self, name: str) -> bool:
         try:
-            self._directory.stat((*self._segments, name))
+            self.directory.stat((*self.segments, name))
         except IsADirectoryError:
             return True
         return False
@@ -209,16 +196,16 @@ class Scan:
         try:
             status = self._opened.stat(name)
         except LinkMetError:
-            status = self._directory.stat((*self._segments, name))
+            status = self.directory.stat((*self.segments, name))
         return Entry(name, False, status.st_size, int(status.st_mtime))
 
     def _directory_entry(self, name: str) -> Entry:
-        segments = (*self._segments, name)
-        stat = self._directory.stat_listable
-        if self._index is not None:
+        segments = (*self.segments, name)
+        stat = self.directory.stat_listable
+        if self.index is not None:
             try:
-                self._directory.stat((*segments, self._index))
-                stat = self._directory.stat_directory  # its index is served, not a listing
+                self.directory.stat((*segments, self.index))
+                stat = self.directory.stat_directory  # its index is served, not a listing
             except OSError as error:
                 if classify(error) is not Outcome.MISS:
                     raise

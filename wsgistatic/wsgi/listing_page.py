@@ -17,8 +17,6 @@ from typing import NamedTuple
 
 from wsgistatic.http.paths import quote_name
 
-_DIGITS = re.compile("[0-9]+")
-
 
 class Entry(NamedTuple):
     """A file or directory in a listing."""
@@ -35,7 +33,7 @@ def sort_key(name: str, is_directory: bool) -> str:
     The key ends in a NUL, which no name contains, and the name itself. A single string per entry
     is therefore all that is in memory until a directory is sorted.
     """
-    natural = _DIGITS.sub(_counted, name.casefold())
+    natural = re.sub("[0-9]+", _counted, name.casefold())
     return f"{'01'[not is_directory]}{natural}\0{name}"
 
 
@@ -112,10 +110,9 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def html_page(root: str, segments: Sequence[str], entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield the page in pieces, the first one before any entry is read.
+    """Yield the page of the directory at ``segments`` below a decoded URL path, in pieces.
 
-    ``root`` is the decoded URL path of the topmost directory, from which ``segments`` lead to
-    this one.
+    The first piece comes before any entry is read.
     """
     label = _shown("/".join([root.rstrip("/"), *segments, ""]), "%s")
     yield (
@@ -168,14 +165,15 @@ _TABLE = (
 def _row(entry: Entry) -> str:
     mark = "/" if entry.is_directory else ""
     size = "" if entry.is_directory else _size_markup(entry.size)
+    stamp = _timestamp(entry.modified)
+    time = f'<time datetime="{stamp}">{stamp[:10]} {stamp[11:16]}</time>' if stamp else ""
     return (
         f'<tr><td><a href="{escape(_url(entry))}"><bdi>{_shown(entry.name)}</bdi>{mark}</a></td>'
-        f"<td>{size}</td><td>{_time_markup(entry.modified)}</td></tr>\n"
+        f"<td>{size}</td><td>{time}</td></tr>\n"
     )
 
 
 def _breadcrumbs(root: str, segments: Sequence[str]) -> str:
-    """Return the path of the page, with a link for each directory above."""
     labels = [root.rstrip("/") or "/", *segments]
     last = len(labels) - 1
     crumbs = []
@@ -213,13 +211,6 @@ def human_size(size: int) -> str:
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.{1 if value < 99.95 else 0}f} {_UNITS[unit]}"
-
-
-def _time_markup(seconds: int) -> str:
-    stamp = _timestamp(seconds)
-    if stamp is None:
-        return ""
-    return f'<time datetime="{stamp}">{stamp[:10]} {stamp[11:16]}</time>'
 
 
 def _timestamp(seconds: int) -> str | None:

@@ -26,15 +26,9 @@ from wsgistatic.representations.headers import CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
+from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.events import OnAnswer, answer_event
 from wsgistatic.wsgi.offload import Offload
-from wsgistatic.wsgi.options import (
-    DEFAULT_CACHE_CONTROL,
-    DEFAULT_CACHE_FILE_SIZE,
-    DEFAULT_CACHE_SIZE,
-    OPTIONS,
-    DirectoryOptions,
-)
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
 from wsgistatic.wsgi.responses import no_store_if_missing
@@ -125,13 +119,13 @@ class StaticFiles:
         clean_urls: bool = False,
         check_dir: bool = True,
         stat_ttl: float = 0.0,
-        cache_size: int = DEFAULT_CACHE_SIZE,
-        cache_file_size: int = DEFAULT_CACHE_FILE_SIZE,
+        cache_size: int = table.DEFAULT_CACHE_SIZE,
+        cache_file_size: int = table.DEFAULT_CACHE_FILE_SIZE,
         compress: bool = False,
         offload: tuple[str, str] | None = None,
         no_store_misses: bool = False,
         on_answer: OnAnswer | None = None,
-        cache_control: CacheControl = DEFAULT_CACHE_CONTROL,
+        cache_control: CacheControl = table.DEFAULT_CACHE_CONTROL,
         immutable: Immutable = None,
         allow_origin: str | None = None,
         nosniff: bool = True,
@@ -151,16 +145,10 @@ class StaticFiles:
             raise TypeError(f"app must be a WSGI app or None, not {app!r}")
         if not_found is not None and app is not None:
             raise ValueError(f"not_found must be None if there is an app, not {not_found!r}")
-        options = DirectoryOptions.from_kwargs(
-            {**unknown, **{name: arguments[name] for name in OPTIONS}},
-            others=("app", "directory", "prefix"),
-        )
-        root: str | Traversable
-        if is_traversable(directory):
-            root, exists = directory, directory.is_dir()
-        else:
-            root = check_path("directory", directory)
-            exists = os.path.isdir(root)
+        given = {**unknown, **{name: arguments[name] for name in table.OPTIONS}}
+        options = table.DirectoryOptions.from_kwargs(given, ("app", "directory", "prefix"))
+        root = directory if is_traversable(directory) else check_path("directory", directory)
+        exists = os.path.isdir(root) if isinstance(root, str) else root.is_dir()
         if check_dir and not exists:
             raise ValueError(
                 f"directory must be an existing directory, not {root!r} "
@@ -268,6 +256,5 @@ class StaticFiles:
     def _respond_not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Respond with 404, in place of the wrapped app."""
         request = Request(environ)
         return self.site.not_found(request).start(request, start_response)

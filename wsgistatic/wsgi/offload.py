@@ -39,7 +39,6 @@ _ALLOWED = (
     'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '
     "the path by which the front server knows the directory, or None"
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Names that a value without percent-encoding cannot express. mod_xsendfile 1.0 decodes it anyway,
 # and trailing spaces are not part of a field value (RFC 9110 5.5).
 _INEXPRESSIBLE = re.compile(r"[\x00-\x1f\x7f%]| \Z")
@@ -48,8 +47,7 @@ _INEXPRESSIBLE = re.compile(r"[\x00-\x1f\x7f%]| \Z")
 class Offload:
     """Names files below ``root`` to the front server.
 
-    The option is a header name, and the path by which the front server knows the root: an nginx
-    location, or a folder. TypeError or ValueError is raised for any other value.
+    The option is a header name, and the front server's path to it: a location or a folder.
     """
 
     def __init__(self, option: object, root: str) -> None:
@@ -61,7 +59,7 @@ class Offload:
             len(option) != 2
             or option[0].lower() not in _FRONT_SERVERS
             or not option[1].startswith("/")
-            or _CONTROL.search(option[1])
+            or re.search(r"[\x00-\x1f\x7f]", option[1])
         ):
             raise ValueError(f"offload must be {_ALLOWED}, not {option!r}")
         self._front = _FRONT_SERVERS[option[0].lower()]

@@ -1,8 +1,7 @@
 """The options of ``StaticFiles`` and ``FileApp``, in one table.
 
-The fields of the two dataclasses are that table. Each field states the default of an option, its
-check, its conversion from text and its help. The constructors, PasteDeploy, the command line and
-the Django settings read it, and tests compare the documentation with it.
+Each field of the two dataclasses states an option's default, check, conversion from text and help.
+The constructors, PasteDeploy, the command line and the Django settings read them.
 """
 
 # ruff: noqa: RUF009 - a call of _option returns a field, not one value for all instances
@@ -12,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from wsgistatic import validation
@@ -141,11 +141,6 @@ def _check_policy(option: str, value: Any) -> None:
     HeaderPolicy(**{**others, option: value})
 
 
-def _check_offload(option: str, value: Any) -> None:
-    if value is not None:
-        Offload(value, "")
-
-
 def _unless_none(check: Check) -> Check:
     return lambda option, value: None if value is None else check(option, value)
 
@@ -156,11 +151,6 @@ def _at_least(least: int) -> Check:
 
 def _choice_of(*allowed: object) -> Check:
     return lambda option, value: validation.check_choice(option, value, allowed)
-
-
-def _check_bool_or_none(option: str, value: Any) -> None:
-    if value is not None:
-        validation.check_bool(option, value, "True, False or None")
 
 
 def _check_callable(option: str, value: Any) -> None:
@@ -187,6 +177,8 @@ DEFAULT_CACHE_CONTROL = "public, max-age=60"
 DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
 DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
 
+_check_offload = _unless_none(lambda _, value: Offload(value, ""))
+_check_bool_or_none = _unless_none(partial(validation.check_bool, allowed="True, False or None"))
 _SWITCH = (validation.check_bool, _one_of(_BOOLS), None)
 _TEXT_OR_NONE = _or_none(_text)
 _MEDIA_TYPES = _pairs("=", "NAME=TYPE, such as .foo=text/plain")
@@ -199,10 +191,7 @@ def _option(row: tuple[Any, ...], help: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOptions:
-    """The options that ``StaticFiles`` and ``FileApp`` share.
-
-    Values are checked by ``from_kwargs``, not by the constructor.
-    """
+    """The options that ``StaticFiles`` and ``FileApp`` share; ``from_kwargs`` checks them."""
 
     cache_control: CacheControl = _option(
         (DEFAULT_CACHE_CONTROL, HEADERS, _check_policy, _TEXT_OR_NONE, "VALUE"),
@@ -267,11 +256,7 @@ class FileOptions:
 
     @classmethod
     def from_kwargs(cls, values: Mapping[str, object], others: Iterable[str] = ()) -> Self:
-        """Check keyword arguments and return the options, with defaults for those not given.
-
-        TypeError or ValueError is raised if an option is unknown or its value is not allowed. The
-        message suggests ``others`` too, the arguments that the caller takes besides the options.
-        """
+        """Check keyword arguments; ``others`` are the caller's arguments that are no options."""
         options = _TABLES[cls]
         given: dict[str, Any] = dict(values)
         for name, value in given.items():
@@ -289,7 +274,7 @@ class FileOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryOptions(FileOptions):
-    """All options of ``StaticFiles``: those of ``FileOptions``, and those of a directory."""
+    """All options of ``StaticFiles``."""
 
     index: str | None = _option(
         ("index.html", FILES, _unless_none(validation.check_file_name), _TEXT_OR_NONE, "NAME"),

@@ -1,11 +1,11 @@
-"""The request: the one reader of environ."""
+"""The request, as the code here reads it from environ."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsgistatic.http.conditional import Preconditions
-from wsgistatic.http.paths import directory_location, file_location
+from wsgistatic.http.paths import file_location
 from wsgistatic.wsgi.trace import Reason, Step, Trace
 
 if TYPE_CHECKING:
@@ -45,11 +45,6 @@ class Request:
         return self.field("SCRIPT_NAME") or ""
 
     @property
-    def query_string(self) -> str:
-        """QUERY_STRING, or ``""``."""
-        return self.field("QUERY_STRING") or ""
-
-    @property
     def accept_encoding(self) -> str | None:
         """The value of Accept-Encoding."""
         return self.field("HTTP_ACCEPT_ENCODING")
@@ -72,16 +67,6 @@ class Request:
             self.field("HTTP_IF_MODIFIED_SINCE"),
         )
 
-    @property
-    def file_wrapper(self) -> Any:
-        """The server's ``wsgi.file_wrapper``, or None."""
-        return self.environ.get("wsgi.file_wrapper")
-
-    @property
-    def gunicorn_socket(self) -> Any:
-        """The socket that gunicorn puts into environ, or None."""
-        return self.environ.get("gunicorn.socket")
-
     def field(self, key: str) -> str | None:
         """Return the text under a key of environ, such as ``"HTTP_ACCEPT"``, or None."""
         value = self.environ.get(key)
@@ -92,11 +77,6 @@ class Request:
         if self.trace is not None:
             self.trace.steps.append(Step(step, path, reason, note=note))
 
-    def directory_location(self, path_info: str | None = None) -> str:
-        """Return the Location of a directory; by default of the one that the request names."""
-        path_info = self.path_info if path_info is None else path_info
-        return directory_location(self.script_name, path_info, self.query_string)
-
-    def file_location(self, path_info: str) -> str:
-        """Return the Location of a file."""
-        return file_location(self.script_name, path_info, self.query_string)
+    def location(self, path_info: str, end: str = "") -> str:
+        """Return the Location of another path below SCRIPT_NAME (see ``file_location``)."""
+        return file_location(self.script_name, path_info, self.field("QUERY_STRING") or "", end)

@@ -22,7 +22,7 @@ from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.ranges import RangePlan
 from wsgistatic.representations.cache import Cache, CachedFile, Variant
 from wsgistatic.representations.compression import Compression
-from wsgistatic.representations.loader import Loaded, Loader, Target
+from wsgistatic.representations.loader import Loader, Target
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.wsgi.file_wrapper import wrap_file
@@ -66,10 +66,7 @@ class Responder:
         )
 
     def respond(self, request: Request, target: Target) -> Response | None:
-        """Load a target and respond with it; None if it does not exist.
-
-        Any method but HEAD counts as GET. IsADirectoryError is raised for a directory.
-        """
+        """Respond to GET or HEAD with a target; None if it is absent. Directories are raised."""
         try:
             if not target.source.may_change:
                 return self._respond(request, target)
@@ -129,7 +126,9 @@ class Responder:
                 self._loader.remember(loaded, loaded.content, final=request.range is None)
             else:
                 plan = plan_for(request, representation, self._options.max_ranges)
-                content = self._content(loaded, plan)
+                # The range of a file can be read without the rest, at the next request too.
+                whole = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
+                content = self._loader.content_to_keep(loaded) if whole else None
                 if content is None and loaded.opened.is_sequential:
                     plan = _without_backward_ranges(plan, representation.size)
                 self._loader.remember(loaded, content, final=request.range is None)
@@ -162,12 +161,6 @@ class Responder:
         if self._offload is None or not self._offload.handles(request, path):
             return None
         return self._offload
-
-    def _content(self, loaded: Loaded, plan: RangePlan) -> bytes | None:
-        """Return all bytes if the cache keeps them; None if they are to be streamed."""
-        # The range of a file can be read without the rest, at the next request too.
-        whole = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
-        return self._loader.content_to_keep(loaded) if whole else None
 
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant
@@ -226,12 +219,10 @@ def _without_backward_ranges(plan: RangePlan, size: int) -> RangePlan:
 
 
 def _parts(plan: RangePlan, content: bytes) -> list[bytes]:
-    """Return the body of a response whose representation is in memory."""
     if plan.status == 200:
         return [content]
     return _framed(plan, [content[start:stop] for start, stop in plan.ranges])
 
 
 def _framed(plan: RangePlan, parts: list[bytes]) -> list[bytes]:
-    """Return the body that consists of the planned parts."""
     return (parts or [b""]) if plan.multipart is None else [plan.multipart.join(parts)]

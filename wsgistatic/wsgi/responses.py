@@ -163,7 +163,6 @@ def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -
 
 @cache
 def _error(code: int) -> tuple[str, bytes]:
-    """Return the status line and the body of an error."""
     error = status_map[code]
     status = f"{code} {error.title}"
     return status, f"{status}\n\n{' '.join(error.explanation.split())}\n".encode()

@@ -1,12 +1,9 @@
 """Map a URL to a file, and respond if there is none.
 
-A request takes this path. ``Site.respond`` checks the method, tries the cache, and splits PATH_INFO
-into names (``http.paths``). It then looks for a file, an index, or a directory to list. If there is
-none, ``_after_miss`` tries the page of a clean URL and the fallback of a single-page app. A file
-goes to the ``Responder``. Its ``Loader`` opens the file safely (``files``), chooses a coding and
-describes it (``representations``). The responder evaluates preconditions and Range
-(``http.conditional``, ``http.ranges``), and returns the response with a body that reads the file
-block by block (``files.body``). None stands for a miss, which goes to the wrapped app.
+``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file, an index, or a
+directory to list. If there is none, ``_after_miss`` tries the page of a clean URL and the fallback
+of a single-page app. The ``Responder`` responds with the file that is found. None stands for a
+miss, which goes to the wrapped app.
 """
 
 from __future__ import annotations
@@ -28,21 +25,15 @@ from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
-_ABSENT = (FileNotFoundError, NotADirectoryError)
 # Fields that an error page does not have, because it is not validated, resumed or stored.
 _OF_A_FILE = {"cache-control", "etag", "last-modified", "accept-ranges"}
-_NAVIGATION_FIELDS = "Accept, Sec-Fetch-Mode"
 
 
 class Site:
-    """Responds to the requests below a prefix, which has the form of ``parse_prefix``.
-
-    A standalone site has no wrapped app, so that it has to respond to every method.
-    """
+    """Responds to requests below a prefix; to every method if it is ``standalone``."""
 
     def __init__(
         self,
@@ -58,8 +49,9 @@ class Site:
         self._index = options.index
         self._dotfiles = options.dotfiles
         self._clean_urls = options.clean_urls
-        self._fallback = _names("fallback", options.fallback)
-        self._not_found = _names("not_found", options.not_found)
+        fallback, not_found = options.fallback, options.not_found
+        self._fallback = None if fallback is None else check_inner_path("fallback", fallback)
+        self._not_found = None if not_found is None else check_inner_path("not_found", not_found)
         self._policy = responder.policy
         self._responder = responder
         self._standalone = standalone
@@ -71,7 +63,7 @@ class Site:
             if options.listing:
                 self._listing = Listing(tree, self._policy, prefix, options)
 
-    def respond(self, request: Request) -> Response | None:
+    def respond(self, request: Request) -> responses.Response | None:
         """Respond to a request below the prefix; None for a miss."""
         if not request.is_read and not self._standalone:
             request.record("method", str(request.method), Reason.METHOD)
@@ -93,7 +85,7 @@ class Site:
             response = path and self._after_miss(request, path)
         return response
 
-    def not_found(self, request: Request) -> Response:
+    def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
         if self._not_found is not None:
             plain = Request(request.environ, request.trace, is_plain=True)
@@ -111,10 +103,8 @@ class Site:
             return False
         try:
             os.stat(self._root + rest)
-        except _ABSENT:
-            return True
-        except (OSError, ValueError):
-            pass  # the full way handles the error
+        except (OSError, ValueError) as error:  # the full way handles the others
+            return isinstance(error, (FileNotFoundError, NotADirectoryError))
         return False
 
     def _split(self, request: Request, rest: str) -> SplitPath | None:
@@ -124,7 +114,7 @@ class Site:
             request.record("path", path_name(rest), reason)
         return path
 
-    def _respond_to_path(self, request: Request, path: SplitPath) -> Response | None:
+    def _respond_to_path(self, request: Request, path: SplitPath) -> responses.Response | None:
         if not request.path_info and not request.script_name:
             # The URL was "/", and a redirect to "/" would never end.
             request.record("path", "", Reason.NOT_CANONICAL)
@@ -145,7 +135,7 @@ class Site:
                 request.record("listing", "", note="a page that lists the directory")
         return response
 
-    def _respond_to_file(self, request: Request, path: SplitPath) -> Response | None:
+    def _respond_to_file(self, request: Request, path: SplitPath) -> responses.Response | None:
         source = self._source(path)
         if source is None:
             self._record(request, path, None, None)
@@ -162,25 +152,25 @@ class Site:
         return response
 
     def _source(self, path: SplitPath) -> Source | None:
-        """Return the file that a path names, or the index of the directory; None for no index."""
         if not path.is_directory:
             return self._tree.file(path.segments)
         return None if self._index is None else self._tree.file((*path.segments, self._index))
 
-    def _redirect_to_directory(self, request: Request, index: Source, url: str) -> Response | None:
+    def _redirect_to_directory(
+        self, request: Request, index: Source, url: str
+    ) -> responses.Response | None:
         """Redirect ``/dir`` to ``/dir/`` if it has an index; its relative links need the slash."""
         try:
             index.inspect()
             fields = self._policy.for_file(index.path, url, "text/html").others
         except OSError as error:
             return responses.response_to_error(error, index.path, self._policy)
-        return responses.redirect(request.directory_location(), fields)
+        return responses.redirect(request.location(request.path_info, "/"), fields)
 
-    def _redirect_to_clean_url(self, request: Request, path: SplitPath) -> Response | None:
-        """Redirect ``/page.html`` to ``/page``, and an index to its directory.
-
-        Return None if something else has the short URL, or if there is no such page.
-        """
+    def _redirect_to_clean_url(
+        self, request: Request, path: SplitPath
+    ) -> responses.Response | None:
+        """Redirect ``/page.html`` to ``/page`` unless that is taken, an index to its directory."""
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
         *above, name = path.segments
@@ -196,13 +186,11 @@ class Site:
             return None  # the code that serves it reports the error
         if name == self._index:
             directory = request.path_info[: -len(os.fsencode(name))]
-            return responses.redirect(request.directory_location(directory), fields)
+            return responses.redirect(request.location(directory, "/"), fields)
         is_name = is_served_name(stem, dotfiles=self._dotfiles)
         if not is_name or self._exists(SplitPath((*above, stem), False)):
             return None
-        return responses.redirect(
-            request.file_location(request.path_info.removesuffix(_PAGE)), fields
-        )
+        return responses.redirect(request.location(request.path_info.removesuffix(_PAGE)), fields)
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
@@ -213,8 +201,7 @@ class Site:
             return self._exists(SplitPath(path.segments, True))
         return self._listing is not None and self._listing.exists(path)
 
-    def _after_miss(self, request: Request, path: SplitPath) -> Response | None:
-        """Respond if no file has this URL; None if it remains a miss."""
+    def _after_miss(self, request: Request, path: SplitPath) -> responses.Response | None:
         page = self._page_of(path)
         if not request.is_read:
             if page is None or not is_found(self._tree.file(page).inspect):
@@ -224,7 +211,6 @@ class Site:
         return response or self._respond_to_navigation(request, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
-        """Return the names of the page that a clean URL stands for, or None."""
         if not self._clean_urls or path.is_directory or not path.segments:
             return None
         *above, name = path.segments
@@ -234,7 +220,9 @@ class Site:
             return None
         return (*above, page) if is_served_name(page, dotfiles=self._dotfiles) else None
 
-    def _respond_to_navigation(self, request: Request, path: SplitPath) -> Response | None:
+    def _respond_to_navigation(
+        self, request: Request, path: SplitPath
+    ) -> responses.Response | None:
         if self._fallback is None:
             return None
         # A script or an image that is missing must not be answered with HTML.
@@ -245,15 +233,12 @@ class Site:
         response = self._respond_with(request, "fallback", self._fallback)
         if response is None:
             return None
-        return response._replace(headers=add_vary(response.headers, _NAVIGATION_FIELDS))
+        return response._replace(headers=add_vary(response.headers, "Accept, Sec-Fetch-Mode"))
 
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
-    ) -> Response | None:
-        """Respond with a file that was not requested by its own URL; None if it does not exist.
-
-        The URL that counts for header fields is that of ``path``, or the file's own.
-        """
+    ) -> responses.Response | None:
+        """Respond with a file at the URL of another path; header fields depend on that URL."""
         own = SplitPath(segments, False)
         url = url_path(self._prefix, path or own)
         key = page_key(url, segments)
@@ -270,10 +255,9 @@ class Site:
         request: Request,
         path: SplitPath,
         source: Source | None,
-        response: Response | None,
+        response: responses.Response | None,
         step: str = "file",
     ) -> None:
-        """Record in the trace which file answers a path, or why none does."""
         if request.trace is None:
             return
         is_error = response is None or response.status[:3] in ("403", "500", "503")
@@ -282,10 +266,6 @@ class Site:
             return
         label = os.path.join(getattr(self._tree, "path", ""), *path.segments)
         request.record(step, label, why_missed(self._tree, path, self._index))
-
-
-def _names(option: str, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else check_inner_path(option, value)
 
 
 def _is_navigation(request: Request) -> bool:
