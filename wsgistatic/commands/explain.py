@@ -197,7 +197,7 @@ def _candidates(
 ) -> list[Candidate]:
     """Return the codings of a file, each with the reason why it was not selected."""
     status = original.stat()
-    preferences = acceptable_codings(request.accept_encoding)
+    preferences = acceptable_codings(request.field("HTTP_ACCEPT_ENCODING"))
     selected = preferences.quality(event.coding or IDENTITY)
     found = []
     for coding in (*PREFERENCE, IDENTITY):

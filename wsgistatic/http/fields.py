@@ -1,6 +1,5 @@
 """Header fields: the grammar that they share, and the values of a few short ones.
 
-Fields with rules of their own (ranges, preconditions, negotiation, dates) have their own modules.
 Section numbers without an RFC are those of RFC 9110.
 """
 

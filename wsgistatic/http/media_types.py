@@ -23,8 +23,7 @@ _MEDIA_TYPE = re.compile(
 class MediaTypes:
     """Finds the Content-Type of a file by its name, without directories.
 
-    The overrides are by extension (``".foo"``, ``".tar.foo"``) or by full file name (``"CNAME"``),
-    in any case. The charset is added to text types that have none.
+    The overrides are by extension (``".tar.foo"``) or full file name (``"CNAME"``), in any case.
     """
 
     def __init__(

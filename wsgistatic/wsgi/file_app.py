@@ -87,8 +87,7 @@ class FileApp:
         check_download_name(download_name, disposition)
         _check_validators(validators)
         options.setdefault("encodings", ())
-        others = ("disposition", "download_name", "validators")
-        checked = FileOptions.from_kwargs(options, others)
+        checked = FileOptions.from_kwargs(options, ("disposition", "download_name", "validators"))
         if download_name is not None:
             types = MediaTypes(checked.media_types, checked.charset)
             content_type = types.content_type(download_name)

@@ -60,11 +60,8 @@ class RangeFile(io.RawIOBase):
     """
 
     def __init__(self, opened: OpenFile, start: int, stop: int) -> None:
-        self._file = opened.file
-        self._status = opened.status
-        self._start = start
-        self._size = stop - start
-        self._position = 0
+        self._file, self._status = opened.file, opened.status
+        self._start, self._size, self._position = start, stop - start, 0
 
     def readable(self) -> bool:
         """Return True."""

@@ -49,10 +49,8 @@ class Listing:
     def __init__(
         self, directory: Directory, policy: HeaderPolicy, prefix: str, options: DirectoryOptions
     ) -> None:
-        self._directory = directory
-        self._policy = policy
-        self._prefix = prefix
-        self._index = options.index
+        self._directory, self._policy = directory, policy
+        self._prefix, self._index = prefix, options.index
         set_by_user = {name.lower() for name, _ in policy.common}
         ours = [field for field in (_CACHING, _SECURITY) if field[0].lower() not in set_by_user]
         self._fields = add_vary([*ours, *policy.common], "Accept")
@@ -213,13 +211,10 @@ class Scan:
 
 
 def _if_served(look: Callable[[N], T], name: N) -> T | None:
-    """Return what ``look`` returns for a name; None if a request for it would find no file.
-
-    A temporary shortage is raised instead, since it must not make entries vanish.
-    """
+    """Return what ``look`` returns for a name; None if a request for it would find no file."""
     try:
         return look(name)
     except OSError as error:
         if classify(error) is Outcome.TEMPORARY:
-            raise
+            raise  # a temporary shortage must not make entries vanish
         return None

@@ -1,9 +1,8 @@
 """Render the entries of a directory as HTML or JSON.
 
-A name is displayed with its misleading characters escaped (controls, bidirectional overrides,
-undecodable bytes), while its link has the real bytes. Links are relative to the URL of the
-directory, so that they work wherever the app is mounted. The page loads no script, image or font,
-and its stylesheet is constant.
+A name is displayed with its misleading characters escaped, while its link has the real bytes.
+Links are relative, so that they work wherever the app is mounted. The page loads no script, image
+or font, and its stylesheet is constant.
 """
 
 from __future__ import annotations

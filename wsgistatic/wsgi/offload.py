@@ -1,8 +1,7 @@
 """Offloading: the front server sends the file that a response header names.
 
-Preconditions are evaluated here, ranges by the front server. nginx and lighttpd read the header as
-a URL path and keep our fields. Apache's module takes it literally and drops Content-Encoding, so
-compressed copies are not used with it.
+Preconditions are evaluated here, ranges by the front server. Apache's module takes the header
+literally and drops Content-Encoding, so compressed copies are not used with it.
 """
 
 from __future__ import annotations
@@ -51,9 +50,7 @@ class Offload:
     """
 
     def __init__(self, option: object, root: str) -> None:
-        if not isinstance(option, (tuple, list)) or not all(
-            isinstance(part, str) for part in option
-        ):
+        if not isinstance(option, (tuple, list)) or not all(isinstance(p, str) for p in option):
             raise TypeError(f"offload must be {_ALLOWED}, not {option!r}")
         if (
             len(option) != 2

@@ -153,8 +153,8 @@ def _choice_of(*allowed: object) -> Check:
     return lambda option, value: validation.check_choice(option, value, allowed)
 
 
-def _check_callable(option: str, value: Any) -> None:
-    if not callable(value):
+def _check_callable_or_none(option: str, value: Any) -> None:
+    if value is not None and not callable(value):
         raise TypeError(f"{option} must be a callable or None, not {value!r}")
 
 
@@ -166,7 +166,6 @@ def _check_encodings(option: str, value: Any) -> None:
         raise ValueError(f"{option} must be {allowed}, each at most once, not {value!r}")
 
 
-# The sections of the table.
 FILES = "Files and URLs"
 HEADERS = "Header fields"
 COMPRESSION = "Compression"
@@ -257,7 +256,7 @@ class FileOptions:
     @classmethod
     def from_kwargs(cls, values: Mapping[str, object], others: Iterable[str] = ()) -> Self:
         """Check keyword arguments; ``others`` are the caller's arguments that are no options."""
-        options = _TABLES[cls]
+        options = FILE_OPTIONS if cls is FileOptions else OPTIONS
         given: dict[str, Any] = dict(values)
         for name, value in given.items():
             if name not in options:
@@ -342,7 +341,7 @@ class DirectoryOptions(FileOptions):
         "prefix, so that no cache remembers a file as missing while a release is rolled out.",
     )
     on_answer: Callable[[Any], object] | None = _option(
-        (None, EVENTS, _unless_none(_check_callable), None, None),
+        (None, EVENTS, _check_callable_or_none, None, None),
         "Function that is called with an AnswerEvent for each response, and for each request below "
         "the prefix that is passed to the wrapped app.",
     )
@@ -369,14 +368,9 @@ class FileOptionKwargs(TypedDict, total=False):
     headers: CustomHeaders
 
 
-def _table(options_class: type[FileOptions]) -> dict[str, Option]:
-    return {one.name: Option(one.name, *one.metadata["row"]) for one in fields(options_class)}
-
-
-# The options of FileApp and of StaticFiles, by name.
-FILE_OPTIONS = _table(FileOptions)
-OPTIONS = _table(DirectoryOptions)
-_TABLES = {FileOptions: FILE_OPTIONS, DirectoryOptions: OPTIONS}
+# The options of StaticFiles and of FileApp, by name.
+OPTIONS = {one.name: Option(one.name, *one.metadata["row"]) for one in fields(DirectoryOptions)}
+FILE_OPTIONS = {one.name: OPTIONS[one.name] for one in fields(FileOptions)}
 
 # The arguments of StaticFiles that PasteDeploy and the command line write like options.
 ARGUMENTS = {

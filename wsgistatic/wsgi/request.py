@@ -45,11 +45,6 @@ class Request:
         return self.field("SCRIPT_NAME") or ""
 
     @property
-    def accept_encoding(self) -> str | None:
-        """The value of Accept-Encoding."""
-        return self.field("HTTP_ACCEPT_ENCODING")
-
-    @property
     def preconditions(self) -> Preconditions | None:
         """The preconditions; None if there are none."""
         environ = self.environ

@@ -1,8 +1,7 @@
 """Respond with a representation: evaluate preconditions, then Range, then choose the body.
 
-The order is that of RFC 9110 13.2.2. The decision needs only the request and the representation.
-If the cache holds a valid one, only the requested bytes are read. Otherwise the loader opens and
-describes the source.
+The order is that of RFC 9110 13.2.2. If the cache holds a valid representation, only the requested
+bytes are read. Otherwise the loader opens and describes the source.
 """
 
 from __future__ import annotations
@@ -25,18 +24,12 @@ from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.loader import Loader, Target
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
+from wsgistatic.wsgi import responses
 from wsgistatic.wsgi.file_wrapper import wrap_file
 from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import DirectoryOptions, FileOptions
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responses import (
-    Response,
-    conditional_response,
-    content_response,
-    head_response,
-    plan_for,
-    response_to_error,
-)
+from wsgistatic.wsgi.responses import Response, conditional_response, content_response, plan_for
 
 _TRIES = 8  # for a file that keeps changing while it is read
 
@@ -77,7 +70,7 @@ class Responder:
         except IsADirectoryError:
             raise
         except OSError as error:
-            return response_to_error(error, target.source.path, self.policy)
+            return responses.response_to_error(error, target.source.path, self.policy)
 
     def respond_from_cache(self, request: Request, key: str) -> Response | None:
         """Respond with what the cache has under a key; None if it is stale or does not fit."""
@@ -85,7 +78,7 @@ class Responder:
         if cached is None:
             return None
         cached.used = True
-        variant = cached.only or cached.variant_for(request.accept_encoding)
+        variant = cached.only or cached.variant_for(request.field("HTTP_ACCEPT_ENCODING"))
         if variant is None:
             return None
         response = self._respond_with_variant(request, cached, variant)
@@ -112,11 +105,12 @@ class Responder:
         return None if body is None else content_response(request, plan, representation, body)
 
     def _respond(self, request: Request, target: Target) -> Response:
-        offload = self._offload_for(request, target.source.path)
+        front = self._offload
+        is_offloaded = front is not None and front.handles(request, target.source.path)
         loaded = self._loader.load(
             target,
-            request.accept_encoding,
-            want_body=not request.is_head and offload is None,
+            request.field("HTTP_ACCEPT_ENCODING"),
+            want_body=not request.is_head and not is_offloaded,
             want_range=request.range is not None,
         )
         try:
@@ -145,22 +139,19 @@ class Responder:
 
     def _without_body(self, request: Request, representation: Representation) -> Response | None:
         """Return the response if this process sends none of the bytes; otherwise None."""
-        response = None
         preconditions = request.preconditions
         if preconditions is not None:
             response = conditional_response(preconditions, representation)
-        if response is None and request.is_head:
-            response = head_response(request, representation)
+            if response is not None:
+                return response
+        if request.is_head:
+            return responses.head_response(request, representation)
+        front = self._offload
         # The front server does not have text that was compressed in memory, which has no ranges.
-        if response is None and self._offload is not None and representation.has_ranges:
-            offload = self._offload_for(request, representation.path)
-            response = None if offload is None else offload.respond(representation)
-        return response
-
-    def _offload_for(self, request: Request, path: str) -> Offload | None:
-        if self._offload is None or not self._offload.handles(request, path):
+        if front is None or not representation.has_ranges:
             return None
-        return self._offload
+        is_offloaded = front.handles(request, representation.path)
+        return front.respond(representation) if is_offloaded else None
 
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant

@@ -1,8 +1,4 @@
-"""Responses: those that describe a representation, and those without a file.
-
-The first half builds the 200, 206, 304, 412 and 416 responses for a representation, the second half
-errors, redirects and CORS preflights.
-"""
+"""Responses: first those that describe a representation, then those without a file."""
 
 from __future__ import annotations
 

@@ -44,17 +44,13 @@ class Site:
         *,
         standalone: bool,
     ) -> None:
-        self._tree = tree
-        self._prefix = prefix
-        self._index = options.index
-        self._dotfiles = options.dotfiles
+        self._tree, self._prefix, self._standalone = tree, prefix, standalone
+        self._index, self._dotfiles = options.index, options.dotfiles
         self._clean_urls = options.clean_urls
         fallback, not_found = options.fallback, options.not_found
         self._fallback = None if fallback is None else check_inner_path("fallback", fallback)
         self._not_found = None if not_found is None else check_inner_path("not_found", not_found)
-        self._policy = responder.policy
-        self._responder = responder
-        self._standalone = standalone
+        self._responder, self._policy = responder, responder.policy
         self._listing: Listing | None = None
         self._root: str | None = None
         if isinstance(tree, Directory):

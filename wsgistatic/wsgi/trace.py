@@ -126,7 +126,7 @@ def _why_not_directory(directory: Directory, segments: tuple[str, ...]) -> Reaso
 
 
 def _why(directory: Directory, segments: tuple[str, ...], error: OSError) -> Reason | None:
-    """Return the reason for an error of ``Directory``; None if the last name has a wrong kind."""
+    """Return why a path is an error; None if its last name has a wrong kind."""
     outcome = classify(error)
     if outcome is Outcome.FORBIDDEN:
         return Reason.NO_PERMISSION
