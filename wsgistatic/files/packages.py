@@ -13,7 +13,6 @@ import os
 import stat
 import struct
 import zipfile
-from copy import copy
 from threading import Lock
 from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
@@ -158,7 +157,9 @@ class Archive:
         # Processes share one position in an archive that was opened before a fork, and ZipFile
         # seeks. So its members are read at offsets. Without fork it may as well seek.
         if hasattr(os, "fork") and file.mode == "r" and (raw := raw_file(file.fp)):
-            self.members = copy(file)
+            # Not copy(): the subclass that zipfile.Path uses refuses it on Python 3.12.
+            self.members = zipfile.ZipFile.__new__(zipfile.ZipFile)
+            vars(self.members).update(vars(file))
             self.members.fp = cast(IO[bytes], _OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
         self._opened: os.stat_result | None = None
