@@ -166,7 +166,8 @@ class StaticFiles:
         self.encodings = options.encodings
         responder = Responder(options, front)
         self._cache = responder.cache
-        self._files = responder.cache.files
+        # The files that may take the short path. on_answer has to see every request.
+        self._files = responder.cache.files if on_answer is None else {}
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
         self._is_standalone = app is None
@@ -198,12 +199,8 @@ class StaticFiles:
             if self._prefix:
                 return self._app(environ, start_response)
             cached, variant = NO_FILE, None
-        on_answer = self._on_answer
-        if (
-            variant is not None
-            and on_answer is None
-            and "HTTP_IF_MATCH" not in environ
-            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
+        if variant is not None and not (
+            "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ
         ):
             body: Iterable[bytes] | None = None
             method = environ.get("REQUEST_METHOD")
@@ -240,6 +237,7 @@ class StaticFiles:
                     cached.used = True
                     start_response(status, headers.copy())
                     return body
+        on_answer = self._on_answer
         request = Request(environ, None if on_answer is None else Trace())
         response = self.site.respond(request)
         if response is None and self._is_standalone:
