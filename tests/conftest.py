@@ -105,7 +105,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def age(path: Path) -> None:
-    """Give a file an old modification time, so that its ETag is strong."""
+    """Set an old modification time, so that the ETag of the file is strong."""
     os.utime(path, (OLD, OLD))
 
 

@@ -76,7 +76,7 @@ class ChangingDirectory(RuleBasedStateMachine):
         self.last_change = time.monotonic()
 
     def set_time(self, path: Path) -> int:
-        """Give a file a modification time that no other version has; return it in seconds."""
+        """Set a modification time that no other version has, and return it in seconds."""
         self.clock += 1
         os.utime(path, (OLD, self.clock))
         return self.clock
