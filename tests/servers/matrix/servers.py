@@ -16,7 +16,7 @@ LISTEN = "127.0.0.1:$port"
 OURS = "wsgistatic.files.body.BlockIterator"
 WAITRESS_BODY = "waitress.buffers.ReadOnlyFileBasedBuffer"
 GUNICORN_BODY = "gunicorn.http.wsgi.FileWrapper"
-UWSGI_BODY = "_io.FileIO"  # its wrapper returns the file itself
+UWSGI_BODY = "wsgistatic.files.versions.RegularFile"  # its wrapper returns the file itself
 
 
 class Limit(Enum):
