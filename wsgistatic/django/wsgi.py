@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.headers import Headers
 
 from django.conf import settings
@@ -53,9 +53,30 @@ def wrap_all(application: WSGIApplication) -> WSGIApplication:
     return _wrap(application, {"offload": None}, conf.has_media())
 
 
+class Files(NamedTuple):
+    """The files of a project in front of an app, and the prefixes of PATH_INFO to ask it for."""
+
+    app: WSGIApplication
+    prefixes: tuple[str, ...]
+
+
+def files_in_front_of(app: WSGIApplication) -> Files:
+    """Do the same as ``wrap``, for an app that iterates the bodies itself."""
+    layers = _layers({"file_wrapper": False}, conf.wants_media())
+    return Files(_stack(app, layers), tuple(parse_prefix(prefix) for prefix, _ in layers))
+
+
 def _wrap(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> WSGIApplication:
-    overrides = _DEBUG if settings.DEBUG else overrides
-    layers = [_static(overrides), *([_media(overrides)] if with_media else [])]
+    return _stack(app, _layers(overrides, with_media))
+
+
+def _layers(overrides: dict[str, Any], with_media: bool) -> list[Layer]:
+    if settings.DEBUG:
+        overrides = {**overrides, **_DEBUG}
+    return [_static(overrides), *([_media(overrides)] if with_media else [])]
+
+
+def _stack(app: WSGIApplication, layers: list[Layer]) -> WSGIApplication:
     # The longest prefix comes last, and so is tried first.
     for _, put_in_front in sorted(layers, key=lambda layer: len(parse_prefix(layer[0]))):
         app = put_in_front(app)
