@@ -60,6 +60,11 @@ class _ReadyResponse(HttpResponse):
             "_resource_closers": [],
         }
 
+    @property
+    def url(self) -> str:
+        """The Location of a redirect, by which Django's test client follows it."""
+        return self["Location"]
+
 
 _BLANK = vars(HttpResponse(content_type="text/plain"))
 

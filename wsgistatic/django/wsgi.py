@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.headers import Headers
 
@@ -11,6 +12,7 @@ from django.conf import settings
 from wsgistatic.django import conf
 from wsgistatic.django.finders import FinderFiles
 from wsgistatic.django.manifest import find_manifest
+from wsgistatic.files.errors import logger
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
 from wsgistatic.wsgi.middleware import StaticFiles
@@ -28,10 +30,10 @@ _ACTIVE = ("text/html", "text/xml", "text/xsl", "application/xml")
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
-    """Serve static files, and uploads if WSGISTATIC asks for them, in front of an app.
+    """Serve static files, and uploads and a root if WSGISTATIC says so, in front of an app.
 
     Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. The settings are
-    read only once, by this call.
+    read only once, by this call. Nothing in MIDDLEWARE sees the requests for these files.
 
     Arguments:
         application: The WSGI app of the project, which gets all other requests.
@@ -73,7 +75,8 @@ def _wrap(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> 
 def _layers(overrides: dict[str, Any], with_media: bool) -> list[Layer]:
     if settings.DEBUG:
         overrides = {**overrides, **_DEBUG}
-    return [_static(overrides), *([_media(overrides)] if with_media else [])]
+    layers = [*_static(overrides), *_root(overrides)]
+    return [*layers, _media(overrides)] if with_media else layers
 
 
 def _stack(app: WSGIApplication, layers: list[Layer]) -> WSGIApplication:
@@ -83,8 +86,11 @@ def _stack(app: WSGIApplication, layers: list[Layer]) -> WSGIApplication:
     return app
 
 
-def _static(overrides: dict[str, Any]) -> Layer:
-    prefix, root, options, _ = conf.static_place()
+def _static(overrides: dict[str, Any]) -> list[Layer]:
+    place = conf.static_place()
+    if place.warning is not None:
+        _log_once(str(place.warning))
+    prefix, root, options = place[:3]
     # The manifest's files are immutable, unless the options decide that for each file.
     if not (settings.DEBUG or "immutable" in options or callable(options.get("cache_control"))):
         manifest = find_manifest(prefix)
@@ -92,12 +98,29 @@ def _static(overrides: dict[str, Any]) -> Layer:
             options = {**options, "immutable": manifest.lists}
     options = options | overrides
     if root:
-        return prefix, lambda app: StaticFiles(app, root, prefix, **options)
-    return prefix, lambda app: FinderFiles(app, prefix, **options)
+        return [(prefix, lambda app: StaticFiles(app, root, prefix, **options))]
+    if place.warning is not None:
+        return []
+    return [(prefix, lambda app: FinderFiles(app, prefix, **options))]
+
+
+def _root(overrides: dict[str, Any]) -> list[Layer]:
+    place = conf.root_place()
+    if place is None:
+        return []
+    if place.warning is not None:
+        _log_once(str(place.warning))
+    prefix, root, options = place[:3]
+    return [(prefix, lambda app: StaticFiles(app, root, prefix, **{**options, **overrides}))]
+
+
+@cache  # tests create many handlers
+def _log_once(message: str) -> None:
+    logger.warning(message)
 
 
 def _media(overrides: dict[str, Any]) -> Layer:
-    prefix, root, options, attachment = conf.media_place()
+    prefix, root, options, attachment, _ = conf.media_place()
     options = with_upload_policy(options, attachment=attachment) | overrides
     return prefix, lambda app: StaticFiles(app, root, prefix, **options)
 
