@@ -60,6 +60,11 @@ def _checked(overrides: Mapping[str, str] | None) -> dict[str, str]:
                 f"media_types has the key {key!r}, which is neither an extension such as '.foo' "
                 "nor a file name"
             )
+        if f".{key.lower()}" in _TYPES:
+            raise ValueError(
+                f"media_types has the key {key!r}, which is an extension without its dot; write "
+                f"{'.' + key!r}"
+            )
         if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
             raise ValueError(
                 f"media_types has the value {value!r} for {key!r}, which is not a media type such "

@@ -105,11 +105,12 @@ class FileApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
         request = Request(environ)
-        return self._respond(request).start(request, start_response)
+        return self.respond(environ).start(request, start_response)
 
     def respond(self, environ: WSGIEnvironment) -> Response:
         """Return the response to a request, with its ``status``, ``headers`` and ``body``."""
-        return self._respond(Request(environ))
+        request = Request(environ)
+        return self._respond(request).for_origin(request, self._responder.policy)
 
     def _respond(self, request: Request) -> Response:
         if not request.is_read:

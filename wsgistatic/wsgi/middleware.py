@@ -22,7 +22,7 @@ from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import NO_FILE
-from wsgistatic.representations.headers import CacheControl, CustomHeaders
+from wsgistatic.representations.headers import AllowOrigin, CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
@@ -82,8 +82,8 @@ class StaticFiles:
         cache_control: Value of Cache-Control; a function (path, url) that returns a value or None;
             or None to send no such field.
         immutable: URLs that browsers may cache for a year: ``"hashed"``, a regular expression that
-            is searched in the URL path, a function (url), or None.
-        allow_origin: Value of Access-Control-Allow-Origin, or None.
+            is searched in the URL path, a function (path, url), or None.
+        allow_origin: Value of Access-Control-Allow-Origin, a list of origins, or None.
         nosniff: Whether to send ``X-Content-Type-Options: nosniff``.
         media_types: Media types by extension (``".foo"``) or by whole file name. They take
             precedence over the built-in table.
@@ -127,7 +127,7 @@ class StaticFiles:
         on_answer: OnAnswer | None = None,
         cache_control: CacheControl = table.DEFAULT_CACHE_CONTROL,
         immutable: Immutable = None,
-        allow_origin: str | None = None,
+        allow_origin: AllowOrigin = None,
         nosniff: bool = True,
         media_types: Mapping[str, str] | None = None,
         charset: str | None = "utf-8",
@@ -166,8 +166,11 @@ class StaticFiles:
         self.encodings = options.encodings
         responder = Responder(options, front)
         self._cache = responder.cache
-        # The files that may take the short path. on_answer has to see every request.
-        self._files = responder.cache.files if on_answer is None else {}
+        self._policy = policy = responder.policy
+        # The files that may take the short path. on_answer has to see every request, and a list of
+        # origins decides on each one.
+        takes_short_path = on_answer is None and not policy.origins
+        self._files = responder.cache.files if takes_short_path else {}
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
         self._is_standalone = app is None
@@ -249,10 +252,13 @@ class StaticFiles:
                 logger.exception("the on_answer function failed")
         if response is None:
             return self._app_after_miss(environ, start_response)
+        if self._policy.origins:
+            response = response.for_origin(request, self._policy)
         return response.start(request, start_response)
 
     def _respond_not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         request = Request(environ)
-        return self.site.not_found(request).start(request, start_response)
+        response = self.site.not_found(request).for_origin(request, self._policy)
+        return response.start(request, start_response)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 _CACHING = ("cache-control", "expires")
+_ALLOW = "Access-Control-Allow-Origin"
 # Request fields that have an effect here. Simple requests may have no Range but one "bytes=N-M".
 _ALLOWED_FIELDS = (
     *("range", "if-range", "if-match", "if-none-match", "if-modified-since"),
@@ -55,6 +56,13 @@ class Response(NamedTuple):
         if request.is_head and isinstance(self.body, list):
             return [b""]
         return self.body
+
+    def for_origin(self, request: Request, policy: HeaderPolicy) -> Response:
+        """Return the response to the origin of a request, if ``allow_origin`` is a list."""
+        origin = request.field("HTTP_ORIGIN") if policy.origins else None
+        if origin not in policy.origins or any(name == _ALLOW for name, _ in self.headers):
+            return self
+        return self._replace(headers=[*self.headers, (_ALLOW, origin)])
 
 
 class ClosingBody:
