@@ -12,12 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.handlers.asgi import ASGIRequest
 from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from wsgistatic.django.responses import django_response
+from wsgistatic.django.responses import django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
 from wsgistatic.http.fields import Headers
 
@@ -62,7 +61,7 @@ class StaticFilesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Respond to a request; return a coroutine if Django calls the middleware that way."""
-        environ = _environ(request)
+        environ = environ_of(request)
         if self._is_async:
             return self._respond_async(request, environ)
         response = self._respond(request, environ)
@@ -128,16 +127,3 @@ class StaticFilesMiddleware:
 def _rest_of_project(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     start_response(*environ.get(_RESPONSE, ("200 OK", [])))
     return _MISS
-
-
-def _environ(request: HttpRequest) -> WSGIEnvironment:
-    """Return environ as PEP 3333 has it. Django decodes paths; ASGI decodes the query, too."""
-    environ: WSGIEnvironment = request.META
-    path, script_name = request.path_info, environ.get("SCRIPT_NAME", "")
-    query = environ["QUERY_STRING"] if isinstance(request, ASGIRequest) else ""
-    if environ.get("PATH_INFO") == path and not script_name and (path + query).isascii():
-        return environ
-    texts = {"PATH_INFO": path, "SCRIPT_NAME": script_name.rstrip("/")}
-    if query:
-        texts["QUERY_STRING"] = query
-    return {**environ, **{name: text.encode().decode("latin-1") for name, text in texts.items()}}

@@ -1,17 +1,71 @@
-"""Turn WSGI responses into Django's, which stream large bodies: in threads under ASGI."""
+"""Between WSGI and Django: requests become environs, and responses become Django's.
+
+Large bodies are streamed. Under ASGI, they are read in threads.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from http.cookies import SimpleCookie
 from threading import Lock
+from typing import TYPE_CHECKING, Any
 
+from django.core.files import File
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
 
 from wsgistatic.http.fields import Headers
+from wsgistatic.wsgi.file_app import AnySource, serve_file
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def file_response(request: HttpRequest, source: AnySource, **options: Any) -> HttpResponseBase:
+    """Respond to a request with a file or other source, from a view that has checked the user.
+
+    ``return file_response(request, report.file, download_name="report.pdf")``
+
+    It supports ranges, preconditions and HEAD, under WSGI and ASGI. In an async view, call it with
+    ``await asyncio.to_thread(file_response, request, source)``, because it opens the file.
+
+    Arguments:
+        request: The view's request.
+        source: A source as for ``FileApp``, or a file of a model.
+        options: The arguments of ``FileApp``. The default of ``cache_control`` is
+            ``"private, no-cache"``: only browsers store the file, and ask the view again each time.
+
+    Returns:
+        The response.
+
+    Raises:
+        Http404: The file does not exist.
+        TypeError, ValueError: As for ``FileApp``.
+    """
+    if isinstance(source, File):
+        with suppress(AttributeError, NotImplementedError):  # it is not in a local storage
+            source = getattr(source, "path")  # noqa: B009 - only files of models have it
+    options = {"cache_control": "private, no-cache", **options, "file_wrapper": False}
+    status, headers, body = serve_file(environ_of(request), source, **options)
+    if status[:3] == "404":
+        raise Http404("The file does not exist.")
+    return django_response(request, status, headers, body)
+
+
+def environ_of(request: HttpRequest) -> WSGIEnvironment:
+    """Return environ as PEP 3333 has it. Django decodes paths; ASGI decodes the query, too."""
+    environ: WSGIEnvironment = request.META
+    path, script_name = request.path_info, environ.get("SCRIPT_NAME", "")
+    query = environ["QUERY_STRING"] if isinstance(request, ASGIRequest) else ""
+    if environ.get("PATH_INFO") == path and not script_name and (path + query).isascii():
+        return environ
+    texts = {"PATH_INFO": path, "SCRIPT_NAME": script_name.rstrip("/")}
+    if query:
+        texts["QUERY_STRING"] = query
+    return {**environ, **{name: text.encode().decode("latin-1") for name, text in texts.items()}}
 
 
 def django_response(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.body import FileBody
-from wsgistatic.files.directory import HandleFile, raw_file, single_file
+from wsgistatic.files.directory import File, HandleFile, raw_file, single_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
 from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
 from wsgistatic.http.conditional import Validators, is_entity_tag
@@ -21,6 +21,7 @@ from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_choice, check_path
+from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
@@ -34,6 +35,7 @@ AnySource = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | io.BytesIO | Seekable | Traversable
 )
 Disposition = Literal["attachment", "inline"]
+FileOffload = tuple[str, str, str | os.PathLike[str]]
 
 _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
@@ -68,6 +70,9 @@ class FileApp:
         disposition: ``"attachment"`` to save the file under that name, ``"inline"`` to display it.
         validators: Validators of a source whose version you know (RFC 9110 8.8), or None to use
             those of the source.
+        offload: Lets the front server send the file if it is below a directory: the header field,
+            the path by which that server knows the directory, and the path of the directory. All
+            other sources are sent by the app. Compressed copies are not used then.
         options: The per-file options of ``StaticFiles``, from ``cache_control`` on.
 
     Raises:
@@ -82,12 +87,15 @@ class FileApp:
         download_name: str | None = None,
         disposition: Disposition = "attachment",
         validators: Validators | None = None,
+        offload: FileOffload | None = None,
         **options: Unpack[FileOptionKwargs],
     ) -> None:
         check_download_name(download_name, disposition)
         _check_validators(validators)
         options.setdefault("encodings", ())
-        checked = FileOptions.from_kwargs(options, ("disposition", "download_name", "validators"))
+        checked = FileOptions.from_kwargs(
+            options, ("disposition", "download_name", "offload", "validators")
+        )
         if download_name is not None:
             types = MediaTypes(checked.media_types, checked.charset)
             content_type = types.content_type(download_name)
@@ -100,7 +108,10 @@ class FileApp:
         if validators is not None:
             # A sidecar would get the same entity tag as its original.
             checked = replace(checked, encodings=())
-        self._responder = Responder(checked, validators=validators)
+        front = None if offload is None else _front_server(offload, self._source)
+        if front is not None:
+            checked = replace(checked, encodings=())
+        self._responder = Responder(checked, front, validators)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
@@ -132,6 +143,7 @@ def serve_file(
     download_name: str | None = None,
     disposition: Disposition = "attachment",
     validators: Validators | None = None,
+    offload: FileOffload | None = None,
     **options: Unpack[FileOptionKwargs],
 ) -> Served:
     """Respond to a request with a file or other source, from a view.
@@ -143,7 +155,7 @@ def serve_file(
 
     Arguments:
         environ: The WSGI environ of the request.
-        source, download_name, disposition, validators, options: As for ``FileApp``.
+        source, download_name, disposition, validators, offload, options: As for ``FileApp``.
 
     Returns:
         The status line, the header fields as a list of pairs, and the body. Its ``close()`` must be
@@ -157,6 +169,7 @@ def serve_file(
         download_name=download_name,
         disposition=disposition,
         validators=validators,
+        offload=offload,
         **options,
     )
     close = None if isinstance(source, io.BytesIO) else getattr(source, "close", None)
@@ -182,6 +195,19 @@ def _check_validators(validators: object) -> None:
     if date is not None and (not isinstance(date, int) or date < 0):
         allowed = "whole seconds since the epoch, or None"
         raise ValueError(f"validators.last_modified must be {allowed}, not {date!r}")
+
+
+def _front_server(offload: object, source: Source) -> Offload | None:
+    """Check the argument ``offload``; return None for a source that the front server lacks."""
+    if not isinstance(offload, (tuple, list)) or len(offload) != 3:
+        allowed = "a header field, the front server's path to a directory, and the directory's path"
+        raise TypeError(f"offload must be {allowed}, or None, not {offload!r}")
+    root = check_path("offload", offload[2]).rstrip(os.sep) + os.sep
+    front = Offload(offload[:2], root)
+    # An open file may have another name by now, or none. And ".." would be resolved, or refused.
+    is_named = isinstance(source, File) and not isinstance(source, HandleFile)
+    is_inside = source.path.startswith(root) and ".." not in source.path.split(os.sep)
+    return front if is_named and is_inside else None
 
 
 def find_source(source: object) -> Source:
