@@ -18,7 +18,6 @@ from django.http.response import HttpResponseBase
 
 from wsgistatic.django.responses import django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
-from wsgistatic.http.fields import Headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -64,12 +63,12 @@ class StaticFilesMiddleware:
         environ = environ_of(request)
         if self._is_async:
             return self._respond_async(request, environ)
-        response = self._respond(request, environ)
+        response: Any = self._respond(request, environ)
         if response is None:
             response = self.get_response(request)
             if response.status_code in _MISSING:
                 response = self._respond_after(request, environ, response)
-        return response
+        return cast(HttpResponseBase, response)
 
     async def _respond_async(
         self, request: HttpRequest, environ: WSGIEnvironment
@@ -83,44 +82,43 @@ class StaticFilesMiddleware:
                 response = await asyncio.to_thread(respond_after, request, environ, response)
         return cast(HttpResponseBase, response)
 
-    def _respond(self, request: HttpRequest, environ: WSGIEnvironment) -> HttpResponseBase | None:
-        """Return the response to a request for a file, or None."""
-        status, headers, body = self._ask_files(environ)
+    def _respond(
+        self,
+        request: HttpRequest,
+        environ: WSGIEnvironment,
+        missing: HttpResponseBase | None = None,
+    ) -> HttpResponseBase | None:
+        """Return the response to a request for a file, else ``missing`` with the fields for it."""
+        started: list[Any] = []
+        body = self._files.app(environ, lambda *response: started.extend(response))  # type: ignore[arg-type]
+        status, headers = started
         if body is _MISS:
-            return None
-        try:
-            self._check_host(request)
-        except BaseException:
-            getattr(body, "close", int)()
-            raise
+            if missing is not None:
+                for name, value in headers:
+                    missing[name] = value
+            return missing
+        if environ.get("HTTP_HOST") not in self._hosts or "HTTP_X_FORWARDED_HOST" in environ:
+            try:
+                self._check_host(request)
+            except BaseException:
+                getattr(body, "close", int)()
+                raise
         return django_response(request, status, headers, body)
 
     def _respond_after(
         self, request: HttpRequest, environ: WSGIEnvironment, missing: HttpResponseBase
-    ) -> HttpResponseBase:
+    ) -> HttpResponseBase | None:
         """Return the response to a miss for which the project has no page either."""
         line = f"{missing.status_code} {missing.reason_phrase}"
         environ = {**environ, _RESPONSE: (line, [*missing.items()])}
-        status, headers, body = self._ask_files(environ)
-        if body is not _MISS:
-            return django_response(request, status, headers, body)
-        for name, value in headers:
-            missing[name] = value
-        return missing
-
-    def _ask_files(self, environ: WSGIEnvironment) -> tuple[str, Headers, Iterable[bytes]]:
-        started: list[Any] = []
-        body = self._files.app(environ, lambda *response: started.extend(response))  # type: ignore[arg-type]
-        return started[0], started[1], body
+        return self._respond(request, environ, missing)
 
     def _check_host(self, request: HttpRequest) -> None:
-        """Raise DisallowedHost as Django does. Checking a host only once saves a tenth of a hit."""
-        environ = request.META
-        host = environ.get("HTTP_HOST")
-        if host in self._hosts and "HTTP_X_FORWARDED_HOST" not in environ:
-            return
+        """Raise DisallowedHost as Django does. To check a host only once saves a tenth of a hit."""
         request.get_host()
-        if host and "HTTP_X_FORWARDED_HOST" not in environ and len(self._hosts) < _MAX_HOSTS:
+        host: Any = request.META.get("HTTP_HOST")
+        is_plain = host is not None and "HTTP_X_FORWARDED_HOST" not in request.META
+        if is_plain and len(self._hosts) < _MAX_HOSTS:
             self._hosts.add(host)
 
 

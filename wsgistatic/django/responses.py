@@ -58,13 +58,13 @@ def file_response(request: HttpRequest, source: AnySource, **options: Any) -> Ht
 def environ_of(request: HttpRequest) -> WSGIEnvironment:
     """Return environ as PEP 3333 has it. Django decodes paths; ASGI decodes the query, too."""
     environ: WSGIEnvironment = request.META
-    path, script_name = request.path_info, environ.get("SCRIPT_NAME", "")
-    query = environ["QUERY_STRING"] if isinstance(request, ASGIRequest) else ""
-    if environ.get("PATH_INFO") == path and not script_name and (path + query).isascii():
+    path, script_name = request.path_info, environ.get("SCRIPT_NAME")
+    is_asgi = isinstance(request, ASGIRequest)
+    if not is_asgi and not script_name and path.isascii() and environ.get("PATH_INFO") == path:
         return environ
-    texts = {"PATH_INFO": path, "SCRIPT_NAME": script_name.rstrip("/")}
-    if query:
-        texts["QUERY_STRING"] = query
+    texts = {"PATH_INFO": path, "SCRIPT_NAME": (script_name or "").rstrip("/")}
+    if is_asgi:
+        texts["QUERY_STRING"] = environ["QUERY_STRING"]
     return {**environ, **{name: text.encode().decode("latin-1") for name, text in texts.items()}}
 
 
@@ -89,7 +89,7 @@ class _CheckedHeaders(ResponseHeaders):
     """Header fields that are known to be valid."""
 
     def __init__(self, headers: Headers) -> None:
-        self._store = {name.lower(): (name, value) for name, value in headers}
+        self._store = {field[0].lower(): field for field in headers}
         if len(self._store) < len(headers):  # a function of the user's repeats a field
             self._store = {}
             for name, value in headers:
