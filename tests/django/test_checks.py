@@ -299,6 +299,25 @@ def test_wsgi_application_without_source(
     assert check_messages() == []
 
 
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["wsgistatic.django.runserver", "django.contrib.staticfiles"], False),
+        (["django.contrib.staticfiles", "wsgistatic.django.runserver"], True),
+        (["wsgistatic.django.runserver"], False),
+    ],
+)
+def test_place_of_the_app_for_runserver(
+    roots: Path, configure: Configure, names: list[str], found: bool
+) -> None:
+    configure(INSTALLED_APPS=["wsgistatic.django", *names])
+    message = (
+        "wsgistatic.W008 wsgistatic.django.runserver has no effect in INSTALLED_APPS after "
+        "django.contrib.staticfiles. Put it before."
+    )
+    assert check_messages() == ([message] if found else [])
+
+
 def test_leftovers_of_whitenoise(roots: Path, configure: Configure) -> None:
     storage = "CompressedManifestStaticFilesStorage"
     configure(

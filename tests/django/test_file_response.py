@@ -73,6 +73,18 @@ def test_options(big: Path, ask: Ask, url: str) -> None:
 
 @BOTH
 @VIEWS
+def test_gzip_middleware_leaves_parts_alone(
+    big: Path, configure: Configure, ask: Ask, url: str
+) -> None:
+    configure(MIDDLEWARE=["django.middleware.gzip.GZipMiddleware"])
+    for stop in (999, 700_000):
+        part = ask(url, Accept_Encoding="gzip", Range=f"bytes=0-{stop}")
+        assert (part.status, part.body) == ("206 Partial Content", BIG[: stop + 1])
+        assert "Content-Encoding" not in part.headers
+
+
+@BOTH
+@VIEWS
 def test_missing_file_is_djangos_404(big: Path, ask: Ask, url: str) -> None:
     PRIVATE["source"] = big.parent / "none"
     missing = ask(url)

@@ -17,14 +17,18 @@ import django
 import pytest
 from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path as route
 
 from tests.client import call
 from tests.conftest import age
+from tests.connection import Connection
 from tests.django.conftest import Configure, write
 from tests.server_process import open_files
+from tests.servers.processes import serve_in_thread
+from tests.waiting import eventually
 from wsgistatic.django.middleware import StaticFilesMiddleware
 from wsgistatic.django.responses import django_response
 from wsgistatic.django.wsgi import wrap
@@ -351,9 +355,37 @@ def test_ready_responses_have_the_attributes_of_djangos(site: Path) -> None:
     assert not other.headers
 
 
-def test_gzip_middleware_inside(site: Path, configure: Configure) -> None:
-    """The right order: the pages are compressed, and the files are left alone."""
-    configure(MIDDLEWARE=[MIDDLEWARE, "django.middleware.gzip.GZipMiddleware"])
-    part = ask_sync("/static/big.bin", Accept_Encoding="gzip", Range="bytes=0-999")
-    assert part.body == BIG[:1000]
-    assert "Content-Encoding" not in part.headers
+@BOTH
+@pytest.mark.parametrize("is_first", [True, False])
+def test_gzip_middleware_leaves_parts_alone(
+    site: Path, configure: Configure, ask: Ask, is_first: bool
+) -> None:
+    pair = ["django.middleware.gzip.GZipMiddleware", MIDDLEWARE]
+    configure(MIDDLEWARE=pair if is_first else pair[::-1])
+    for stop in (999, 700_000):  # sent at once, and streamed
+        part = ask("/static/big.bin", Accept_Encoding="gzip", Range=f"bytes=0-{stop}")
+        assert (part.status, part.body) == ("206 Partial Content", BIG[: stop + 1])
+        assert "Content-Encoding" not in part.headers
+
+
+def test_on_a_server(site: Path) -> None:
+    path = str(site / "root/huge.bin")
+    with open(path, "wb") as file:
+        file.truncate(200_000_000)  # more than all buffers hold
+    with serve_in_thread(get_wsgi_application()) as port:
+        with Connection(port) as connection:
+            for _ in range(2):  # uncached, then cached
+                big = connection.request("/static/big.bin")
+                assert big.body == BIG
+                head = connection.request("/static/big.bin", "HEAD")
+                assert (head.status, head.length) == (200, len(BIG))
+                part = connection.request("/static/big.bin", Range="bytes=-500000")
+                assert (part.status, part.body) == (206, BIG[-500000:])
+                tag = big.headers["ETag"]
+                assert connection.request("/static/big.bin", If_None_Match=tag).status == 304
+                assert connection.request("/static/%C3%A9.txt").body == b"e acute"
+        with Connection(port, receive_buffer=4096) as leaving:
+            leaving.send("/static/huge.bin")
+            assert leaving.read_head().status == 200
+            assert path in open_files(os.getpid())
+        assert eventually(lambda: path not in open_files(os.getpid()))

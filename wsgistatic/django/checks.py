@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
@@ -95,6 +96,16 @@ def check_middleware(app_configs: object = None, **options: Any) -> list[CheckMe
     return found
 
 
+def check_runserver(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Check that the app with our runserver comes before the one whose command it extends."""
+    names = [config.name for config in apps.get_app_configs()]
+    ours, theirs = "wsgistatic.django.runserver", "django.contrib.staticfiles"
+    if not {ours, theirs} <= {*names} or names.index(ours) < names.index(theirs):
+        return []
+    message = f"{ours} has no effect in INSTALLED_APPS after {theirs}."
+    return [Warning(message, hint="Put it before.", id="wsgistatic.W008")]
+
+
 def _wraps() -> bool:
     """Return whether wsgi.py calls ``wrap``. Its code is only read: it might start something."""
     module = (settings.WSGI_APPLICATION or "").rpartition(".")[0]
@@ -156,4 +167,4 @@ def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMes
     return [Warning(message, hint=hint, id="wsgistatic.W007") for message, hint in found]
 
 
-CHECKS = (check_settings, check_finders, check_middleware, check_leftovers)
+CHECKS = (check_settings, check_finders, check_middleware, check_runserver, check_leftovers)

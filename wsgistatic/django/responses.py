@@ -72,6 +72,9 @@ def django_response(
     request: HttpRequest, status: str, headers: Headers, body: Iterable[bytes]
 ) -> HttpResponseBase:
     """Return a WSGI response as one of Django's. It streams the body unless that is a list."""
+    if status.startswith("206"):
+        # GZipMiddleware would compress a part of a file as if it were the whole.
+        request.META.pop("HTTP_ACCEPT_ENCODING", None)
     if isinstance(body, list):
         return _ReadyResponse(status, headers, body)
     if status[:3] == "304":
