@@ -63,6 +63,11 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "package": [("/static/hello.txt", "bytes=-2", 206, "ed"), ("/static/x", "", 404, "")],
     "listing": [("/static/", "", 200, "./hello.txt"), ("/static", "", 301, "")],
     "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
+    "spa_with_app": [
+        ("/hello.txt", "", 200, "hello"),
+        ("/", "", 200, "the app"),
+        ("/api/users/99", "", 404, ""),
+    ],
     "site": [
         ("/hello.txt", "", 200, "hello"),
         ("/about", "", 200, "about"),

@@ -232,7 +232,7 @@ def test_a_fallback(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, *asked, "-H", "Accept: text/html")
     assert told.finding("fallback").startswith(f"{folder}/sub/index.html: 100 bytes")
     assert told.finding("identity") == "index.html: 100 bytes, selected"
-    told = Told(capsys, *asked)
+    told = Told(capsys, *asked, "-H", "Sec-Fetch-Dest: script")
     assert told.finding("fallback") == "for navigations that do not name an asset"
     assert "identity" not in told.output
     assert told.status == 1

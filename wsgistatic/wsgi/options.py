@@ -298,7 +298,7 @@ class DirectoryOptions(FileOptions):
     fallback: str | None = _option(
         (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),
         "File below the directory that is served to page loads which match no file, for "
-        "single-page apps.",
+        "single-page apps. A wrapped app is called first, and only its 404 is replaced.",
     )
     not_found: str | None = _option(
         (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),

@@ -1,9 +1,9 @@
 """Map a URL to a file, and respond if there is none.
 
 ``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file, an index, or a
-directory to list. If there is none, ``_after_miss`` tries the page of a clean URL and the fallback
-of a single-page app. The ``Responder`` responds with the file that is found. None stands for a
-miss, which goes to the wrapped app.
+directory to list. If there is none, ``_after_miss`` tries the page of a clean URL. The
+``Responder`` responds with the file that is found. None stands for a miss, which goes to the
+wrapped app. ``Site.fallback`` follows a miss, or the app's 404.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi import responses
+from wsgistatic.wsgi.fallback import VARY, states_page_load
 from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
@@ -61,6 +62,10 @@ class Site:
 
     def respond(self, request: Request) -> responses.Response | None:
         """Respond to a request below the prefix; None for a miss."""
+        response = self._find(request)
+        return response or (self.fallback(request) if self._standalone else None)
+
+    def _find(self, request: Request) -> responses.Response | None:
         if not request.is_read and not self._standalone:
             request.record("method", str(request.method), Reason.METHOD)
             return None
@@ -76,10 +81,45 @@ class Site:
             if path is None:
                 return None
             response = self._respond_to_path(request, path)
-        if response is None and (self._clean_urls or self._fallback is not None):
+        if response is None and self._clean_urls:
             path = path or self._split(request, rest)
             response = path and self._after_miss(request, path)
         return response
+
+    def fallback(self, request: Request) -> responses.Response | None:
+        """Respond to a miss with the page of a single-page app, if it is a page load."""
+        if self._fallback is None or not request.is_read:
+            return None
+        is_page_load = states_page_load(request)
+        if is_page_load is None:
+            is_page_load = self._may_load_page(request)
+        if not is_page_load:
+            request.record("fallback", "", note="for navigations that do not name an asset")
+            return None
+        environ = request.environ
+        if "HTTP_IF_MODIFIED_SINCE" in environ and "HTTP_IF_NONE_MATCH" not in environ:
+            # The date may be that of another resource, which was here before.
+            request = Request(environ, request.trace, is_plain=True)
+        response = self._respond_with(request, "fallback", self._fallback)
+        if response is None:
+            return None
+        return response._replace(headers=add_vary(response.headers, VARY))
+
+    def _may_load_page(self, request: Request) -> bool:
+        """Return whether Accept and the path of a request without Fetch Metadata name a page."""
+        path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
+        if path is None:
+            return False
+        # A script or an image that is missing must not be answered with HTML.
+        name = path.segments[-1] if path.segments else ""
+        if "." in name and self._responder.media_types.knows(name):
+            return False
+        accept = request.field("HTTP_ACCEPT")
+        if names_type(accept, "text/html"):
+            return True
+        # Link previews and monitors accept anything, but so do the clients of an app's API.
+        accepts_anything = (accept or "").strip() in ("", "*/*")
+        return self._standalone and "." not in name and accepts_anything
 
     def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
@@ -203,8 +243,7 @@ class Site:
             if page is None or not is_found(self._tree.file(page).inspect):
                 return None
             return responses.method_not_allowed(request, self._policy)
-        response = page and self._respond_with(request, "clean URL", page, path)
-        return response or self._respond_to_navigation(request, path)
+        return None if page is None else self._respond_with(request, "clean URL", page, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
         if not self._clean_urls or path.is_directory or not path.segments:
@@ -215,21 +254,6 @@ class Site:
         if name.endswith(_PAGE) or page == self._index:
             return None
         return (*above, page) if is_served_name(page, dotfiles=self._dotfiles) else None
-
-    def _respond_to_navigation(
-        self, request: Request, path: SplitPath
-    ) -> responses.Response | None:
-        if self._fallback is None:
-            return None
-        # A script or an image that is missing must not be answered with HTML.
-        is_asset = bool(path.segments) and self._responder.media_types.knows(path.segments[-1])
-        if is_asset or not _is_navigation(request):
-            request.record("fallback", "", note="for navigations that do not name an asset")
-            return None
-        response = self._respond_with(request, "fallback", self._fallback)
-        if response is None:
-            return None
-        return response._replace(headers=add_vary(response.headers, "Accept, Sec-Fetch-Mode"))
 
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
@@ -262,11 +286,3 @@ class Site:
             return
         label = os.path.join(getattr(self._tree, "path", ""), *path.segments)
         request.record(step, label, why_missed(self._tree, path, self._index))
-
-
-def _is_navigation(request: Request) -> bool:
-    """Return whether a browser loads a page; ``*/*`` (scripts, images, curl) does not count."""
-    mode = request.field("HTTP_SEC_FETCH_MODE")
-    if mode is not None:
-        return mode == "navigate"
-    return names_type(request.field("HTTP_ACCEPT"), "text/html")
