@@ -347,8 +347,7 @@ def test_every_environ_gets_a_clean_response(
     assert (answer.status == 301) == (location is not None)
     if location is not None:
         assert path == "/s/dir"
-        assert location.startswith("/")
-        assert location[1:2] not in ("/", "\\")
+        assert location.partition("?")[0] == "dir/"
     elif method not in ("GET", "HEAD"):
         assert alone
         assert answer.status == (405 if path in FILES else 404) or path in ("/s/dir", "/s/dir/")

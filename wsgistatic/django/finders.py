@@ -55,9 +55,10 @@ class FinderFiles:
         if not request.is_read or not path_info.startswith(self._prefix):
             return None
         rest = path_info[len(self._prefix) :]
-        # If both parts of the path are empty, the URL was "/". A redirect to "/" would never end.
-        if rest[:1] not in ("", "/") or not (path_info or request.script_name):
+        if rest[:1] not in ("", "/"):
             return None
+        if not path_info and request.script_name[-1:] in ("", "/"):
+            return None  # the URL ended in "/", and a redirect to it would never end
         path = split_path(rest, dotfiles=self._dotfiles)
         if path is None:
             return None
@@ -66,7 +67,7 @@ class FinderFiles:
             file = _find((*path.segments, self._index))
             if file is not None and not path.is_directory:
                 headers = [("Cache-Control", "no-cache"), *self._responder.policy.common]
-                return redirect(request.location(request.path_info, "/"), headers)
+                return redirect(request.location_as_directory(), headers)
         if file is None:
             return None
         url = quote_path(request.script_name + path_info)

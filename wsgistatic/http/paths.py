@@ -104,15 +104,21 @@ _LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 
-def file_location(script_name: str, path_info: str, query: str, end: str = "") -> str:
-    """Return an absolute path with the query, whose path ends in one ``end`` ("/" or nothing).
+def relative_location(name: str, query: str, end: str = "") -> str:
+    """Return a reference to a name beside the requested one, with the query; ``""`` is its folder.
 
-    It can never name another host. A reference that begins with two slashes would do so (RFC 3986
-    4.2), and browsers take a backslash for a slash. So leading slashes are reduced to one, and
-    other special characters are percent-encoded.
+    It is relative (RFC 9110 10.2.2), because a proxy may have removed a prefix that only the client
+    knows. It can never name another host: it does not begin with a slash, and browsers take a
+    backslash for one, so that is percent-encoded. Nor does it have a scheme, since a colon follows
+    "./" (RFC 3986 4.2).
+
+    Arguments:
+        name: PEP 3333 text without a slash.
+        end: follows the name, "/" or nothing.
     """
-    stripped = quote_path(script_name + path_info).strip("/")
-    location = f"/{stripped}{end}" if stripped else "/"
+    location = quote_path(name) + end if name else "./"
+    if ":" in location:
+        location = "./" + location
     if query:
         location += "?" + quote(_to_bytes(query), safe=_QUERY)
     return location

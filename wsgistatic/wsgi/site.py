@@ -151,8 +151,8 @@ class Site:
         return path
 
     def _respond_to_path(self, request: Request, path: SplitPath) -> responses.Response | None:
-        if not request.path_info and not request.script_name:
-            # The URL was "/", and a redirect to "/" would never end.
+        if not request.path_info and request.script_name[-1:] in ("", "/"):
+            # The URL ended in "/", and a redirect to it would never end.
             request.record("path", "", Reason.NOT_CANONICAL)
             return None
         if not request.is_read:
@@ -201,7 +201,7 @@ class Site:
             fields = self._policy.for_file(index.path, url, "text/html").others
         except OSError as error:
             return responses.response_to_error(error, index.path, self._policy)
-        return responses.redirect(request.location(request.path_info, "/"), fields)
+        return responses.redirect(request.location_as_directory(), fields)
 
     def _redirect_to_clean_url(
         self, request: Request, path: SplitPath
@@ -221,12 +221,12 @@ class Site:
         except OSError:
             return None  # the code that serves it reports the error
         if name == self._index:
-            directory = request.path_info[: -len(os.fsencode(name))]
-            return responses.redirect(request.location(directory, "/"), fields)
+            return responses.redirect(request.location_beside(""), fields)
         is_name = is_served_name(stem, dotfiles=self._dotfiles)
         if not is_name or self._exists(SplitPath((*above, stem), False)):
             return None
-        return responses.redirect(request.location(request.path_info.removesuffix(_PAGE)), fields)
+        _, _, stem = request.path_info.removesuffix(_PAGE).rpartition("/")
+        return responses.redirect(request.location_beside(stem), fields)
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
