@@ -226,6 +226,7 @@ def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
     [
         *(("dotfiles", text, True) for text in ("true", "yes", "on", "1", "TRUE")),
         *(("dotfiles", text, False) for text in ("false", "no", "off", "0", "No")),
+        ("dotfiles", ".zarray, .z*\n.attrs", (".zarray", ".z*", ".attrs")),
         *(("file_wrapper", *case) for case in (("yes", True), ("off", False), ("None", None))),
         ("check_dir", "no", False),
         ("nosniff", "off", False),
@@ -271,8 +272,9 @@ BOOLS = "true, yes, on, 1, false, no, off, 0"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("dotfiles = maybe", f"dotfiles must be one of {BOOLS}, not 'maybe'"),
-        ("dotfiles =", f"dotfiles must be one of {BOOLS}, not ''"),
+        ("dotfiles = maybe", "dotfiles must have names and patterns that .*, not 'maybe'"),
+        ("dotfiles = .z*, .*", "dotfiles must have names and patterns that .*, not '\\.\\*'"),
+        ("dotfiles =", f"dotfiles must be one of {BOOLS}, or names, not ''"),
         ("check_dir = none", f"check_dir must be one of {BOOLS}, not 'none'"),
         ("nosniff = 2", f"nosniff must be one of {BOOLS}, not '2'"),
         ("file_wrapper = auto", f"file_wrapper must be one of {BOOLS}, none, not 'auto'"),

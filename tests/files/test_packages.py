@@ -613,7 +613,7 @@ def test_fallback_404_page_and_clean_urls(static: zipfile.Path) -> None:
         missing = call(app, "/nope.js")
         assert (missing.status, missing.body) == (404, b"hello world\n")
         assert call(app, "/sub/index.html").headers["Location"] == "./"
-        assert call(app, "/").status == 404  # no listing
+        assert call(app, "/", HTTP_ACCEPT="text/css").status == 404  # no listing
     pages = StaticFiles(None, static, index=None, clean_urls=True)
     for _ in range(2):
         assert call(pages, "/sub/index").body == b"<p>index</p>"

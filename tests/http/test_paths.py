@@ -5,6 +5,7 @@ from __future__ import annotations
 import ntpath
 import os
 import posixpath
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -195,6 +196,26 @@ def test_published_attacks(target: str, windows: bool) -> None:
     split = split_path(path_info, windows=windows) if path_info[:1] == "/" else None
     misses = f"{MISSES} {MISSES_ON_WINDOWS}" if windows else MISSES
     assert (split is None) is (target in misses.split())
+
+
+@pytest.mark.parametrize(
+    ("dotfiles", "served"),
+    [
+        ([], []),
+        ([".zarray"], [".zarray"]),
+        ((".z*",), [".zarray", ".zgroup", ".z"]),
+        ([".zarr[ab]y", ".e??"], [".zarray", ".env"]),
+        (["..data"], ["..data"]),
+    ],
+)
+def test_some_dotfiles(dotfiles: Sequence[str], served: list[str]) -> None:
+    for name in (".zarray", ".zgroup", ".z", ".env", ".git", "..data", ".Zarray", ".env\n"):
+        expected = SplitPath(("a", name), False) if name in served else None
+        assert split_path(f"/a/{name}", dotfiles=dotfiles) == expected, name
+        assert split_path(f"/.git/{name}", dotfiles=dotfiles) is None
+    for path in ("/.", "/..", "/a/../b"):
+        assert split_path(path, dotfiles=["..*"]) is None
+    assert split_path("/.well-known/a", dotfiles=dotfiles) is not None
 
 
 @pytest.mark.parametrize("dotfiles", [False, True])

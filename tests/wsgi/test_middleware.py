@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -230,6 +231,17 @@ def test_a_redirect_never_leads_to_another_host(site: Path, path: str) -> None:
         environ = make_environ("/\\evil.example", SCRIPT_NAME=script_name)
         location = call_raw(app, environ).headers["Location"]
         assert location == "%5Cevil.example/"
+
+
+def test_some_names_that_begin_with_a_dot(site: Path) -> None:
+    """Zarr version 2 keeps its metadata in such files."""
+    for name in (".zarray", ".zmetadata", ".env"):
+        (site / "bare" / name).write_text(name)
+    app = files(site, dotfiles=[".zarray", ".zm*"], listing=True)
+    for path, status in (("/.zarray", 200), ("/.zmetadata", 200), ("/.env", 404)):
+        assert call(app, "/bare" + path).status == status
+    listed = json.loads(call(app, "/bare/", HTTP_ACCEPT="application/json").body)
+    assert [entry["name"] for entry in listed] == [".zarray", ".zmetadata", "file.txt"]
 
 
 def test_the_option_dotfiles(site: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -19,6 +21,10 @@ WELL_KNOWN = ".well-known"  # public by definition (RFC 8615), though its name b
 # PATH_MAX of Linux, in bytes. A longer path could only lead anywhere through a link to a directory
 # above it (self -> .), and the cost of resolving such a path grows with the square of its length.
 _MAX_PATH_LENGTH = 4096
+
+
+# The option of that name: all names that begin with a dot, none, or names and patterns.
+Dotfiles = bool | Sequence[str]
 
 
 class SplitPath(NamedTuple):
@@ -49,7 +55,7 @@ def parse_prefix(prefix: str) -> str:
 
 
 def split_path(
-    path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
+    path: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
     """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path."""
     try:
@@ -69,13 +75,22 @@ def split_path(
     return SplitPath(tuple(segments), is_directory)
 
 
-def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
+def is_served_name(segment: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS) -> bool:
     """Return whether a name may be part of a URL; ``windows`` refuses what is special there."""
     if segment in ("", ".", ".."):
         return False
-    if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
+    if is_hidden_name(segment, dotfiles):
         return False
     return not (windows and _is_special_on_windows(segment))
+
+
+def is_hidden_name(segment: str, dotfiles: Dotfiles) -> bool:
+    """Return whether a name begins with a dot and is not served for that reason."""
+    if segment[0] != "." or segment == WELL_KNOWN:
+        return False
+    if isinstance(dotfiles, bool):
+        return not dotfiles
+    return not any(fnmatchcase(segment, pattern) for pattern in dotfiles)
 
 
 # Names of devices, which exist in every directory of a Windows file system, with any extension.

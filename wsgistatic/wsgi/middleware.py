@@ -19,7 +19,7 @@ from wsgistatic.files.packages import Traversable, is_traversable, tree_of
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import PREFERENCE
-from wsgistatic.http.paths import parse_prefix
+from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import NO_FILE
 from wsgistatic.representations.headers import CacheControl, CustomHeaders
@@ -62,7 +62,8 @@ class StaticFiles:
         index: File that is served for a directory, or None.
         symlinks: ``"inside"`` follows links that stay inside the directory, ``"follow"`` follows
             all links, ``"deny"`` serves nothing behind a link.
-        dotfiles: Whether to serve names that begin with a dot. ``.well-known`` always is served.
+        dotfiles: Whether to serve names that begin with a dot; or a sequence of those that are
+            served, as names and patterns of ``fnmatch``. ``.well-known`` always is served.
         listing: Whether to show what is in a directory without an index, as HTML or JSON.
         fallback: File below the directory that is served to page loads which match no file and
             for which the app responds with 404, for single-page apps, or None.
@@ -113,7 +114,7 @@ class StaticFiles:
         *,
         index: str | None = "index.html",
         symlinks: Symlinks = "inside",
-        dotfiles: bool = False,
+        dotfiles: Dotfiles = False,
         listing: bool = False,
         fallback: str | None = None,
         not_found: str | None = None,
