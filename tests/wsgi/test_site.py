@@ -21,8 +21,10 @@ def pages(tmp_path: Path) -> Path:
     root = tmp_path / "pages"
     (root / "blog").mkdir(parents=True)
     (root / "both").mkdir()
+    (root / "bare").mkdir()
     for name in ("index.html", "404.html", "about.html", "blog/first.html", "both.html",
                  "both/index.html", "v1.2.html", "a:b.html", "twice", "twice.html",
+                 "blog.html", "bare/index.html",
                  "app.js"):  # fmt: skip
         (root / name).write_text(f"<p>{name}</p>")
         age(root / name)
@@ -88,7 +90,7 @@ def test_sec_fetch_mode_shows_a_page_load(pages: Path) -> None:
 def test_files_and_directories_take_precedence_over_the_fallback(pages: Path) -> None:
     app = spa(pages)
     assert call(app, "/blog/first.html", **BROWSER).body == b"<p>blog/first.html</p>"
-    assert call(app, "/both", **BROWSER).status == 301
+    assert call(app, "/bare", **BROWSER).status == 301
     listed = call(spa(pages, listing=True), "/blog/", **BROWSER)
     assert b"first.html" in listed.body
 
@@ -234,7 +236,8 @@ def clean(root: Path, app: Any = None, **options: Any) -> StaticFiles:
         ("/twice", "twice"),
         ("/twice.html", "twice.html"),
         ("/both/", "both/index.html"),
-        ("/both.html", "both.html"),
+        ("/both", "both.html"),
+        ("/blog", "blog.html"),
         ("/", "index.html"),
         ("/app.js", "app.js"),
     ],
@@ -258,7 +261,9 @@ def test_a_page_has_a_url_without_its_extension(pages: Path, path: str, name: st
         ("/v1.2.html", "v1.2"),
         ("/index.html", "./"),
         ("/both/index.html?q", "./?q"),
-        ("/both", "both/"),
+        ("/both.html", "both"),
+        ("/blog.html", "blog"),
+        ("/bare", "bare/"),
         ("/a:b.html", "./a:b"),
     ],
 )
@@ -276,7 +281,7 @@ def test_other_urls_of_a_page_redirect_to_its_clean_url(
 
 @pytest.mark.parametrize(
     "path",
-    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/about.html/", "/blog", "/a//b",
+    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/about.html/", "/blog/", "/a//b",
      "/index", "/both/index", "/.well-known"],
 )  # fmt: skip
 def test_clean_urls_that_are_misses(pages: Path, path: str) -> None:
@@ -313,12 +318,41 @@ def test_changes_of_pages_are_seen_at_the_next_request(pages: Path) -> None:
     assert call(app, "/about").body == b"<p>about.html</p>"
     (pages / "about").write_text("the file itself")
     assert call(app, "/about").body == b"the file itself"
-    assert call(app, "/about.html").status == 200
+    for _ in range(2):  # the second response is from the cache
+        assert call(app, "/about.html").status == 200
     (pages / "about").unlink()
+    assert call(app, "/about.html").status == 301
     (pages / "about.html").write_text("<p>changed</p>")
     assert call(app, "/about").body == b"<p>changed</p>"
     (pages / "about.html").unlink()
     assert call(app, "/about").status == 404
+
+
+@pytest.mark.parametrize("options", [{}, {"listing": True}, {"index": None, "listing": True}])
+def test_a_page_and_a_folder_of_the_same_name(pages: Path, options: dict[str, Any]) -> None:
+    """As with ``try_files $uri $uri.html $uri/`` in nginx, and on GitHub Pages."""
+    app = clean(pages, **options)
+    for _ in range(2):
+        for name in ("blog", "both"):
+            assert call(app, f"/{name}").body == f"<p>{name}.html</p>".encode()
+            assert call(app, f"/{name}", "POST").status == 405
+            assert call(app, f"/{name}.html").headers["Location"] == name
+    index = call(app, "/both/")
+    assert (index.body == b"<p>both/index.html</p>") == ("index" not in options)
+    assert call(app, "/blog/").status == (200 if options else 404)
+    assert call(app, "/blog/first").body == b"<p>blog/first.html</p>"
+
+
+@pytest.mark.live
+def test_a_folder_whose_page_comes_and_goes(pages: Path) -> None:
+    app = clean(pages, listing=True)
+    assert call(app, "/both").status == 200
+    (pages / "both.html").unlink()
+    assert call(app, "/both").headers["Location"] == "both/"
+    (pages / "blog.html").unlink()
+    assert call(app, "/blog").headers["Location"] == "blog/"
+    (pages / "blog.html").write_text("again")
+    assert call(app, "/blog").body == b"again"
 
 
 def test_other_methods_for_a_clean_url(pages: Path) -> None:

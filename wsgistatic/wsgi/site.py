@@ -1,9 +1,9 @@
 """Map a URL to a file, and respond if there is none.
 
-``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file, an index, or a
-directory to list. If there is none, ``_after_miss`` tries the page of a clean URL. The
-``Responder`` responds with the file that is found. None stands for a miss, which goes to the
-wrapped app. ``Site.fallback`` follows a miss, or the app's 404.
+``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file or an index, the
+page of a clean URL, and a directory, in this order. The ``Responder`` responds with the file that
+is found. None stands for a miss, which goes to the wrapped app. ``Site.fallback`` follows a miss,
+or the app's 404.
 """
 
 from __future__ import annotations
@@ -69,22 +69,19 @@ class Site:
         if not request.is_read and not self._standalone:
             request.record("method", str(request.method), Reason.METHOD)
             return None
-        response = None
         if request.is_read:
             response = self._responder.respond_from_cache(request, request.path_info)
             if response is not None:
                 return response
         rest = request.path_info[len(self._prefix) :]
-        path = None
-        if not self._is_absent(request, rest):
-            path = self._split(request, rest)
-            if path is None:
-                return None
-            response = self._respond_to_path(request, path)
-        if response is None and self._clean_urls:
-            path = path or self._split(request, rest)
-            response = path and self._after_miss(request, path)
-        return response
+        is_absent = self._is_absent(request, rest)
+        if is_absent and not self._clean_urls:
+            return None
+        path = self._split(request, rest)
+        if path is None:
+            return None
+        respond = self._respond_to_page if is_absent else self._respond_to_path
+        return respond(request, path)
 
     def fallback(self, request: Request) -> responses.Response | None:
         """Respond to a miss with the page of a single-page app, if it is a page load."""
@@ -159,12 +156,12 @@ class Site:
             if self._exists(path):  # RFC 9110 15.5.6: 405 only for what GET would find
                 return responses.method_not_allowed(request, self._policy)
             self._record(request, path, None, None)
-            return None
+            return self._respond_to_page(request, path)
         response = self._redirect_to_clean_url(request, path)
         if response is not None:
             self._record(request, path, self._tree.file(path.segments), response)
             return response
-        response = self._respond_to_file(request, path)
+        response = self._respond_to_file(request, path) or self._respond_to_page(request, path)
         if response is None and self._listing is not None:
             response = self._listing.respond(request, path)
             if response is not None:
@@ -176,11 +173,18 @@ class Site:
         if source is None:
             self._record(request, path, None, None)
             return None
-        target = Target(source, url_path(self._prefix, path), request.path_info)
+        url = url_path(self._prefix, path)
+        # A page is redirected as soon as its clean URL is free, so the short path must not send it.
+        is_page = self._stem_of(path) is not None
+        key = page_key(url, path.segments) if is_page else request.path_info
+        target = Target(source, url, key)
         response = None
         try:
             response = self._responder.respond(request, target)
         except IsADirectoryError:
+            page = self._page_of(path)
+            if page is not None and is_found(self._tree.file(page).inspect):
+                return None  # "/blog" is blog.html, and "/blog/" the folder beside it
             if not path.is_directory and self._index is not None:
                 source = self._tree.file((*path.segments, self._index))
                 response = self._redirect_to_directory(request, source, target.url + "/")
@@ -207,12 +211,10 @@ class Site:
         self, request: Request, path: SplitPath
     ) -> responses.Response | None:
         """Redirect ``/page.html`` to ``/page`` unless that is taken, an index to its directory."""
-        if not self._clean_urls or path.is_directory or not path.segments:
+        stem = self._stem_of(path)
+        if stem is None:
             return None
         *above, name = path.segments
-        stem = name.removesuffix(_PAGE)
-        if stem == name or stem.endswith(_PAGE):
-            return None
         page = self._tree.file(path.segments)
         try:
             page.inspect()
@@ -223,10 +225,18 @@ class Site:
         if name == self._index:
             return responses.redirect(request.location_beside(""), fields)
         is_name = is_served_name(stem, dotfiles=self._dotfiles)
-        if not is_name or self._exists(SplitPath((*above, stem), False)):
+        if not is_name or is_found(self._tree.file((*above, stem)).inspect):
             return None
         _, _, stem = request.path_info.removesuffix(_PAGE).rpartition("/")
         return responses.redirect(request.location_beside(stem), fields)
+
+    def _stem_of(self, path: SplitPath) -> str | None:
+        """Return the name of a page without its extension, if clean URLs leave that out."""
+        if not self._clean_urls or path.is_directory or not path.segments:
+            return None
+        name = path.segments[-1]
+        stem = name.removesuffix(_PAGE)
+        return None if stem == name or stem.endswith(_PAGE) else stem
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
@@ -237,13 +247,15 @@ class Site:
             return self._exists(SplitPath(path.segments, True))
         return self._listing is not None and self._listing.exists(path)
 
-    def _after_miss(self, request: Request, path: SplitPath) -> responses.Response | None:
+    def _respond_to_page(self, request: Request, path: SplitPath) -> responses.Response | None:
+        """Respond with the page of a clean URL, if no file has that URL."""
         page = self._page_of(path)
+        if page is None:
+            return None
         if not request.is_read:
-            if page is None or not is_found(self._tree.file(page).inspect):
-                return None
-            return responses.method_not_allowed(request, self._policy)
-        return None if page is None else self._respond_with(request, "clean URL", page, path)
+            is_page = is_found(self._tree.file(page).inspect)
+            return responses.method_not_allowed(request, self._policy) if is_page else None
+        return self._respond_with(request, "clean URL", page, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
         if not self._clean_urls or path.is_directory or not path.segments:
