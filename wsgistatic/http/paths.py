@@ -23,6 +23,10 @@ WELL_KNOWN = ".well-known"  # public by definition (RFC 8615), though its name b
 _MAX_PATH_LENGTH = 4096
 
 
+# The form of 8.3 aliases, which FAT, NTFS and SMB make for other names: GIT~1 for .git. Samba also
+# puts a letter after the tilde.
+_ALIAS = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9A-Za-z]+(?:\.[^.]{0,3})?")
+
 # The option of that name: all names that begin with a dot, none, or names and patterns.
 Dotfiles = bool | Sequence[str]
 
@@ -82,6 +86,11 @@ def is_served_name(segment: str, *, dotfiles: Dotfiles = False, windows: bool = 
     if is_hidden_name(segment, dotfiles):
         return False
     return not (windows and _is_special_on_windows(segment))
+
+
+def may_be_alias(segment: str) -> bool:
+    """Return whether a name could be the 8.3 alias of a file that has another name."""
+    return "~" in segment and _ALIAS.fullmatch(segment) is not None
 
 
 def is_hidden_name(segment: str, dotfiles: Dotfiles) -> bool:

@@ -80,6 +80,15 @@ class Site:
         path = self._split(request, rest)
         if path is None:
             return None
+        if "~" in rest and isinstance(self._tree, Directory):
+            try:
+                is_alias = self._tree.has_alias(path.segments)
+            except OSError as error:
+                label = os.path.join(self._tree.path, *path.segments)
+                return responses.response_to_error(error, label, self._policy)
+            if is_alias:
+                request.record("path", path_name(rest), Reason.ALIAS)
+                return None
         respond = self._respond_to_page if is_absent else self._respond_to_path
         return respond(request, path)
 

@@ -30,6 +30,7 @@ class Reason(Enum):
     IMPOSSIBLE_NAME = "a name that no file here can have"
     NAME_TOO_LONG = "a name that is too long"
     NOT_THERE = "does not exist"
+    ALIAS = "a short name that the file system made for another name"
     BELOW_FILE = "below a file, which is not a directory"
     NOT_A_DIRECTORY = "a slash after the name of something other than a directory"
     IS_DIRECTORY = "a directory"
