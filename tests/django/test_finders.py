@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.conftest import age, settle
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner_app
 from wsgistatic.django.wsgi import wrap
+from wsgistatic.files.directory import OpenDirectory
 
 
 @pytest.fixture
@@ -161,6 +164,28 @@ def test_longer_name_than_the_prefix_goes_to_the_app(sources: Path) -> None:
 
 def test_other_methods_go_to_the_app(sources: Path) -> None:
     assert call(wrap(inner_app), "/static/app.css", "POST").body == b"the app"
+
+
+def test_a_short_name_that_is_not_listed_is_a_miss(
+    sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT, NTFS and SMB open .git as GIT~1 too."""
+    for name in ("first/GIT~1/a", "first/real~1/a", "node_modules/GIT~1/a"):
+        write(sources / name, name)
+    entries = OpenDirectory.__iter__
+    monkeypatch.setattr(
+        OpenDirectory, "__iter__", lambda self: (e for e in entries(self) if e.name != "GIT~1")
+    )
+    app = wrap(inner_app)
+    assert call(app, "/static/GIT~1/a").body == b"the app"
+    assert call(app, "/static/vendor/GIT~1/a").body == b"the app"
+    assert call(app, "/static/real~1/a").body == b"first/real~1/a"
+
+    def refuse(self: OpenDirectory) -> Iterator[os.DirEntry[str]]:
+        raise PermissionError(errno.EACCES, "no listing")
+
+    monkeypatch.setattr(OpenDirectory, "__iter__", refuse)
+    assert call(app, "/static/real~1/a").body == b"the app"
 
 
 def test_dotfiles(sources: Path, configure: Configure) -> None:

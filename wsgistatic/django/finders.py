@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
 
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.http.paths import parse_prefix, quote_path, split_path
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi.options import DirectoryOptions
@@ -85,7 +85,19 @@ def _find(segments: tuple[str, ...]) -> str | None:
         return None
     path = os.path.abspath(found)
     is_inside = any(map(os.path.normcase(path).startswith, _directories()))
-    return path if is_inside else None
+    return path if is_inside and not _has_alias(path, segments) else None
+
+
+def _has_alias(path: str, segments: tuple[str, ...]) -> bool:
+    """Return whether one of the requested names is only an alias (see ``Directory.has_alias``)."""
+    root = path
+    for _ in segments:
+        root = os.path.dirname(root)
+    try:
+        names = os.path.relpath(path, root).split(os.sep)  # a finder may add names, or remove some
+        return Directory(root, "follow").has_alias(tuple(names))
+    except OSError:  # such as a directory that cannot be listed
+        return True
 
 
 def _directories() -> Iterator[str]:

@@ -244,7 +244,8 @@ class StaticFiles:
         response = self.site.respond(request)
         if response is None and self._is_standalone:
             response = self.site.not_found(request)
-        self._report(request, response)
+        if self._on_answer is not None:
+            self._report(self._on_answer, request, response)
         if response is not None:
             return response.start(request, start_response)
         if self._has_fallback and request.is_read:
@@ -262,15 +263,16 @@ class StaticFiles:
         )
         if not isinstance(answer, Response):
             return answer
-        self._report(request, answer)
+        if self._on_answer is not None:
+            self._report(self._on_answer, request, answer)
         return answer.start(request, start_response)
 
-    def _report(self, request: Request, response: Response | None) -> None:
-        if self._on_answer is not None:
-            try:
-                self._on_answer(answer_event(request, response))
-            except Exception:
-                logger.exception("the on_answer function failed")
+    @staticmethod
+    def _report(on_answer: OnAnswer, request: Request, response: Response | None) -> None:
+        try:
+            on_answer(answer_event(request, response))
+        except Exception:
+            logger.exception("the on_answer function failed")
 
     def _respond_not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -63,7 +63,9 @@ class Site:
     def respond(self, request: Request) -> responses.Response | None:
         """Respond to a request below the prefix; None for a miss."""
         response = self._find(request)
-        return response or (self.fallback(request) if self._standalone else None)
+        if response is None and self._standalone and self._fallback is not None:
+            response = self.fallback(request)
+        return response
 
     def _find(self, request: Request) -> responses.Response | None:
         if not request.is_read and not self._standalone:
