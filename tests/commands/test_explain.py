@@ -231,6 +231,7 @@ def test_a_fallback(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = (folder, "/user/7", "--fallback", "sub/index.html", "--not-found", "page.txt")
     told = Told(capsys, *asked, "-H", "Accept: text/html")
     assert told.finding("fallback").startswith(f"{folder}/sub/index.html: 100 bytes")
+    assert told.finding("app") == "a wrapped app gets the request first"
     assert told.finding("identity") == "index.html: 100 bytes, selected"
     told = Told(capsys, *asked, "-H", "Sec-Fetch-Dest: script")
     assert told.finding("fallback") == "for navigations that do not name an asset"
