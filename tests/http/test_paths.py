@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.paths import (
     SplitPath,
     is_served_name,
@@ -199,7 +200,7 @@ def test_published_attacks(target: str, windows: bool) -> None:
 
 @pytest.mark.parametrize("dotfiles", [False, True])
 @given(PATH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_path(dotfiles: bool, text: str) -> None:
     path = "/" + text
     split = split_path(path, dotfiles=dotfiles)
@@ -262,7 +263,7 @@ def test_names_allowed_on_windows(name: str) -> None:
 
 
 @given(PATH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_path_on_windows(text: str) -> None:
     split = split_path("/" + text, dotfiles=True, windows=True)
     if split is None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.http.test_paths import PATH
+from tests.properties import examples
 from wsgistatic.http.paths import SplitPath, file_location, quote_path, url_path
 
 directory_location = partial(file_location, end="/")
@@ -48,7 +49,7 @@ def test_directory_location(script_name: str, path_info: str, query: str, locati
 
 
 @given(PATH, PATH, PATH)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_any_location(script_name: str, path_info: str, query: str) -> None:
     location = directory_location(script_name, path_info, query)
     assert set(location) <= set(map(chr, range(0x21, 0x7F)))
