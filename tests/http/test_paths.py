@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.paths import (
     SplitPath,
     is_served_name,
@@ -220,7 +221,7 @@ def test_some_dotfiles(dotfiles: Sequence[str], served: list[str]) -> None:
 
 @pytest.mark.parametrize("dotfiles", [False, True])
 @given(PATH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_path(dotfiles: bool, text: str) -> None:
     path = "/" + text
     split = split_path(path, dotfiles=dotfiles)
@@ -283,7 +284,7 @@ def test_names_allowed_on_windows(name: str) -> None:
 
 
 @given(PATH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_path_on_windows(text: str) -> None:
     split = split_path("/" + text, dotfiles=True, windows=True)
     if split is None:

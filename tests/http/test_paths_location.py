@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.http.test_paths import PATH
+from tests.properties import examples
 from wsgistatic.http.paths import SplitPath, quote_path, relative_location, url_path
 
 BASE = "http://site.example/x/y"
@@ -49,7 +50,7 @@ def test_the_location_of_a_directory(name: str, query: str, location: str) -> No
 
 
 @given(PATH, PATH, st.sampled_from(["", "/"]))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_any_location(path: str, query: str, end: str) -> None:
     name = path.rpartition("/")[2]
     location = relative_location(name, query, end)

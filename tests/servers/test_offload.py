@@ -1,4 +1,4 @@
-"""``offload`` behind front servers that use the configurations in the README."""
+"""``offload`` behind front servers that use the documented configurations."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run_front(front: FrontServer, tmp_path: Path) -> Iterator[tuple[Connection, 
     directory, folder = tmp_path / "files", tmp_path / "front"
     folder.mkdir()
     site(directory)
-    # The options that the README recommends.
+    # The options that the documentation recommends.
     header, place = {
         "nginx": ("X-Accel-Redirect", INTERNAL),
         "lighttpd": ("X-LIGHTTPD-send-file", str(directory)),
