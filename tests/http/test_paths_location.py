@@ -61,8 +61,8 @@ def test_any_location(path: str, query: str, end: str) -> None:
     assert urlsplit(location)[:2] == ("", "")
     assert urlsplit(urljoin(BASE, location)).netloc == "site.example"
     if all(character <= "\xff" for character in name):
-        expected = name.encode("latin-1") + end.encode() * bool(name)
-        assert unquote_to_bytes(quoted.removeprefix("./")) == expected
+        expected = name.encode("latin-1") + end.encode() if name else b""
+        assert unquote_to_bytes(quoted) in (expected, b"./" + expected)
     if all(character <= "\xff" for character in query):
         # unchanged, except for "#" and characters outside visible ASCII
         same = [c if "!" <= c <= "~" and c != "#" else f"%{ord(c):02X}" for c in query]
