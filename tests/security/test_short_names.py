@@ -93,7 +93,8 @@ def test_only_existing_names_of_this_form_are_compared(
     ("name", "expected"),
     [
         ("GIT~1", True), ("git~1", True), ("ABCDEF~1.TXT", True), ("AB12F0~Z.TXT", True),
-        ("x~10", True), ("AB~1.", True), ("notes~", False), ("notes~.txt", False),
+        ("x~10", True), ("AB~1.", True), ("GIT~1..", True), ("GIT~1. ", True),
+        ("notes~", False), ("notes~.txt", False),
         ("a.b~1", False), ("ABCDEFG~1.TXT", False), ("AB~1.HTML", False), ("~", False),
         ("A~1.B.C", False), ("plain.txt", False),
     ],

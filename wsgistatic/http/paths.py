@@ -90,7 +90,8 @@ def is_served_name(segment: str, *, dotfiles: Dotfiles = False, windows: bool = 
 
 def may_be_alias(segment: str) -> bool:
     """Return whether a name could be the 8.3 alias of a file that has another name."""
-    return "~" in segment and _ALIAS.fullmatch(segment) is not None
+    # Such file systems also ignore dots and spaces at the end of a name.
+    return "~" in segment and _ALIAS.fullmatch(segment.rstrip(". ")) is not None
 
 
 def is_hidden_name(segment: str, dotfiles: Dotfiles) -> bool:
