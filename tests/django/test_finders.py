@@ -189,8 +189,9 @@ def test_a_short_name_that_is_not_listed_is_a_miss(
 
 
 def test_dotfiles(sources: Path, configure: Configure) -> None:
-    configure(WSGISTATIC={"dotfiles": True})
-    assert call(wrap(inner_app), "/static/.hidden").body == b"hidden"
+    for dotfiles, body in ((True, b"hidden"), ([".hid*"], b"hidden"), ([".z*"], b"the app")):
+        configure(WSGISTATIC={"dotfiles": dotfiles})
+        assert call(wrap(inner_app), "/static/.hidden").body == body
 
 
 def test_links_are_followed_as_by_collectstatic(sources: Path) -> None:
