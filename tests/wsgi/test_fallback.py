@@ -99,6 +99,12 @@ def test_a_client_that_accepts_anything_gets_the_page_only_without_an_app(
     assert call(spa(root, missing), path, **fields).status == 404
 
 
+def test_a_mode_without_a_destination(root: Path) -> None:
+    sent = {"HTTP_ACCEPT": "*/*", "HTTP_SEC_FETCH_MODE": "navigate"}
+    for path, status in (("/v1.2", 200), ("/a.js", 404), ("/a//b", 404)):
+        assert call(spa(root), path, **sent).status == status
+
+
 def test_accept_of_browsers_that_send_no_fetch_metadata(root: Path) -> None:
     for path, status in (("/changelog", 200), ("/v1.2", 200), ("/a.js", 404), ("/a//b", 404)):
         assert call(spa(root), path, **ACCEPT).status == status

@@ -27,13 +27,13 @@ _PAGES = ("document", "iframe", "frame")
 
 
 def states_page_load(request: Request) -> bool | None:
-    """Return whether a browser says that it loads a page; None if it says nothing."""
+    """Return whether a browser says that it loads a page; None without Sec-Fetch-Dest."""
     destination = request.field("HTTP_SEC_FETCH_DEST")
-    mode = request.field("HTTP_SEC_FETCH_MODE")
-    if destination is None and mode is None:
+    if destination is None:
         return None
-    # A service worker that forwards a page load sends "navigate" and "empty".
-    return destination in _PAGES or (mode == "navigate" and destination in (None, "empty"))
+    # A service worker that forwards a page load sends "empty" and "navigate".
+    is_forwarded = destination == "empty" and request.field("HTTP_SEC_FETCH_MODE") == "navigate"
+    return is_forwarded or destination in _PAGES
 
 
 def call_before_page(

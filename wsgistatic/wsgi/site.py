@@ -114,7 +114,7 @@ class Site:
         return response._replace(headers=add_vary(response.headers, VARY))
 
     def _may_load_page(self, request: Request) -> bool:
-        """Return whether Accept and the path of a request without Fetch Metadata name a page."""
+        """Return whether a request without Sec-Fetch-Dest loads a page, by its path and Accept."""
         path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
         if path is None:
             return False
@@ -122,6 +122,9 @@ class Site:
         name = path.segments[-1] if path.segments else ""
         if "." in name and self._responder.media_types.knows(name):
             return False
+        mode = request.field("HTTP_SEC_FETCH_MODE")
+        if mode is not None:  # Chrome 76 to 79
+            return mode == "navigate"
         accept = request.field("HTTP_ACCEPT")
         if names_type(accept, "text/html"):
             return True
