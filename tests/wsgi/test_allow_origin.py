@@ -71,6 +71,16 @@ def test_wrapped_app_decides_on_its_own_responses(site: Path) -> None:
     assert not {ALLOW, "Vary"} & headers.keys()
 
 
+def test_fallback(site: Path) -> None:
+    def missing(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [("Content-Length", "0"), ("Content-Type", "text/plain")])
+        return [b""]
+
+    app = StaticFiles(missing, site, allow_origin=ORIGINS, fallback="hello.txt")
+    response = call(app, "/page", HTTP_ORIGIN="null", HTTP_SEC_FETCH_MODE="navigate")
+    assert (response.status, response.headers[ALLOW]) == (200, "null")
+
+
 def test_headers_take_precedence(site: Path) -> None:
     app = StaticFiles(None, site, allow_origin=ORIGINS, headers={ALLOW: "*"})
     assert call(app, "/hello.txt", HTTP_ORIGIN="null").headers[ALLOW] == "*"

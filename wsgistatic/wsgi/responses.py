@@ -49,9 +49,7 @@ class Response(NamedTuple):
         try:
             start_response(self.status, self.headers)
         except BaseException:
-            close = getattr(self.body, "close", None)
-            if close is not None:
-                close()
+            self.close()
             raise
         if request.is_head and isinstance(self.body, list):
             return [b""]
@@ -63,6 +61,12 @@ class Response(NamedTuple):
         if origin not in policy.origins or any(name == _ALLOW for name, _ in self.headers):
             return self
         return self._replace(headers=[*self.headers, (_ALLOW, origin)])
+
+    def close(self) -> None:
+        """Close the body of a response that is not sent."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
 
 
 class ClosingBody:
