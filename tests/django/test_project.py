@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 import pytest
 
@@ -40,7 +41,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
         try:
             if condition():
                 return True
-        except OSError:
+        except (OSError, HTTPException):
             pass  # the server is restarting
         time.sleep(0.2)
     return False
