@@ -350,6 +350,7 @@ def test_ready_responses_have_the_attributes_of_djangos(site: Path) -> None:
     ours["X-Added"] = "later"
     ours.write(b"y")
     assert (ours.content, ours["content-type"]) == (b"xy", "a/b")
+    assert not hasattr(ours, "url")
     other = django_response(request, "200 OK", [], [])
     assert not other.cookies
     assert not other.headers

@@ -115,6 +115,18 @@ def test_misses(server: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
                 assert connection.read_head().status == 404, target
 
 
+def test_hosts_that_are_not_allowed(
+    server: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run(server, root, monkeypatch) as (port, _):
+        for target in ("/static/app.css", "/static/huge.bin"):
+            with Connection(port) as connection:
+                head = f"GET {target} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+                connection.socket.sendall(head.encode())
+                assert connection.read_head().status == 400
+        assert eventually(lambda: not file_positions(str(root / "huge.bin")))
+
+
 @pytest.mark.skipif(django.VERSION < (5,), reason="Django 4.2 ignores the setting under ASGI")
 @pytest.mark.parametrize("path", ["/app/static/docs", "/static/docs"])
 def test_script_name(server: str, root: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:

@@ -120,6 +120,8 @@ class _ReadyResponse(HttpResponse):
     @property
     def url(self) -> str:
         """The Location of a redirect, by which Django's test client follows it."""
+        if "Location" not in self.headers:
+            raise AttributeError("only redirects have a url")
         return self["Location"]
 
 
