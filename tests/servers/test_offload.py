@@ -61,7 +61,7 @@ def site(directory: Path) -> None:
 
 @contextmanager
 def run_front(
-    front: FrontServer, tmp_path: Path, **options: Any
+    front: FrontServer, tmp_path: Path, lines: str = "", **options: Any
 ) -> Iterator[tuple[Connection, RecordingApp]]:
     directory, folder = tmp_path / "files", tmp_path / "front"
     folder.mkdir()
@@ -76,7 +76,7 @@ def run_front(
     app = RecordingApp(
         StaticFiles(None, directory, prefix="/static/", offload=(header, place), **options)
     )
-    with serve_behind(front, app, directory, folder) as port, Connection(port) as connection:
+    with serve_behind(front, app, directory, folder, lines) as port, Connection(port) as connection:
         yield connection, app
 
 
@@ -254,6 +254,19 @@ def test_codings(front: FrontServer, tmp_path: Path) -> None:
             "/static/app.js", Accept_Encoding="gzip", If_None_Match=coded.headers["ETag"]
         )
         assert again.status == 304
+
+
+def test_nginx_does_not_compress_compressed_copies_again(tmp_path: Path) -> None:
+    compressing = "gzip on; gzip_types *; gzip_proxied any; gzip_min_length 1;"
+    with run_front(NGINX, tmp_path, compressing) as (connection, app):
+        coded = connection.request("/static/app.js", Accept_Encoding="gzip")
+        assert is_offloaded(app)
+        assert (coded.headers["Content-Encoding"], coded.body) == ("gzip", CODED)
+        part = connection.request("/static/big.bin", Accept_Encoding="gzip", Range="bytes=0-999")
+        assert (part.status, part.body) == (206, BIG[:1000])
+        coded = connection.request("/static/app.js", Accept_Encoding="gzip", If_Match="*")
+        assert not is_offloaded(app)  # so that nginx only passes the response on
+        assert (coded.headers["Content-Encoding"], coded.body) == ("gzip", CODED)
 
 
 def test_other_responses_are_not_offloaded(front: FrontServer, tmp_path: Path) -> None:
