@@ -69,7 +69,14 @@ def _static(overrides: dict[str, Any]) -> Layer:
             options = {**options, "immutable": manifest.lists}
     options = options | overrides
     if root:
-        return prefix, lambda app: StaticFiles(app, root, prefix, **options)
+
+        def put_in_front(app: WSGIApplication) -> WSGIApplication:
+            if options.get("symlinks", "inside") == "inside":
+                # The links that collectstatic --link makes lead out of STATIC_ROOT.
+                app = FinderFiles(app, prefix, linked_from=root, **options)
+            return StaticFiles(app, root, prefix, **options)
+
+        return prefix, put_in_front
     return prefix, lambda app: FinderFiles(app, prefix, **options)
 
 
