@@ -249,7 +249,9 @@ class RemoteFinder(DocumentedFinder):
 def test_finders_need_only_the_documented_methods(
     sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, finder: str, result: Any
 ) -> None:
-    monkeypatch.setattr(DocumentedFinder, "directory", sources / "node_modules/lib")
+    write(sources / "generated/made.js", "made()")
+    write(sources / "generated/index.html", "<p>made</p>")
+    monkeypatch.setattr(DocumentedFinder, "directory", sources / "generated")
     monkeypatch.setattr(DocumentedFinder, "result", staticmethod(result))
     names = ("RemoteFinder", finder)
     configure(
@@ -259,10 +261,10 @@ def test_finders_need_only_the_documented_methods(
         ]
     )
     app = wrap(inner_app)
-    assert call(app, "/static/lib.js").body == b"lib()"
-    assert call(app, "/static/").body == b"<p>lib</p>"
+    assert call(app, "/static/made.js").body == b"made()"
+    assert call(app, "/static/").body == b"<p>made</p>"
     assert call(app, "/static/only.css").body == b"only"
-    for path in ("/static/../../secret.txt", "/static/..", "/static/none.txt", "/static//lib.js"):
+    for path in ("/static/../../secret.txt", "/static/..", "/static/none.txt", "/static//made.js"):
         assert call_raw(app, make_environ(path)).body == b"the app"
 
 

@@ -100,6 +100,14 @@ def test_a_part_is_sent_unchanged(app: WSGIApplication, ranges: str) -> None:
         assert CONTENT[:1000] in response.body
 
 
+def test_head_describes_what_ranges_count_in(app: WSGIApplication) -> None:
+    # Several servers would send the "compressed" empty body, and the next response after it.
+    response = call(app, "/", "HEAD", HTTP_ACCEPT_ENCODING=GZIP)
+    assert (response.status, response.body) == (200, b"")
+    assert response.headers["Content-Length"] == "10000"
+    assert "Content-Encoding" not in response.headers
+
+
 @pytest.mark.parametrize(
     ("condition", "status"),
     [
