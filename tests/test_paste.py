@@ -256,6 +256,7 @@ def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
         ("offload", "X-Accel-Redirect /internal/", ("X-Accel-Redirect", "/internal/")),
         ("offload", "X-Sendfile: /srv/my files", ("X-Sendfile", "/srv/my files")),
         ("offload", "none", None),
+        ("offload_headers", "Link, X-A", ("Link", "X-A")),
         ("immutable", "hashed", "hashed"),
         ("compress", "yes", True),
         ("media_types", ".a = b/c", {".a": "b/c"}),

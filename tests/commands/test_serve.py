@@ -91,7 +91,7 @@ def test_options_reach_the_middleware(
          "--cache-file-size", "64KiB", "--encodings", "br,gzip",
          "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
          "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
-         "--offload", "X-Accel-Redirect:/i/"]
+         "--offload", "X-Accel-Redirect:/i/", "--offload-headers", "Link,X-A"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -114,6 +114,7 @@ def test_options_reach_the_middleware(
         "encodings": ("br", "gzip"),
         "compress": True,
         "offload": ("X-Accel-Redirect", "/i/"),
+        "offload_headers": ("Link", "X-A"),
         "headers": {"X-A": "b=c"},
         "stat_ttl": 1.5,
         "cache_size": 7 * 1024**2,

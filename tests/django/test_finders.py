@@ -252,6 +252,60 @@ def test_finder_results_outside_its_directories_are_misses(
     assert call(wrap(inner_app), "/static/app.css").body == expected
 
 
+class DocumentedFinder(BaseFinder):
+    """A finder with the documented methods and nothing else, as in its documentation."""
+
+    directory: Any = None
+    result: Any = str  # makes the result of ``find`` from the path
+
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
+        found = os.path.join(self.directory, path)
+        return type(self).result(found) if os.path.exists(found) else []
+
+    def list(self, ignore_patterns: Any) -> Any:
+        return []
+
+
+class OneArgumentFinder(DocumentedFinder):
+    """A finder from before Django had a second parameter."""
+
+    def find(self, path: str) -> Any:  # type: ignore[override]
+        return super().find(path)
+
+
+class RemoteFinder(DocumentedFinder):
+    """A finder for a storage that has no local files."""
+
+    storages = ("not a dict",)
+
+    def find(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("This backend doesn't support absolute paths.")
+
+
+@pytest.mark.parametrize("finder", ["DocumentedFinder", "OneArgumentFinder"])
+@pytest.mark.parametrize("result", [str, Path, lambda path: [path]])
+def test_finders_need_only_the_documented_methods(
+    sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, finder: str, result: Any
+) -> None:
+    write(sources / "generated/made.js", "made()")
+    write(sources / "generated/index.html", "<p>made</p>")
+    monkeypatch.setattr(DocumentedFinder, "directory", sources / "generated")
+    monkeypatch.setattr(DocumentedFinder, "result", staticmethod(result))
+    names = ("RemoteFinder", finder)
+    configure(
+        STATICFILES_FINDERS=[
+            *(f"tests.django.test_finders.{name}" for name in names),
+            "django.contrib.staticfiles.finders.FileSystemFinder",
+        ]
+    )
+    app = wrap(inner_app)
+    assert call(app, "/static/made.js").body == b"made()"
+    assert call(app, "/static/").body == b"<p>made</p>"
+    assert call(app, "/static/only.css").body == b"only"
+    for path in ("/static/../../secret.txt", "/static/..", "/static/none.txt", "/static//made.js"):
+        assert call_raw(app, make_environ(path)).body == b"the app"
+
+
 def test_default_storage_finder(sources: Path, configure: Configure) -> None:
     configure(
         STATICFILES_FINDERS=["django.contrib.staticfiles.finders.DefaultStorageFinder"],

@@ -139,6 +139,10 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
     ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
     ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
+    ({"offload_headers": "Link"}, TypeError, "offload_headers must be a seq.* not 'Link'"),
+    ({"offload_headers": 1}, TypeError, "offload_headers must be a sequence of names .* not 1"),
+    ({"offload_headers": [1]}, ValueError, r"offload_headers must be a seq.* not \[1\]"),
+    ({"offload_headers": ["a:"]}, ValueError, r"offload_headers must be a seq.* not \['a:'\]"),
     ({"on_answer": "print"}, TypeError, "on_answer must be a callable or None, not 'print'"),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]

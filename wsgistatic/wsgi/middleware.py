@@ -77,6 +77,8 @@ class StaticFiles:
         compress: Whether to compress text in memory when it is first requested.
         offload: Header field that lets the front server send a file, and the path by which that
             server knows the directory, or None.
+        offload_headers: Names of header fields that the front server is configured to pass on. If
+            it would drop another field of a file, the file is sent by the app itself.
         no_store_misses: Whether to send ``Cache-Control: no-store`` with the wrapped app's 404 and
             410 responses below the prefix.
         on_answer: Function that is called with an ``AnswerEvent`` for each response and for each
@@ -125,6 +127,7 @@ class StaticFiles:
         cache_file_size: int = table.DEFAULT_CACHE_FILE_SIZE,
         compress: bool = False,
         offload: tuple[str, str] | None = None,
+        offload_headers: Sequence[str] = (),
         no_store_misses: bool = False,
         on_answer: OnAnswer | None = None,
         cache_control: CacheControl = table.DEFAULT_CACHE_CONTROL,
@@ -162,8 +165,8 @@ class StaticFiles:
         self._trusts_stats = stat_ttl > 0
         front = None
         if options.offload is not None and isinstance(root, str):
-            front = Offload(options.offload, root)
-            if not front.passes_content_encoding:
+            front = Offload(options.offload, root, options.offload_headers)
+            if not front.passes("Content-Encoding"):
                 options = replace(options, encodings=())
         self.encodings = options.encodings
         responder = Responder(options, front)

@@ -18,6 +18,7 @@ from wsgistatic import validation
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.codings import PREFERENCE
+from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
@@ -200,6 +201,14 @@ def _check_dotfiles(option: str, value: Any) -> None:
             )
 
 
+def _check_field_names(option: str, value: Any) -> None:
+    allowed = "a sequence of names of header fields"
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{option} must be {allowed}, not {value!r}")
+    if not all(isinstance(name, str) and re.fullmatch(TOKEN, name) for name in value):
+        raise ValueError(f"{option} must be {allowed}, not {value!r}")
+
+
 FILES = "Files and URLs"
 HEADERS = "Header fields"
 COMPRESSION = "Compression"
@@ -368,6 +377,11 @@ class DirectoryOptions(FileOptions):
         (None, PERFORMANCE, _check_offload, _or_none(_header_and_path), "HEADER:PATH"),
         "Let the front server send the files. The value is its header field and the path by which "
         "it knows the directory, such as X-Accel-Redirect:/internal/ for nginx.",
+    )
+    offload_headers: Sequence[str] = _option(
+        ((), PERFORMANCE, _check_field_names, _words, "NAME,..."),
+        "Header fields that the front server is configured to pass on. A file with a field that it "
+        "would drop is not left to it. It always passes on the fields that nearly every file has.",
     )
     no_store_misses: bool = _option(
         (False, HEADERS, *_SWITCH),

@@ -23,7 +23,7 @@ class Request:
     def __init__(
         self, environ: WSGIEnvironment, trace: Trace | None = None, is_plain: bool = False
     ) -> None:
-        self.environ = environ  # never changed
+        self.environ = environ
         self.method = method = environ.get("REQUEST_METHOD")
         self.is_head = method == "HEAD"
         self.is_read = method == "GET" or self.is_head
