@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,9 @@ def test_the_error_about_a_mistyped_option_suggests_the_closest(
 def test_no_option_is_suggested_for_a_name_like_none_of_them(site: Path) -> None:
     with pytest.raises(TypeError, match="unknown option 'zzz'; options are"):
         FileApp(site / "hello.txt", zzz=1)  # type: ignore[call-arg]
+
+
+def test_a_built_in_function_may_hide_its_parameters(site: Path) -> None:
+    with pytest.raises(ValueError, match="signature"):
+        signature(max)
+    StaticFiles(None, site, cache_control=max)
