@@ -81,7 +81,7 @@ def check_middleware(app_configs: object = None, **options: Any) -> list[CheckMe
             Warning(
                 f"StaticFilesMiddleware comes after {', '.join(early)}.",
                 hint="Put it before these, right after SecurityMiddleware: they spend time on each "
-                "file, add fields that prevent caching, or (GZipMiddleware) corrupt ranges.",
+                "file, and some add fields that prevent caching or compress it again.",
                 id="wsgistatic.W004",
             )
         )
