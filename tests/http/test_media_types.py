@@ -174,6 +174,58 @@ def test_overrides(name: str, expected: str) -> None:
     assert MediaTypes(MappingProxyType(OVERRIDES)).content_type(name) == expected
 
 
+CODED = {
+    ".js.gz": ("text/javascript", "gzip"),
+    ".gz": "application/x-gz",
+    ".Wasm.BR": ["application/wasm", "br"],
+    "tiles": ("application/x-tiles", "zstd"),
+    ".none": ("text/x", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "coding"),
+    [
+        ("a.js.gz", "text/javascript; charset=utf-8", "gzip"),
+        ("a.b.JS.GZ", "text/javascript; charset=utf-8", "gzip"),
+        ("a.css.gz", "application/x-gz", None),
+        ("a.wasm.br", "application/wasm", "br"),
+        ("a.wasm", "application/wasm", None),
+        ("Tiles", "application/x-tiles", "zstd"),
+        ("a.tiles", UNKNOWN, None),
+        ("a.none", "text/x; charset=utf-8", None),
+        ("a.svgz", "image/svg+xml", "gzip"),
+        ("a.svg", "image/svg+xml", None),
+    ],
+)
+def test_content_codings(name: str, content_type: str, coding: str | None) -> None:
+    types = MediaTypes(CODED)  # type: ignore[arg-type]
+    assert (types.content_type(name), types.coding(name)) == (content_type, coding)
+    assert types.knows(name) is (content_type != UNKNOWN)
+
+
+def test_coding_that_is_built_in_can_be_turned_off() -> None:
+    types = MediaTypes({".svgz": "application/gzip"})
+    assert (types.content_type("a.svgz"), types.coding("a.svgz")) == ("application/gzip", None)
+    assert why_not_compressed("a.svgz") == "already compressed"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [("text/x",), ("text/x", "gzip", "br"), ("gzip", "text/x"), (None, "gzip"), 5, None, {}],
+)
+def test_invalid_pair(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^media_types has the value .* for '\.foo'"):
+        MediaTypes({".foo": value})
+
+
+@pytest.mark.parametrize("coding", ["", "x-gzip", "deflate", "GZIP", 5, []])
+def test_invalid_coding(coding: Any) -> None:
+    expected = r"^media_types has the content coding .* for '\.foo', which is not one of 'gzip'"
+    with pytest.raises(ValueError, match=expected):
+        MediaTypes({".foo": ("text/x", coding)})
+
+
 def test_overrides_are_copied() -> None:
     overrides = {".foo": "text/x-foo"}
     types = MediaTypes(overrides, charset="us-ascii")

@@ -1,8 +1,8 @@
 """Media types by file name, from a table of our own, so that every host gives the same answer.
 
 The longest known extension decides: ``.tar.gz`` comes before ``.gz``. A compressed file has the
-type of its compressed format, never that of its content with a Content-Encoding, because the
-client asked for the file as it is stored.
+type of its compressed format, because the client asked for the file as it is stored. The exceptions
+are declared with a content coding, such as ``.svgz``: they have the type of their content.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.fields import TOKEN
+
+# A media type; or the type of the content, and the content coding that files are stored in.
+MediaType = str | tuple[str, str]
 
 UNKNOWN = "application/octet-stream"
 
@@ -23,11 +27,13 @@ _MEDIA_TYPE = re.compile(
 class MediaTypes:
     """Finds the Content-Type of a file by its name, without directories.
 
-    The overrides are by extension (``".tar.foo"``) or full file name (``"CNAME"``), in any case.
+    The overrides are by extension (``".tar.foo"``) or full file name (``"CNAME"``), in any case. A
+    value is a media type, or a pair of that and a content coding: ``("text/javascript", "gzip")``
+    for ``".js.gz"``.
     """
 
     def __init__(
-        self, overrides: Mapping[str, str] | None = None, charset: str | None = "utf-8"
+        self, overrides: Mapping[str, MediaType] | None = None, charset: str | None = "utf-8"
     ) -> None:
         if charset is not None and not (isinstance(charset, str) and re.fullmatch(TOKEN, charset)):
             raise ValueError(f"charset must be a name such as 'utf-8', or None, not {charset!r}")
@@ -36,39 +42,57 @@ class MediaTypes:
 
     def content_type(self, name: str) -> str:
         """Return the Content-Type for a file name."""
-        media_type = self._find(name) or UNKNOWN
+        media_type = self._find(name)[0] or UNKNOWN
         if media_type.startswith("text/") and "charset=" not in media_type.lower():
             return media_type + self._parameter
         return media_type
 
+    def coding(self, name: str) -> str | None:
+        """Return the content coding that files of this name are stored in, or None."""
+        return self._find(name)[1]
+
     def knows(self, name: str) -> bool:
         """Return whether a file name has a known media type."""
-        return self._find(name) is not None
+        return self._find(name)[0] is not None
 
-    def _find(self, name: str) -> str | None:
-        return _look_up(name.lower(), self._overrides) or _look_up(name.lower(), _TYPES)
+    def _find(self, name: str) -> tuple[str | None, str | None]:
+        found = _look_up(name.lower(), self._overrides) or _look_up(name.lower(), _TYPES)
+        return found if isinstance(found, tuple) else (found, None)
 
 
-def _checked(overrides: Mapping[str, str] | None) -> dict[str, str]:
+def _checked(overrides: Mapping[str, MediaType] | None) -> dict[str, MediaType]:
     if overrides is None:
         return {}
     if not isinstance(overrides, Mapping):
         raise TypeError(f"media_types must map names to media types, not be {overrides!r}")
+    checked: dict[str, MediaType] = {}
     for key, value in overrides.items():
         if not isinstance(key, str) or not key or "/" in key:
             raise ValueError(
                 f"media_types has the key {key!r}, which is neither an extension such as '.foo' "
                 "nor a file name"
             )
-        if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
+        pair = (value, None) if isinstance(value, str) else value
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not _is_media_type(pair[0]):
             raise ValueError(
                 f"media_types has the value {value!r} for {key!r}, which is not a media type such "
-                "as 'text/plain'"
+                "as 'text/plain', or a pair of a media type and a content coding"
             )
-    return {key.lower(): value for key, value in overrides.items()}
+        media_type, coding = pair
+        if coding is not None and coding not in tuple(CODINGS):
+            raise ValueError(
+                f"media_types has the content coding {coding!r} for {key!r}, which is not one of "
+                f"{', '.join(map(repr, CODINGS))}"
+            )
+        checked[key.lower()] = media_type if coding is None else (media_type, coding)
+    return checked
 
 
-def _look_up(name: str, types: Mapping[str, str]) -> str | None:
+def _is_media_type(value: object) -> bool:
+    return isinstance(value, str) and _MEDIA_TYPE.fullmatch(value) is not None
+
+
+def _look_up(name: str, types: Mapping[str, MediaType]) -> MediaType | None:
     """Return the type of a lower-case file name: by the full name, else the longest extension."""
     found = types.get(name)
     dot = name.find(".")
@@ -91,7 +115,8 @@ def is_text(content_type: str) -> bool:
 def why_not_compressed(name: str) -> str | None:
     """Return why a file of this name does not get sidecars, or None if it should."""
     media_type = _look_up(name.lower(), _TYPES) or UNKNOWN
-    return _REASONS.get(_MARKS.get(media_type, ""))
+    mark = "compressed" if isinstance(media_type, tuple) else _MARKS.get(media_type, "")
+    return _REASONS.get(mark)
 
 
 _REASONS = {"compressed": "already compressed", "ranges": "read in ranges"}
@@ -164,7 +189,7 @@ _TABLE = {
     "application/x-chrome-extension": ".crx compressed",
     # archives; .whl and its like are zip files with another extension
     "application/zip": ".zip .whl .egg .nupkg .vsix .cbz .npz compressed",
-    "application/gzip": ".gz .tgz .tar.gz .svgz .warc.gz compressed",
+    "application/gzip": ".gz .tgz .tar.gz .warc.gz compressed",
     "application/x-bzip2": ".bz2 .tbz2 .tar.bz2 compressed",
     "application/x-xz": ".xz .txz .tar.xz compressed",
     "application/zstd": ".zst .tzst .tar.zst compressed",
@@ -244,4 +269,6 @@ _MARKS = {media_type: word for word, media_type in _WORDS if not word.startswith
 _BY_NAME = {"apple-app-site-association": "application/json"} | dict.fromkeys(
     ("license", "readme", "changelog", "makefile", "dockerfile", "cname"), "text/plain"
 )
-_TYPES = _BY_EXTENSION | _BY_NAME
+# SVG 1.1 C.3: "SVG files ... that are gzip-compressed" must have this Content-Encoding.
+_CODED = {".svgz": ("image/svg+xml", "gzip")}
+_TYPES: dict[str, MediaType] = {**_BY_EXTENSION, **_BY_NAME, **_CODED}
