@@ -25,7 +25,7 @@ _MEDIA_TYPE = re.compile(
 
 
 class MediaTypes:
-    """Finds the Content-Type of a file by its name, without directories.
+    """Finds the Content-Type of a file by its name, or by its path.
 
     The overrides are by extension (``".tar.foo"``) or full file name (``"CNAME"``), in any case. A
     value is a media type, or a pair of that and a content coding: ``("text/javascript", "gzip")``
@@ -41,7 +41,7 @@ class MediaTypes:
         self._overrides = _checked(overrides)
 
     def content_type(self, name: str) -> str:
-        """Return the Content-Type for a file name."""
+        """Return the Content-Type for a file name or path."""
         media_type = self._find(name)[0] or UNKNOWN
         if media_type.startswith("text/") and "charset=" not in media_type.lower():
             return media_type + self._parameter
@@ -55,8 +55,12 @@ class MediaTypes:
         """Return whether a file name has a known media type."""
         return self._find(name)[0] is not None
 
-    def _find(self, name: str) -> tuple[str | None, str | None]:
-        found = _look_up(name.lower(), self._overrides) or _look_up(name.lower(), _TYPES)
+    def _find(self, path: str) -> tuple[str | None, str | None]:
+        above, _, name = path.lower().replace("\\", "/").rpartition("/")
+        found = _look_up(name, self._overrides)
+        if found is None and above.endswith(".well-known"):
+            found = _WELL_KNOWN.get(name)
+        found = found or _look_up(name, _TYPES)
         return found if isinstance(found, tuple) else (found, None)
 
 
@@ -102,14 +106,13 @@ def _look_up(name: str, types: Mapping[str, MediaType]) -> MediaType | None:
     return found
 
 
-def is_text(content_type: str) -> bool:
-    """Return whether a Content-Type is that of text, whether or not the table has it."""
+def is_compressible(content_type: str) -> bool:
+    """Return whether bytes of this Content-Type are worth compressing."""
     media_type = content_type.partition(";")[0].strip().lower()
-    return (
-        media_type.startswith("text/")
-        or media_type.endswith(("+json", "+xml", "/json", "/xml", "/javascript"))
-        or _MARKS.get(media_type) == "text"
-    )
+    if media_type.startswith("text/") or media_type.endswith(("+json", "+xml", "/json", "/xml")):
+        return True
+    is_known = media_type in _TABLE or media_type == "application/javascript"
+    return is_known and media_type != UNKNOWN and _MARKS.get(media_type) not in _REASONS
 
 
 def why_not_compressed(name: str) -> str | None:
@@ -123,20 +126,22 @@ _REASONS = {"compressed": "already compressed", "ranges": "read in ranges"}
 
 # The extensions of each media type are followed by at most one mark. The type
 #
-# text        is text, though the name of the type does not show it (see ``is_text``);
 # compressed  is compressed by its format. So are all images, audio and video but a few. Players
 #             and PDF readers request ranges of these files, too, and need no coding for that;
 # ranges      is large, and clients read pieces of it by ranges, which a coding would prevent.
 
 # Types whose only extension is their subtype, without a prefix or a suffix; by their mark.
 _NAMED_BY_EXTENSION = {
-    "": "text/css text/csv text/vtt text/n3 application/cbor application/msgpack application/rtf "
-    "application/warc application/wasm image/bmp font/ttf font/otf model/stl application/atom+xml "
+    "": "text/css text/csv text/vtt text/n3 text/mdx text/wgsl text/sgml text/x-opml "
+    "application/cbor application/msgpack application/rtf application/mbox application/ttml+xml "
+    "application/wsdl+xml application/xspf+xml application/xaml+xml application/warc "
+    "application/wasm application/json5 application/toml application/trig application/atom+xml "
     "application/rss+xml application/mathml+xml application/gpx+xml application/gml+xml "
-    "application/x-tar application/vnd.las image/svg+xml model/gltf+json",
-    "text": "application/json5 application/toml application/trig model/obj model/mtl",
+    "application/x-tar application/vnd.las image/bmp image/svg+xml font/ttf font/otf model/stl "
+    "model/obj model/mtl model/gltf+json",
     "compressed": "application/pdf image/png image/apng image/gif image/webp image/avif image/jxl "
     "image/heic image/heif image/jp2 image/ktx2 audio/aac audio/flac audio/wav video/webm "
+    "audio/amr audio/x-caf video/x-flv video/x-f4v video/mj2 image/jxs image/jxr image/ktx "
     "font/woff2 font/woff model/3mf application/x-msi application/x-rpm application/x-lzma "
     "application/x-lz4 application/vnd.rar application/epub+zip model/vnd.usdz+zip",
 }
@@ -147,10 +152,10 @@ _TABLE = {
 } | {
     # text
     "text/html": ".html .htm",
-    "text/javascript": ".js .mjs",  # RFC 9239; browsers refuse modules of any other type
+    "text/javascript": ".js .mjs .cjs",  # RFC 9239; browsers refuse modules of any other type
     "text/plain": ".txt .text .log .ini .conf .cfg .diff .patch .po .pot .lock .srt .rst .sh .bat "
     ".py .pyi .rb .go .rs .c .h .cc .cpp .hpp .java .kt .swift .lua .pl .sql .scss .sass .less "
-    ".ts .tsx .jsx .vue .svelte .glsl .tex",
+    ".d.ts .tsx .jsx .vue .svelte .glsl .tex",
     "text/tab-separated-values": ".tsv",
     "text/markdown": ".md .markdown",
     "text/calendar": ".ics .ifb",
@@ -160,13 +165,14 @@ _TABLE = {
     "text/cache-manifest": ".appcache",
     # structured text
     "application/json": ".json .map .importmap .webapp .topojson .har .ipynb",
-    "application/jsonl": ".jsonl .ndjson text",
+    "application/jsonl": ".jsonl .ndjson",
     "application/ld+json": ".jsonld",
     "application/geo+json": ".geojson",
     "application/geo+json-seq": ".geojsonl .geojsons",
     "application/manifest+json": ".webmanifest",
     "application/schema+json": ".schema.json",
-    "application/yaml": ".yaml .yml text",
+    "application/yaml": ".yaml .yml",
+    "application/xliff+xml": ".xlf .xliff",
     "application/xml": ".xml .xsd .dtd .rng .sch .xul",
     "application/xslt+xml": ".xsl .xslt",
     "application/xhtml+xml": ".xhtml .xht",
@@ -174,10 +180,12 @@ _TABLE = {
     "application/vnd.google-earth.kml+xml": ".kml",
     "application/vnd.google-earth.kmz": ".kmz compressed",
     "application/opensearchdescription+xml": ".osdx",
-    "application/n-triples": ".nt text",
-    "application/n-quads": ".nq text",
-    "application/graphql": ".graphql .gql text",
-    "application/x-bibtex": ".bib text",
+    "application/n-triples": ".nt",
+    "application/n-quads": ".nq",
+    "application/graphql": ".graphql .gql",
+    "application/x-bibtex": ".bib",
+    "application/x-ns-proxy-autoconfig": ".pac",
+    "message/rfc822": ".eml .mht .mhtml",
     # programs
     "application/java-archive": ".jar .war .ear compressed",
     "application/vnd.android.package-archive": ".apk compressed",
@@ -187,6 +195,8 @@ _TABLE = {
     "application/x-iso9660-image": ".iso ranges",
     "application/x-xpinstall": ".xpi compressed",
     "application/x-chrome-extension": ".crx compressed",
+    "application/x-shockwave-flash": ".swf compressed",
+    "application/octet-stream": ".bin",  # listed, so that a missing one gets no fallback page
     # archives; .whl and its like are zip files with another extension
     "application/zip": ".zip .whl .egg .nupkg .vsix .cbz .npz compressed",
     "application/gzip": ".gz .tgz .tar.gz .warc.gz compressed",
@@ -195,6 +205,8 @@ _TABLE = {
     "application/zstd": ".zst .tzst .tar.zst compressed",
     "application/x-brotli": ".br compressed",
     "application/x-7z-compressed": ".7z compressed",
+    "application/vnd.ms-cab-compressed": ".cab compressed",
+    "application/zip+dotlottie": ".lottie compressed",
     "application/x-zsync": ".zsync compressed",  # hashes, which do not compress
     "application/x-bittorrent": ".torrent compressed",  # hashes too
     # documents
@@ -204,6 +216,10 @@ _TABLE = {
     "application/msword": ".doc",
     "application/vnd.ms-excel": ".xls",
     "application/vnd.ms-powerpoint": ".ppt",
+    "application/vnd.ms-word.document.macroenabled.12": ".docm compressed",
+    "application/vnd.ms-excel.sheet.macroenabled.12": ".xlsm compressed",
+    "application/vnd.ms-powerpoint.presentation.macroenabled.12": ".pptm compressed",
+    "application/vnd.openxmlformats-officedocument.presentationml.slideshow": ".ppsx compressed",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx compressed",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx compressed",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx compressed",
@@ -227,10 +243,19 @@ _TABLE = {
     "image/x-icon": ".ico .cur",
     "image/tiff": ".tif .tiff compressed",
     "image/vnd.adobe.photoshop": ".psd compressed",
+    "image/x-adobe-dng": ".dng compressed",
+    "image/aces": ".exr compressed",
+    "image/vnd.ms-dds": ".dds compressed",
+    "image/jpx": ".jpx .jpf compressed",
+    "image/heic-sequence": ".heics compressed",
+    "image/heif-sequence": ".heifs compressed",
     "image/vnd.djvu": ".djvu .djv compressed",
     # audio and video
-    "audio/mpeg": ".mp3 compressed",
-    "audio/mp4": ".m4a compressed",
+    "audio/mpeg": ".mp3 .mp2 .mpga compressed",
+    "audio/mp4": ".m4a .m4b .mp4a compressed",
+    "audio/x-matroska": ".mka compressed",
+    "audio/x-ms-wma": ".wma compressed",
+    "audio/basic": ".au .snd compressed",
     "audio/ogg": ".ogg .oga .opus .spx compressed",
     "audio/webm": ".weba compressed",
     "audio/midi": ".mid .midi",
@@ -240,21 +265,31 @@ _TABLE = {
     "video/quicktime": ".mov .qt compressed",
     "video/x-matroska": ".mkv compressed",
     "video/x-msvideo": ".avi compressed",
-    "video/mpeg": ".mpg .mpeg compressed",
-    "video/mp2t": ".m2ts .mts compressed",
+    "video/x-ms-wmv": ".wmv compressed",
+    "video/x-ms-asf": ".asf compressed",
+    "video/mpeg": ".mpg .mpeg .mpe .m1v .m2v compressed",
+    # The segments of HLS. TypeScript has the same extension, but browsers do not run it, and tools
+    # that show it ignore the type. With text/plain, segments would be compressed, or blocked.
+    "video/mp2t": ".ts .m2t .m2ts .mts compressed",
     "video/3gpp": ".3gp compressed",
+    "video/3gpp2": ".3g2 compressed",
     "video/iso.segment": ".m4s compressed",
-    "application/vnd.apple.mpegurl": ".m3u8 text",
-    "audio/mpegurl": ".m3u text",
+    "application/vnd.apple.mpegurl": ".m3u8",
+    "audio/mpegurl": ".m3u",
     "application/dash+xml": ".mpd",
     # fonts
     "font/collection": ".ttc",
     "application/vnd.ms-fontobject": ".eot",
     # 3D models
     "model/gltf-binary": ".glb",
+    "model/vnd.collada+xml": ".dae",
+    "model/step": ".step .stp",
+    "model/iges": ".iges .igs",
+    "model/vrml": ".wrl .vrml",
     # keys and signatures
     "application/pgp-signature": ".sig",
     "application/pgp-keys": ".asc",
+    "application/x-pkcs12": ".p12 .pfx compressed",
     "application/pkix-cert": ".cer",
     "application/x-x509-ca-cert": ".crt .pem .der",
     "application/pkix-crl": ".crl",
@@ -269,6 +304,19 @@ _MARKS = {media_type: word for word, media_type in _WORDS if not word.startswith
 _BY_NAME = {"apple-app-site-association": "application/json"} | dict.fromkeys(
     ("license", "readme", "changelog", "makefile", "dockerfile", "cname"), "text/plain"
 )
+# Of the IANA registry (RFC 8615) and of browsers, the names in .well-known without an extension.
+_WELL_KNOWN = dict.fromkeys(
+    (
+        *("jwt-vc-issuer", "nodeinfo", "oauth-authorization-server", "oauth-protected-resource"),
+        *("openid-configuration", "openid-credential-issuer", "passkey-endpoints"),
+        *("smart-configuration", "uma2-configuration", "web-identity", "webauthn"),
+    ),
+    "application/json",
+) | {
+    "api-catalog": "application/linkset+json",  # RFC 9727 4.2
+    "host-meta": "application/xrd+xml",  # RFC 6415 2
+    "traffic-advice": "application/trafficadvice+json",
+}
 # SVG 1.1 C.3: "SVG files ... that are gzip-compressed" must have this Content-Encoding.
 _CODED = {".svgz": ("image/svg+xml", "gzip")}
 _TYPES: dict[str, MediaType] = {**_BY_EXTENSION, **_BY_NAME, **_CODED}

@@ -157,7 +157,7 @@ class Loader:
 
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
-        coding = self.media_types.coding(os.path.basename(source.path))
+        coding = self.media_types.coding(source.path)
         if coding is not None:
             return _choose_stored(source, version, coding, accept_encoding)
         status = version.status
@@ -207,7 +207,7 @@ class Loader:
         if self.validators is None and version.status is not None:
             validators = make_validators(version.status, tag, now_ns)
         path = target.source.path
-        content_type = self.media_types.content_type(os.path.basename(path))
+        content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
         holder = version.holder or path
         if choice.is_decoded:

@@ -73,7 +73,8 @@ class StaticFiles:
             request.
         cache_size: Bytes of memory for header fields and small files. 0 turns the cache off.
         cache_file_size: Bytes of the largest file that is kept in memory.
-        compress: Whether to compress text in memory when it is first requested.
+        compress: Whether to compress text, and formats such as WebAssembly, in memory when it is
+            first requested.
         offload: Header field that lets the front server send a file, and the path by which that
             server knows the directory, or None.
         no_store_misses: Whether to send ``Cache-Control: no-store`` with the wrapped app's 404 and

@@ -338,8 +338,9 @@ class DirectoryOptions(FileOptions):
     )
     compress: bool = _option(
         (False, COMPRESSION, *_SWITCH),
-        "Compress text in memory when it is first requested. This needs no build step, but costs "
-        "some milliseconds per version of a file. The response has a weak ETag and no ranges.",
+        "Compress text, and formats such as WebAssembly, in memory when first requested. There is "
+        "no build step, but it costs some milliseconds per version of a file. The response has a "
+        "weak ETag and no ranges.",
     )
     offload: tuple[str, str] | None = _option(
         (None, PERFORMANCE, _check_offload, _or_none(_header_and_path), "HEADER:PATH"),

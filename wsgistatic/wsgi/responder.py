@@ -7,7 +7,6 @@ bytes are read. Otherwise the loader opens and describes the source.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from time import monotonic
@@ -109,7 +108,7 @@ class Responder:
         front = self._offload
         path = target.source.path
         # A file that is stored in a coding may have to be decoded here.
-        is_stored_coded = self.media_types.coding(os.path.basename(path)) is not None
+        is_stored_coded = self.media_types.coding(path) is not None
         is_offloaded = front is not None and not is_stored_coded and front.handles(request, path)
         loaded = self._loader.load(
             target,
