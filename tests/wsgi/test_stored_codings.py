@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -359,7 +360,7 @@ def test_a_sidecar_replaced_before_it_is_opened_is_described_as_it_is(
         return chosen
 
     monkeypatch.setattr(loader, "choose_sidecar", choose)
-    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip, br;q=0.5"))
     assert result.body == other
     assert result.headers["Content-Length"] == str(len(other))
 
@@ -461,6 +462,38 @@ def test_the_number_of_remembered_accept_encodings_is_bounded(coded: Path) -> No
     assert sum(map(len, filter(None, remembered))) <= 1600
     assert app._cache.files.keys() == {"/app.js"}
     assert app._cache.files["/app.js"].variants.keys() == {"gzip"}
+
+
+@pytest.mark.memory_cache
+def test_new_values_of_accept_encoding_open_no_file(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StaticFiles(None, coded, compress=True)
+    common = "gzip, deflate, br, zstd"
+    for accepted in (common, "gzip", "", None):
+        ask(app, accepted)
+    monkeypatch.setattr(os, "open", None)
+    for number in range(200):
+        for accepted, content in (
+            (f"gzip, deflate, br, x-{number}, zstd", BR),
+            (f"x-{number}, gzip;q=0.{number:03}", GZIP if number else PLAIN),
+            (f"gzip{' ' * number},x;q=0.5", GZIP),
+            (f"x-{number}", PLAIN),
+        ):
+            result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+            assert (result.status, result.body) == (200, content), accepted
+        assert call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=common)).body == BR
+        assert app._files["/app.js"].by_accept_encoding[common] == "br"
+
+
+@pytest.mark.memory_cache
+def test_number_of_remembered_meanings_is_bounded(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    weights = [f"0.{digit}" for digit in range(1, 6)]
+    for br, gzip_, zstd, identity in itertools.product(weights, repeat=4):
+        accepted = f"br;q={br}, gzip;q={gzip_}, zstd;q={zstd}, identity;q={identity}"
+        call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+    assert 0 < len(app._files["/app.js"].by_ranks) <= 64
 
 
 @pytest.mark.memory_cache

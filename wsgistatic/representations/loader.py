@@ -23,7 +23,7 @@ from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
-from wsgistatic.representations.compression import Compression
+from wsgistatic.representations.compression import Compression, RefusedError
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import (
     EtagMode,
@@ -245,9 +245,16 @@ class Loader:
         known = self._known(target, coding, choice.version)
         if known is not None and known.body is not None:
             return loaded._replace(representation=known.representation, content=known.body[0])
-        content = compression.compress(
-            version, coding, lambda: _read_version(file, choice.version, version)
-        )
+        try:
+            content = compression.compress(
+                own.path,
+                version,
+                coding,
+                own.size,
+                lambda: _read_version(file, choice.version, version),
+            )
+        except RefusedError:
+            return loaded._replace(choice=choice._replace(is_final=False))
         if content is None:
             return None
         representation = describe_compressed(own, coding, content)
