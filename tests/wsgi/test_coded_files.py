@@ -333,6 +333,13 @@ def test_reader_can_go_back_and_skip(coded: Path) -> None:
     decoding.close()
 
 
+def test_reader_returns_no_last_byte_of_what_became_longer(coded: Path) -> None:
+    opened = FileApp(coded / "7.pbf", media_types=TYPES)._source.open()
+    with pytest.raises(OSError, match="it decodes to more than it did before"):
+        DecodingReader(opened, "gzip", 1000).read_at(999, 1)
+    opened.close()
+
+
 @pytest.mark.memory_cache
 def test_each_version_is_measured_once_and_small_ones_are_kept(
     coded: Path, monkeypatch: pytest.MonkeyPatch
