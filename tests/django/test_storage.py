@@ -272,11 +272,12 @@ def test_file_that_is_not_in_the_manifest(project: Project) -> None:
             "Missing staticfiles manifest entry for 'late.css', requested in shop/home.html, "
             f"line 3. Run collectstatic, which finds {project.sources / 'late.css'}."
         )
-        with pytest.raises(ValueError, match="Missing staticfiles manifest entry") as raised:
-            static("css/lost.css")
-        assert str(raised.value) == (
-            "Missing staticfiles manifest entry for 'css/lost.css'. No finder finds it."
-        )
+        for name in ("css/lost.css", "/css/app.css", "../app.css"):
+            with pytest.raises(ValueError, match="Missing staticfiles manifest entry") as raised:
+                static(name)
+            assert str(raised.value) == (
+                f"Missing staticfiles manifest entry for '{name}'. No finder finds it."
+            )
     with project.settings(MANIFEST, manifest_strict=False):
         assert re.fullmatch(r"/static/late\.\w{12}\.css", static("late.css"))
         with pytest.raises(ValueError, match=r"'css/lost.css' could not be found.*No finder"):

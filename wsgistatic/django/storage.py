@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from types import FrameType
@@ -16,6 +17,7 @@ from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
+from django.core.exceptions import SuspiciousOperation
 from django.template.base import Node
 
 from wsgistatic.compress.compressor import Action, Compressor
@@ -130,7 +132,9 @@ class _ManifestStorage(ManifestStaticFilesStorage):
         try:
             return str(super().stored_name(name))
         except ValueError as error:
-            found = finders.find(name)
+            found = None
+            with suppress(SuspiciousOperation):  # such as "/css/app.css"
+                found = finders.find(name)
             hint = f"Run collectstatic, which finds {found}." if found else "No finder finds it."
             raise MissingEntryError(f"{error}{_requested_in()}. {hint}") from None
 

@@ -135,6 +135,16 @@ class ObjectSource(Source):
         """Find the size, and share the object with other responses."""
         return open_shared(self._file, self._lock)
 
+    def digest(self, version: Version, settled: bool) -> bytes | None:
+        """Return the digest, or None if the object is too large to be hashed for each response.
+
+        It may have changed since the last one, and nothing shows that.
+        """
+        return super().digest(version, settled) if version.size <= _MAX_HASHED else None
+
+
+_MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms
+
 
 class Seekable(Protocol):
     """A binary file object that can seek."""

@@ -14,9 +14,10 @@ from wsgistatic.files.body import FileBody
 from wsgistatic.files.directory import File, HandleFile, raw_file, single_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
 from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
+from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
-from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.media_types import MediaType, MediaTypes
 from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
@@ -96,12 +97,20 @@ class FileApp:
         checked = FileOptions.from_kwargs(
             options, ("disposition", "download_name", "offload", "validators")
         )
+        self._source = find_source(source)
         if download_name is not None:
             types = MediaTypes(checked.media_types, checked.charset)
             content_type = types.content_type(download_name)
+            coding = types.coding(download_name)
+            if coding is not None:
+                # Browsers would decode a download, and save the content under the coded name.
+                own: MediaType = (content_type, coding)
+                if disposition == "attachment":
+                    own = content_type = types.content_type(CODINGS[coding].suffix)
+                name = os.path.basename(self._source.path)
+                checked = replace(checked, media_types={**(checked.media_types or {}), name: own})
             headers = with_download_name(checked.headers, download_name, disposition, content_type)
             checked = replace(checked, headers=headers)
-        self._source = find_source(source)
         if isinstance(self._source, HandleFile):
             # A server's wrapper sends from the position of the descriptor, which is shared.
             checked = replace(checked, file_wrapper=checked.file_wrapper and None)
@@ -116,21 +125,21 @@ class FileApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
         request = Request(environ)
-        return self.respond(environ).start(request, start_response)
+        return self._respond(request).start(request, start_response)
 
     def respond(self, environ: WSGIEnvironment) -> Response:
         """Return the response to a request, with its ``status``, ``headers`` and ``body``."""
-        request = Request(environ)
-        return self._respond(request).for_origin(request, self._responder.policy)
+        return self._respond(Request(environ))
 
     def _respond(self, request: Request) -> Response:
+        policy = self._responder.policy
         if not request.is_read:
-            return method_not_allowed(request, self._responder.policy)
+            return method_not_allowed(request, policy).for_origin(request, policy)
         url = quote_path(request.script_name + request.path_info)
         response = None
         with suppress(IsADirectoryError):
             response = self._responder.respond(request, Target(self._source, url, ""))
-        response = response or error_response(404, self._responder.policy)
+        response = (response or error_response(404, policy)).for_origin(request, policy)
         if response.status != "200 OK" or request.is_head:
             # Django's GZipMiddleware and Flask-Compress read the field after the view. They would
             # compress a part, whose Content-Range counts other bytes, and add a body to a 304 or
