@@ -119,6 +119,15 @@ def test_options_reach_the_middleware(
         "cache_size": 7 * 1024**2,
         "cache_file_size": 64 * 1024,
     }
+    # A switch does not take the directory for its value.
+    for arguments, dotfiles in (
+        (["--dotfiles=.zarray,.z*", str(site)], (".zarray", ".z*")),
+        (["--dotfiles", str(site)], True),
+        (["--no-dotfiles", "--", str(site)], False),
+        (["--dotfiles=off", str(site)], False),
+    ):
+        command.main(arguments)
+        assert made["dotfiles"] == dotfiles
     command.main([str(site), "--allow-origin", "none", "--offload", "None"])
     assert (made["allow_origin"], made["offload"]) == (None, None)
     without_use = {"check_dir", "no_store_misses", "on_answer"}
@@ -129,6 +138,8 @@ def test_options_reach_the_middleware(
     ("arguments", "message"),
     [
         (["--etag", "md5"], "error: --etag must be one of"),
+        (["--dotfiles=.*"], "error: --dotfiles must have names and patterns that begin with a dot"),
+        (["--dotfiles="], "error: --dotfiles must be one of true, yes,"),
         (["--server", "nginx"], "invalid choice: 'nginx'"),
         (["--port", "99999"], "a port must be from 0 to 65535, not '99999'"),
         (["--port", "\uff18\uff10"], "a port must be from 0 to 65535, not '\uff18\uff10'"),

@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 from benchmarks.harness.processes import free_port
 from tests.servers.apache import apache_command, missing_for_apache
+from tests.servers.documented import configuration
 from tests.servers.nginx import nginx_command
 from tests.servers.processes import find_program, run_command, serve_in_thread
-from tests.servers.readme import configuration
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

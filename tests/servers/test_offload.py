@@ -1,4 +1,4 @@
-"""``offload`` behind front servers that use the configurations in the README."""
+"""``offload`` behind front servers that use the documented configurations."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run_front(front: FrontServer, tmp_path: Path) -> Iterator[tuple[Connection, 
     directory, folder = tmp_path / "files", tmp_path / "front"
     folder.mkdir()
     site(directory)
-    # The options that the README recommends.
+    # The options that the documentation recommends.
     header, place = {
         "nginx": ("X-Accel-Redirect", INTERNAL),
         "lighttpd": ("X-LIGHTTPD-send-file", str(directory)),
@@ -200,7 +200,7 @@ def test_other_responses_are_not_offloaded(front: FrontServer, tmp_path: Path) -
         head = connection.request("/static/big.bin", "HEAD")
         assert (head.status, head.headers["Content-Length"]) == (200, str(len(BIG)))
         redirect = connection.request("/static/sub?q=1")
-        assert (redirect.status, redirect.headers["Location"]) == (301, "/static/sub/?q=1")
+        assert (redirect.status, redirect.headers["Location"]) == (301, "sub/?q=1")
         for target in ("/static/none.txt", "/static/.env", "/static/plain.txt/", "/plain.txt"):
             response = connection.request(target)
             assert response.status == 404, target

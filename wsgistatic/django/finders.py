@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
 
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.http.paths import parse_prefix, quote_path, split_path
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi.options import DirectoryOptions
@@ -55,9 +55,10 @@ class FinderFiles:
         if not request.is_read or not path_info.startswith(self._prefix):
             return None
         rest = path_info[len(self._prefix) :]
-        # If both parts of the path are empty, the URL was "/". A redirect to "/" would never end.
-        if rest[:1] not in ("", "/") or not (path_info or request.script_name):
+        if rest[:1] not in ("", "/"):
             return None
+        if not path_info and request.script_name[-1:] in ("", "/"):
+            return None  # the URL ended in "/", and a redirect to it would never end
         path = split_path(rest, dotfiles=self._dotfiles)
         if path is None:
             return None
@@ -66,7 +67,7 @@ class FinderFiles:
             file = _find((*path.segments, self._index))
             if file is not None and not path.is_directory:
                 headers = [("Cache-Control", "no-cache"), *self._responder.policy.common]
-                return redirect(request.location(request.path_info, "/"), headers)
+                return redirect(request.location_as_directory(), headers)
         if file is None:
             return None
         url = quote_path(request.script_name + path_info)
@@ -84,7 +85,19 @@ def _find(segments: tuple[str, ...]) -> str | None:
         return None
     path = os.path.abspath(found)
     is_inside = any(map(os.path.normcase(path).startswith, _directories()))
-    return path if is_inside else None
+    return path if is_inside and not _has_alias(path, segments) else None
+
+
+def _has_alias(path: str, segments: tuple[str, ...]) -> bool:
+    """Return whether one of the requested names is only an alias (see ``Directory.has_alias``)."""
+    root = path
+    for _ in segments:
+        root = os.path.dirname(root)
+    try:
+        names = os.path.relpath(path, root).split(os.sep)  # a finder may add names, or remove some
+        return Directory(root, "follow").has_alias(tuple(names))
+    except OSError:  # such as a directory that cannot be listed
+        return True
 
 
 def _directories() -> Iterator[str]:

@@ -48,13 +48,17 @@ class Response(NamedTuple):
         try:
             start_response(self.status, self.headers)
         except BaseException:
-            close = getattr(self.body, "close", None)
-            if close is not None:
-                close()
+            self.close()
             raise
         if request.is_head and isinstance(self.body, list):
             return [b""]
         return self.body
+
+    def close(self) -> None:
+        """Close the body of a response that is not sent."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
 
 
 class ClosingBody:
