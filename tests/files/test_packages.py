@@ -24,7 +24,7 @@ from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, StaticFiles
-from wsgistatic.files.packages import _OPENING, Archive, MemberReader, ZipMember
+from wsgistatic.files.packages import Archive, MemberReader, ZipMember
 from wsgistatic.representations import cache as cache_module
 from wsgistatic.representations.cache import Variant
 
@@ -306,44 +306,24 @@ def test_archive_is_found_after_the_working_directory_changed(
         assert app._cache.is_fresh(only_variant(app, "/hello.txt"))
 
 
-class Recorded:
-    """An open member that records its reads, and whether the lock was held."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.tell = file.tell
-        self.sizes: list[int] = []
-        self.opened_under_lock = _OPENING.locked()
-        self.closed_under_lock = False
-
-    def read(self, size: int) -> bytes:
-        self.sizes.append(size)
-        content: bytes = self._file.read(size)
-        return content
-
-    def close(self) -> None:
-        self.closed_under_lock = _OPENING.locked()
-        self._file.close()
-
-
-def test_compressed_member_is_opened_again_to_seek_back_and_skipped_in_pieces(
+def test_compressed_member_is_read_again_from_its_start_to_seek_back(
     static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files: list[Recorded] = []
-    real = static.root.open
+    archive = Archive(static.root)
+    reads: list[int] = []
+    read_at = archive.read_at
 
-    def record(*arguments: Any) -> Recorded:
-        files.append(Recorded(real(*arguments)))
-        return files[-1]
+    def record(offset: int, size: int) -> bytes:
+        reads.append(offset)
+        return read_at(offset, size)
 
-    monkeypatch.setattr(static.root, "open", record)
-    reader = MemberReader(Archive(static.root), static.root.getinfo("pkg/static/big.bin"))
-    for offset in (400_000, 7):
+    reader = MemberReader(archive, static.root.getinfo("pkg/static/big.bin"))
+    monkeypatch.setattr(archive, "read_at", record)
+    for offset, count in ((300_000, 1), (400_000, 0), (400_005, 0), (7, 1)):
+        reads.clear()
         assert reader.read_at(offset, 5) == BIG[offset : offset + 5]
-    reader.close()
-    locked = [(file.opened_under_lock, file.closed_under_lock) for file in files]
-    assert locked == [(True, True)] * 2
-    assert max(files[0].sizes) <= 64 * 1024
+        assert len(reads) == count
+    assert reader.read_at(len(BIG) + 9, 5) == reader.read_at(len(BIG), 5) == b""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

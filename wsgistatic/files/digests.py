@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from wsgistatic.files.changes import Reader
+from wsgistatic.files.forks import call_after_fork
 from wsgistatic.files.versions import RegularFile, Signature, signature
 
 K = TypeVar("K", bound=Hashable)
@@ -30,6 +31,11 @@ class SingleFlight(Generic[K, T]):
     """Lets one thread do the work for a key while the others wait for its result."""
 
     def __init__(self) -> None:
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget work that was begun by threads which a forked child does not have."""
         self._lock = Lock()
         # The future of a failed attempt has no result: its threads have to try for themselves.
         self._in_progress: dict[K, Future[tuple[T] | None]] = {}
@@ -54,7 +60,7 @@ class SingleFlight(Generic[K, T]):
             return outcome[0]
         finally:
             with self._lock:
-                del self._in_progress[key]
+                self._in_progress.pop(key, None)  # it is gone if the function forked
             ours.set_result(outcome)
 
 
@@ -63,8 +69,13 @@ class ContentDigests:
 
     def __init__(self) -> None:
         self._digests: OrderedDict[Signature, bytes] = OrderedDict()
-        self._lock = Lock()
         self._once: SingleFlight[Signature, bytes | None] = SingleFlight()
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock, which another thread may have held when the process forked."""
+        self._lock = Lock()
 
     def digest(self, status: os.stat_result, settled: bool, open_file: Opener) -> bytes | None:
         """Return the digest of a file version, or None if the file changed before it was hashed.

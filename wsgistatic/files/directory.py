@@ -7,7 +7,6 @@ so that no FIFO blocks and no device is touched, and again on the open descripto
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
-from wsgistatic.files.sources import Opened, Source, Version
+from wsgistatic.files.sources import Opened, Source, Version, raw_file
 from wsgistatic.files.symlinks import (
     HAS_DESCRIPTOR_WALK,
     DescriptorWalker,
@@ -193,6 +192,7 @@ class HandleFile(File):
         directory, name = os.path.split(path)
         super().__init__(Directory(directory, "follow"), (name,))
         self._file, self._raw = file, raw
+        self._descriptor()  # what the caller wrote must not be flushed by several forked processes
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
@@ -213,15 +213,6 @@ class HandleFile(File):
             return cast(int, self._raw.fileno())
         except ValueError:
             raise OSError(errno.EBADF, "the source was closed") from None
-
-
-def raw_file(file: object) -> io.FileIO | None:
-    """Return the raw file that a file object reads from, as those of ``open`` in binary mode do.
-
-    A ``fileno`` method is not enough: decompressing file objects have that of their input.
-    """
-    raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
-    return raw if isinstance(raw, io.FileIO) else None
 
 
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:

@@ -16,6 +16,7 @@ from threading import Lock
 from time import monotonic
 
 from wsgistatic.files.directory import File
+from wsgistatic.files.forks import call_after_fork
 from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.negotiation import IDENTITY
@@ -186,6 +187,13 @@ class Cache:
         self._sidecars = sidecars
         self._size = 0
         self._lock = Lock()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock and, if another thread was just changing the cache, what it contains."""
+        if self._lock.locked():
+            self._lock, self._size = Lock(), 0
+            self.files.clear()
 
     def keeps_body(self, size: int) -> bool:
         """Return whether a file of ``size`` bytes is kept with its body."""

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.body import FileBody
-from wsgistatic.files.directory import HandleFile, raw_file, single_file
+from wsgistatic.files.directory import HandleFile, single_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
-from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
+from wsgistatic.files.sources import (
+    MemorySource,
+    Seekable,
+    Source,
+    file_object_source,
+    raw_file,
+)
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
 from wsgistatic.http.media_types import MediaTypes
@@ -62,7 +68,8 @@ class FileApp:
             object with ``seek``, ``tell`` and ``read``; or a ``Traversable`` of a package, such as
             ``zipfile.Path``. A file object is served from its start, whatever its current position,
             and is not closed. Objects that are not files of the operating system are read under a
-            lock.
+            lock. One that reads a part of another file, such as that of ``ZipFile.open``, must be
+            opened in the process that serves it, not before a fork.
         download_name: File name for Content-Disposition (RFC 6266), which also decides the media
             type; or None.
         disposition: ``"attachment"`` to save the file under that name, ``"inline"`` to display it.
@@ -208,7 +215,7 @@ def _file_object(file: Any) -> Source:
         raise TypeError(f"source must be {_ALLOWED}, not the text file {file!r}")
     if isinstance(file, io.BytesIO):
         return MemorySource(file.getvalue())  # CPython copies the bytes only if one changes
-    return ObjectSource(file) if raw_file(file) is None else HandleFile(file)
+    return file_object_source(file) if raw_file(file) is None else HandleFile(file)
 
 
 def _unwrap(source: object) -> object:
