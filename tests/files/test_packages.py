@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.resources
 import io
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -23,7 +25,8 @@ import pytest
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
-from wsgistatic import AnswerEvent, StaticFiles
+from wsgistatic import AnswerEvent, FileApp, StaticFiles
+from wsgistatic.files import packages
 from wsgistatic.files.packages import Archive, MemberReader, ZipMember
 from wsgistatic.representations import cache as cache_module
 from wsgistatic.representations.cache import Variant
@@ -324,6 +327,45 @@ def test_compressed_member_is_read_again_from_its_start_to_seek_back(
         assert reader.read_at(offset, 5) == BIG[offset : offset + 5]
         assert len(reads) == count
     assert reader.read_at(len(BIG) + 9, 5) == reader.read_at(len(BIG), 5) == b""
+
+
+def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, archive: Path) -> None:
+    hanging, other_is_done = threading.Event(), threading.Event()
+
+    class Hung(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if is_served:
+                hanging.set()
+                assert other_is_done.wait(20)
+            return super().read(size)
+
+    is_served = False
+    with (
+        zipfile.ZipFile(Hung(archive.read_bytes())) as hung,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        app = FileApp(zipfile.Path(hung, "pkg/static/big.bin"))
+        is_served = True
+        slow = pool.submit(lambda: call_raw(app, make_environ("/")).body)
+        assert hanging.wait(20)
+        other = StaticFiles(None, static)
+        assert call(other, "/big.bin").body == BIG
+        assert call(other, "/hello.txt", "HEAD").status == 200
+        other_is_done.set()
+        assert slow.result() == BIG
+
+
+@pytest.mark.usefixtures("open_descriptors")
+def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
+    monkeypatch.setattr(packages, "StoredMember", fail)
+    with zipfile.ZipFile(path) as opened:
+        assert call(StaticFiles(None, zipfile.Path(opened, "pkg/")), "/secret.txt").status == 503
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -323,6 +323,16 @@ def test_responses_decompress_by_themselves(tmp_path: Path) -> None:
         body.close()
 
 
+def test_decompressing_object_that_was_closed_before_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(CONTENT))
+    with path.open("rb") as file:
+        with gzip.GzipFile(fileobj=file) as decompressing:
+            app = FileApp(decompressing)
+            assert call(app, "/").body == CONTENT
+        assert call(app, "/").status == 500
+
+
 def test_size_of_a_decompressed_file_that_is_rewritten(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(CONTENT))
