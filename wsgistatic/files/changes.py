@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Protocol
 
-from wsgistatic.files.versions import RegularFile, written
+from wsgistatic.files.versions import SECOND, RegularFile, written
 
 # One byte in 509 goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 us of the
 # read, where a checksum of all bytes takes 60. A prime, so that samples do not always hit the same
@@ -56,11 +56,21 @@ def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
     return content
 
 
-def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
-    """Raise FileChangedError if an open file was truncated, or rewritten without growing."""
-    now = _current_status(file, opened)
-    if written(now) != written(opened) and now.st_size <= opened.st_size:
-        raise FileChangedError(_CHANGED)
+def is_unchanged(file: RegularFile, opened: os.stat_result) -> bool:
+    """Return whether an open file is known not to have been truncated, or rewritten unless longer.
+
+    Return False as long as an append may be in progress: check again later. This never waits, so
+    that a server's event loop can call it.
+
+    Raises:
+        FileChangedError: it was truncated or rewritten.
+    """
+    now = os.fstat(file.fileno())
+    if written(now) == written(opened) or now.st_size > opened.st_size:
+        return True
+    if _may_be_growing(now, opened):
+        return False
+    raise FileChangedError(_CHANGED)
 
 
 class ChangeDetector:
@@ -106,15 +116,22 @@ class ChangeDetector:
 
 
 def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result:
-    """Return the status of an open file; while an append may be in progress, wait for its end.
+    """Return the status of an open file; while an append may be in progress, wait for its end."""
+    now = os.fstat(file.fileno())
+    end = time.monotonic() + _PATIENCE
+    while _may_be_growing(now, opened) and time.monotonic() < end:
+        time.sleep(_PATIENCE / 50)
+        now = os.fstat(file.fileno())
+    return now
+
+
+def _may_be_growing(now: os.stat_result, opened: os.stat_result) -> bool:
+    """Return whether an append may be in progress that has not set the size yet.
 
     Linux sets the mtime of an append before the size: by some microseconds, on a busy machine by
-    milliseconds. A rewrite of the same length is therefore certain only after ``_PATIENCE``.
+    milliseconds. A rewrite of the same length is therefore certain only ``_PATIENCE`` after its
+    mtime. That moment is the same for all responses: they do not wait one after another.
     """
-    now = os.fstat(file.fileno())
-    if now.st_mtime_ns != opened.st_mtime_ns:
-        end = time.monotonic() + _PATIENCE
-        while now.st_size == opened.st_size and time.monotonic() < end:
-            time.sleep(_PATIENCE / 50)
-            now = os.fstat(file.fileno())
-    return now
+    if now.st_size != opened.st_size or now.st_mtime_ns == opened.st_mtime_ns:
+        return False
+    return abs(time.time_ns() - now.st_mtime_ns) < _PATIENCE * SECOND
