@@ -6,11 +6,14 @@ have a signature of its own is hashed each time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11
 from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Generic, TypeVar
@@ -24,6 +27,7 @@ T = TypeVar("T")
 Opener = Callable[[], AbstractContextManager[RegularFile]]
 
 _HASH_BLOCK = 1024 * 1024  # bytes
+_PATIENCE = 30.0  # seconds
 _MAX_DIGESTS = 20_000  # about 5 MB
 
 
@@ -44,7 +48,8 @@ class SingleFlight(Generic[K, T]):
         """Return the result of the function, or that of a thread that is already running it.
 
         If that thread fails, another one does the work: the error may have been the thread's own,
-        such as an interrupt or a time limit.
+        such as an interrupt or a time limit. If it takes too long, for example because a file
+        system hangs, raise OSError (EAGAIN), so that not all threads of a server wait for one file.
         """
         ours: Future[tuple[T] | None] = Future()
         outcome = None
@@ -53,7 +58,11 @@ class SingleFlight(Generic[K, T]):
                 leading = self._in_progress.setdefault(key, ours)
             if leading is ours:
                 break
-            if (outcome := leading.result()) is not None:
+            try:
+                outcome = leading.result(_PATIENCE)
+            except FutureTimeoutError:
+                raise OSError(errno.EAGAIN, "another request is still reading the file") from None
+            if outcome is not None:
                 return outcome[0]
         try:
             outcome = (function(),)
@@ -122,4 +131,5 @@ def hash_content(file: Reader, size: int) -> bytes:
     while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
         offset += len(block)
+        time.sleep(0)  # gevent serves others meanwhile
     return digest.digest()
