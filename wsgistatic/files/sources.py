@@ -108,12 +108,12 @@ class MemorySource(Source):
     path = "<bytes>"
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
+        self.content = content
         self._digest: bytes | None = None
 
     def open(self) -> Opened:
         """Open the bytes, which are not copied."""
-        return Opened(len(self._content), file=MemoryReader(self._content))
+        return Opened(len(self.content), file=MemoryReader(self.content))
 
     def fingerprint(self, version: Version) -> str:
         """Return the beginning of the digest."""
@@ -122,7 +122,7 @@ class MemorySource(Source):
     def digest(self, version: Version, settled: bool) -> bytes:
         """Return the digest of the bytes."""
         if self._digest is None:
-            self._digest = sha256(self._content).digest()
+            self._digest = sha256(self.content).digest()
         return self._digest
 
 

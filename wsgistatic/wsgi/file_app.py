@@ -27,6 +27,7 @@ from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_choice, check_path
+from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
@@ -54,7 +55,7 @@ class Served(NamedTuple):
     body: Iterable[bytes]
 
 
-class FileApp:
+class FileApp(Copyable):
     """A WSGI app that serves one file or other source, whatever the URL.
 
     ``return FileApp(path, cache_control="private")(environ, start_response)``
@@ -108,6 +109,10 @@ class FileApp:
             # A sidecar would get the same entity tag as its original.
             checked = replace(checked, encodings=())
         self._responder = Responder(checked, validators=validators)
+        own = {"download_name": download_name, "disposition": disposition, "validators": validators}
+        given = self._source.content if isinstance(self._source, MemorySource) else source
+        by_path = isinstance(source, (str, os.PathLike))
+        self._remember((given,), (self._source.path if by_path else given,), {**options, **own})
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
