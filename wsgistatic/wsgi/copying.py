@@ -24,12 +24,8 @@ class Copyable:
     def _remember(
         self, given: tuple[Any, ...], arguments: tuple[Any, ...], options: Mapping[str, Any]
     ) -> None:
-        """Remember the positional arguments as they were given and as they count, and the options.
-
-        Call this at the end of ``__init__``.
-        """
+        """Remember the positional arguments, for ``repr`` and for copies, and the options."""
         self._given, self._arguments, self._options = given, arguments, options
-        self._own = frozenset(vars(self))
 
     def __repr__(self) -> str:
         """Return the call that made the app, without its options."""
@@ -46,19 +42,22 @@ class Copyable:
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in self._options.items()
         }
-        added = {name: vars(self)[name] for name in vars(self).keys() - self._own}
-        return tuple(map(_portable, self._arguments)), options, added
+        arguments = tuple(map(_portable, self._arguments))
+        own = vars(self._maker()(*self._arguments, **options))
+        return arguments, options, {name: vars(self)[name] for name in vars(self).keys() - own}
 
     def __setstate__(self, state: Any) -> None:
         """Make the app again."""
         arguments, options, added = state
-        arguments = [
-            zipfile.Path(*one) if isinstance(one, _InArchive) else one for one in arguments
-        ]
-        # A subclass may take other arguments.
-        made_by: Any = next(one for one in type(self).__mro__ if Copyable in one.__bases__)
-        made_by.__init__(self, *arguments, **options)
-        vars(self).update(added)
+        opened = [zipfile.Path(*one) if isinstance(one, _InArchive) else one for one in arguments]
+        self._maker().__init__(self, *opened, **options)
+        for name, value in added.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def _maker(cls) -> Any:
+        """Return the class that has these arguments, which those of a subclass may differ from."""
+        return next(one for one in cls.__mro__ if Copyable in one.__bases__)
 
 
 def _short(argument: object) -> str:
