@@ -19,13 +19,14 @@ from wsgistatic.files import forks
 from wsgistatic.files.digests import DIGESTS, SingleFlight
 from wsgistatic.files.sources import SharedFile
 
+HOME = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 40
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 # In a process of its own, since that of the tests has other threads.
 UNDER_LOAD = """if True:
-    import io, os, signal, sys, threading, time, zipfile
+    import faulthandler, io, os, sys, threading, time, zipfile
     from pathlib import Path
     from tests.client import call_raw, make_environ
     from tests.source_kinds import Blob
@@ -73,7 +74,7 @@ UNDER_LOAD = """if True:
         time.sleep(0.1)
         child = os.fork()
         if not child:
-            signal.alarm(20)
+            faulthandler.dump_traceback_later(20, exit=True)
             for number in range(160):
                 request(number)
             os._exit(0)
@@ -89,7 +90,9 @@ UNDER_LOAD = """if True:
 
 def test_children_that_are_forked_under_load_respond(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", UNDER_LOAD, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=HOME, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -126,7 +129,9 @@ AFTER_OPENING = """if True:
 @pytest.mark.parametrize("kind", KINDS)
 def test_source_that_was_opened_before_a_fork(kind: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", AFTER_OPENING, str(tmp_path), kind]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=HOME, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 

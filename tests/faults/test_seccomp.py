@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import age
 
+HOME = Path(__file__).parents[2]
 # The filter stays until the process ends, so it gets a process of its own.
 SCRIPT = """if True:
     import ctypes, errno, json, os, struct, sys
@@ -61,7 +62,9 @@ def test_everything_that_can_be_read_is_served(tmp_path: Path) -> None:
         path.write_text("content")
         age(path)
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=HOME, timeout=60
+    )
     if done.returncode == 77:
         pytest.skip("a filter cannot be installed")
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ from tests.client import call
 from tests.source_kinds import Node, zip_of
 from wsgistatic import CROSS_ORIGIN_ISOLATION, FileApp, StaticFiles, Validators
 
+HOME = Path(__file__).parents[2]
 WAYS = [copy.copy, copy.deepcopy, lambda app: pickle.loads(pickle.dumps(app))]
 each_way = pytest.mark.parametrize("duplicate", WAYS, ids=["copy", "deepcopy", "pickle"])
 Duplicate = Callable[[Any], Any]
@@ -185,5 +186,6 @@ def test_pickle_in_another_process(site: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         input=pickle.dumps(StaticFiles(None, site)), capture_output=True, check=False,
+        cwd=HOME,
     )  # fmt: skip
     assert done.stdout == b"hello world\n", done.stderr

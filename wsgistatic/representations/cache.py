@@ -192,8 +192,10 @@ class Cache:
     def after_fork(self) -> None:
         """Drop the lock and, if another thread was just changing the cache, what it contains."""
         if self._lock.locked():
-            self._lock, self._size = Lock(), 0
             self.files.clear()
+            self._size = 0
+        # A thread may also have taken the lock without having marked it as locked yet.
+        self._lock = Lock()
 
     def keeps_body(self, size: int) -> bool:
         """Return whether a file of ``size`` bytes is kept with its body."""
