@@ -185,6 +185,29 @@ def test_growing_file_whose_sent_bytes_are_rewritten(path: Path) -> None:
         sent.extend(body)
 
 
+@pytest.mark.parametrize("change", [append, rewrite_longer])
+def test_long_response_is_checked_by_a_selection_of_its_blocks(
+    path: Path, change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_file(path)
+    body = BlockIterator(opened.file, 0, SIZE, 4, opened.detector(suspect=False))
+    sent = [next(body) for _ in range(SIZE // 4 - 1)]
+    change(path)
+    reads: list[int] = []
+    read_at = RegularFile.read_at
+
+    def record(file: RegularFile, offset: int, size: int) -> bytes:
+        reads.append(offset)
+        return read_at(file, offset, size)
+
+    monkeypatch.setattr(RegularFile, "read_at", record)
+    with pytest.raises(FileChangedError) if change is rewrite_longer else nullcontext():
+        sent.extend(body)
+        assert b"".join(sent) == OLD_CONTENT
+        assert 200 < len(reads) < 260
+        assert max(reads[2:]) > SIZE * 0.9
+
+
 def test_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = open_file(path)
 

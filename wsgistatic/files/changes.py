@@ -3,8 +3,9 @@
 A file that became shorter, or kept its length with a new mtime, was truncated or rewritten, and the
 response must break. A longer file may have been appended to (a log), or rewritten. A new ctime
 alone may come from a rename, or from a rewrite whose mtime was put back. In doubt the samples of
-all sent blocks are read again and their checksums compared, when the change first shows and before
-the last block goes out.
+sent blocks are read again and their checksums compared, when the change first shows and before the
+last block goes out. Of a long response that is a selection of blocks, since reading all of it again
+would stop an event loop for seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from array import array
 from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
 from wsgistatic.files.versions import SECOND, RegularFile, written
@@ -21,6 +24,7 @@ from wsgistatic.files.versions import SECOND, RegularFile, written
 # read, where a checksum of all bytes takes 60. A prime, so that samples do not always hit the same
 # field of fixed-length records.
 _STRIDE = 509
+_MAX_CHECKED = 256  # blocks that are read again at a time, evenly spaced
 _PATIENCE = 0.05  # seconds
 _CHANGED = "the file changed while it was sent"
 
@@ -82,7 +86,7 @@ class ChangeDetector:
     def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
         self._file, self._opened, self._suspect = file, opened, suspect
         self._started = False
-        self._samples = 0
+        self._samples = array("L")  # a checksum for each block
 
     def check(
         self, offset: int, block: bytes, sent: Iterable[tuple[int, int]], *, is_last: bool
@@ -105,14 +109,18 @@ class ChangeDetector:
         if self._suspect and (is_last or not was_suspect):
             self._check_sent(sent)
         self._started = True
-        self._samples = zlib.crc32(block[::_STRIDE], self._samples)
+        self._samples.append(_checksum(block))
 
     def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
-        samples = 0
-        for offset, size in sent:
-            samples = zlib.crc32(read_fully(self._file, offset, size)[::_STRIDE], samples)
-        if samples != self._samples:
-            raise FileChangedError(_CHANGED)
+        step = len(self._samples) // _MAX_CHECKED + 1
+        pairs = zip(sent, self._samples, strict=True)
+        for (offset, size), expected in islice(pairs, 0, None, step):
+            if _checksum(read_fully(self._file, offset, size)) != expected:
+                raise FileChangedError(_CHANGED)
+
+
+def _checksum(block: bytes) -> int:
+    return zlib.crc32(block[::_STRIDE])
 
 
 def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result:
