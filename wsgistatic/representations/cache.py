@@ -16,6 +16,7 @@ from threading import Lock
 from time import monotonic
 
 from wsgistatic.files.directory import File
+from wsgistatic.files.forks import call_after_fork
 from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.codings import PREFERENCE
@@ -222,6 +223,15 @@ class Cache:
         self._stat_ttl = stat_ttl
         self._sidecars = sidecars
         self._size = 0
+        self._lock = Lock()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock and, if another thread was just changing the cache, what it contains."""
+        if self._lock.locked():
+            self.files.clear()
+            self._size = 0
+        # A thread may also have taken the lock without having marked it as locked yet.
         self._lock = Lock()
 
     def keeps_body(self, size: int) -> bool:

@@ -28,6 +28,7 @@ from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
 from wsgistatic.wsgi import options as table
+from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.events import OnAnswer, answer_event
 from wsgistatic.wsgi.fallback import call_before_page
 from wsgistatic.wsgi.offload import Offload
@@ -46,7 +47,7 @@ _NOT_MODIFIED = "304 Not Modified"
 _NOTHING = (b"",)
 
 
-class StaticFiles:
+class StaticFiles(Copyable):
     """WSGI middleware that serves the files under a directory at a URL prefix.
 
     ``application = StaticFiles(application, "static", prefix="/static/")``
@@ -180,6 +181,7 @@ class StaticFiles:
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
         self._has_fallback = fallback is not None
+        self._remember((app, directory, prefix), (app, root, prefix), given)
 
     def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
