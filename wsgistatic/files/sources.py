@@ -61,6 +61,9 @@ class Opened(Version):
         return ChangeDetector(self.file, self.status, suspect)
 
 
+_MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms
+
+
 class Source(ABC):
     """Something that can be served.
 
@@ -93,8 +96,15 @@ class Source(ABC):
     def digest(self, version: Version, settled: bool) -> bytes | None:
         """Return the SHA-256 digest of a version, or None if the source has changed.
 
+        Here None is also returned if the source is too large to be hashed for each response: it may
+        have changed since the last one, and nothing shows that.
+
         ``settled``: no later version can share the time stamps of this one.
         """
+        return self.hash(version) if version.size <= _MAX_HASHED else None
+
+    def hash(self, version: Version) -> bytes:
+        """Return the SHA-256 digest of a version, which is read."""
         with nullcontext(version) if isinstance(version, Opened) else self.open() as opened:
             return hash_content(opened.file, opened.size)
 
@@ -134,16 +144,6 @@ class ObjectSource(Source):
     def open(self) -> Opened:
         """Find the size, and share the object with other responses."""
         return open_shared(self._file, self._lock)
-
-    def digest(self, version: Version, settled: bool) -> bytes | None:
-        """Return the digest, or None if the object is too large to be hashed for each response.
-
-        It may have changed since the last one, and nothing shows that.
-        """
-        return super().digest(version, settled) if version.size <= _MAX_HASHED else None
-
-
-_MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms
 
 
 class Seekable(Protocol):
