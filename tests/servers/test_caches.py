@@ -201,6 +201,17 @@ def test_deployment_to_one_machine_after_the_other(edge: Edge, tmp_path: Path) -
         wait_for_version(fleet, versions, latest)
 
 
+def test_empty_file(edge: Edge, tmp_path: Path) -> None:
+    """nginx requests the first slice of it, whatever the client has requested."""
+    # Varnish requests the whole file, and answers ranges of it by itself, with 416.
+    ranges: list[dict[str, str]] = [{"Range": "bytes=0-99"}, {"Range": "bytes=-5"}]
+    with run_fleet(edge, tmp_path, *LONG_LIVED) as fleet:
+        fleet.deploy("empty.txt", b"")
+        for fields in [{}, *(ranges if edge.slices else [])]:
+            response = fetch(fleet.port, "/empty.txt", **fields)
+            assert (response.status, response.body) == (200, b"")
+
+
 def test_resumed_download_has_a_single_version(edge: Edge, tmp_path: Path) -> None:
     versions = Versions()
     with run_fleet(edge, tmp_path, *SHORT_LIVED) as fleet:
