@@ -111,10 +111,16 @@ def head_response(request: Request, representation: Representation) -> Response:
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
     """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
+    validators, preconditions = representation.validators, request.preconditions
+    wanted = request.range
+    if validators.last_modified is None and preconditions and preconditions.if_match is None:
+        # 13.1.4: without a date, If-Unmodified-Since must be ignored. But a client that sends it
+        # with Range would join the part with those of the version that it has.
+        wanted = None if preconditions.if_unmodified_since else wanted
     return plan_ranges(
-        request.range,
+        wanted,
         request.if_range,
-        representation.validators,
+        validators,
         representation.size,
         now=time.time(),
         content_type=representation.content_type,
