@@ -178,7 +178,7 @@ def test_stored_coding_is_settled_if_its_original_is_too(
 @pytest.mark.parametrize("etag", ["stat", "content"])
 @pytest.mark.parametrize(
     ("age_seconds", "cache_control"),
-    [(1, "no-cache"), (3, "public, max-age=31536000, immutable")],
+    [(1, "no-cache"), (3, "max-age=31536000, immutable")],
 )
 def test_caches_do_not_keep_parts_of_a_version_whose_successor_may_look_the_same(
     site: Path,

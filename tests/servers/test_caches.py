@@ -38,8 +38,8 @@ pytestmark = pytest.mark.servers
 _MIB = 1024 * 1024  # the size of a slice
 OLD = random.Random(1).randbytes(3 * _MIB + _MIB // 2)
 NEW = random.Random(2).randbytes(len(OLD))
-SHORT_LIVED = ("--cache-control", "public, max-age=1")
-LONG_LIVED = ("--cache-control", "public, max-age=3600")
+SHORT_LIVED = ("--cache-control", "max-age=1")
+LONG_LIVED = ("--cache-control", "max-age=3600")
 _TIMEOUT = 40.0  # seconds; Varnish serves expired responses for ten seconds
 _LONG_EXPIRED = 12.0  # seconds after which it no longer does
 

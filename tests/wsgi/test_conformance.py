@@ -71,7 +71,7 @@ def known_file(app: WSGIApp, name: str) -> tuple[Response, File]:
     assert fields["accept-ranges"] == "bytes"
     assert fields["last-modified"] == IMF  # 8.8.2, whole seconds, the preferred form
     assert re.fullmatch(r'"[!#-~]+"', fields["etag"])  # 8.8.3, strong
-    assert fields["cache-control"] == "public, max-age=60"
+    assert fields["cache-control"] == "max-age=60"
     assert fields["x-content-type-options"] == "nosniff"
     assert not {"content-range", "content-encoding"} & fields.keys()
     return plain, File(FILES[name], OLD, fields["etag"])

@@ -12,14 +12,12 @@ from hashlib import sha256
 from typing import Literal
 
 from wsgistatic.files.versions import COARSE_TICK, SECOND, is_settled, modified_ns, time_for
+from wsgistatic.http.caching import is_caching_field, without_storing
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import Headers, add_vary
 
 EtagMode = Literal["stat", "content"] | None
-
-# Fields about the content, which a 412 or 416 does not have.
-_ABOUT_CONTENT = ("cache-control", "content-disposition", "expires")
 
 
 @dataclass(slots=True)
@@ -59,7 +57,11 @@ class Representation:
         # "might be useful if the response does not have an ETag field".
         self.not_modified_headers = [*(tag or date), *fields]
         # A cache that stored a 412 or 416 under the URL would send it to everybody.
-        uncached = [one for one in fields if one[0].lower() not in _ABOUT_CONTENT]
+        uncached = [
+            (name, value)
+            for name, value in fields
+            if name.lower() != "content-disposition" and not is_caching_field(name)
+        ]
         self.refusal_headers = [*ranges, *tag, *uncached]
 
 
@@ -159,13 +161,6 @@ def with_no_cache(fields: Headers) -> Headers:
     all others because of it, and got 304 at each revalidation: every download broke.
     """
     return [
-        (name, _no_cache_unless_stricter(value) if name.lower() == "cache-control" else value)
+        (name, without_storing(name, value) if is_caching_field(name) else value)
         for name, value in fields
     ]
-
-
-def _no_cache_unless_stricter(cache_control: str) -> str:
-    directives = cache_control.lower()
-    if "no-store" in directives:
-        return cache_control
-    return "private, no-cache" if "private" in directives else "no-cache"
