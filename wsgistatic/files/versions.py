@@ -21,25 +21,19 @@ COARSE_TICK = 2 * SECOND
 # Times that tools give to every file, so that builds are reproducible, in seconds since the epoch.
 # Times up to 1 are never real: 0 (OSTree, SOURCE_DATE_EPOCH=0), 1 (Nix, Guix, Jib).
 _FIXED_TIMES = (
-    315532801,  # 1980-01-01 00:00:01, Cloud Native Buildpacks, App Engine
+    315532800,  # 1980-01-01 00:00:00, the first that a zip archive can hold: pex, Bazel's pkg_zip
+    315532801,  # 1980-01-01 00:00:01, NormalizedDateTime of Cloud Native Buildpacks; App Engine
+    315576060,  # 1980-01-01 12:01:00, SAFE_EPOCH of Debian's strip-nondeterminism
+    318211200,  # 1980-02-01 00:00:00, CONSTANT_TIME_FOR_ZIP_ENTRIES of Gradle
     456789000,  # 1984-06-22 21:50:00, SAFE_TIME of Yarn
+    476064000,  # 1985-02-01 00:00:00, DOS_FAKE_TIME of Buck
     499162500,  # 1985-10-26 08:15:00, npm pack
-    946684800,  # 2000-01-01 00:00:00, PORTABLE_MTIME of Bazel's rules_pkg
+    946684800,  # 2000-01-01 00:00:00, PORTABLE_MTIME of Bazel's pkg_tar
     1580601600,  # 2020-02-02 00:00:00, Hatchling
 )
-# Zip archives hold local times, so a file has one of these plus the offset of the zone in which
-# the archive was unpacked.
-_FIXED_ZIP_TIMES = (
-    315532800,  # 1980-01-01 00:00:00, the first that a zip can hold: pex, Bazel, Yarn 2
-    315576060,  # 1980-01-01 12:01:00, SAFE_EPOCH of strip-nondeterminism
-    318211200,  # 1980-02-01 00:00:00, Gradle
-    476064000,  # 1985-02-01 00:00:00, Buck
-)
+# Zip archives hold local times: a file gets the time in the zone in which it is unpacked.
 _ZONES = range(-14 * 3600, 12 * 3600 + 1, 900)  # from UTC+14 to UTC-12, in quarters of an hour
-_NO_TIMES = frozenset(
-    seconds * SECOND
-    for seconds in (*_FIXED_TIMES, *(local + zone for local in _FIXED_ZIP_TIMES for zone in _ZONES))
-)
+_NO_TIMES = frozenset((fixed + zone) * SECOND for fixed in _FIXED_TIMES for zone in _ZONES)
 
 Signature = tuple[int, int, int, int, int]
 

@@ -85,7 +85,7 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     A tool that copies the mtime to the sidecar may keep whole seconds only. If the original changed
     within that second, the sidecar's ctime tells whether it was made afterwards.
     """
-    if sidecar.st_mtime_ns == original.st_mtime_ns:
+    if sidecar.st_mtime_ns == original.st_mtime_ns > SECOND:
         return True  # of one build, even if that gives all its files the same time
     made, modified = modified_ns(sidecar), modified_ns(original)
     if made == modified // SECOND * SECOND:

@@ -112,12 +112,13 @@ def head_response(request: Request, representation: Representation) -> Response:
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
     """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
-    validators, preconditions = representation.validators, request.preconditions
-    wanted = request.range
-    if validators.last_modified is None and preconditions and preconditions.if_match is None:
+    validators, wanted = representation.validators, request.range
+    if wanted is not None and validators.last_modified is None:
         # 13.1.4: without a date, If-Unmodified-Since must be ignored. But a client that sends it
         # with Range would join the part with those of the version that it has.
-        wanted = None if preconditions.if_unmodified_since else wanted
+        preconditions = request.preconditions
+        if preconditions and preconditions.if_unmodified_since and preconditions.if_match is None:
+            wanted = None
     return plan_ranges(
         wanted,
         request.if_range,
