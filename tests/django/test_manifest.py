@@ -19,8 +19,8 @@ from tests.django.test_wrap import MANIFEST, inner_app
 from wsgistatic.django.manifest import find_manifest
 from wsgistatic.django.wsgi import wrap
 
-IMMUTABLE = "public, max-age=31536000, immutable"
-DEFAULT = "public, max-age=60"
+IMMUTABLE = "max-age=31536000, immutable"
+DEFAULT = "max-age=60"
 
 
 def storages(backend: str, **options: Any) -> dict[str, Any]:

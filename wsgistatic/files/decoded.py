@@ -69,9 +69,10 @@ def decoded_size(source: Source, version: Version, coding: str, *, settled: bool
 def decoded_version(version: Version, coding: str, size: int) -> Version:
     """Return the version that another one decodes to; it is open if that is, and closes it."""
     if not isinstance(version, Opened):
-        return Version(size, version.status, version.holder)
+        return Version(size, version.status, version.holder, version.seen)
     reader = DecodingReader(version, coding, size)
-    return Opened(size, version.status, version.holder, file=reader, is_sequential=True)
+    of_source = (version.status, version.holder, version.seen)
+    return Opened(size, *of_source, file=reader, is_sequential=True)
 
 
 class DecodingReader:

@@ -12,11 +12,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from operator import index
 from tempfile import SpooledTemporaryFile
 from threading import Lock
+from time import monotonic
 from typing import Any, ClassVar, Protocol
 
 from wsgistatic.files.changes import ChangeDetector, Reader
@@ -35,6 +36,7 @@ class Version:
     status: os.stat_result | None = None
     # Path of that file, if ``os.stat`` of it shows whether the version is still current.
     holder: str | None = None
+    seen: float = field(default_factory=monotonic)  # when, on the monotonic clock
 
     def close(self) -> None:
         """Release what the version holds; nothing, as long as it is not opened."""

@@ -10,6 +10,8 @@ import os
 import re
 from typing import NamedTuple
 
+from wsgistatic.http.conditional import is_entity_tag
+from wsgistatic.http.fields import OWS
 from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.representation import Representation
 from wsgistatic.wsgi.request import Request
@@ -69,12 +71,17 @@ class Offload:
 
         It sends no error pages, since their status would be 200. It also gets no requests with
         If-Match: nginx would compare that with an entity tag of its own, and refuse the request.
+        Nor does it compare dates, since it has the mtime even of files that get no Last-Modified.
         """
+        has_tag = request.field("HTTP_IF_NONE_MATCH") is not None
+        if_range = request.field("HTTP_IF_RANGE")
         return (
             request.method == "GET"
             and not request.is_plain
             and request.field("HTTP_IF_MATCH") is None
             and request.field("HTTP_IF_UNMODIFIED_SINCE") is None
+            and (has_tag or request.field("HTTP_IF_MODIFIED_SINCE") is None)
+            and (if_range is None or is_entity_tag(if_range.strip(OWS)))
             and (self._front.is_quoted or _INEXPRESSIBLE.search(path, self._root_length) is None)
         )
 
