@@ -335,7 +335,7 @@ class ServedDirectory(ChangingDirectory):
             "Accept-Ranges": "bytes",
             "ETag": expected.etag,
             "Last-Modified": date_forms(expected.mtime)[0],
-            "Cache-Control": "public, max-age=60",
+            "Cache-Control": "max-age=60",
             "X-Content-Type-Options": "nosniff",
         }
         if expected.etag.endswith('-gzip"'):
