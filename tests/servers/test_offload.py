@@ -154,7 +154,10 @@ def test_headers_are_those_without_a_front_server(
                     expected = direct.request(f"/static/{name}", method, **fields)
                     result = connection.request(f"/static/{name}", method, **fields)
                     assert (result.status, result.body) == (expected.status, expected.body)
-                    assert described(result) == described(expected), (name, fields)
+                    shown, wanted = described(result), described(expected)
+                    if front is not NGINX and "last-modified" not in wanted:
+                        shown.pop("last-modified", None)  # the mtime, which we do not compare
+                    assert shown == wanted, (name, fields)
             connection.request("/static/page.html")
             dropped = front is NGINX and (
                 preset == "own field" or (not passed and preset not in ("none", "origins"))

@@ -199,6 +199,12 @@ class CachedFile:
                 values.pop(next(iter(values.copy())), None)
             values[accept_encoding] = coding
 
+    def next_check(self, now: float, interval: float) -> float:
+        """Return when the interval ends, or earlier when a variant gets its date."""
+        dates = [one.representation.dated_from for one in tuple(self.variants.values())]
+        wait = min((date - time.time() for date in dates if date is not None), default=interval)
+        return now + min(wait, interval)
+
     def is_outdated(self) -> bool:
         """Return whether a variant is to be described again (see ``is_outdated``)."""
         now = time.time()
@@ -264,7 +270,7 @@ class Cache:
             return False
         if cached.is_outdated():
             return False
-        cached.checked_until = monotonic() + max(_INTERVAL, self._stat_ttl)
+        cached.checked_until = cached.next_check(monotonic(), max(_INTERVAL, self._stat_ttl))
         return True
 
     def add(
@@ -286,8 +292,8 @@ class Cache:
             version = (original.path, original.signature, stats)
             if known != version or cached.is_outdated():
                 cached = CachedFile(original.path, original.signature, stats)
-                cached.checked_until = variant.seen + _INTERVAL
             cached.put(variant, accept_encoding)
+            cached.checked_until = cached.next_check(variant.seen, _INTERVAL)
             self._remove(key)
             cached.weight = _weight(key, cached)
             if cached.weight > self.budget:

@@ -117,10 +117,10 @@ def make_validators(
     etag = opaque_tag
     if etag is not None and _is_in_doubt(status, now_ns):
         etag = f"W/{etag}" if of_content else f'W/"{secrets.token_hex(8)}"'
-    is_dated = min(now_ns, time_for(status, now_ns)) >= dated_from(status) * SECOND
-    if of_content or not is_dated:
+    changed = modified_ns(status)
+    if of_content or min(now_ns, time_for(status, now_ns)) - changed < COARSE_TICK:
         return Validators(etag)
-    return Validators(etag, modified_ns(status) // SECOND, True)
+    return Validators(etag, changed // SECOND, True)
 
 
 def _is_in_doubt(status: os.stat_result, now_ns: int) -> bool:
