@@ -18,7 +18,7 @@ EVERYWHERE = "validation"
 # boundaries, ``sys`` for its version and modules, and the compressors' libraries.
 HTTP_MAY_IMPORT = {
     "__future__", "base64", "brotli", "calendar", "collections", "compression", "contextlib",
-    "datetime", "email", "itertools", "os", "re", "secrets", "sys", "typing", "urllib",
+    "datetime", "email", "fnmatch", "itertools", "os", "re", "secrets", "sys", "typing", "urllib",
     "wsgistatic", "zlib", "zstandard",
 }  # fmt: skip
 
