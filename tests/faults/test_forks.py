@@ -48,7 +48,7 @@ UNDER_LOAD = """if True:
         StaticFiles(None, zipfile.Path(zipfile.ZipFile(stream))),
         FileApp(Blob(content)),
     ]
-    fields = {"HTTP_ACCEPT_ENCODING": "gzip"}
+    fields = {"HTTP_ACCEPT_ENCODING": "gzip, br, zstd"}
 
     def request(number):
         app = apps[number % 4]

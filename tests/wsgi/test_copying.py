@@ -20,7 +20,7 @@ import pytest
 
 from tests.client import call
 from tests.source_kinds import Node, zip_of
-from wsgistatic import CROSS_ORIGIN_ISOLATION, FileApp, StaticFiles, Validators
+from wsgistatic import CROSS_ORIGIN_ISOLATION, FileApp, StaticFiles, Validators, untrusted_uploads
 
 HOME = Path(__file__).parents[2]
 WAYS = [copy.copy, copy.deepcopy, lambda app: pickle.loads(pickle.dumps(app))]
@@ -78,6 +78,14 @@ def test_copies_have_empty_caches_of_their_own(site: Path, duplicate: Duplicate)
         assert call(one, "/hello.txt").body == b"hello world\n"
         assert call(one, "/nope").body == b"the app"
     assert other._files is other._cache.files
+
+
+@each_way
+def test_copies_with_the_policy_for_uploads(site: Path, duplicate: Duplicate) -> None:
+    app = FileApp(site / "sub/page.html", headers=untrusted_uploads(attachment=True))
+    fields = call(duplicate(app), "/").headers
+    assert fields == call(app, "/").headers
+    assert "sandbox" in fields["Content-Security-Policy"]
 
 
 @each_way

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
@@ -185,19 +186,19 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, s
         TypeError: ``attachment`` is not a bool.
     """
     check_bool("attachment", attachment)
+    return partial(_set_upload_headers, attachment)  # a function in here could not be pickled
 
-    def set_headers(headers: HeaderMapping, path: str, url: str) -> None:
-        media_type, *parameters = (headers["Content-Type"] or "").split(";", 1)
-        media_type = media_type.strip().lower()
-        if media_type == "application/wasm":
-            headers["Content-Type"] = "application/octet-stream"
-        elif _RUN_BY_PAGES.fullmatch(media_type):
-            headers["Content-Type"] = ";".join(["text/plain", *parameters])
-        elif not _PASSIVE.fullmatch(media_type):
-            headers["Content-Security-Policy"] = _SANDBOX
-        headers["X-Content-Type-Options"] = "nosniff"
-        if attachment:
-            name = os.path.basename(path)
-            headers["Content-Disposition"] = content_disposition("attachment", name)
 
-    return set_headers
+def _set_upload_headers(attachment: bool, headers: HeaderMapping, path: str, url: str) -> None:
+    media_type, *parameters = (headers["Content-Type"] or "").split(";", 1)
+    media_type = media_type.strip().lower()
+    if media_type == "application/wasm":
+        headers["Content-Type"] = "application/octet-stream"
+    elif _RUN_BY_PAGES.fullmatch(media_type):
+        headers["Content-Type"] = ";".join(["text/plain", *parameters])
+    elif not _PASSIVE.fullmatch(media_type):
+        headers["Content-Security-Policy"] = _SANDBOX
+    headers["X-Content-Type-Options"] = "nosniff"
+    if attachment:
+        name = os.path.basename(path)
+        headers["Content-Disposition"] = content_disposition("attachment", name)
