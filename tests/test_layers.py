@@ -15,11 +15,11 @@ PACKAGE = Path(wsgistatic.__file__).parent
 LAYERS = ("http", "files", "representations", "wsgi")
 EVERYWHERE = "validation"
 # ``http`` computes. It needs ``os`` for fsencode, fsdecode and name, and ``secrets`` for
-# boundaries; it imports the compressors' libraries by name.
+# boundaries, ``sys`` for its version and modules, and the compressors' libraries.
 HTTP_MAY_IMPORT = {
-    "__future__", "base64", "calendar", "collections", "datetime", "email", "fnmatch",
-    "importlib",
-    "itertools", "os", "re", "secrets", "typing", "urllib", "wsgistatic", "zlib",
+    "__future__", "base64", "brotli", "calendar", "collections", "compression", "contextlib",
+    "datetime", "email", "fnmatch", "itertools", "os", "re", "secrets", "sys", "typing", "urllib",
+    "wsgistatic", "zlib", "zstandard",
 }  # fmt: skip
 
 

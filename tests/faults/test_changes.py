@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -21,6 +22,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from tests.conftest import age, settle
+from tests.connection import Connection
 from tests.server_process import open_files
 from tests.servers.processes import serve_in_thread
 from tests.waiting import eventually
@@ -32,6 +34,7 @@ pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 BLOCK = 100_000
 COUNT = 40
+LOOP = "the loop of waitress"
 CONTENT = b"0123456789" * (BLOCK * COUNT // 10)
 Change = Callable[[Path], object]
 
@@ -44,7 +47,7 @@ def run_cheroot(app: Any) -> AbstractContextManager[int]:
 def run_waitress(app: Any) -> Iterator[int]:
     channels: dict[int, Any] = {}
     server: Any = create_server(app, host="127.0.0.1", port=0, map=channels)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, name=LOOP)
     thread.start()
     try:
         yield server.effective_port
@@ -136,6 +139,35 @@ def test_response_is_complete_or_visibly_broken(
         assert client.getresponse().read() == path.read_bytes()
         client.close()
         assert eventually(lambda: not is_open(path))
+
+
+def test_download_of_a_touched_file_does_not_make_the_loop_of_waitress_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(CONTENT)
+    age(path)
+    settle()
+    sleepers: list[str] = []
+    sleep = time.sleep
+
+    def record(seconds: float) -> None:
+        sleepers.append(threading.current_thread().name)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", record)
+    with (
+        run_waitress(StaticFiles(None, tmp_path)) as port,
+        Connection(int(port), receive_buffer=8192) as slow,
+        Connection(int(port)) as other,
+    ):
+        slow.send("/file.bin")
+        length = slow.read_head().length
+        os.utime(path)
+        received = len(slow.file.read())
+        assert other.request("/nope").status == 404
+    assert received < length == len(CONTENT)
+    assert LOOP not in sleepers
 
 
 def is_open(path: Path) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import age
 from wsgistatic.files.body import BlockIterator, MultipartIterator
-from wsgistatic.files.changes import FileChangedError, raise_if_changed, read_content
+from wsgistatic.files.changes import FileChangedError, is_unchanged, read_content
 from wsgistatic.files.directory import OpenFile, single_file
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.ranges import Multipart
@@ -185,6 +185,29 @@ def test_growing_file_whose_sent_bytes_are_rewritten(path: Path) -> None:
         sent.extend(body)
 
 
+@pytest.mark.parametrize("change", [append, rewrite_longer])
+def test_long_response_is_checked_by_a_selection_of_its_blocks(
+    path: Path, change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_file(path)
+    body = BlockIterator(opened.file, 0, SIZE, 4, opened.detector(suspect=False))
+    sent = [next(body) for _ in range(SIZE // 4 - 1)]
+    change(path)
+    reads: list[int] = []
+    read_at = RegularFile.read_at
+
+    def record(file: RegularFile, offset: int, size: int) -> bytes:
+        reads.append(offset)
+        return read_at(file, offset, size)
+
+    monkeypatch.setattr(RegularFile, "read_at", record)
+    with pytest.raises(FileChangedError) if change is rewrite_longer else nullcontext():
+        sent.extend(body)
+        assert b"".join(sent) == OLD_CONTENT
+        assert 200 < len(reads) < 260
+        assert max(reads[2:]) > SIZE * 0.9
+
+
 def test_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = open_file(path)
 
@@ -222,12 +245,39 @@ def test_growth_before_the_first_block_counts_as_a_change(path: Path) -> None:
         (rewrite_with_the_same_mtime, False),  # no time stamp that it compares shows this
     ],
 )
-def test_raise_if_changed(path: Path, change: Change, expected: bool) -> None:
+def test_is_unchanged(path: Path, change: Change, expected: bool) -> None:
     with open_file(path) as opened:
-        raise_if_changed(opened.file, opened.status)
+        assert is_unchanged(opened.file, opened.status)
         change(path)
         with pytest.raises(FileChangedError) if expected else nullcontext():
-            raise_if_changed(opened.file, opened.status)
+            while not is_unchanged(opened.file, opened.status):
+                pass  # an append may be in progress
+
+
+def test_rewrite_is_certain_at_the_same_time_for_all_responses(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [body_of(open_file(path)) for _ in range(20)]
+    for body in bodies:
+        next(body)
+    rewrite(path)
+    with pytest.raises(FileChangedError):
+        next(bodies.pop())
+    monkeypatch.setattr("wsgistatic.files.changes.time.sleep", None)  # no need to wait again
+    for body in bodies:
+        with pytest.raises(FileChangedError):
+            next(body)
+
+
+def test_file_that_is_touched_all_the_time_is_not_waited_for_without_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = body_of(open_file(path))
+    next(body)
+    os.utime(path)
+    monkeypatch.setattr("wsgistatic.files.changes.time.sleep", lambda seconds: os.utime(path))
+    with pytest.raises(FileChangedError):
+        next(body)
 
 
 @pytest.mark.parametrize("change", [append, truncate, rewrite])

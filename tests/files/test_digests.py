@@ -353,6 +353,32 @@ def test_every_thread_fails_by_itself(waiters: Waiters) -> None:
     assert len(calls) == 8
 
 
+def test_threads_do_not_wait_without_end(
+    site: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settle()
+    hashing, is_done = threading.Event(), threading.Event()
+    hash_content = digests_module.hash_content
+
+    def hang(*arguments: Any) -> bytes:
+        hashing.set()
+        assert is_done.wait(TIMEOUT)
+        return hash_content(*arguments)
+
+    monkeypatch.setattr(digests_module, "hash_content", hang)
+    monkeypatch.setattr(digests_module, "_PATIENCE", 0.01)
+    app = StaticFiles(None, site, etag="content")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(call_raw, app, make_environ("/digits.bin"))
+        assert hashing.wait(TIMEOUT)
+        second = call_raw(app, make_environ("/digits.bin"))
+        is_done.set()
+        assert first.result().status == 200
+    assert (second.status, second.headers["Retry-After"]) == (503, "2")
+    assert "another request is still reading the file" in caplog.text
+    assert call_raw(app, make_environ("/digits.bin")).status == 200
+
+
 @pytest.mark.parametrize("error", [None, OSError, TimeLimit])
 def test_nothing_is_kept_after_the_work(error: type[BaseException] | None) -> None:
     flight: SingleFlight[str, str] = SingleFlight()

@@ -208,10 +208,16 @@ def test_directory_that_becomes_a_pipe_is_not_opened(
 def test_name_that_became_a_link_is_not_a_permission_error(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (site / "link.txt").symlink_to("hello.txt")
-    monkeypatch.setattr(os, "access", lambda *arguments, **options: False)
+    path = site / "hello.txt"
+
+    def swap_then_refuse(*arguments: Any, **options: Any) -> bool:
+        path.unlink()
+        path.symlink_to("digits.bin")
+        return False
+
+    monkeypatch.setattr(os, "access", swap_then_refuse)
     with pytest.raises(LinkMetError):
-        directory_module._require_access(str(site / "link.txt"), os.R_OK, None)
+        directory_module._stat_readable(str(path), None)
 
 
 def test_single_file_follows_links(site: Path) -> None:

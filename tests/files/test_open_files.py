@@ -17,8 +17,9 @@ from tests.conftest import age
 from tests.source_kinds import source_of
 from wsgistatic import FileApp
 from wsgistatic.files import versions
-from wsgistatic.files.directory import HandleFile, raw_file
+from wsgistatic.files.directory import HandleFile
 from wsgistatic.files.packages import StoredMember
+from wsgistatic.files.sources import raw_file
 from wsgistatic.files.versions import RegularFile
 
 CONTENT = bytes(range(256)) * 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.resources
 import io
@@ -11,10 +12,12 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,9 @@ import pytest
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
-from wsgistatic import AnswerEvent, StaticFiles
-from wsgistatic.files.packages import _OPENING, Archive, MemberReader, ZipMember
+from wsgistatic import AnswerEvent, FileApp, StaticFiles
+from wsgistatic.files import packages
+from wsgistatic.files.packages import Archive, MemberReader, ZipMember
 from wsgistatic.representations import cache as cache_module
 from wsgistatic.representations.cache import Variant
 
@@ -123,16 +127,18 @@ def test_validators_and_ranges_are_the_same_warm_and_cold(
     with zipfile.ZipFile(path) as opened:
         app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"), **options)
         fields = call(app, f"/{name}").headers
-        tag, date = fields["ETag"], fields["Last-Modified"]
+        tag, date = fields["ETag"], fields.get("Last-Modified")
         assert tag.startswith('"')
+        assert (date is None) is (options == {"etag": "content"})
         for _ in range(3):
             assert call(app, f"/{name}").headers == fields
             assert call(app, f"/{name}", "HEAD").headers == fields
             assert call(app, f"/{name}", HTTP_IF_NONE_MATCH=tag).status == 304
             assert call(app, f"/{name}", HTTP_IF_NONE_MATCH=f'"x", {tag}').status == 304
-            assert call(app, f"/{name}", HTTP_IF_MODIFIED_SINCE=date).status == 304
+            if date is not None:
+                assert call(app, f"/{name}", HTTP_IF_MODIFIED_SINCE=date).status == 304
             assert call(app, f"/{name}", HTTP_IF_MATCH='"x"').status == 412
-            for value in (tag, date):
+            for value in filter(None, (tag, date)):
                 part = call(app, f"/{name}", HTTP_RANGE="bytes=3-5", HTTP_IF_RANGE=value)
                 assert (part.status, part.body) == (206, content[3:6])
             whole = call(app, f"/{name}", HTTP_RANGE="bytes=3-5", HTTP_IF_RANGE='"x"')
@@ -226,7 +232,7 @@ def test_members_of_a_recent_archive_have_weak_tags(
 
 
 @pytest.mark.live
-def test_if_range_with_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
+def test_if_range_with_a_date_that_is_not_sent_yet(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
     now_ns = time.time_ns() - time.time_ns() % 1000 - 1  # whole seconds mean a coarse clock
     os.utime(path, ns=(now_ns, now_ns))
@@ -235,8 +241,10 @@ def test_if_range_with_a_date_that_is_not_strong_yet(tmp_path: Path) -> None:
         app = StaticFiles(None, zipfile.Path(opened, "pkg/static/"))
         for _ in range(2):
             fields = call(app, "/hello.txt").headers
-            for field, status in (("ETag", 206), ("Last-Modified", 200)):
-                request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": fields[field]}
+            assert "Last-Modified" not in fields
+            date = formatdate(now_ns // 10**9, usegmt=True)
+            for value, status in ((fields["ETag"], 206), (date, 200)):
+                request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": value}
                 assert call(app, "/hello.txt", **request).status == status
 
 
@@ -282,19 +290,21 @@ def test_get_after_head_caches_the_body_of_a_member(static: zipfile.Path) -> Non
 
 
 @pytest.mark.memory_cache
-def test_date_of_a_member_becomes_strong_while_it_is_cached(
+def test_member_gets_its_date_while_it_is_cached(
     archive: Path, static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.utime(archive)
     written = archive.stat().st_mtime_ns
     app = StaticFiles(None, static)
-    for age_, status in ((1.0, 200), (3.0, 206)):
+    for age_ in (1.0, 3.0):
         now = written + int(age_ * 1_000_000_000)
         monkeypatch.setattr(time, "time_ns", lambda now=now: now)
-        date = call(app, "/hello.txt").headers["Last-Modified"]
+        monkeypatch.setattr(time, "time", lambda now=now: now / 1_000_000_000)
+        date = call(app, "/hello.txt").headers.get("Last-Modified")
+        assert (date is None) is (age_ < 2)
         assert "/hello.txt" in app._files
-        request = {"HTTP_RANGE": "bytes=0-0", "HTTP_IF_RANGE": date}
-        assert call(app, "/hello.txt", **request).status == status
+        app._files["/hello.txt"].checked_until = 0.0
+    assert call(app, "/hello.txt", HTTP_RANGE="bytes=0-0", HTTP_IF_RANGE=date).status == 206
 
 
 @pytest.mark.memory_cache
@@ -310,44 +320,63 @@ def test_archive_is_found_after_the_working_directory_changed(
         assert app._cache.is_fresh(only_variant(app, "/hello.txt"))
 
 
-class Recorded:
-    """An open member that records its reads, and whether the lock was held."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.tell = file.tell
-        self.sizes: list[int] = []
-        self.opened_under_lock = _OPENING.locked()
-        self.closed_under_lock = False
-
-    def read(self, size: int) -> bytes:
-        self.sizes.append(size)
-        content: bytes = self._file.read(size)
-        return content
-
-    def close(self) -> None:
-        self.closed_under_lock = _OPENING.locked()
-        self._file.close()
-
-
-def test_compressed_member_is_opened_again_to_seek_back_and_skipped_in_pieces(
+def test_compressed_member_is_read_again_from_its_start_to_seek_back(
     static: zipfile.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files: list[Recorded] = []
-    real = static.root.open
+    archive = Archive(static.root)
+    reads: list[int] = []
+    read_at = archive.read_at
 
-    def record(*arguments: Any) -> Recorded:
-        files.append(Recorded(real(*arguments)))
-        return files[-1]
+    def record(offset: int, size: int) -> bytes:
+        reads.append(offset)
+        return read_at(offset, size)
 
-    monkeypatch.setattr(static.root, "open", record)
-    reader = MemberReader(Archive(static.root), static.root.getinfo("pkg/static/big.bin"))
-    for offset in (400_000, 7):
+    reader = MemberReader(archive, static.root.getinfo("pkg/static/big.bin"))
+    monkeypatch.setattr(archive, "read_at", record)
+    for offset, count in ((300_000, 1), (400_000, 0), (400_005, 0), (7, 1)):
+        reads.clear()
         assert reader.read_at(offset, 5) == BIG[offset : offset + 5]
-    reader.close()
-    locked = [(file.opened_under_lock, file.closed_under_lock) for file in files]
-    assert locked == [(True, True)] * 2
-    assert max(files[0].sizes) <= 64 * 1024
+        assert len(reads) == count
+    assert reader.read_at(len(BIG) + 9, 5) == reader.read_at(len(BIG), 5) == b""
+
+
+def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, archive: Path) -> None:
+    hanging, other_is_done = threading.Event(), threading.Event()
+
+    class Hung(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if is_served:
+                hanging.set()
+                assert other_is_done.wait(20)
+            return super().read(size)
+
+    is_served = False
+    with (
+        zipfile.ZipFile(Hung(archive.read_bytes())) as hung,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        app = FileApp(zipfile.Path(hung, "pkg/static/big.bin"))
+        is_served = True
+        slow = pool.submit(lambda: call_raw(app, make_environ("/")).body)
+        assert hanging.wait(20)
+        other = StaticFiles(None, static)
+        assert call(other, "/big.bin").body == BIG
+        assert call(other, "/hello.txt", "HEAD").status == 200
+        other_is_done.set()
+        assert slow.result() == BIG
+
+
+@pytest.mark.usefixtures("open_descriptors")
+def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
+    monkeypatch.setattr(packages, "StoredMember", fail)
+    with zipfile.ZipFile(path) as opened:
+        assert call(StaticFiles(None, zipfile.Path(opened, "pkg/")), "/secret.txt").status == 503
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from modulefinder import ModuleFinder
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from wsgistatic.http import codings
 from wsgistatic.http.codings import CODINGS, PREFERENCE, available_codings
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(14_000))
@@ -133,6 +135,12 @@ def test_every_coding_is_available_with_its_library() -> None:
     assert [coding.suffix for coding in CODINGS.values()] == [".gz", ".zst", ".br"]
     assert sorted(PREFERENCE) == sorted(CODINGS)
     assert all(coding.level == coding.levels[-1] for coding in CODINGS.values())
+
+
+def test_tools_that_bundle_programs_find_the_libraries() -> None:
+    finder = ModuleFinder(path=[])  # so that it finds none of the modules that are imported
+    finder.run_script(codings.__file__)
+    assert {"brotli", "compression.zstd", "zstandard"} <= finder.badmodules.keys()
 
 
 def test_import_loads_no_third_party_library() -> None:

@@ -127,7 +127,7 @@ _SETTINGS = {
     "INDEX_FILE": 'Use WSGISTATIC["index"]; the default is "index.html".',
     "KEEP_ONLY_HASHED_FILES": 'Use "keep_only_hashed" in the OPTIONS of the storage.',
     "MANIFEST_STRICT": 'Use "manifest_strict" in the OPTIONS of the storage.',
-    "MAX_AGE": 'Use WSGISTATIC["cache_control"] = "public, max-age=SECONDS".',
+    "MAX_AGE": 'Use WSGISTATIC["cache_control"], which may be a number of seconds, too.',
     "MIMETYPES": 'Use WSGISTATIC["media_types"].',
     "ROOT": 'Use WSGISTATIC["root"].',
     "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage.',

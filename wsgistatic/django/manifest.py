@@ -18,6 +18,7 @@ from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from wsgistatic.files.errors import logger
+from wsgistatic.files.forks import call_after_fork
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.paths import parse_prefix, quote_path
 
@@ -28,9 +29,14 @@ class Manifest:
     def __init__(self, storage: Any, prefix: str) -> None:
         self._storage = storage
         self._below = quote_path(parse_prefix(prefix)) + "/"
-        self._lock = Lock()
         self._version = self._current_version()
         self._names = _hashed(storage.hashed_files)
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock, which another thread may have held when the process forked."""
+        self._lock = Lock()
 
     def lists(self, path: str, url: str) -> bool:
         """Return whether a URL path leads to a hashed name."""

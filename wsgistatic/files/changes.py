@@ -3,8 +3,9 @@
 A file that became shorter, or kept its length with a new mtime, was truncated or rewritten, and the
 response must break. A longer file may have been appended to (a log), or rewritten. A new ctime
 alone may come from a rename, or from a rewrite whose mtime was put back. In doubt the samples of
-all sent blocks are read again and their checksums compared, when the change first shows and before
-the last block goes out.
+sent blocks are read again and their checksums compared, when the change first shows and before the
+last block goes out. Of a long response that is a selection of blocks, since reading all of it again
+would stop an event loop for seconds.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from array import array
 from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
-from wsgistatic.files.versions import RegularFile, written
+from wsgistatic.files.versions import SECOND, RegularFile, written
 
 # One byte in 509 goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 us of the
 # read, where a checksum of all bytes takes 60. A prime, so that samples do not always hit the same
 # field of fixed-length records.
 _STRIDE = 509
+_MAX_CHECKED = 256  # blocks that are read again at a time, evenly spaced
 _PATIENCE = 0.05  # seconds
 _CHANGED = "the file changed while it was sent"
 
@@ -56,11 +60,21 @@ def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
     return content
 
 
-def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
-    """Raise FileChangedError if an open file was truncated, or rewritten without growing."""
-    now = _current_status(file, opened)
-    if written(now) != written(opened) and now.st_size <= opened.st_size:
-        raise FileChangedError(_CHANGED)
+def is_unchanged(file: RegularFile, opened: os.stat_result) -> bool:
+    """Return whether an open file is known not to have been truncated, or rewritten unless longer.
+
+    Return False as long as an append may be in progress: check again later. This never waits, so
+    that a server's event loop can call it.
+
+    Raises:
+        FileChangedError: it was truncated or rewritten.
+    """
+    now = os.fstat(file.fileno())
+    if written(now) == written(opened) or now.st_size > opened.st_size:
+        return True
+    if _may_be_growing(now, opened):
+        return False
+    raise FileChangedError(_CHANGED)
 
 
 class ChangeDetector:
@@ -72,7 +86,7 @@ class ChangeDetector:
     def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
         self._file, self._opened, self._suspect = file, opened, suspect
         self._started = False
-        self._samples = 0
+        self._samples = array("L")  # a checksum for each block
 
     def check(
         self, offset: int, block: bytes, sent: Iterable[tuple[int, int]], *, is_last: bool
@@ -95,26 +109,37 @@ class ChangeDetector:
         if self._suspect and (is_last or not was_suspect):
             self._check_sent(sent)
         self._started = True
-        self._samples = zlib.crc32(block[::_STRIDE], self._samples)
+        self._samples.append(_checksum(block))
 
     def _check_sent(self, sent: Iterable[tuple[int, int]]) -> None:
-        samples = 0
-        for offset, size in sent:
-            samples = zlib.crc32(read_fully(self._file, offset, size)[::_STRIDE], samples)
-        if samples != self._samples:
-            raise FileChangedError(_CHANGED)
+        step = len(self._samples) // _MAX_CHECKED + 1
+        pairs = zip(sent, self._samples, strict=True)
+        for (offset, size), expected in islice(pairs, 0, None, step):
+            if _checksum(read_fully(self._file, offset, size)) != expected:
+                raise FileChangedError(_CHANGED)
+
+
+def _checksum(block: bytes) -> int:
+    return zlib.crc32(block[::_STRIDE])
 
 
 def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result:
-    """Return the status of an open file; while an append may be in progress, wait for its end.
+    """Return the status of an open file; while an append may be in progress, wait for its end."""
+    now = os.fstat(file.fileno())
+    end = time.monotonic() + _PATIENCE
+    while _may_be_growing(now, opened) and time.monotonic() < end:
+        time.sleep(_PATIENCE / 50)
+        now = os.fstat(file.fileno())
+    return now
+
+
+def _may_be_growing(now: os.stat_result, opened: os.stat_result) -> bool:
+    """Return whether an append may be in progress that has not set the size yet.
 
     Linux sets the mtime of an append before the size: by some microseconds, on a busy machine by
-    milliseconds. A rewrite of the same length is therefore certain only after ``_PATIENCE``.
+    milliseconds. A rewrite of the same length is therefore certain only ``_PATIENCE`` after its
+    mtime. That moment is the same for all responses: they do not wait one after another.
     """
-    now = os.fstat(file.fileno())
-    if now.st_mtime_ns != opened.st_mtime_ns:
-        end = time.monotonic() + _PATIENCE
-        while now.st_size == opened.st_size and time.monotonic() < end:
-            time.sleep(_PATIENCE / 50)
-            now = os.fstat(file.fileno())
-    return now
+    if now.st_size != opened.st_size or now.st_mtime_ns == opened.st_mtime_ns:
+        return False
+    return abs(time.time_ns() - now.st_mtime_ns) < _PATIENCE * SECOND

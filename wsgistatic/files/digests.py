@@ -7,17 +7,21 @@ and again. Therefore the work on each file is bounded too, in bytes per second.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11
 from contextlib import AbstractContextManager
 from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
 from wsgistatic.files.changes import Reader
+from wsgistatic.files.forks import call_after_fork
 from wsgistatic.files.versions import RegularFile, Signature, signature
 
 K = TypeVar("K", bound=Hashable)
@@ -25,6 +29,7 @@ T = TypeVar("T")
 Opener = Callable[[], AbstractContextManager[RegularFile]]
 
 _HASH_BLOCK = 1024 * 1024  # bytes
+_PATIENCE = 30.0  # seconds
 _MAX_RESULTS = 20_000  # of digests about 5 MB
 _MAX_FILES = 10_000
 # Bytes per second that are read again of a file that keeps changing: 1 to 5 % of a processor.
@@ -35,6 +40,11 @@ class SingleFlight(Generic[K, T]):
     """Lets one thread do the work for a key while the others wait for its result."""
 
     def __init__(self) -> None:
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget work that was begun by threads which a forked child does not have."""
         self._lock = Lock()
         # The future of a failed attempt has no result: its threads have to try for themselves.
         self._in_progress: dict[K, Future[tuple[T] | None]] = {}
@@ -43,7 +53,8 @@ class SingleFlight(Generic[K, T]):
         """Return the result of the function, or that of a thread that is already running it.
 
         If that thread fails, another one does the work: the error may have been the thread's own,
-        such as an interrupt or a time limit.
+        such as an interrupt or a time limit. If it takes too long, for example because a file
+        system hangs, raise OSError (EAGAIN), so that not all threads of a server wait for one file.
         """
         ours: Future[tuple[T] | None] = Future()
         outcome = None
@@ -52,14 +63,18 @@ class SingleFlight(Generic[K, T]):
                 leading = self._in_progress.setdefault(key, ours)
             if leading is ours:
                 break
-            if (outcome := leading.result()) is not None:
+            try:
+                outcome = leading.result(_PATIENCE)
+            except FutureTimeoutError:
+                raise OSError(errno.EAGAIN, "another request is still reading the file") from None
+            if outcome is not None:
                 return outcome[0]
         try:
             outcome = (function(),)
             return outcome[0]
         finally:
             with self._lock:
-                del self._in_progress[key]
+                self._in_progress.pop(key, None)  # it is gone if the function forked
             ours.set_result(outcome)
 
 
@@ -73,6 +88,11 @@ class Allowance(Generic[K]):
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._due: OrderedDict[K, float] = OrderedDict()  # monotonic time in seconds
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock, which another thread may have held when the process forked."""
         self._lock = Lock()
 
     def take(self, key: K, size: int) -> bool:
@@ -92,9 +112,14 @@ class VersionResults(Generic[K, T]):
 
     def __init__(self) -> None:
         self._results: OrderedDict[K, T] = OrderedDict()
-        self._lock = Lock()
         self._once: SingleFlight[K, T | None] = SingleFlight()
         self._allowance: Allowance[tuple[int, int]] = Allowance(_RATE)
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock, which another thread may have held when the process forked."""
+        self._lock = Lock()
 
     def find(
         self, key: K, status: os.stat_result, settled: bool, size: int, work: Callable[[], T | None]
@@ -172,4 +197,5 @@ def hash_content(file: Reader, size: int) -> bytes:
     while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
         offset += len(block)
+        time.sleep(0)  # gevent serves others meanwhile
     return digest.digest()

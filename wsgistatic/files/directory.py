@@ -7,7 +7,6 @@ so that no FIFO blocks and no device is touched, and again on the open descripto
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
-from wsgistatic.files.sources import Opened, Source, Version
+from wsgistatic.files.sources import Opened, Source, Version, raw_file
 from wsgistatic.files.symlinks import (
     HAS_DESCRIPTOR_WALK,
     DescriptorWalker,
@@ -30,7 +29,6 @@ from wsgistatic.files.symlinks import (
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
 from wsgistatic.http.paths import may_be_alias
 
-_ACCESS_TRIES = 8  # before a name that comes and goes counts as one without permission
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
 _SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
@@ -214,6 +212,7 @@ class HandleFile(File):
         directory, name = os.path.split(path)
         super().__init__(Directory(directory, "follow"), (name,))
         self._file, self._raw = file, raw
+        self._descriptor()  # what the caller wrote must not be flushed by several forked processes
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
@@ -236,29 +235,21 @@ class HandleFile(File):
             raise OSError(errno.EBADF, "the source was closed") from None
 
 
-def raw_file(file: object) -> io.FileIO | None:
-    """Return the raw file that a file object reads from, as those of ``open`` in binary mode do.
-
-    A ``fileno`` method is not enough: decompressing file objects have that of their input.
-    """
-    raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
-    return raw if isinstance(raw, io.FileIO) else None
-
-
 def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
     status = stat_no_follow(name, dir_fd)
     _require_regular(status)
-    _require_access(name, os.R_OK, dir_fd)
+    if not _is_accessible(name, os.R_OK, dir_fd):
+        os.close(open_no_follow(name, dir_fd, FILE_FLAGS))
     return status
 
 
-def _require_access(name: str, mode: int, dir_fd: int | None) -> None:
-    for _ in range(_ACCESS_TRIES):
-        if os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS):
-            return
-        # It may have been removed, been absent for a moment, or become a link.
-        stat_no_follow(name, dir_fd)
-    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+def _is_accessible(name: str, mode: int, dir_fd: int | None) -> bool:
+    """Return whether access is allowed; False may be wrong, so that only opening decides.
+
+    A container's old seccomp profile refuses the system call, and a name may be absent for a
+    moment, or have become a link.
+    """
+    return os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS)
 
 
 def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:
@@ -270,7 +261,12 @@ def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:
 
 def _stat_listable(name: str, dir_fd: int | None) -> os.stat_result:
     status = _stat_directory(name, dir_fd)
-    _require_access(name, os.R_OK | os.X_OK, dir_fd)
+    if not _is_accessible(name, os.R_OK | os.X_OK, dir_fd):
+        descriptor = open_no_follow(name, dir_fd, _SCAN_FLAGS)
+        try:
+            os.stat(".", dir_fd=descriptor)  # needs the permission to search
+        finally:
+            os.close(descriptor)
     return status
 
 

@@ -8,25 +8,25 @@ one is served on; if it is rewritten in place, requests fail. No name leads upwa
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 import struct
 import zipfile
-from threading import Lock
-from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
+import zlib
+from bisect import bisect_left
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
-from wsgistatic.files.directory import Directory, File, raw_file
+from wsgistatic.files.decompressors import LZMA_HEAD, decompressor
+from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
-from wsgistatic.files.sources import Opened, Source, Version, open_shared
+from wsgistatic.files.sources import Opened, SharedFile, Source, Version, raw_file
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
 _SKIP = 64 * 1024  # bytes decompressed at a time on the way to a range
+_PIECE = 16 * 1024  # bytes read at a time to be decompressed
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
-_ENCRYPTED = 0x1
-# ZipFile counts its open members without a lock, and closes itself when the count is 0.
-_OPENING = Lock()
+_UNSUPPORTED = 0x61  # flags of encrypted, patched and strongly encrypted members
 
 
 class Traversable(Protocol):
@@ -129,7 +129,7 @@ class TraversableSource(Source):
         """Open the file, if it is one."""
         file = self._find_and_open()
         try:
-            return open_shared(file, Lock(), file.close)
+            return SharedFile(file).open(file.close)
         except BaseException:
             file.close()
             raise
@@ -149,21 +149,20 @@ class TraversableSource(Source):
 
 
 class Archive:
-    """An open zip archive, and the file that it was opened from."""
+    """An open zip archive, and the file that it was opened from.
+
+    It is read at offsets: ZipFile seeks, under one lock for all members, and moves the position
+    that processes share if they forked after the archive was opened.
+    """
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self.file = file
-        self.members = file
-        # Processes share one position in an archive that was opened before a fork, and ZipFile
-        # seeks. So its members are read at offsets. Without fork it may as well seek.
-        if hasattr(os, "fork") and file.mode == "r" and (raw := raw_file(file.fp)):
-            # Not copy(): the subclass that zipfile.Path uses refuses it on Python 3.12.
-            self.members = zipfile.ZipFile.__new__(zipfile.ZipFile)
-            vars(self.members).update(vars(file))
-            self.members.fp = cast(IO[bytes], _OffsetReader(raw))
         self.path = os.path.abspath(file.filename) if file.filename else None
+        self._raw = raw_file(file.fp)
         self._opened: os.stat_result | None = None
         self._opened = self.status()
+        self._shared = SharedFile(cast(Any, file.fp), cast(Any, file)._lock)
+        self._names: list[str] = []
 
     def status(self) -> os.stat_result | None:
         """Return the status of the open file, if it has one; raise OSError if it was rewritten."""
@@ -173,32 +172,40 @@ class Archive:
             raise OSError(errno.EIO, "the archive was rewritten in place")
         return now
 
+    @as_oserror()
     def descriptor(self) -> int | None:
         """Return the descriptor of the file, if it has one."""
-        raw = raw_file(self.file.fp)
-        return None if raw is None else raw.fileno()
+        return None if self._raw is None else self._raw.fileno()
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from an offset in the archive."""
+        descriptor = self.descriptor()
+        # What was appended may not be in the file yet. And without pread, reading at an offset
+        # moves the position that ZipFile uses.
+        if descriptor is None or self.file.mode != "r" or not hasattr(os, "pread"):
+            return self._shared.read_at(offset, size)
+        return read_at(descriptor, size, offset)
 
-class _OffsetReader(io.RawIOBase):
-    """A file that is read from a position of its own, which no other process moves."""
+    @as_oserror()
+    def locate(self, info: zipfile.ZipInfo) -> int:
+        """Return the offset of the bytes of a member, which its local header determines."""
+        header = self.read_at(info.header_offset, _LOCAL_HEADER)
+        if header[:4] != b"PK\x03\x04":
+            raise zipfile.BadZipFile(f"no local header of {info.filename!r}")
+        lengths: tuple[int, int] = struct.unpack("<HH", header[26:])
+        return info.header_offset + _LOCAL_HEADER + sum(lengths)
 
-    def __init__(self, raw: io.FileIO) -> None:
-        self._raw, self._position = raw, 0
+    def has_directory(self, name: str) -> bool:
+        """Return whether the names of members begin with that of a directory.
 
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._position = offset
-        return offset
-
-    def tell(self) -> int:
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        block = read_at(self._raw.fileno(), size, self._position)
-        self._position += len(block)
-        return block
+        ``zipfile.Path`` finds the parents of all names, which takes space quadratic in their
+        lengths, and never ends for some (CVE-2024-8088).
+        """
+        if not self._names:
+            self._names = sorted(info.filename for info in self.file.infolist())
+        name += "/"
+        position = bisect_left(self._names, name)
+        return any(found.startswith(name) for found in self._names[position : position + 1])
 
 
 class ZipMember(Source):
@@ -226,11 +233,16 @@ class ZipMember(Source):
         is_plain = (
             info.compress_type == zipfile.ZIP_STORED
             and info.compress_size == info.file_size
-            and not info.flag_bits & _ENCRYPTED
+            and not info.flag_bits & _UNSUPPORTED
         )
         if is_plain and descriptor is not None and status is not None:
-            start = _start(descriptor, info)
-            member = StoredMember(os.dup(descriptor), status, start)
+            start = archive.locate(info)
+            duplicate = os.dup(descriptor)
+            try:
+                member = StoredMember(duplicate, status, start)
+            except BaseException:
+                os.close(duplicate)
+                raise
             return Opened(info.file_size, status, archive.path, file=member)
         reader = MemberReader(archive, info)
         return Opened(info.file_size, status, archive.path, file=reader, is_sequential=True)
@@ -243,14 +255,14 @@ class ZipMember(Source):
     def digest(self, version: Version, settled: bool) -> bytes | None:
         """Return the digest of the bytes."""
         if self._digest is None:
-            self._digest = super().digest(version, settled)
+            self._digest = self.hash(version)
         return self._digest
 
     def _info(self) -> zipfile.ZipInfo:
         try:
             info = self._archive.file.getinfo(self._name)
         except KeyError:
-            if not self._name or zipfile.Path(self._archive.file, self._name + "/").exists():
+            if not self._name or self._archive.has_directory(self._name):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
             raise not_found_error() from None
         if info.is_dir():
@@ -277,37 +289,57 @@ class MemberReader:
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
-        # Opened now, so that HEAD too reports encryption or an unknown method as an error.
-        self._file = self._open()
+        # Started now, so that HEAD too reports encryption or an unknown method as an error.
+        if info.flag_bits & _UNSUPPORTED:
+            raise OSError(errno.EIO, f"{info.filename!r} is encrypted or patched")
+        self._start = archive.locate(info)
+        self._restart()
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset."""
         with as_oserror():
-            if self._file.tell() > offset:
-                self.close()
-                self._file = self._open()
-            while (ahead := offset - self._file.tell()) > 0:
-                if not self._file.read(min(ahead, _SKIP)):
-                    break
-            block = self._file.read(size)
+            if offset < self._position:
+                self._restart()
+            while offset > self._position:
+                if not self._read(min(offset - self._position, _SKIP)):
+                    return b""
+            block = self._read(size)
         self._archive.status()
         return block
 
     def close(self) -> None:
-        """Close the member, not the archive."""
-        with _OPENING:
-            self._file.close()
+        """Do nothing: the archive stays open."""
 
-    def _open(self) -> IO[bytes]:
-        with _OPENING, as_oserror():
-            return self._archive.members.open(self._info)
+    @as_oserror()
+    def _restart(self) -> None:
+        method = self._info.compress_type
+        head = self._archive.read_at(self._start, LZMA_HEAD) if method == zipfile.ZIP_LZMA else b""
+        self._decompressor = decompressor(method, head)
+        self._position, self._consumed, self._crc = 0, len(head), 0
 
+    def _read(self, size: int) -> bytes:
+        """Return the next ``size`` bytes, or those up to the end."""
+        size = min(size, self._info.file_size - self._position)
+        pieces: list[bytes] = []
+        while size and (piece := self._decompress(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        block = b"".join(pieces)
+        self._position += len(block)
+        self._crc = zlib.crc32(block, self._crc)
+        if self._position == self._info.file_size and self._crc != self._info.CRC:
+            raise zipfile.BadZipFile(f"wrong CRC of {self._info.filename!r}")
+        return block
 
-@as_oserror()
-def _start(descriptor: int, info: zipfile.ZipInfo) -> int:
-    """Return the offset of the bytes of a stored member, which its local header determines."""
-    header = read_at(descriptor, _LOCAL_HEADER, info.header_offset)
-    if header[:4] != b"PK\x03\x04":
-        raise zipfile.BadZipFile(f"no local header of {info.filename}")
-    lengths: tuple[int, int] = struct.unpack("<HH", header[26:])
-    return info.header_offset + _LOCAL_HEADER + sum(lengths)
+    def _decompress(self, size: int) -> bytes:
+        """Return up to ``size`` of the next bytes; none at the end."""
+        stream, block, is_last = self._decompressor, b"", False
+        while not (block or stream.eof or is_last):
+            piece = b""
+            if stream.needs_input:
+                left = self._info.compress_size - self._consumed
+                piece = self._archive.read_at(self._start + self._consumed, min(left, _PIECE))
+                self._consumed += len(piece)
+                is_last = not piece
+            block = stream.decompress(piece, size)
+        return block

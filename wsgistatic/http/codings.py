@@ -3,13 +3,16 @@
 A coding is applied block by block, so a file of any size needs one block of memory and can be
 interrupted. Output depends only on the content and the level, not on the time, the file's name or
 the size of the blocks.
+
+The libraries are imported at first use, by statements that PyInstaller and similar tools find.
 """
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from importlib import import_module
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 # Decoders return about this much at a time. A few bytes can stand for gigabytes, and some libraries
@@ -98,7 +101,8 @@ def _require_end(coding: str, unused: bytes) -> None:
 
 
 def _load_brotli() -> Codec:
-    brotli: Any = import_module("brotli")
+    import brotli  # noqa: PLC0415 - optional
+
     if not hasattr(brotli.Decompressor, "can_accept_more_data"):
         # CVE-2025-6176: older decompressors have no limit for their output.
         raise ImportError("Brotli is older than 1.2")
@@ -122,10 +126,16 @@ def _load_brotli() -> Codec:
 
 
 def _load_zstd() -> Codec:
-    try:
-        return _standard_zstd(import_module("compression.zstd"))  # Python 3.14
-    except ImportError:
-        return _zstandard(import_module("zstandard"))
+    # Before Python 3.14 this would fail at each call. A failing import takes a lock of its own, and
+    # a child that is forked meanwhile would wait for it forever.
+    if sys.version_info >= (3, 14) or "compression.zstd" in sys.modules:
+        with suppress(ImportError):
+            import compression.zstd as zstd  # noqa: PLC0415, PLR0402 - as sys.modules has it
+
+            return _standard_zstd(zstd)
+    import zstandard  # noqa: PLC0415 - optional
+
+    return _zstandard(zstandard)
 
 
 # Both libraries get the size of the content. It is written into the frame, and gives a small file

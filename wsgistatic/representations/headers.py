@@ -11,21 +11,23 @@ import errno
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.errors import logger
+from wsgistatic.http.caching import cache_control_value, is_caching_field
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 from wsgistatic.validation import check_bool, check_parameters
 
 AllowOrigin = str | Sequence[str] | None
-CacheControl = str | Callable[[str, str], "str | None"] | None
+CacheControl = str | int | Callable[[str, str], "str | int | None"] | None
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
 
-# Fields that describe a file. Responses without one, such as errors, have their own.
-_OF_FILES = ("cache-control", "content-disposition", "content-type")
+# Fields that describe a file, as those for caches do. Responses without one have their own.
+_OF_FILES = ("content-disposition", "content-type")
 # What scripts of other origins may read besides the CORS-safelisted response headers (Fetch 3.2.3).
 _EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag"
 
@@ -57,7 +59,8 @@ class HeaderPolicy:
         if callable(cache_control):
             check_parameters("cache_control", cache_control, "path", "url")
         elif cache_control is not None:
-            check_field_value("cache_control", cache_control, ", a callable (path, url) or None")
+            alternatives = ", a callable (path, url) or None"
+            cache_control = cache_control_value("cache_control", cache_control, alternatives)
         check_bool("nosniff", nosniff)
         check_headers(headers)
         self._cache_control, self._headers = cache_control, headers
@@ -74,7 +77,11 @@ class HeaderPolicy:
             fields.append(("Access-Control-Expose-Headers", _EXPOSED))
         self._fields = self.common = fields
         if isinstance(headers, Mapping):
-            everywhere = {name: headers[name] for name in headers if name.lower() not in _OF_FILES}
+            everywhere = {
+                name: value
+                for name, value in headers.items()
+                if name.lower() not in _OF_FILES and not is_caching_field(name)
+            }
             self.common = apply_headers(everywhere, fields, "", "")
 
     def for_file(self, path: str, url: str, content_type: str) -> FileFields:
@@ -82,11 +89,13 @@ class HeaderPolicy:
 
         Raise CustomHeadersError if the function ``headers`` fails.
         """
-        value = self._cache_control
+        value: str | None
         if self._is_immutable(path, url):
             value = IMMUTABLE_CACHE_CONTROL
-        elif callable(value):
-            value = _call_cache_control(value, path, url)
+        elif callable(self._cache_control):
+            value = _call_cache_control(self._cache_control, path, url)
+        else:
+            value = self._cache_control
         cache_control = [("Cache-Control", value)] if value is not None else []
         fields = [("Content-Type", content_type), *cache_control, *self._fields]
         fields = apply_headers(self._headers, fields, path, url)
@@ -115,13 +124,11 @@ def _origins(allow_origin: object) -> frozenset[str]:
 
 
 def _call_cache_control(
-    function: Callable[[str, str], str | None], path: str, url: str
+    function: Callable[[str, str], str | int | None], path: str, url: str
 ) -> str | None:
     try:
         value = function(path, url)
-        if value is not None:
-            check_field_value("cache_control", value)
-        return value
+        return None if value is None else cache_control_value("cache_control", value, " or None")
     except Exception:
         logger.exception("%a: the cache_control function failed", path)
         return "no-cache"
@@ -136,6 +143,8 @@ def check_headers(value: object) -> None:
     if isinstance(value, Mapping):
         for name, content in value.items():
             check_field(name, content)
+            if name.lower() == "cache-control":
+                cache_control_value(f"headers[{name!r}]", content)
     elif callable(value):
         check_parameters("headers", value, "headers", "path", "url")
     elif value is not None:
@@ -206,19 +215,19 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, s
         TypeError: ``attachment`` is not a bool.
     """
     check_bool("attachment", attachment)
+    return partial(_set_upload_headers, attachment)  # a function in here could not be pickled
 
-    def set_headers(headers: HeaderMapping, path: str, url: str) -> None:
-        media_type, *parameters = (headers["Content-Type"] or "").split(";", 1)
-        media_type = media_type.strip().lower()
-        if media_type == "application/wasm":
-            headers["Content-Type"] = "application/octet-stream"
-        elif _RUN_BY_PAGES.fullmatch(media_type):
-            headers["Content-Type"] = ";".join(["text/plain", *parameters])
-        elif not _PASSIVE.fullmatch(media_type):
-            headers["Content-Security-Policy"] = _SANDBOX
-        headers["X-Content-Type-Options"] = "nosniff"
-        if attachment:
-            name = os.path.basename(path)
-            headers["Content-Disposition"] = content_disposition("attachment", name)
 
-    return set_headers
+def _set_upload_headers(attachment: bool, headers: HeaderMapping, path: str, url: str) -> None:
+    media_type, *parameters = (headers["Content-Type"] or "").split(";", 1)
+    media_type = media_type.strip().lower()
+    if media_type == "application/wasm":
+        headers["Content-Type"] = "application/octet-stream"
+    elif _RUN_BY_PAGES.fullmatch(media_type):
+        headers["Content-Type"] = ";".join(["text/plain", *parameters])
+    elif not _PASSIVE.fullmatch(media_type):
+        headers["Content-Security-Policy"] = _SANDBOX
+    headers["X-Content-Type-Options"] = "nosniff"
+    if attachment:
+        name = os.path.basename(path)
+        headers["Content-Disposition"] = content_disposition("attachment", name)

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.body import FileBody
-from wsgistatic.files.directory import File, HandleFile, raw_file, single_file
+from wsgistatic.files.directory import File, HandleFile, single_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
-from wsgistatic.files.sources import MemorySource, ObjectSource, Seekable, Source
+from wsgistatic.files.sources import (
+    MemorySource,
+    Seekable,
+    Source,
+    file_object_source,
+    raw_file,
+)
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
@@ -22,6 +28,7 @@ from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_choice, check_path
+from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
@@ -51,7 +58,7 @@ class Served(NamedTuple):
     body: Iterable[bytes]
 
 
-class FileApp:
+class FileApp(Copyable):
     """A WSGI app that serves one file or other source, whatever the URL.
 
     ``return FileApp(path, cache_control="private")(environ, start_response)``
@@ -65,7 +72,8 @@ class FileApp:
             object with ``seek``, ``tell`` and ``read``; or a ``Traversable`` of a package, such as
             ``zipfile.Path``. A file object is served from its start, whatever its current position,
             and is not closed. Objects that are not files of the operating system are read under a
-            lock.
+            lock. One that reads a part of another file, such as that of ``ZipFile.open``, must be
+            opened in the process that serves it, not before a fork.
         download_name: File name for Content-Disposition (RFC 6266), which also decides the media
             type; or None.
         disposition: ``"attachment"`` to save the file under that name, ``"inline"`` to display it.
@@ -104,11 +112,12 @@ class FileApp:
             coding = types.coding(download_name)
             if coding is not None:
                 # Browsers would decode a download, and save the content under the coded name.
-                own: MediaType = (content_type, coding)
+                stored: MediaType = (content_type, coding)
                 if disposition == "attachment":
-                    own = content_type = types.content_type(CODINGS[coding].suffix)
-                name = os.path.basename(self._source.path)
-                checked = replace(checked, media_types={**(checked.media_types or {}), name: own})
+                    stored = content_type = types.content_type(CODINGS[coding].suffix)
+                types_by_name = {**(checked.media_types or {})}
+                types_by_name[os.path.basename(self._source.path)] = stored
+                checked = replace(checked, media_types=types_by_name)
             headers = with_download_name(checked.headers, download_name, disposition, content_type)
             checked = replace(checked, headers=headers)
         if isinstance(self._source, HandleFile):
@@ -121,6 +130,13 @@ class FileApp:
         if front is not None:
             checked = replace(checked, encodings=())
         self._responder = Responder(checked, front, validators)
+        own = {
+            **{"download_name": download_name, "disposition": disposition},
+            **{"validators": validators, "offload": offload},
+        }
+        given = self._source.content if isinstance(self._source, MemorySource) else source
+        by_path = isinstance(source, (str, os.PathLike))
+        self._remember((given,), (self._source.path if by_path else given,), {**options, **own})
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
@@ -250,7 +266,7 @@ def _file_object(file: Any) -> Source:
         raise TypeError(f"source must be {_ALLOWED}, not the text file {file!r}")
     if isinstance(file, io.BytesIO):
         return MemorySource(file.getvalue())  # CPython copies the bytes only if one changes
-    return ObjectSource(file) if raw_file(file) is None else HandleFile(file)
+    return file_object_source(file) if raw_file(file) is None else HandleFile(file)
 
 
 def _unwrap(source: object) -> object:

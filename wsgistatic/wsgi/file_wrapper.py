@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from wsgistatic.files.changes import FileChangedError, raise_if_changed
+from wsgistatic.files.changes import FileChangedError, is_unchanged
 from wsgistatic.files.directory import OpenFile
 from wsgistatic.http.ranges import ByteRange
 from wsgistatic.wsgi.request import Request
@@ -52,7 +52,7 @@ def _sends_files(wrapper: FileWrapper, request: Request) -> bool:
 
 
 class RangeFile(io.RawIOBase):
-    """One range of an open file, as a read-only raw file without ``fileno``.
+    """One range of an open file, as a read-only file without ``fileno``.
 
     Reading raises ``FileChangedError`` once the file is truncated, or rewritten without growing;
     waitress then closes the connection. If the file just ended early, waitress would keep a core
@@ -81,16 +81,21 @@ class RangeFile(io.RawIOBase):
         self._position = max(base + offset, 0)
         return self._position
 
-    def readinto(self, buffer: Any, /) -> int:
-        """Read at most to the end of the range, and return the number of bytes."""
-        wanted = min(len(buffer), max(self._size - self._position, 0))
-        content = self._file.read_at(self._start + self._position, wanted)
-        raise_if_changed(self._file, self._status)
-        if wanted and not content:
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes of the range, or nothing while a change is not certain.
+
+        Waitress then tries again. It calls this in its event loop, which must not wait.
+        """
+        left = max(self._size - self._position, 0)
+        content = self._file.read_at(
+            self._start + self._position, left if size < 0 else min(size, left)
+        )
+        if not is_unchanged(self._file, self._status):
+            return b""
+        if left and size and not content:
             raise FileChangedError("the file ended before its length")
-        buffer[: len(content)] = content
         self._position += len(content)
-        return len(content)
+        return content
 
     def close(self) -> None:
         """Close the file too."""

@@ -28,6 +28,7 @@ from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
 from wsgistatic.wsgi import options as table
+from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.events import OnAnswer, answer_event
 from wsgistatic.wsgi.fallback import call_before_page
 from wsgistatic.wsgi.offload import Offload
@@ -46,7 +47,7 @@ _NOT_MODIFIED = "304 Not Modified"
 _NOTHING = (b"",)
 
 
-class StaticFiles:
+class StaticFiles(Copyable):
     """WSGI middleware that serves the files under a directory at a URL prefix.
 
     ``application = StaticFiles(application, "static", prefix="/static/")``
@@ -85,8 +86,8 @@ class StaticFiles:
             410 responses below the prefix.
         on_answer: Function that is called with an ``AnswerEvent`` for each response and for each
             request below the prefix that goes to the wrapped app, or None.
-        cache_control: Value of Cache-Control; a function (path, url) that returns a value or None;
-            or None to send no such field.
+        cache_control: Value of Cache-Control, or seconds for its ``max-age``; a function
+            (path, url) that returns either or None; or None to send no such field.
         immutable: URLs that browsers may cache for a year: ``"hashed"``, a regular expression that
             is searched in the URL path, a function (path, url), or None.
         allow_origin: Value of Access-Control-Allow-Origin, a list of origins, or None.
@@ -186,6 +187,7 @@ class StaticFiles:
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
         self._has_fallback = fallback is not None
+        self._remember((app, directory, prefix), (app, root, prefix), given)
 
     def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse

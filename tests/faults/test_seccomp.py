@@ -1,0 +1,82 @@
+"""Old seccomp profiles of containers refuse unknown system calls with EPERM instead of ENOSYS.
+
+For access(2) with the effective user, the C library then reports that nothing may be read.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import age
+
+HOME = Path(__file__).parents[2]
+# The filter stays until the process ends, so it gets a process of its own.
+SCRIPT = """if True:
+    import ctypes, errno, json, os, struct, sys
+    from tests.client import call_raw, make_environ
+    from wsgistatic import StaticFiles
+
+    FACCESSAT2, OPENAT2 = 439, 437  # the same on all machines
+    LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
+    REFUSE, ALLOW = 0x00050000 | errno.EPERM, 0x7FFF0000
+    instructions = [
+        (LOAD, 0, 0, 0),  # the number of the system call
+        (JUMP_IF_EQUAL, 1, 0, FACCESSAT2),
+        (JUMP_IF_EQUAL, 0, 1, OPENAT2),
+        (RETURN, 0, 0, REFUSE),
+        (RETURN, 0, 0, ALLOW),
+    ]
+    code = b"".join(struct.pack("=HBBI", *each) for each in instructions)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("@HP", len(instructions), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, FILTER, program):
+        sys.exit(77)
+    root = sys.argv[1]
+    refused = not os.access(root, os.R_OK, effective_ids=True)
+    responses = {}
+    for symlinks in ("inside", "follow", "deny"):
+        app = StaticFiles(None, root, listing=True, cache_size=0, symlinks=symlinks)
+        for method in ("GET", "HEAD"):
+            for path in ("/page.txt", "/indexed/", "/indexed", "/", "/folder/", "/folder", "/no"):
+                response = call_raw(app, make_environ(path, method))
+                responses[f"{symlinks} {method} {path}"] = response.status
+    names = [entry["name"] for entry in json.loads(
+        call_raw(app, make_environ("/", HTTP_ACCEPT="application/json")).body
+    )]
+    print(json.dumps([refused, responses, names]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is a feature of Linux")
+def test_everything_that_can_be_read_is_served(tmp_path: Path) -> None:
+    for name in ("page.txt", "indexed/index.html", "folder/file.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("content")
+        age(path)
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=HOME, timeout=60
+    )
+    if done.returncode == 77:
+        pytest.skip("a filter cannot be installed")
+    assert done.returncode == 0, done.stderr
+    refused, responses, names = json.loads(done.stdout)
+    if not refused:
+        pytest.skip("the C library does without faccessat2")
+    expected = {"/page.txt": 200, "/indexed/": 200, "/indexed": 301, "/": 200}
+    expected |= {"/folder/": 200, "/folder": 301, "/no": 404}
+    assert responses == {
+        f"{symlinks} {method} {path}": status
+        for symlinks in ("inside", "follow", "deny")
+        for method in ("GET", "HEAD")
+        for path, status in expected.items()
+    }
+    assert sorted(names) == ["folder", "indexed", "page.txt"]
