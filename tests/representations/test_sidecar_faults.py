@@ -67,7 +67,7 @@ def large_window_brotli(content: bytes) -> bytes:
     return b"\x11\x1e" + encoded("br", content)[1:]
 
 
-BGZIP_END = gzip_of(b"", mtime=0)  # bgzip ends each file with an empty member
+BGZIP_END = gzip.compress(b"", mtime=0)  # bgzip ends each file with an empty member
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_each_version_is_compared_once(
         for accepted in ("gzip", "gzip;q=0.5", "x, gzip"):
             assert get(app, HTTP_ACCEPT_ENCODING=accepted).headers["Content-Encoding"] == "gzip"
     assert calls == ["gzip"]
-    (site / "app.js.gz").write_bytes(gzip_of(NEWER, 1))
+    (site / "app.js.gz").write_bytes(gzip.compress(NEWER, 1))
     settle()
     assert get(StaticFiles(None, site)).headers["Content-Encoding"] == "gzip"
     assert len(calls) == 2
@@ -270,7 +270,7 @@ def test_sidecar_that_never_settles_is_read_at_a_bounded_rate(
     content = text(2 * MIB)
     (site / "app.js").write_bytes(content)
     age(site / "app.js")
-    (site / "app.js.gz").write_bytes(gzip_of(content, 1))
+    (site / "app.js.gz").write_bytes(gzip.compress(content, 1))
     monkeypatch.setattr(sidecars, "is_version_settled", lambda status, now_ns: False)
     sizes = count_bytes(monkeypatch)
     app = StaticFiles(None, site, cache_size=0)
