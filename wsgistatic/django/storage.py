@@ -12,12 +12,20 @@ from typing import Any
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 
+from wsgistatic.commands.output import printable
 from wsgistatic.compress.compressor import Action, Compressor
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import Directory, File, OpenFile, single_file
 from wsgistatic.http.media_types import why_not_compressed
 
 # What Django expects for each file: its name, the name of the result, and whether it was processed.
 Processed = tuple[str, "str | None", "bool | Exception"]
+
+
+class _CollectedFile(File):
+    """A file in STATIC_ROOT, or with ``collectstatic --link`` a link to one elsewhere."""
+
+    def open(self) -> OpenFile:
+        return single_file(self.path).open()
 
 
 class CompressionMixin:
@@ -43,7 +51,9 @@ class CompressionMixin:
         """Process the collected files, and yield the results of Django's own processing.
 
         Then come the name of the file, the name of the sidecar and True for each sidecar that was
-        written or removed, and at the end the exception for each file that was not compressed.
+        written or removed, or False for one of another tool that was left as it is. At the end come
+        the exceptions for the files that were not compressed. ``collectstatic`` prints the names,
+        so control characters in them are escaped.
         """
         names = set(paths)
         post_process = getattr(super(), "post_process", None)
@@ -51,20 +61,27 @@ class CompressionMixin:
             for name, result, processed in post_process(paths, dry_run=dry_run, **options):
                 if result and not isinstance(processed, Exception):
                     names.add(result)
-                yield name, result, processed
+                yield printable(name), result and printable(result), processed
         if dry_run:
             return
         storage: Any = self
+        root = storage.path("")
         by_path = {storage.path(name): name for name in sorted(names)}
-        chosen = [path for path in by_path if not why_not_compressed(os.path.basename(path))]
+        chosen = [
+            _CollectedFile(Directory(root), tuple(os.path.relpath(path, root).split(os.sep)))
+            for path in by_path
+            if not why_not_compressed(os.path.basename(path))
+        ]
         failures: list[Processed] = []
-        for result in self._compressor.compress_files(map(single_file, chosen), self._jobs):
-            name = by_path[result.path]
-            if result.error is not None:
+        for result in self._compressor.compress_files(chosen, self._jobs):
+            name = printable(by_path[result.path])
+            # A link of a directory that leads out of STATIC_ROOT is not followed.
+            if result.error is not None and not isinstance(result.error, FileNotFoundError):
                 failures.append((name, None, result.error))
             for sidecar in result.sidecars:
                 if sidecar.action not in (Action.KEPT, Action.NONE):
-                    yield name, name + sidecar.path[len(result.path) :], True
+                    suffix = sidecar.path[len(result.path) :]
+                    yield name, name + suffix, sidecar.action is not Action.LEFT
         yield from failures  # collectstatic stops at the first
 
 

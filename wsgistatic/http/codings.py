@@ -25,7 +25,8 @@ class Coding(NamedTuple):
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
         """Compress blocks of ``size`` bytes in total at one of ``levels``."""
-        compress, finish = self.load().encoder(level, size)
+        header, compress, finish = self.load().encoder(level, size)
+        yield header
         yield from map(compress, blocks)
         yield finish()
 
@@ -50,8 +51,8 @@ class Codec(NamedTuple):
     errors: tuple[type[Exception], ...]  # that the library raises for malformed input
 
 
-# For a stream in progress: functions to compress a block, and to finish.
-Encoder = tuple[Callable[[bytes], bytes], Callable[[], bytes]]
+# The first bytes of a stream, and functions to compress a block and to finish.
+Encoder = tuple[bytes, Callable[[bytes], bytes], Callable[[], bytes]]
 # To decompress a block, and to ask whether the stream has ended and nothing follows it.
 Decoder = tuple[Callable[[bytes], bytes], Callable[[], bool]]
 
@@ -65,7 +66,7 @@ def _load_gzip() -> Codec:
 
     def encoder(level: int, size: int) -> Encoder:
         stream = zlib.compressobj(level, zlib.DEFLATED, gzip_format)
-        return stream.compress, stream.flush
+        return b"", stream.compress, stream.flush
 
     return Codec(encoder, lambda: _zlib_like(zlib.decompressobj(gzip_format)), (zlib.error,))
 
@@ -75,7 +76,8 @@ def _load_brotli() -> Codec:
 
     def encoder(level: int, size: int) -> Encoder:
         stream = brotli.Compressor(quality=level)
-        return stream.process, stream.finish
+        # Flushing ends the header with a whole byte, so that a sidecar's mark can follow it.
+        return stream.flush(), stream.process, stream.finish
 
     def decoder() -> Decoder:
         stream = brotli.Decompressor()
@@ -99,7 +101,7 @@ def _standard_zstd(zstd: Any) -> Codec:
     def encoder(level: int, size: int) -> Encoder:
         stream = zstd.ZstdCompressor(level=level)
         stream.set_pledged_input_size(size)
-        return stream.compress, stream.flush
+        return b"", stream.compress, stream.flush
 
     errors = (zstd.ZstdError, EOFError)
     return Codec(encoder, lambda: _zlib_like(zstd.ZstdDecompressor()), errors)
@@ -116,7 +118,7 @@ def _zstandard(zstandard: Any) -> Codec:
             end: bytes = stream.flush()
             return block + end
 
-        return stream.compress, finish
+        return b"", stream.compress, finish
 
     def decoder() -> Decoder:
         return _zlib_like(zstandard.ZstdDecompressor().decompressobj())
