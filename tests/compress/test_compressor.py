@@ -20,6 +20,7 @@ from tests.conftest import age
 from wsgistatic import StaticFiles
 from wsgistatic.compress import Action, Compressor, Result, compress_directory, edits, originals
 from wsgistatic.compress.originals import FileVersion
+from wsgistatic.files import directory as directory_module
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import Folder, single_file
 from wsgistatic.files.versions import RegularFile, signature
@@ -538,6 +539,26 @@ def test_a_whole_directory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (site / ".wsgistatic-dead.tmp").exists()
     again = compress_directory(site, exclude=["left.css"])
     assert {action for result in again for action in actions(result)} == {KEPT, NONE}
+
+
+def test_a_platform_without_directory_descriptors(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HAS_DESCRIPTOR_WALK", "_HAS_DESCRIPTOR_SCAN", "_HAS_DESCRIPTOR_CHANGES"):
+        monkeypatch.setattr(directory_module, name, False)
+    monkeypatch.setattr(edits, "_HAS_DESCRIPTOR_CALLS", False)
+    (site / "sub/app.css").write_bytes(TEXT)
+    for expected in ([CREATED] * 3, [KEPT] * 3):
+        results = {Path(result.path).name: result for result in compress_directory(site)}
+        assert not [result for result in results.values() if result.error]
+        assert actions(results["app.css"]) == expected
+    os.utime(site / "sub/app.css")
+    for compressor, expected in (
+        (Compressor(), [REDATED] * 3),
+        (Compressor(force=True), [REPLACED] * 3),
+        (Compressor(min_size=10**6), [REMOVED] * 3),
+    ):
+        assert actions(compressor.compress_file(site / "sub/app.css")) == expected
 
 
 def test_an_unreadable_directory_is_one_of_the_results(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import OLD
 from wsgistatic.compress import edits
-from wsgistatic.compress.edits import Draft, is_stale_draft, set_mtime
+from wsgistatic.compress.edits import Draft, is_stale_draft, redate
 from wsgistatic.files import directory as directory_module
 from wsgistatic.files.directory import Folder, single_file
 from wsgistatic.representations.sidecars import is_fresh
@@ -122,7 +122,7 @@ def test_a_platform_without_calls_on_descriptors(
     original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(directory_module, "_HAS_DESCRIPTOR_CHANGES", False)
-    monkeypatch.setattr(edits, "HAS_DESCRIPTOR_CALLS", False)
+    monkeypatch.setattr(edits, "_HAS_DESCRIPTOR_CALLS", False)
     test_a_draft_appears_when_it_is_published(original)
 
 
@@ -154,10 +154,11 @@ def test_an_mtime_that_the_file_system_rounds_down_does_not_make_a_sidecar_stale
     assert is_fresh(target.stat(), original.stat())
 
 
-def test_set_mtime_and_remove(original: Path, folder: Folder) -> None:
+def test_redate_and_remove(original: Path, folder: Folder) -> None:
     target = original.with_name("app.js.gz")
     target.write_bytes(b"sidecar")
-    set_mtime(str(target), original.stat())
+    with folder.open(target.name) as file:
+        redate(folder, target.name, file, original.stat())
     assert target.stat().st_mtime_ns == original.stat().st_mtime_ns
     folder.remove(target.name)
     assert not target.exists()

@@ -161,15 +161,13 @@ class Compressor:
         """
         name = orphan.segments[-1]
         (coding,) = (coding for coding in CODINGS.values() if name.endswith(coding.suffix))
-        with (
-            suppress(FileNotFoundError),  # it has just been removed
-            orphan.open_folder() as folder,
-            ExistingSidecar(folder, name, coding) as existing,
-        ):
+        with suppress(FileNotFoundError), orphan.open_folder() as folder:
+            with ExistingSidecar(folder, name, coding) as existing:
+                pass  # Windows does not remove an open file
             if existing.is_ours:
                 self._remove(folder, name)
             return existing.is_ours
-        return False
+        return False  # it has just been removed
 
     def _compress(self, file: File, stop: Event) -> Result:
         try:
@@ -197,8 +195,7 @@ class Compressor:
         except FileNotFoundError:
             size = self._write(version, coding) if is_worthwhile else None
             return result(Action.NONE if size is None else Action.CREATED, size)
-        with existing:
-            return result(*self._update_existing(version, coding, existing, is_worthwhile))
+        return result(*self._update_existing(version, coding, existing, is_worthwhile))
 
     def _update_existing(
         self,
@@ -208,22 +205,24 @@ class Compressor:
         is_worthwhile: bool,
     ) -> tuple[Action, int | None, str]:
         size = existing.status.st_size
-        fault = "" if self._force else existing.mismatch(version)
-        is_stale = not fault and existing.is_stale(version)
-        reason = _STALE if is_stale else fault
-        if not (existing.is_ours or self._force):
-            return (Action.LEFT if reason else Action.KEPT), size, reason
-        # A new mtime would show under the other names of a file with several links, too.
-        if is_worthwhile and (self._force or fault or (is_stale and existing.has_other_names)):
-            written = self._write(version, coding)
-            if written is not None:
-                return Action.REPLACED, written, reason
-        elif is_worthwhile and self._saves_enough(size, version.size):
-            if is_stale:
-                version.require_unchanged()
-                if not self._dry_run:
-                    existing.redate(version)
-            return (Action.REDATED if is_stale else Action.KEPT), size, reason
+        with existing:
+            fault = "" if self._force else existing.mismatch(version)
+            is_stale = not fault and existing.is_stale(version)
+            reason = _STALE if is_stale else fault
+            if not (existing.is_ours or self._force):
+                return (Action.LEFT if reason else Action.KEPT), size, reason
+            # A new mtime would show under the other names of a file with several links, too.
+            is_rewritten = self._force or fault or (is_stale and existing.has_other_names)
+            if is_worthwhile and not is_rewritten and self._saves_enough(size, version.size):
+                if is_stale:
+                    version.require_unchanged()
+                    if not self._dry_run:
+                        existing.redate(version)
+                return (Action.REDATED if is_stale else Action.KEPT), size, reason
+        # It is closed, because Windows neither replaces nor removes an open file.
+        written = self._write(version, coding) if is_worthwhile and is_rewritten else None
+        if written is not None:
+            return Action.REPLACED, written, reason
         self._remove(version.folder, version.name + coding.suffix)
         return Action.REMOVED, None, ""
 

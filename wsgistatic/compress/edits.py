@@ -14,6 +14,7 @@ import stat
 import time
 from contextlib import suppress
 from secrets import token_hex
+from typing import IO
 
 from wsgistatic.files.directory import Folder
 from wsgistatic.representations.sidecars import is_fresh
@@ -23,7 +24,7 @@ _PREFIX, _SUFFIX = ".wsgistatic-", ".tmp"
 _STALE_AFTER = 60.0  # seconds
 _COARSEST = 2_000_000_000  # nanoseconds; FAT stores times in steps of two seconds
 # Windows changes neither times nor mode of an open file.
-HAS_DESCRIPTOR_CALLS = {os.chmod, os.utime} <= os.supports_fd
+_HAS_DESCRIPTOR_CALLS = {os.chmod, os.utime} <= os.supports_fd
 
 
 class Draft:
@@ -49,22 +50,32 @@ class Draft:
 
     def publish(self, name: str, original: os.stat_result) -> None:
         """Rename the draft, and give it the owner, permissions and mtime of the original."""
-        if not HAS_DESCRIPTOR_CALLS:
-            self._file.close()
-        draft = self._file.fileno() if HAS_DESCRIPTOR_CALLS else self._folder.at(self._name)[0]
+        draft = _changeable(self._folder, self._name, self._file)
         # Only root may change the owner. If root did not, a server that reads files of mode 0640
         # through their group could not read the sidecars.
         if hasattr(os, "chown"):  # not on Windows
             with suppress(PermissionError):
                 os.chown(draft, original.st_uid, original.st_gid)
         os.chmod(draft, stat.S_IMODE(original.st_mode) & 0o777)
-        set_mtime(draft, original)
+        _set_mtime(draft, original)
         self._file.close()
         self._folder.replace(self._name, name)
 
 
-def set_mtime(file: str | int, original: os.stat_result) -> None:
-    """Give a sidecar, by path or descriptor, the modification time of its original."""
+def redate(folder: Folder, name: str, file: IO[bytes], original: os.stat_result) -> None:
+    """Give a sidecar, which is open, the modification time of its original."""
+    _set_mtime(_changeable(folder, name, file), original)
+
+
+def _changeable(folder: Folder, name: str, file: IO[bytes]) -> int | str:
+    """Return the descriptor of an open file; on Windows close the file and return its path."""
+    if _HAS_DESCRIPTOR_CALLS:
+        return file.fileno()
+    file.close()
+    return folder.at(name)[0]
+
+
+def _set_mtime(file: int | str, original: os.stat_result) -> None:
     times = (original.st_atime_ns, original.st_mtime_ns)
     os.utime(file, ns=times)
     if not is_fresh(os.stat(file), original):

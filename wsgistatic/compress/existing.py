@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 from functools import partial
-from typing import cast
+from typing import IO, cast
 
-from wsgistatic.compress.edits import HAS_DESCRIPTOR_CALLS, set_mtime
+from wsgistatic.compress.edits import redate
 from wsgistatic.compress.marks import HEAD_SIZE, has_mark
 from wsgistatic.compress.originals import FileVersion
 from wsgistatic.files.directory import Folder
@@ -81,5 +81,5 @@ class ExistingSidecar:
 
     def redate(self, version: FileVersion) -> None:
         """Give it the modification time of a version."""
-        file = cast(RegularFile, self._file).fileno()  # with our mark, so it could be opened
-        set_mtime(file if HAS_DESCRIPTOR_CALLS else self._folder.at(self._name)[0], version.status)
+        file = cast(IO[bytes], self._file)  # it is ours, so it could be opened
+        redate(self._folder, self._name, file, version.status)
