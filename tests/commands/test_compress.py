@@ -100,7 +100,7 @@ def test_a_check_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     assert compress(folder, "--check") == 1
     output = capsys.readouterr().out
     assert "app.js.gz: older than its file" in output
-    assert "css/app.css.zst: out of date, holds other bytes than its file" in output
+    assert "css/app.css.zst: out of date: it holds other bytes" in output
     assert compress(folder, "--check", "--min-size", "1000000") == 1
     assert "app.js.gz: saves too little\n" in capsys.readouterr().out
     assert everything(folder) == before
@@ -158,7 +158,7 @@ def test_sidecars_of_other_tools_are_reported(
     backup = folder / "app.js.gz"
     backup.write_bytes(gzip.compress(b"yesterday's"))
     before = backup.stat()
-    finding = "left alone, holds other bytes than its file (not written by wsgistatic; use --force"
+    finding = "left alone: it holds other bytes (not written by wsgistatic; use --force"
     for arguments, status in (((), 0), (("--check",), 1)):
         assert compress(folder, *arguments) == status
         output = capsys.readouterr().out
@@ -174,11 +174,11 @@ def test_sidecars_of_other_tools_are_reported(
 @pytest.mark.parametrize(
     ("coding", "spoil", "reason"),
     [
-        ("gzip", lambda content: content[:-1], "not one complete stream of gzip"),
-        ("br", lambda content: content[:-1], "not one complete stream of br"),
-        ("zstd", lambda content: content[:-1], "not one complete stream of zstd"),
-        ("gzip", lambda content: content[:60] + b"??" + content[62:], "not gzip"),
-        ("gzip", lambda content: b"", "left alone, not one complete stream of gzip"),
+        ("gzip", lambda content: content[:-1], "it is not one complete stream of gzip"),
+        ("br", lambda content: content[:-1], "it is not one complete stream of br"),
+        ("zstd", lambda content: content[:-1], "it is not one complete stream of zstd"),
+        ("gzip", lambda content: content[:60] + b"??" + content[62:], "it is not gzip"),
+        ("gzip", lambda content: b"", "left alone: it is not one complete stream of gzip"),
     ],
 )
 def test_a_check_says_what_is_wrong(
@@ -196,7 +196,7 @@ def test_a_check_says_what_is_wrong(
     assert compress(folder, "--check", "--codings", coding) == 1
     (line,) = (line for line in capsys.readouterr().out.splitlines() if sidecar.name in line)
     assert (
-        line.removeprefix(f"{sidecar.name}: out of date, ")
+        line.removeprefix(f"{sidecar.name}: out of date: ")
         .removeprefix(f"{sidecar.name}: ")
         .startswith(reason)
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,9 +141,9 @@ def test_a_newer_sidecar_of_another_tool_is_kept_if_its_content_is_right(path: P
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda content: content[:-9], "not one complete stream of {}"),
-        (lambda content: content + b"more", "not "),
-        (lambda content: content[:40] + bytes(20) + content[60:], "not "),
+        (lambda content: content[:-9], "it is not one complete stream of {}"),
+        (lambda content: content + b"more", "it is not "),
+        (lambda content: content[:40] + bytes(20) + content[60:], "it is not "),
     ],
 )
 @pytest.mark.parametrize("coding", EXTENSIONS)
@@ -157,6 +159,56 @@ def test_a_sidecar_that_is_broken_is_replaced(
     assert content(path, coding) == TEXT
 
 
+BOMB = """
+import brotli, resource, sys, zlib
+from wsgistatic.compress import Compressor
+
+name, coding, suffix = sys.argv[1:]
+zeros = [bytes(1024 * 1024)] * 1024
+gzip, br = zlib.compressobj(9, zlib.DEFLATED, 31), brotli.Compressor(quality=9)
+streams = {
+    # Frames with a window of 1 GiB, and with a content of 1 GiB in one segment.
+    "window": lambda: bytes.fromhex("28b52ffdc0a0000000400000000003001078000000"),
+    "segment": lambda: bytes.fromhex("28b52ffde000000040000000000200107802001078"),
+    # Blocks that repeat one byte 128 Ki times.
+    "blocks": lambda: bytes.fromhex("28b52ffd0050") + bytes.fromhex("02001000") * 8192,
+    "gzip": lambda: b"".join(map(gzip.compress, zeros)) + gzip.flush(),
+    "br": lambda: b"".join(map(br.process, zeros)) + br.finish(),
+}
+with open(name, "wb") as file:
+    file.write(bytes(2_000_000))
+with open(name + suffix, "wb") as file:
+    file.write(streams[coding if coding != "zstd" else name]())
+Compressor([coding]).codings[0].load()
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, [used + 64 * 1024 * 1024] * 2)
+print(Compressor([coding]).compress_file(name).sidecars[0].reason)
+"""
+TOO_LARGE = "requires too much memory for decoding"
+
+
+@pytest.mark.parametrize(
+    ("name", "coding", "reason"),
+    [
+        ("window", "zstd", TOO_LARGE),
+        ("segment", "zstd", TOO_LARGE),
+        ("blocks", "zstd", "it holds other bytes"),
+        ("zeros", "gzip", "it holds other bytes"),
+        ("zeros", "br", "it holds other bytes"),
+    ],
+)
+def test_a_gigabyte_in_a_sidecar_needs_little_memory(
+    tmp_path: Path, name: str, coding: str, reason: str
+) -> None:
+    command = [sys.executable, "-c", BOMB, name, coding, EXTENSIONS[coding]]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert reason in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("size", [1, 100])
 def test_a_sidecar_of_a_longer_or_shorter_file_is_replaced(path: Path, size: int) -> None:
     Compressor().compress_file(path)
@@ -165,18 +217,16 @@ def test_a_sidecar_of_a_longer_or_shorter_file_is_replaced(path: Path, size: int
         age(path)
         result = Compressor().compress_file(path)
         assert actions(result) == [REPLACED] * 3
-        assert {sidecar.reason for sidecar in result.sidecars} == {
-            "holds other bytes than its file"
-        }
+        assert {sidecar.reason for sidecar in result.sidecars} == {"it holds other bytes"}
 
 
 FOREIGN = {
-    "another file": (gzip.compress(b"another", mtime=0), "holds other bytes than its file"),
-    "its beginning": (gzip.compress(TEXT[:-1], mtime=0), "holds other bytes than its file"),
-    "cut off": (gzip.compress(TEXT, mtime=0)[:-9], "not one complete stream of gzip"),
-    "two members": (gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:]), "not one "),
-    "no gzip": (b"no gzip", "not gzip: "),
-    "empty": (b"", "not one complete stream of gzip"),
+    "another file": (gzip.compress(b"another", mtime=0), "it holds other bytes"),
+    "its beginning": (gzip.compress(TEXT[:-1], mtime=0), "it holds other bytes"),
+    "cut off": (gzip.compress(TEXT, mtime=0)[:-9], "it is not one complete stream of gzip"),
+    "two members": (gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:]), "it is not one "),
+    "no gzip": (b"no gzip", "it is not gzip: "),
+    "empty": (b"", "it is not one complete stream of gzip"),
 }
 
 
@@ -206,7 +256,7 @@ def test_an_older_sidecar_of_another_tool_is_not_redated(path: Path) -> None:
     os.utime(path)
     before = signature(beside(path).stat())
     (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
-    assert (sidecar.action, sidecar.reason) == (LEFT, "older than its file")
+    assert (sidecar.action, sidecar.reason) == (LEFT, "it is older than its file")
     assert signature(beside(path).stat()) == before
 
 
@@ -235,7 +285,7 @@ def test_a_sidecar_with_another_name_is_written_again_instead_of_redated(path: P
     before = other.stat()
     os.utime(path)
     (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
-    assert (sidecar.action, sidecar.reason) == (REPLACED, "older than its file")
+    assert (sidecar.action, sidecar.reason) == (REPLACED, "it is older than its file")
     assert other.stat().st_mtime_ns == before.st_mtime_ns
     assert beside(path).stat().st_mtime_ns == path.stat().st_mtime_ns
 
@@ -245,7 +295,7 @@ def test_a_link_in_place_of_a_sidecar_is_not_followed(path: Path) -> None:
     elsewhere.write_bytes(b"precious")
     beside(path).symlink_to(elsewhere)
     (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
-    assert (sidecar.action, sidecar.reason) == (LEFT, "a symbolic link")
+    assert (sidecar.action, sidecar.reason) == (LEFT, "it is a symbolic link")
     assert beside(path).is_symlink()
     assert actions(Compressor(["gzip"], force=True).compress_file(path)) == [REPLACED]
     assert not beside(path).is_symlink()
@@ -255,7 +305,7 @@ def test_a_link_in_place_of_a_sidecar_is_not_followed(path: Path) -> None:
 def test_a_fifo_in_place_of_a_sidecar_is_left_alone(path: Path) -> None:
     os.mkfifo(beside(path))
     (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
-    assert (sidecar.action, sidecar.reason) == (LEFT, "not a regular file")
+    assert (sidecar.action, sidecar.reason) == (LEFT, "it is not a regular file")
 
 
 def test_a_sidecar_that_cannot_be_read_is_left_alone(
@@ -518,7 +568,9 @@ def test_a_read_only_directory_is_an_error(read_only_directory: Path, ordinary_u
 def test_a_failing_library_is_an_error_of_the_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "brotli", SimpleNamespace(error=RuntimeError))
+    decompressor = import_module("brotli").Decompressor
+    library = SimpleNamespace(error=RuntimeError, Decompressor=decompressor)
+    monkeypatch.setitem(sys.modules, "brotli", library)
     assert isinstance(Compressor(["br"]).compress_file(path).error, AttributeError)
 
 

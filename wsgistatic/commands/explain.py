@@ -21,7 +21,7 @@ from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.http.paths import parse_prefix, path_name
 from wsgistatic.http.ranges import get_ranges
-from wsgistatic.representations.sidecars import is_fresh
+from wsgistatic.representations.sidecars import is_fresh, sidecar_fault
 from wsgistatic.wsgi.events import AnswerEvent, answer_event
 from wsgistatic.wsgi.middleware import StaticFiles
 from wsgistatic.wsgi.request import Request
@@ -212,12 +212,19 @@ def _candidates(
         elif event.path == file.path:
             in_memory = file is original and event.coding
             finding = f"compressed to {event.coding} in memory" if in_memory else "selected"
+        elif file is not original and (fault := _fault(coding, file, original)):
+            finding = f"not sent, since {fault}"
         elif not quality:
             finding = "not accepted"
         else:
             finding = "wanted less" if quality < selected else "not smaller than the selected"
         found.append(Candidate(file.path, coding, candidate.st_size, finding))
     return found
+
+
+def _fault(coding: str, sidecar: File, original: File) -> str | None:
+    with sidecar.open() as coded, original.open() as opened:
+        return sidecar_fault(coding, coded.file, opened.file)
 
 
 def _range_finding(

@@ -157,7 +157,7 @@ class Report:
             self._counts[action] += 1
             sizes = ""
             if action is Action.LEFT:
-                self._change(path, f"left alone, {reason} ({_LEFT})")
+                self._change(path, f"left alone: {reason} ({_LEFT})")
             elif size is not None:
                 self._sidecars[coding] += 1
                 self._before[coding] += result.size
@@ -166,7 +166,7 @@ class Report:
             if action in _FINDINGS:
                 finding = _FINDINGS[action][self._is_check]
                 if self._is_check and action is Action.REPLACED:
-                    finding += f", {reason}"
+                    finding += f": {reason}"
                 self._change(path, finding + sizes)
 
     def print_table(self, codings: Iterable[str], skipped: Mapping[str, int]) -> None:

@@ -31,7 +31,7 @@ from wsgistatic.validation import check_choice, check_integer, check_path
 DEFAULT_MIN_SIZE = 256  # bytes
 DEFAULT_MIN_SAVING = 5.0  # percent
 _TRIES = 3
-_STALE = "older than its file"
+_STALE = "it is older than its file"
 
 
 class Action(Enum):

@@ -33,14 +33,14 @@ class ExistingSidecar:
     def __init__(self, folder: Folder, name: str, coding: Coding) -> None:
         self._folder, self._name, self._coding = folder, name, coding
         self._file: RegularFile | None = None
-        self._error = "not a regular file"
+        self._error = "it is not a regular file"
         self.status = folder.stat(name)
         if stat.S_ISDIR(self.status.st_mode):
             raise IsADirectoryError(errno.EISDIR, f"{os.strerror(errno.EISDIR)}: {name}")
         try:
             self._file = folder.open(name)
         except LinkMetError:
-            self._error = "a symbolic link"
+            self._error = "it is a symbolic link"
         except FileNotFoundError:
             pass  # neither a file nor a directory, or it has just been removed
         except OSError as error:
@@ -72,8 +72,8 @@ class ExistingSidecar:
         except OSError as error:
             return error.strerror or str(error)
         except ValueError as error:
-            return str(error)
-        return "" if matches else "holds other bytes than its file"
+            return f"it is {error}"
+        return "" if matches else "it holds other bytes"
 
     def is_stale(self, version: FileVersion) -> bool:
         """Return whether the server does not send it, because it is older than a version."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsgistatic.http.codings import Coding
+from wsgistatic.http.codings import MAX_HEADER, Coding, zstd_frame
 
 _NAME = b"wsgistatic"
 _MARKS = {
@@ -21,10 +21,9 @@ _MARKS = {
     "br": (0b01_0_11_0 | (len(_NAME) - 1) << 6).to_bytes(2, "little") + _NAME,
     "zstd": bytes(3 * 3),
 }
-_GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b\x08"
 _FLAGS, _FCOMMENT = 3, b"\x10"
-_LONGEST_HEADER = 18  # bytes; zstd's
-HEAD_SIZE = _LONGEST_HEADER + max(map(len, _MARKS.values()))  # bytes in which a mark ends
+HEAD_SIZE = MAX_HEADER + max(map(len, _MARKS.values()))  # bytes in which a mark ends
 
 
 def add_mark(coding: Coding, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -32,7 +31,7 @@ def add_mark(coding: Coding, blocks: Iterator[bytes]) -> Iterator[bytes]:
     head = b""
     for block in blocks:
         head += block
-        if len(head) >= _LONGEST_HEADER:
+        if len(head) >= MAX_HEADER:
             break
     size = _header_size(coding, head)
     header, data = head[:size], head[size:]
@@ -44,9 +43,7 @@ def add_mark(coding: Coding, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def has_mark(coding: Coding, head: bytes) -> bool:
     """Return whether a stream is ours, by its first ``HEAD_SIZE`` bytes."""
-    if coding.name == "gzip" and head[: _FLAGS + 1] != _GZIP + _FCOMMENT:
-        return False
-    if coding.name == "zstd" and not (head.startswith(_ZSTD) and len(head) > len(_ZSTD)):
+    if coding.name == "gzip" and not head.startswith(_GZIP + _FCOMMENT):
         return False
     return head.startswith(_MARKS[coding.name], _header_size(coding, head))
 
@@ -56,9 +53,5 @@ def _header_size(coding: Coding, head: bytes) -> int:
         return 10  # ours has no optional fields
     if coding.name == "br":
         return 2  # the size of the window, and padding
-    # RFC 8878 3.1.1.1: the descriptor tells which fields there are, and their sizes.
-    descriptor = head[len(_ZSTD)]
-    is_single_segment = descriptor >> 5 & 1
-    window, dictionary = 1 - is_single_segment, (0, 1, 2, 4)[descriptor & 3]
-    content_size = (is_single_segment, 2, 4, 8)[descriptor >> 6]
-    return len(_ZSTD) + 1 + window + dictionary + content_size
+    frame = zstd_frame(head)
+    return frame.header_size if frame else len(head) + 1

@@ -15,7 +15,6 @@ from typing import NamedTuple, cast
 
 from wsgistatic.files.changes import FileChangedError, read_content, read_fully
 from wsgistatic.files.directory import File, OpenFile
-from wsgistatic.files.errors import is_missing
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.versions import Signature, is_version_settled, signature
 from wsgistatic.http.conditional import Validators
@@ -33,7 +32,7 @@ from wsgistatic.representations.representation import (
     is_dated_ahead,
     make_validators,
 )
-from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar, is_fresh
+from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar
 
 
 class Target(NamedTuple):
@@ -155,20 +154,15 @@ class Loader:
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
         status = version.status
-        if not isinstance(source, File) or status is None:
+        if not isinstance(source, File) or status is None or not source.has_siblings:
             return Choice(source, version)
-        stats = self.sidecars.stats(source.path)
-        sidecars = self.sidecars.find(source, status, stats)
-        chosen = choose_sidecar(sidecars, version.size, accept_encoding)
-        if chosen is None:
-            varies = bool(sidecars) or self._may_compress(source.path, version.size)
-            return Choice(source, version, varies=varies, sidecar_stats=stats)
-        if isinstance(version, Opened):
-            version.close()
-            version = _open_sidecar(chosen.file, status)
-        else:
-            version = Version(chosen.status.st_size, chosen.status, chosen.file.path)
-        return Choice(chosen.file, version, chosen.coding, True, status, stats)
+        found = self.sidecars.find(source, status)
+        varies = bool(found.sidecars) or self._may_compress(source.path, version.size)
+        while chosen := choose_sidecar(found.sidecars, version.size, accept_encoding):
+            sent = found.take(chosen, version)
+            if sent is not None:
+                return Choice(chosen.file, sent, chosen.coding, True, status, found.stats)
+        return Choice(source, version, varies=varies, sidecar_stats=found.stats)
 
     def _may_compress(self, path: str, size: int) -> bool:
         return self.compression is not None and self.compression.applies_to(path, size)
@@ -245,20 +239,6 @@ class Loader:
             return None
         representation = describe_compressed(own, coding, content)
         return loaded._replace(representation=representation, content=content)
-
-
-def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
-    """Open the chosen sidecar, which may have vanished or changed since."""
-    try:
-        opened = chosen.open()
-    except OSError as error:
-        if not is_missing(error):
-            raise
-        raise FileChangedError("the sidecar can no longer be opened") from None
-    if not is_fresh(opened.status, original):
-        opened.close()
-        raise FileChangedError("the sidecar is older than its file now")
-    return opened
 
 
 def _read_version(file: File, version: Version, expected: Signature) -> bytes:
