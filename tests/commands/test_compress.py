@@ -446,6 +446,8 @@ def test_a_bar_on_a_terminal(folder: Path) -> None:
     assert "100%" in shown
     assert "created (" not in shown
     assert "6 created" in shown
+    (folder / "app.js.br").write_bytes(b"by another tool")
+    assert "app.js.br: left alone" in on_a_terminal(folder)
     (folder / "app.js.br").unlink()
     assert "app.js.br: missing" in on_a_terminal(folder, "--check", status=1)
     assert on_a_terminal(folder, "--quiet") == ""

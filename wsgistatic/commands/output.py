@@ -117,8 +117,7 @@ class Report:
     def __init__(self, directory: str, bar: Any, *, is_check: bool, quiet: bool) -> None:
         self.failed = False  # whether there was an error, or a check found something to do
         self._directory, self._bar, self._is_check = directory, bar, is_check
-        # A bar is enough to see that changes are made, but the findings of a check are wanted.
-        self._has_lines = not quiet and (is_check or bar is None)
+        self._quiet = quiet
         self._files = self._errors = 0
         self._counts: Counter[Action] = Counter()
         # By coding: the number of sidecars, and the bytes of their files and their own.
@@ -157,7 +156,7 @@ class Report:
             self._counts[action] += 1
             sizes = ""
             if action is Action.LEFT:
-                self._change(path, f"left alone: {reason} ({_LEFT})")
+                self._find(path, f"left alone: {reason} ({_LEFT})")
             elif size is not None:
                 self._sidecars[coding] += 1
                 self._before[coding] += result.size
@@ -188,8 +187,13 @@ class Report:
             print(f"{self._errors} not compressed because of errors")
 
     def _change(self, path: str, finding: str) -> None:
+        # A bar is enough to see that changes are made, but the findings of a check are wanted.
+        if self._is_check or self._bar is None:
+            self._find(path, finding)
+
+    def _find(self, path: str, finding: str) -> None:
         self.failed |= self._is_check
-        if self._has_lines:
+        if not self._quiet:
             self._print(path, finding, sys.stdout)
 
     def _print(self, path: str, finding: str, stream: TextIO) -> None:
