@@ -427,7 +427,7 @@ def test_a_dry_run_returns_what_would_be_done(path: Path, monkeypatch: pytest.Mo
     assert actions(Compressor(["gzip"], dry_run=True, min_size=10**6).compress_file(path)) == [
         REMOVED
     ]
-    assert dry.remove_orphan(single_file(str(beside(path))))
+    assert not dry.remove_orphan(single_file(str(beside(path))))
     dry.remove_draft(single_file(str(beside(path))))
     assert signature(beside(path).stat()) == before
 
@@ -438,6 +438,8 @@ def test_only_orphans_of_ours_are_removed(path: Path) -> None:
     download, orphan = path.with_name("data.csv.gz"), path.with_name("gone.js.gz")
     download.write_bytes(gzip.compress(TEXT))
     beside(path).rename(orphan)
+    assert Compressor(dry_run=True).remove_orphan(single_file(str(orphan)))
+    assert not compressor.remove_orphan(single_file(str(beside(path, "br"))))  # its file is there
     assert compressor.remove_orphan(single_file(str(orphan)))
     assert not compressor.remove_orphan(single_file(str(orphan)))
     assert not compressor.remove_orphan(single_file(str(download)))

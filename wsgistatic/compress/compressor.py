@@ -157,16 +157,16 @@ class Compressor:
     def remove_orphan(self, orphan: File) -> bool:
         """Remove a sidecar that has lost its file, unless this is a dry run.
 
-        Return whether it is a sidecar of ours. Any other file may be a download, and stays.
+        Return whether it is ours and still has no file. Any other may be a download, and stays.
         """
         name = orphan.segments[-1]
         (coding,) = (coding for coding in CODINGS.values() if name.endswith(coding.suffix))
         with suppress(FileNotFoundError), orphan.open_folder() as folder:
             with ExistingSidecar(folder, name, coding) as existing:
-                pass  # Windows does not remove an open file
-            if existing.is_ours:
+                is_ours = existing.is_ours and not folder.has(name.removesuffix(coding.suffix))
+            if is_ours:  # it is closed, because Windows does not remove an open file
                 self._remove(folder, name)
-            return existing.is_ours
+            return is_ours
         return False  # it has just been removed
 
     def _compress(self, file: File, stop: Event) -> Result:

@@ -15,7 +15,13 @@ from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, Stati
 from wsgistatic.commands.output import printable
 from wsgistatic.compress.compressor import Action, Compressor
 from wsgistatic.files.directory import Directory, File, OpenFile, single_file
+from wsgistatic.files.errors import logger
 from wsgistatic.http.media_types import why_not_compressed
+
+_LEFT = (
+    "%s is left alone, because wsgistatic did not write it, as are %d others. "
+    'The option "force": True of "compress" replaces them.'
+)
 
 # What Django expects for each file: its name, the name of the result, and whether it was processed.
 Processed = tuple[str, "str | None", "bool | Exception"]
@@ -33,8 +39,8 @@ class CompressionMixin:
 
     Arguments:
         compress: Keyword arguments of ``wsgistatic.compress.Compressor`` (``codings``, ``levels``,
-            ``min_size``, ``min_saving``), and ``jobs``, the number of threads. All other arguments
-            are passed on to the storage.
+            ``min_size``, ``min_saving``, ``force``), and ``jobs``, the number of threads. All other
+            arguments are passed on to the storage.
     """
 
     def __init__(
@@ -51,9 +57,8 @@ class CompressionMixin:
         """Process the collected files, and yield the results of Django's own processing.
 
         Then come the name of the file, the name of the sidecar and True for each sidecar that was
-        written or removed, or False for one of another tool that was left as it is. At the end come
-        the exceptions for the files that were not compressed. ``collectstatic`` prints the names,
-        so control characters in them are escaped.
+        written or removed, and at the end the exception for each file that was not compressed.
+        ``collectstatic`` prints the names, so control characters in them are escaped.
         """
         names = set(paths)
         post_process = getattr(super(), "post_process", None)
@@ -73,15 +78,20 @@ class CompressionMixin:
             if not why_not_compressed(os.path.basename(path))
         ]
         failures: list[Processed] = []
+        left: list[str] = []
         for result in self._compressor.compress_files(chosen, self._jobs):
             name = printable(by_path[result.path])
             # A link of a directory that leads out of STATIC_ROOT is not followed.
             if result.error is not None and not isinstance(result.error, FileNotFoundError):
                 failures.append((name, None, result.error))
             for sidecar in result.sidecars:
-                if sidecar.action not in (Action.KEPT, Action.NONE):
-                    suffix = sidecar.path[len(result.path) :]
-                    yield name, name + suffix, sidecar.action is not Action.LEFT
+                other = name + sidecar.path[len(result.path) :]
+                if sidecar.action is Action.LEFT:
+                    left.append(f"{other} ({sidecar.reason})")
+                elif sidecar.action not in (Action.KEPT, Action.NONE):
+                    yield name, other, True
+        if left:
+            logger.warning(_LEFT, min(left), len(left) - 1)
         yield from failures  # collectstatic stops at the first
 
 

@@ -214,6 +214,14 @@ class Folder:
         path, dir_fd = self.at(name)
         return os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
 
+    def has(self, name: str) -> bool:
+        """Return whether a name exists, whatever it is."""
+        try:
+            self.stat(name)
+        except FileNotFoundError:
+            return False
+        return True
+
     def open(self, name: str) -> RegularFile:
         """Open a regular file for reading; raise LinkMetError if the name is a link."""
         return _open_regular(*self.at(name))
