@@ -109,8 +109,7 @@ def test_sidecars_of_other_tools_are_left_alone(
     project.collect(PLAIN)
     (message,) = caplog.messages
     assert message.startswith(
-        "img/a.svg.gz (it is not gzip: Error -3 while decompressing data: incorrect header check) "
-        "is left alone, because wsgistatic did not write it, as are 0 others. "
+        "sidecars that another tool wrote are left alone: 1, such as img/a.svg.gz (it is not gzip"
     )
     assert (project.root / "img/a.svg.gz").read_bytes() == b"by another tool"
     assert with_sidecars("css/app.css") <= project.collected()

@@ -19,7 +19,7 @@ from wsgistatic.files.errors import logger
 from wsgistatic.http.media_types import why_not_compressed
 
 _LEFT = (
-    "%s is left alone, because wsgistatic did not write it, as are %d others. "
+    "sidecars that another tool wrote are left alone: %d, such as %s. "
     'The option "force": True of "compress" replaces them.'
 )
 
@@ -91,7 +91,7 @@ class CompressionMixin:
                 elif sidecar.action not in (Action.KEPT, Action.NONE):
                     yield name, other, True
         if left:
-            logger.warning(_LEFT, min(left), len(left) - 1)
+            logger.warning(_LEFT, len(left), min(left))
         yield from failures  # collectstatic stops at the first
 
 
