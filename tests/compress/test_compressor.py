@@ -21,6 +21,7 @@ import pytest
 from tests.conftest import age
 from wsgistatic import StaticFiles
 from wsgistatic.compress import Action, Compressor, Result, compress_directory, edits, originals
+from wsgistatic.compress.marks import HEAD_SIZE
 from wsgistatic.compress.originals import FileVersion
 from wsgistatic.files import directory as directory_module
 from wsgistatic.files.changes import FileChangedError
@@ -320,7 +321,7 @@ def test_a_sidecar_that_cannot_be_read_is_left_alone(
     assert (sidecar.action, sidecar.reason) == (LEFT, "Permission denied")
 
 
-def test_a_sidecar_that_fails_to_be_read_is_replaced(
+def test_a_sidecar_with_read_errors_is_replaced_if_its_mark_can_be_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Compressor(["gzip"]).compress_file(path)
@@ -331,6 +332,14 @@ def test_a_sidecar_that_fails_to_be_read_is_replaced(
     monkeypatch.setattr(RegularFile, "read", fail, raising=False)
     (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
     assert (sidecar.action, sidecar.reason) == (REPLACED, "Input/output error")
+    read_at = RegularFile.read_at
+
+    def fail_at_the_mark(file: RegularFile, offset: int, size: int) -> bytes:
+        return fail(file, size) if size == HEAD_SIZE else read_at(file, offset, size)
+
+    monkeypatch.setattr(RegularFile, "read_at", fail_at_the_mark)
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (LEFT, "Input/output error")
 
 
 def test_a_directory_in_place_of_a_sidecar_is_an_error(path: Path) -> None:
@@ -493,6 +502,27 @@ def test_a_file_that_changes_meanwhile_is_compressed_again(
     for coding in EXTENSIONS:
         assert content(path, coding) == path.read_bytes() != TEXT
         assert beside(path, coding).stat().st_mtime_ns == path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("options", [{}, {"min_saving": 99.9}])
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_sidecar_that_another_tool_writes_meanwhile_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], existing: bool
+) -> None:
+    if existing:
+        Compressor(["gzip"]).compress_file(path)
+        path.write_bytes(TEXT[::-1])
+    theirs = gzip.compress(TEXT[::-1] if existing else TEXT)
+    original: Any = FileVersion.require_unchanged
+
+    def written_by_another(version: FileVersion) -> None:
+        beside(path).write_bytes(theirs)
+        original(version)
+
+    monkeypatch.setattr(FileVersion, "require_unchanged", written_by_another)
+    done = actions(Compressor(["gzip"], **options).compress_file(path))
+    assert done == [NONE] if options and not existing else [KEPT]
+    assert beside(path).read_bytes() == theirs
 
 
 @pytest.mark.usefixtures("open_descriptors")

@@ -223,6 +223,7 @@ class Compressor:
         written = self._write(version, coding) if is_worthwhile and is_rewritten else None
         if written is not None:
             return Action.REPLACED, written, reason
+        self._require_replaceable(version, coding)
         self._remove(version.folder, version.name + coding.suffix)
         return Action.REMOVED, None, ""
 
@@ -241,8 +242,17 @@ class Compressor:
             if not self._saves_enough(size, version.size):
                 return None
             if draft is not None:
+                self._require_replaceable(version, coding)
                 draft.publish(version.name + coding.suffix, version.status)
         return size
+
+    def _require_replaceable(self, version: FileVersion, coding: Coding) -> None:
+        """Raise FileChangedError if another tool has written the sidecar in the meantime."""
+        with suppress(FileNotFoundError):
+            with ExistingSidecar(version.folder, version.name + coding.suffix, coding) as existing:
+                pass
+            if not (existing.is_ours or self._force):
+                raise FileChangedError("another program kept writing the sidecar")
 
     def _remove(self, folder: Folder, name: str) -> None:
         if not self._dry_run:

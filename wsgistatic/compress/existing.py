@@ -37,18 +37,18 @@ class ExistingSidecar:
         self.status = folder.stat(name)
         if stat.S_ISDIR(self.status.st_mode):
             raise IsADirectoryError(errno.EISDIR, f"{os.strerror(errno.EISDIR)}: {name}")
+        head = b""
         try:
             self._file = folder.open(name)
+            self.status = self._file.status
+            head = self._file.read_at(0, HEAD_SIZE)
         except LinkMetError:
             self._error = "it is a symbolic link"
         except FileNotFoundError:
             pass  # neither a file nor a directory, or it has just been removed
         except OSError as error:
             self._error = error.strerror or str(error)
-        self.is_ours = False
-        if self._file is not None:
-            self.status = self._file.status
-            self.is_ours = has_mark(coding, self._file.read_at(0, HEAD_SIZE))
+        self.is_ours = has_mark(coding, head)
 
     def __enter__(self) -> ExistingSidecar:
         return self
