@@ -12,7 +12,7 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from threading import Event
@@ -151,19 +151,18 @@ class _TreeWalk:
 
     def _visit_directory(self, segments: tuple[str, ...]) -> None:
         with closing(self._tree.open_directory(segments)) as directory:
-            statuses: dict[str, os.stat_result] = {}
-            for entry in directory:
-                with suppress(FileNotFoundError):  # it has just been removed
-                    statuses[entry.name] = entry.stat(follow_symlinks=False)
-        files = {name for name, status in statuses.items() if not stat.S_ISDIR(status.st_mode)}
-        for name, status in statuses.items():
-            if name in files and _original_of(name) in files:
-                continue  # a sidecar
-            file = self._directory.file((*segments, name))
-            try:
-                self._visit(file, status)
-            except OSError as error:
-                self.found.errors.append((file.path, error))
+            entries = list(directory)
+            files = {entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)}
+            for entry in entries:
+                if entry.name in files and _original_of(entry.name) in files:
+                    continue  # a sidecar
+                file = self._directory.file((*segments, entry.name))
+                try:
+                    self._visit(file, entry.stat(follow_symlinks=False))
+                except FileNotFoundError:
+                    pass  # it has just been removed
+                except OSError as error:
+                    self.found.errors.append((file.path, error))
 
     def _visit(self, file: File, status: os.stat_result) -> None:
         name = file.segments[-1]
