@@ -144,6 +144,26 @@ def test_a_sidecar_of_another_version(folder: Path, capsys: pytest.CaptureFixtur
     assert told.finding("identity") == "app.js: 5,000 bytes, selected"
 
 
+@pytest.mark.parametrize(
+    ("field", "gzip_finding", "identity_finding"),
+    [
+        ("gzip", "selected", "icon.svgz: decoded only for clients that want it more"),
+        ("br", "not accepted, or wanted less",
+         "icon.svgz: 5,000 bytes, selected, and decoded as it is sent"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_stored_in_a_coding(
+    folder: Path, capsys: pytest.CaptureFixture[str], field: str, gzip_finding: str,
+    identity_finding: str,
+) -> None:  # fmt: skip
+    (folder / "icon.svgz").write_bytes(gzip_of_size(gzip.compress(b"x" * 5000), 2000))
+    settle()
+    told = Told(capsys, folder, "/icon.svgz", "-H", f"Accept-Encoding: {field}")
+    assert told.finding("gzip") == f"icon.svgz: 2,000 bytes, {gzip_finding}"
+    assert told.finding("identity") == identity_finding
+    assert "Content-Type: image/svg+xml" in told.answer()
+
+
 def test_a_coding_made_in_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/page.txt", "--compress", "-H", "Accept-Encoding: gzip")
     assert told.finding("identity") == "page.txt: 300 bytes, compressed to gzip in memory"

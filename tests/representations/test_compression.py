@@ -18,7 +18,7 @@ from wsgistatic import StaticFiles
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS, available_codings
-from wsgistatic.http.media_types import is_text
+from wsgistatic.http.media_types import is_compressible
 from wsgistatic.representations import compression as compression_module
 from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.loader import Loader, _read_version
@@ -410,5 +410,5 @@ def test_nothing_is_compressed_by_default_or_without_encodings(texts: Path) -> N
         ("application/zip", False),
     ],
 )
-def test_is_text(content_type: str, expected: bool) -> None:
-    assert is_text(content_type) is expected
+def test_is_compressible(content_type: str, expected: bool) -> None:
+    assert is_compressible(content_type) is expected

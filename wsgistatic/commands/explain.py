@@ -18,6 +18,7 @@ from wsgistatic.files.directory import File
 from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import TOKEN
+from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.http.paths import parse_prefix, path_name
 from wsgistatic.http.ranges import get_ranges
@@ -25,6 +26,7 @@ from wsgistatic.representations.sidecars import is_fresh, sidecar_fault
 from wsgistatic.wsgi.events import AnswerEvent, answer_event
 from wsgistatic.wsgi.middleware import StaticFiles
 from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.trace import Step, Trace, why_no_file
 
 if TYPE_CHECKING:
@@ -174,9 +176,14 @@ def explain(
     if event.status == 404:
         steps.append(("miss", "a wrapped app gets the request"))
     elif event.path is not None:
+        types = MediaTypes(options["media_types"])
         for step in trace.steps:
             if isinstance(step.source, File):
-                candidates = _candidates(step.source, app.encodings, request, event)
+                coding = types.coding(step.source.segments[-1])
+                if coding is not None:
+                    candidates = _stored_candidates(step.source, coding, response, event)
+                else:
+                    candidates = _candidates(step.source, app.encodings, request, event)
     return Explanation(steps, candidates, response.status, response.headers, event)
 
 
@@ -220,6 +227,20 @@ def _candidates(
             finding = "wanted less" if quality < selected else "not smaller than the selected"
         found.append(Candidate(file.path, coding, candidate.st_size, finding))
     return found
+
+
+def _stored_candidates(
+    file: File, coding: str, response: Response, event: AnswerEvent
+) -> list[Candidate]:
+    """Return the codings of a file that is stored in a coding."""
+    size, path = file.stat().st_size, file.path
+    if event.coding is not None:
+        other = Candidate(path, IDENTITY, None, "decoded only for clients that want it more")
+        return [Candidate(path, coding, size, "selected"), other]
+    length = dict(response.headers).get("Content-Length")
+    decoded = None if length is None else int(length)
+    own = Candidate(path, coding, size, "not accepted, or wanted less")
+    return [own, Candidate(path, IDENTITY, decoded, "selected, and decoded as it is sent")]
 
 
 def _fault(coding: str, sidecar: File, original: File) -> str | None:

@@ -7,7 +7,6 @@ the size of the blocks.
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from importlib import import_module
@@ -180,34 +179,39 @@ def _decode_zstd(stream: Any, blocks: Iterable[bytes]) -> Decoded:
 
 def _zstd_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Cut a frame at its own blocks (RFC 8878 3.1.1), each of which decodes to 128 KiB at most."""
-    with io.BufferedReader(_Joined(blocks)) as file:
-        head = file.peek(MAX_HEADER)[:MAX_HEADER]
-        frame = zstd_frame(head)
-        if frame is None:
-            raise IncompleteError("not one complete frame of zstd")
-        yield file.read(frame.header_size)
-        is_last = 0
-        while not is_last and (header := file.read(3)):
-            fields = int.from_bytes(header, "little")
-            is_last, kind, size = fields & 1, fields >> 1 & 3, fields >> 3
-            yield header + file.read(1 if kind == _ZSTD_RLE else size)
-        yield from iter(lambda: file.read(_PIECE), b"")  # the checksum, if there is one
+    source = _Input(blocks)
+    head = source.take(MAX_HEADER)
+    frame = zstd_frame(head)
+    if frame is None:
+        raise IncompleteError("not one complete frame of zstd")
+    source.put_back(head[frame.header_size :])
+    yield head[: frame.header_size]
+    is_last = 0
+    while not is_last and (header := source.take(3)):
+        fields = int.from_bytes(header, "little")
+        is_last, kind, size = fields & 1, fields >> 1 & 3, fields >> 3
+        yield header + source.take(1 if kind == _ZSTD_RLE else size)
+    yield from iter(lambda: source.take(_PIECE), b"")  # the checksum, if there is one
 
 
-class _Joined(io.RawIOBase):
-    """A file of the bytes in some blocks."""
+class _Input:
+    """Takes any number of bytes at a time from blocks."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks, self._block = iter(blocks), memoryview(b"")
 
-    def readable(self) -> bool:
-        return True
+    def take(self, size: int) -> bytes:
+        """Return ``size`` bytes, or those up to the end."""
+        pieces = []
+        while size and (block := self._block or memoryview(next(self._blocks, b""))):
+            pieces.append(block[:size])
+            self._block = block[size:]
+            size -= len(pieces[-1])
+        return b"".join(pieces)
 
-    def readinto(self, buffer: Any) -> int:
-        self._block = self._block or memoryview(next(self._blocks, b""))
-        size = min(len(buffer), len(self._block))
-        buffer[:size], self._block = self._block[:size], self._block[size:]
-        return size
+    def put_back(self, content: bytes) -> None:
+        """Return bytes that were taken last."""
+        self._block = memoryview(content + self._block)
 
 
 # ---- Faults that the first and the last bytes show ---------------------------------------------

@@ -99,7 +99,7 @@ class Variant(Location):
         original: for a stored coding, the location of the file that it is a coding of.
         full_headers, not_modified_headers: of a 200 and a 304 response. Copy them before use.
         body: all bytes as a body of one block, to be copied; or None.
-        is_readable: the path is that of the bytes, not of an archive that holds them.
+        is_readable: the file at the path has the bytes as they are sent; an archive has not.
         stat_suffices: a stat of the path alone proves that the variant is valid.
         trusted_until: when a stat is needed again.
     """
@@ -126,7 +126,7 @@ class Variant(Location):
         self.etag = representation.validators.etag
         self.last_modified = dict(self.full_headers).get("Last-Modified")
         self.body = None if content is None else [content]
-        self.is_readable = isinstance(source, File)
+        self.is_readable = isinstance(source, File) and representation.has_ranges
         self.stat_suffices = self.file is None and original is None
         self.trusted_until = 0.0
 

@@ -1,4 +1,4 @@
-"""The option ``compress``: text is compressed in memory when it is first requested.
+"""The option ``compress``: files are compressed in memory when they are first requested.
 
 The result is one more variant of the file in the cache, with a weak tag and without ranges; a Range
 request gets the file's own bytes. Requests that arrive while a version is being compressed wait for
@@ -7,14 +7,13 @@ that result. A version that does not shrink is remembered, and not tried again.
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from wsgistatic.files.digests import SingleFlight
 from wsgistatic.files.versions import Signature
 from wsgistatic.http.codings import CODINGS, available_codings
-from wsgistatic.http.media_types import MediaTypes, is_text
+from wsgistatic.http.media_types import MediaTypes, is_compressible
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 
 # A client is waiting: these levels take 1.5 to 3 ms per 100 KB of text, for output that is 10 %
@@ -27,7 +26,7 @@ _MAX_INCOMPRESSIBLE = 10_000  # versions
 
 
 class Compression:
-    """Compresses text files in memory, for a cache that has a budget in bytes."""
+    """Compresses files in memory, for a cache that has a budget in bytes."""
 
     def __init__(self, encodings: Sequence[str], media_types: MediaTypes, budget: int) -> None:
         installed = available_codings()
@@ -38,11 +37,11 @@ class Compression:
         self._incompressible: OrderedDict[tuple[Signature, str], None] = OrderedDict()
 
     def applies_to(self, path: str, size: int) -> bool:
-        """Return whether a file is text of a size that is worth compressing."""
+        """Return whether a file has a type and a size that are worth compressing."""
         return (
             _MIN_SIZE <= size <= self._max_size
             and bool(self._codings)
-            and is_text(self._media_types.content_type(os.path.basename(path)))
+            and is_compressible(self._media_types.content_type(path))
         )
 
     def coding_for(self, version: Signature, size: int, accept_encoding: str | None) -> str | None:

@@ -106,7 +106,10 @@ class Responder:
 
     def _respond(self, request: Request, target: Target) -> Response:
         front = self._offload
-        is_offloaded = front is not None and front.handles(request, target.source.path)
+        path = target.source.path
+        # A file that is stored in a coding may have to be decoded here.
+        is_stored_coded = self.media_types.coding(path) is not None
+        is_offloaded = front is not None and not is_stored_coded and front.handles(request, path)
         loaded = self._loader.load(
             target,
             request.field("HTTP_ACCEPT_ENCODING"),
@@ -147,8 +150,10 @@ class Responder:
         if request.is_head:
             return responses.head_response(request, representation)
         front = self._offload
-        # The front server does not have text that was compressed in memory, which has no ranges.
+        # It does not have what was compressed or decoded here, which has no ranges.
         if front is None or not representation.has_ranges:
+            return None
+        if representation.coding is not None and not front.passes_content_encoding:
             return None
         is_offloaded = front.handles(request, representation.path)
         return front.respond(representation) if is_offloaded else None
