@@ -24,10 +24,10 @@ _CI_COMMAND = re.compile(r"^ *:(?=:)|#(?=#)")
 
 
 def printable(text: str) -> str:
-    """Return text for a line of output, with escapes for what is not just shown.
+    """Return a line of output with escapes for all that a terminal or a CI system interprets.
 
-    File names may contain anything: line ends, terminal sequences, marks that reverse the direction
-    of writing, bytes that are not text, and commands to a CI system.
+    File names may contain line ends, terminal sequences, marks that reverse the direction of
+    writing, bytes that are not text, and commands to a CI system.
     """
     text = _CI_COMMAND.sub(lambda found: found[0][:-1] + _escaped(found[0][-1]), text)
     return text if text.isprintable() else "".join(map(_escape, text))

@@ -56,7 +56,7 @@ class FileVersion:
         """
         offset = 0
         while block := self._file.read_at(offset, _BLOCK):
-            self.require_running()
+            self._require_running()
             offset += len(block)
             if offset > self.size:
                 break
@@ -68,13 +68,13 @@ class FileVersion:
         """Return whether blocks are the file's bytes, without reading further than they are."""
         offset = 0
         for block in blocks:
-            self.require_running()
+            self._require_running()
             if read_fully(self._file, offset, len(block)) != block:
                 return False
             offset += len(block)
         return offset == self.size
 
-    def require_running(self) -> None:
+    def _require_running(self) -> None:
         """Raise StoppedError after ``stop``."""
         if self._stop.is_set():
             raise StoppedError

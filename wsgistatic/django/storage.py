@@ -71,16 +71,17 @@ class CompressionMixin:
             return
         storage: Any = self
         root = storage.path("")
-        by_path = {storage.path(name): name for name in sorted(names)}
-        chosen = [
-            _CollectedFile(Directory(root), tuple(os.path.relpath(path, root).split(os.sep)))
-            for path in by_path
-            if not why_not_compressed(os.path.basename(path))
-        ]
+        files: dict[str, tuple[str, File]] = {}
+        for name in sorted(names):
+            below = os.path.relpath(storage.path(name), root)
+            if not why_not_compressed(os.path.basename(below)):
+                file = _CollectedFile(Directory(root), tuple(below.split(os.sep)))
+                files[file.path] = printable(name), file
         failures: list[Processed] = []
         left: list[str] = []
+        chosen = (file for _, file in files.values())
         for result in self._compressor.compress_files(chosen, self._jobs):
-            name = printable(by_path[result.path])
+            name, _ = files[result.path]
             # A link of a directory that leads out of STATIC_ROOT is not followed.
             if result.error is not None and not isinstance(result.error, FileNotFoundError):
                 failures.append((name, None, result.error))
