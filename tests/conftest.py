@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from wsgistatic import StaticFiles
+from wsgistatic.http.codings import CODINGS
 
 # Tests must not fail because the machine is busy, so there are no deadlines.
 for profile, max_examples in (("quick", 25), ("thorough", 100)):
@@ -119,6 +120,19 @@ def site(tmp_path: Path) -> Path:
 def age(path: Path) -> None:
     """Set an old modification time, so that the ETag of the file is strong."""
     os.utime(path, (OLD, OLD))
+
+
+def encoded(coding: str, content: bytes) -> bytes:
+    """Return the content in a content coding, at its highest level."""
+    codec = CODINGS[coding]
+    return b"".join(codec.encode([content], len(content), codec.level))
+
+
+def gzip_of_size(content: bytes, size: int) -> bytes:
+    """Return the gzip stream with a size in bytes that is larger."""
+    # RFC 1952 2.3: with FLG.FNAME, a name follows the header and ends with a zero.
+    name = b"n" * (size - len(content) - 1) + b"\0"
+    return content[:3] + b"\x08" + content[4:10] + name + content[10:]
 
 
 def settle() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import wsgistatic
-from tests.conftest import OLD
+from tests.conftest import OLD, gzip_of_size
 from tests.documents import DOCUMENTATION, passage
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
@@ -228,7 +229,8 @@ def test_the_output_of_explain(
 ) -> None:
     for name, size, modified in (("app.js", 5000, OLD), ("app.js.gz", 2000, OLD),
                                  ("app.js.br", 1000, OLD - 1)):  # fmt: skip
-        (project / "static" / name).write_bytes(bytes(size))
+        content = gzip_of_size(gzip.compress(bytes(5000)), size) if ".gz" in name else bytes(size)
+        (project / "static" / name).write_bytes(content)
         os.utime(project / "static" / name, (modified, modified))
     block = passage("    $ wsgistatic explain", "\nIn a running")
     command, *lines = textwrap.dedent(block).splitlines()

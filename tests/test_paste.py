@@ -261,6 +261,8 @@ def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
         ("compress", "yes", True),
         ("media_types", ".a = b/c", {".a": "b/c"}),
         ("media_types", "\n.a=b/c\nd = e/f; g=h\n", {".a": "b/c", "d": "e/f; g=h"}),
+        ("media_types", ".js.gz = text/javascript gzip", {".js.gz": ("text/javascript", "gzip")}),
+        ("media_types", ".a=b/c; d=e\tbr", {".a": ("b/c; d=e", "br")}),
     ],
 )
 def test_a_value(monkeypatch: pytest.MonkeyPatch, option: str, text: str, value: object) -> None:
@@ -296,6 +298,8 @@ BOOLS = "true, yes, on, 1, false, no, off, 0"
         ("media_types = .foo", "media_types must be written as NAME=TYPE, such as .foo=text/plain, "
          "not '.foo'"),
         ("media_types = .foo = bar", "media_types has the value 'bar' for '.foo'"),
+        ("media_types = .foo = a/b zip", "media_types has the content coding 'zip' for '.foo', "
+         "which is not one of 'gzip', 'zstd', 'br'"),
         ("index =", "index must be a file name without a directory, not ''"),
         ("etag = md5", "etag must be one of 'stat', 'content', None, not 'md5'"),
         ("symlinks = never", "symlinks must be one of 'inside', 'follow', 'deny', not 'never'"),

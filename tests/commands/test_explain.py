@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import OLD, age, settle
+from tests.conftest import OLD, age, encoded, gzip_of_size, settle
 from wsgistatic.__main__ import main
+
+BR = encoded("br", b"x" * 5000)
 
 
 @pytest.fixture
@@ -21,13 +24,15 @@ def folder(tmp_path: Path) -> Path:
     (root / "outside").symlink_to("../secret.txt")
     for name, size in (
         ("app.js", 5000),
-        ("app.js.gz", 2000),
-        ("app.js.br", 1000),
         ("sub/index.html", 100),
         ("about.html", 200),
         ("page.txt", 300),
     ):
         (root / name).write_bytes(b"x" * size)
+        age(root / name)
+    (root / "app.js.br").write_bytes(BR)
+    (root / "app.js.gz").write_bytes(gzip_of_size(gzip.compress(b"x" * 5000), 2000))
+    for name in ("app.js.br", "app.js.gz"):
         age(root / name)
     settle()
     return root
@@ -70,17 +75,18 @@ def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (
             ["-H", "Accept-Encoding: gzip, br"],
-            {"br": "1,000 bytes, selected", "gzip": "2,000 bytes, not smaller than the selected",
+            {"br": f"{len(BR)} bytes, selected",
+             "gzip": "2,000 bytes, not smaller than the selected",
              "identity": "5,000 bytes, wanted less"},
         ),
         (
             ["-H", "Accept-Encoding: gzip", "--header", "accept-encoding: br;q=0.5, identity;q=0"],
-            {"br": "1,000 bytes, wanted less", "gzip": "2,000 bytes, selected",
+            {"br": f"{len(BR)} bytes, wanted less", "gzip": "2,000 bytes, selected",
              "identity": "5,000 bytes, not accepted"},
         ),
         (
             ["-H", "Accept-Encoding: gzip, br", "--encodings", "gzip"],
-            {"br": "1,000 bytes, left out by the options", "gzip": "2,000 bytes, selected"},
+            {"br": f"{len(BR)} bytes, left out by the options", "gzip": "2,000 bytes, selected"},
         ),
         (
             ["-H", "Accept-Encoding: gzip", "--offload", "X-Sendfile:/srv"],
@@ -90,7 +96,7 @@ def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
             ["-H", "Accept-Encoding: gzip", "--offload", "X-Accel-Redirect:/srv"],
             {"gzip": "2,000 bytes, selected"},
         ),
-        ([], {"br": "1,000 bytes, wanted less", "identity": "5,000 bytes, selected"}),
+        ([], {"br": f"{len(BR)} bytes, wanted less", "identity": "5,000 bytes, selected"}),
     ],
 )  # fmt: skip
 def test_codings(
@@ -113,6 +119,35 @@ def test_sidecars_that_are_refused(folder: Path, capsys: pytest.CaptureFixture[s
     assert told.finding("gzip") == "app.js.gz: 2,000 bytes, older than its file"
     assert told.finding("br") == "app.js.br: a link that leads outside the directory"
     assert told.finding("identity") == "app.js: 5,000 bytes, selected"
+
+
+def test_a_sidecar_of_another_version(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "app.js").write_bytes(b"y" * 5000)
+    age(folder / "app.js")
+    told = Told(capsys, folder, "/app.js", "-H", "Accept-Encoding: gzip, br")
+    assert told.finding("br") == f"app.js.br: {len(BR)} bytes, not sent, since it holds other bytes"
+    assert told.finding("gzip") == "app.js.gz: 2,000 bytes, not sent, since it holds other bytes"
+    assert told.finding("identity") == "app.js: 5,000 bytes, selected"
+
+
+@pytest.mark.parametrize(
+    ("field", "gzip_finding", "identity_finding"),
+    [
+        ("gzip", "selected", "icon.svgz: decoded only for clients that want it more"),
+        ("br", "not accepted, or wanted less",
+         "icon.svgz: 5,000 bytes, selected, and decoded as it is sent"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_stored_in_a_coding(
+    folder: Path, capsys: pytest.CaptureFixture[str], field: str, gzip_finding: str,
+    identity_finding: str,
+) -> None:  # fmt: skip
+    (folder / "icon.svgz").write_bytes(gzip_of_size(gzip.compress(b"x" * 5000), 2000))
+    settle()
+    told = Told(capsys, folder, "/icon.svgz", "-H", f"Accept-Encoding: {field}")
+    assert told.finding("gzip") == f"icon.svgz: 2,000 bytes, {gzip_finding}"
+    assert told.finding("identity") == identity_finding
+    assert "Content-Type: image/svg+xml" in told.answer()
 
 
 def test_a_coding_made_in_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +288,7 @@ def test_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {
         "path": f"{folder}/app.js.br",
         "coding": "br",
-        "size": 1000,
+        "size": len(BR),
         "finding": "wanted less",
     } in values["candidates"]
     values = json.loads(Told(capsys, folder, "/a", "--json", "--prefix", "b").output)

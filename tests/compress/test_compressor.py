@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,7 +151,7 @@ def test_reading_a_sidecar_needs_little_memory(
 
     monkeypatch.setattr("wsgistatic.compress.compressor.digest_of", watched)
     assert actions(compressor.compress_file(path)) == [REDATED]
-    assert 0 < largest < 40_000_000
+    assert 0 < largest < 1_000_000
 
 
 def test_a_newer_sidecar_of_another_tool_is_kept_if_its_content_is_right(path: Path) -> None:
@@ -407,7 +408,9 @@ def test_a_read_only_directory_is_an_error(read_only_directory: Path, ordinary_u
 def test_a_failing_library_is_an_error_of_the_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "brotli", SimpleNamespace(error=RuntimeError))
+    decompressor = import_module("brotli").Decompressor
+    library = SimpleNamespace(error=RuntimeError, Decompressor=decompressor)
+    monkeypatch.setitem(sys.modules, "brotli", library)
     assert isinstance(Compressor(["br"]).compress_file(path).error, AttributeError)
 
 

@@ -183,7 +183,8 @@ def test_work_and_locks_of_threads_that_a_child_does_not_have_are_dropped(tmp_pa
 
     def work() -> int:
         changing._cache._lock.acquire()
-        DIGESTS._lock.acquire()
+        DIGESTS._results._lock.acquire()
+        DIGESTS._results._allowance._lock.acquire()
         shared._lock.acquire()
         forks.after_fork_in_child()
         return flight.run("key", lambda: 2)  # else it would wait for itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.client import call_raw, make_environ
-from tests.conftest import age, settle
+from tests.conftest import OLD, age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests as digests_module
-from wsgistatic.files.digests import ContentDigests, SingleFlight
+from wsgistatic.files.digests import Allowance, ContentDigests, SingleFlight
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.representations.representation import content_etag
@@ -65,13 +66,13 @@ def test_digest_that_another_thread_has_just_stored_is_used(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digests, opener = ContentDigests(), Opener(site, "hello.txt")
-    run = digests._once.run
+    run = digests._results._once.run
 
     def run_after_another_thread(key: Any, compute: Any) -> Any:
         run(key, compute)
         return run(key, compute)
 
-    monkeypatch.setattr(digests._once, "run", run_after_another_thread)
+    monkeypatch.setattr(digests._results._once, "run", run_after_another_thread)
     assert digest_of(digests, opener) == hashlib.sha256(b"hello world\n").digest()
     assert opener.calls == 1
 
@@ -81,6 +82,47 @@ def test_digest_of_a_version_that_is_not_settled_is_not_kept(site: Path) -> None
     first = digest_of(digests, opener, settled=False)
     assert first == digest_of(digests, opener, settled=False)
     assert opener.calls == 2
+
+
+def test_file_that_keeps_changing_is_hashed_at_a_bounded_rate(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(digests_module, "monotonic", lambda: now)
+    digests, opener = ContentDigests(), Opener(site, "log.txt")
+    size, hashed = 4 * 1024 * 1024, 0
+    (site / "log.txt").write_bytes(bytes(size))
+    for settled in (False, True):
+        for step in range(500):
+            now += 0.01
+            if settled:  # each request finds a new version
+                os.utime(site / "log.txt", (OLD, OLD + step))
+            hashed += size * (digest_of(digests, opener, settled) is not None)
+    # One second's work at the beginning is free.
+    assert 10 <= hashed / 16 / 1024**2 <= 11.5
+    assert opener.calls * size == hashed
+    now += 1.0
+    assert digest_of(digests, opener, settled=False) is not None
+
+
+def test_allowance_is_for_each_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(digests_module, "monotonic", lambda: now)
+    monkeypatch.setattr(digests_module, "_MAX_FILES", 2)
+    allowance: Allowance[str] = Allowance(100)
+    assert allowance.take("a", 1_000_000)  # the first is allowed, whatever its size
+    assert not allowance.take("a", 1)
+    assert allowance.take("b", 50)
+    assert allowance.take("b", 49)
+    assert allowance.take("b", 50)
+    assert not allowance.take("b", 1)
+    now += 0.5
+    assert allowance.take("b", 50)
+    assert not allowance.take("a", 1)
+    assert allowance.take("c", 1)  # and the least recently used key is forgotten
+    assert allowance.take("b", 1) is True
+    now += 9_999.0
+    assert allowance.take("a", 1)
 
 
 def test_file_that_changed_before_it_was_opened_has_no_digest(site: Path) -> None:
@@ -93,7 +135,7 @@ def test_file_that_changed_before_it_was_opened_has_no_digest(site: Path) -> Non
 def test_least_recently_used_digests_are_dropped(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digests_module, "_MAX_DIGESTS", 2)
+    monkeypatch.setattr(digests_module, "_MAX_RESULTS", 2)
     digests = ContentDigests()
     openers = [Opener(site, name) for name in ("hello.txt", "digits.bin", "empty.bin")]
     for opener in (openers[0], openers[1], openers[0], openers[2]):
@@ -196,7 +238,7 @@ def test_after_a_failed_read_the_next_request_hashes_the_version(
 def test_nothing_is_kept_of_a_request_that_waited(site: Path) -> None:
     digests, opener = ContentDigests(), Opener(site, "digits.bin")
     digest_of(digests, opener)
-    assert len(digests._once._in_progress) == 0
+    assert len(digests._results._once._in_progress) == 0
 
 
 # ---- SingleFlight: one thread does the work for a key, and the others get its result -----------

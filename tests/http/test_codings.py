@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from modulefinder import ModuleFinder
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -78,6 +78,29 @@ def test_anything_but_one_complete_stream_is_rejected(name: str, spoil: object, 
     assert callable(spoil)
     with pytest.raises(ValueError, match=name):
         decoded(name, spoil(encoded(name, TEXT[:5000])), piece)
+
+
+def test_decoding_takes_bounded_memory_whatever_the_input_expands_to(name: str) -> None:
+    zeros = [bytes(1_000_000)] * 50
+    coded = b"".join(CODINGS[name].encode(zeros, 50_000_000, 1))
+    assert len(coded) < 300_000
+    sizes = list(map(len, CODINGS[name].decode([coded])))
+    assert sum(sizes) == 50_000_000
+    assert max(sizes) < 1_000_000
+
+
+def test_window_above_8_mib_is_refused(name: str) -> None:
+    if name == "zstd":
+        frame = b"\x28\xb5\x2f\xfd\x00\x70" + b"\x01\x00\x00"  # 16 MiB; an empty last block
+        with pytest.raises(ValueError, match="not zstd"):
+            decoded(name, frame)
+        assert decoded(name, frame.replace(b"\x70", b"\x68")) == b""  # 8 MiB
+
+
+def test_old_brotli_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Before version 1.2 its decompressor had no limit.
+    monkeypatch.setitem(sys.modules, "brotli", SimpleNamespace(Decompressor=object))
+    assert available_codings() == ("gzip", "zstd")
 
 
 def test_gzip_output_has_neither_time_nor_name() -> None:

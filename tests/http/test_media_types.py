@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +20,7 @@ from wsgistatic.http.media_types import (
     _TABLE,
     UNKNOWN,
     MediaTypes,
-    is_text,
+    is_compressible,
     why_not_compressed,
 )
 
@@ -83,6 +84,21 @@ TCHAR = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
         ("README", "text/plain; charset=utf-8"),
         ("apple-app-site-association", "application/json"),
         ("LICENSE.html", "text/html; charset=utf-8"),
+        # the segments of HLS, and TypeScript's declarations
+        ("a.ts", "video/mp2t"),
+        ("a.d.ts", "text/plain; charset=utf-8"),
+        ("a.m4b", "audio/mp4"),
+        # by directory
+        (".well-known/openid-configuration", "application/json"),
+        ("/srv/site/.well-known/webauthn", "application/json"),
+        ("C:\\site\\.well-known\\webauthn", "application/json"),
+        ("/.well-known/host-meta", "application/xrd+xml"),
+        ("/.well-known/host-meta.json", "application/json"),
+        ("/.well-known/api-catalog", "application/linkset+json"),
+        ("/.well-known/license", "text/plain; charset=utf-8"),
+        *((name, UNKNOWN) for name in ("webauthn", "/a/webauthn", "/.well-known/a/webauthn")),
+        ("/a.css/b", UNKNOWN),
+        ("/a/b.css", "text/css; charset=utf-8"),
         # unknown
         *((name, UNKNOWN) for name in ("", ".", "..", "...", "a", "a.", "html", "a.xyzzy")),
         *((name, UNKNOWN) for name in ("a.html.", "a.html ", "a.html\n", "a.ht\u017fml")),
@@ -124,6 +140,63 @@ def test_names_in_the_table() -> None:
     for name, media_type in _BY_NAME.items():
         assert name == name.lower()
         assert is_media_type(media_type)
+
+
+# ---- comparison with mime-db ---------------------------------------------------------------------
+
+PROGRAM = "source text, which browsers should show, and which has no registered type"
+DIFFERENCES = {
+    **dict.fromkeys((".sh", ".bat", ".pl", ".c", ".h", ".cc", ".cpp", ".java", ".lua"), PROGRAM),
+    **dict.fromkeys((".scss", ".sass", ".less", ".jsx", ".tex", ".srt"), PROGRAM),
+    ".rs": PROGRAM,  # there a type of RLS, which nobody serves
+    ".sql": PROGRAM,  # registered, but browsers would download it
+    ".pot": "a template of gettext, next to .po; PowerPoint's is .potx today",
+    ".dot": "Graphviz; Word's is .dotx today",
+    ".cjs": "RFC 9239: application/node is not a type of JavaScript, and browsers refuse it",
+    ".flac": "RFC 9639",
+    ".vcf": "RFC 6350; text/x-vcard is obsolete",
+    ".yaml": "RFC 9512",
+    ".yml": "RFC 9512",
+    ".webapp": "plain JSON",
+    ".ipynb": "plain JSON, which browsers show",
+    ".dtd": "browsers show application/xml",
+    ".xul": "browsers show application/xml",
+    ".exe": "registered by IANA",
+    ".dll": "registered by IANA",
+    ".deb": "registered by IANA",
+    ".udeb": "registered by IANA",
+    ".msi": "more precise than application/octet-stream",
+    ".rpm": "the name that freedesktop.org and servers use",
+    ".cbz": "a zip file",
+    ".jfif": "registered by IANA; image/pjpeg is Internet Explorer's",
+    ".aif": "the name that browsers know",
+    ".aiff": "the name that browsers know",
+    ".m4v": "an MP4 file; browsers know video/mp4",
+    ".m3u": "the name that browsers know",
+}
+
+
+def read_mime_db() -> dict[str, set[str]]:
+    """Return the media types of each extension."""
+    types: dict[str, set[str]] = {}
+    lines = Path(__file__).with_name("mime-db.txt").read_text("ascii").splitlines()
+    for line in lines:
+        if not line.startswith("#"):
+            media_type, _, *extensions = line.split()
+            for extension in extensions:
+                types.setdefault(f".{extension}", set()).add(media_type)
+    return types
+
+
+def test_types_are_those_of_mime_db_or_differ_for_a_reason() -> None:
+    mime_db = read_mime_db()
+    assert len(mime_db) > 1000
+    differing = {
+        extension
+        for extension, media_type in _BY_EXTENSION.items()
+        if media_type not in mime_db.get(extension, {media_type})
+    }
+    assert differing == DIFFERENCES.keys()
 
 
 # ---- overrides and charset ---------------------------------------------------------------------
@@ -173,6 +246,58 @@ OVERRIDES = {
 def test_overrides(name: str, expected: str) -> None:
     assert MediaTypes(OVERRIDES).content_type(name) == expected
     assert MediaTypes(MappingProxyType(OVERRIDES)).content_type(name) == expected
+
+
+CODED = {
+    ".js.gz": ("text/javascript", "gzip"),
+    ".gz": "application/x-gz",
+    ".Wasm.BR": ["application/wasm", "br"],
+    "tiles": ("application/x-tiles", "zstd"),
+    ".none": ("text/x", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "coding"),
+    [
+        ("a.js.gz", "text/javascript; charset=utf-8", "gzip"),
+        ("a.b.JS.GZ", "text/javascript; charset=utf-8", "gzip"),
+        ("a.css.gz", "application/x-gz", None),
+        ("a.wasm.br", "application/wasm", "br"),
+        ("a.wasm", "application/wasm", None),
+        ("Tiles", "application/x-tiles", "zstd"),
+        ("a.tiles", UNKNOWN, None),
+        ("a.none", "text/x; charset=utf-8", None),
+        ("a.svgz", "image/svg+xml", "gzip"),
+        ("a.svg", "image/svg+xml", None),
+    ],
+)
+def test_content_codings(name: str, content_type: str, coding: str | None) -> None:
+    types = MediaTypes(CODED)  # type: ignore[arg-type]
+    assert (types.content_type(name), types.coding(name)) == (content_type, coding)
+    assert types.knows(name) is (content_type != UNKNOWN)
+
+
+def test_coding_that_is_built_in_can_be_turned_off() -> None:
+    types = MediaTypes({".svgz": "application/gzip"})
+    assert (types.content_type("a.svgz"), types.coding("a.svgz")) == ("application/gzip", None)
+    assert why_not_compressed("a.svgz") == "already compressed"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [("text/x",), ("text/x", "gzip", "br"), ("gzip", "text/x"), (None, "gzip"), 5, None, {}],
+)
+def test_invalid_pair(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^media_types has the value .* for '\.foo'"):
+        MediaTypes({".foo": value})
+
+
+@pytest.mark.parametrize("coding", ["", "x-gzip", "deflate", "GZIP", 5, []])
+def test_invalid_coding(coding: Any) -> None:
+    expected = r"^media_types has the content coding .* for '\.foo', which is not one of 'gzip'"
+    with pytest.raises(ValueError, match=expected):
+        MediaTypes({".foo": ("text/x", coding)})
 
 
 def test_overrides_are_copied() -> None:
@@ -334,7 +459,7 @@ def test_each_type_has_at_most_one_known_mark() -> None:
     marks = [(kind, word) for kind, word in words if word[0] != "."]
     assert dict(marks) == _MARKS
     assert len(marks) == len(_MARKS)
-    assert set(_MARKS.values()) == {"text", "compressed", "ranges"}
+    assert set(_MARKS.values()) == {"compressed", "ranges"}
 
 
 def test_images_audio_and_video_are_marked_as_compressed() -> None:
@@ -342,13 +467,6 @@ def test_images_audio_and_video_are_marked_as_compressed() -> None:
     assert media >= COMPRESSIBLE_MEDIA
     for kind in media:
         assert (_MARKS.get(kind) == "compressed") is (kind not in COMPRESSIBLE_MEDIA), kind
-
-
-def test_text_is_marked_only_where_the_name_does_not_show_it() -> None:
-    marked = {kind for kind, mark in _MARKS.items() if mark == "text"}
-    assert marked
-    assert all(map(is_text, marked))
-    assert not any(kind.startswith("text/") or kind.endswith(("+json", "+xml")) for kind in marked)
 
 
 @pytest.mark.parametrize(
@@ -362,11 +480,22 @@ def test_text_is_marked_only_where_the_name_does_not_show_it() -> None:
         *((kind, True) for kind in ("application/yaml", "application/jsonl", "model/obj")),
         *((kind, True) for kind in ("application/vnd.apple.mpegurl", "APPLICATION/TOML")),
         *((kind, False) for kind in ("image/png", "application/pdf", "application/x-hdf5")),
-        *((kind, False) for kind in ("application/wasm", UNKNOWN, "application/rtf", "", "text")),
+        *((kind, True) for kind in ("application/wasm", "font/ttf", "image/bmp", "image/x-icon")),
+        *((kind, True) for kind in ("application/rtf", "application/vnd.mapbox-vector-tile")),
+        *((kind, False) for kind in ("font/woff2", "video/mp2t", "application/zip")),
+        *((kind, False) for kind in (UNKNOWN, "", "text", "application/x-unknown")),
     ],
 )
-def test_is_text(content_type: str, expected: bool) -> None:
-    assert is_text(content_type) is expected
+def test_is_compressible(content_type: str, expected: bool) -> None:
+    assert is_compressible(content_type) is expected
+
+
+def test_both_ways_of_compressing_apply_to_the_same_types() -> None:
+    types = MediaTypes()
+    for extension in _BY_EXTENSION.keys() - {".bin"}:
+        name = f"a{extension}"
+        expected = why_not_compressed(name) is None
+        assert is_compressible(types.content_type(name)) is expected, name
 
 
 @pytest.mark.parametrize(

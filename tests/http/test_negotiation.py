@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from webob.acceptparse import create_accept_encoding_header
 
-from wsgistatic.http.negotiation import UNASKED, acceptable_codings, select_coding
+from wsgistatic.http.negotiation import IDENTITY, UNASKED, acceptable_codings, select_coding
 
 # ---- weights -----------------------------------------------------------------------------------
 
@@ -268,3 +268,39 @@ def test_weights_equal_webobs(found: list[str], available: list[tuple[str, int]]
     for coding in offers:
         ours = preferences.quality(coding)
         assert (1.0 if ours == UNASKED else ours) == weights.get(coding, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "ranks"),
+    [
+        (None, (1, 1, 2)),
+        ("", (0, 0, 1)),
+        ("gzip", (0, 2, 1)),
+        ("GZIP;Q=0.3 , unknown", (0, 2, 1)),
+        ("x-gzip;q=0.001", (0, 2, 1)),
+        ("gzip, br", (2, 2, 1)),
+        ("gzip;q=0.5, br;q=0.25, identity;q=0", (1, 2, 0)),
+        ("*", (1, 1, 1)),
+        ("*;q=0", (0, 0, 0)),
+    ],
+)
+def test_ranks(accept_encoding: str | None, ranks: tuple[int, ...]) -> None:
+    assert acceptable_codings(accept_encoding).ranks(("br", "gzip", IDENTITY)) == ranks
+
+
+ANY_WEIGHT = st.sampled_from(["", ";q=0", ";q=0.001", ";q=0.5", ";q=0.75", ";q=1"])
+ELEMENTS = st.builds(
+    "{}{}".format, st.sampled_from(["br", "gzip", "zstd", "identity", "*", "x"]), ANY_WEIGHT
+)
+FIELDS = st.none() | st.lists(ELEMENTS, max_size=5).map(", ".join)
+
+
+@given(FIELDS, FIELDS, st.lists(st.integers(0, 3), min_size=4, max_size=4))
+def test_fields_with_equal_ranks_select_the_same(
+    one: str | None, other: str | None, sizes: list[int]
+) -> None:
+    codings = ("br", "gzip", "zstd", IDENTITY)
+    available = list(zip(codings, sizes, strict=True))
+    first, second = acceptable_codings(one), acceptable_codings(other)
+    if first.ranks(codings) == second.ranks(codings):
+        assert select_coding(first, available) == select_coding(second, available)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,12 +14,13 @@ from typing import Any
 import pytest
 
 from tests.client import Response, call_raw, make_environ
-from tests.conftest import OLD, age
+from tests.conftest import OLD, age, settle
 from wsgistatic import StaticFiles
+from wsgistatic.files import digests
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS, available_codings
-from wsgistatic.http.media_types import is_text
+from wsgistatic.http.media_types import is_compressible
 from wsgistatic.representations import compression as compression_module
 from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.loader import Loader, _read_version
@@ -208,7 +210,7 @@ def test_incompressible_file_is_opened_once(texts: Path, monkeypatch: pytest.Mon
 def test_incompressible_file_is_compressed_once(
     texts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compression_module, "_MAX_INCOMPRESSIBLE", 1)
+    monkeypatch.setattr(compression_module, "_MAX_RESULTS", 1)
     app = app_of(texts)
     tried: list[str] = []
     real = _read_version
@@ -226,7 +228,7 @@ def test_incompressible_file_is_compressed_once(
         age(texts / name)
         time.sleep(0.03)
         fetch(app, path=f"/{name}")
-    assert len(compression_of(app)._incompressible) == 1
+    assert list(compression_of(app)._results.values()) == [False]
 
 
 def test_simultaneous_first_requests_compress_once(
@@ -410,5 +412,70 @@ def test_nothing_is_compressed_by_default_or_without_encodings(texts: Path) -> N
         ("application/zip", False),
     ],
 )
-def test_is_text(content_type: str, expected: bool) -> None:
-    assert is_text(content_type) is expected
+def test_is_compressible(content_type: str, expected: bool) -> None:
+    assert is_compressible(content_type) is expected
+
+
+class Clock:
+    """A clock that only moves when it is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(digests, "monotonic", lambda: self.now)
+
+
+def count_compressed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which the size of each file that is compressed is added."""
+    sizes: list[int] = []
+    encode = type(CODINGS["gzip"]).encode
+
+    def counting(coding: Any, blocks: Any, size: int, level: int) -> Any:
+        sizes.append(size)
+        return encode(coding, blocks, size, level)
+
+    monkeypatch.setattr(type(CODINGS["gzip"]), "encode", counting)
+    return sizes
+
+
+def test_files_that_do_not_fit_the_cache_are_compressed_at_a_bounded_rate(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, sizes = Clock(monkeypatch), count_compressed(monkeypatch)
+    rng = random.Random(1)
+    names = [f"{number}.txt" for number in range(20)]
+    for name in names:
+        (site / name).write_bytes(rng.randbytes(50_000).hex().encode())
+        age(site / name)
+    settle()
+    app = StaticFiles(None, site, compress=True, encodings=("gzip",), cache_size=900_000)
+    encodings = []
+    for _ in range(30):
+        for name in names:
+            environ = make_environ(f"/{name}", HTTP_ACCEPT_ENCODING="gzip")
+            result = call_raw(app, environ)
+            assert result.headers["Vary"] == "Accept-Encoding"
+            content = (site / name).read_bytes()
+            encodings.append(result.headers.get("Content-Encoding"))
+            assert (gzip.decompress(result.body) if encodings[-1] else result.body) == content
+    assert encodings[: len(names)] == ["gzip"] * len(names)  # the first time is free
+    assert {"gzip", None} == set(encodings[-len(names) :])
+    assert 20 * 100_000 < sum(sizes) <= 20 * 100_000 + 1024**2 + 100_000
+    clock.now += 10.0
+    environ = make_environ("/0.txt", HTTP_ACCEPT_ENCODING="gzip")
+    assert call_raw(app, environ).headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.live
+def test_file_that_keeps_changing_is_compressed_at_a_bounded_rate(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch)
+    sizes = count_compressed(monkeypatch)
+    app = StaticFiles(None, site, compress=True, encodings=("gzip",))
+    (site / "log.txt").write_bytes(b"line\n" * 100_000)
+    for seconds in range(100):
+        os.utime(site / "log.txt", (OLD, OLD + seconds))
+        settle()
+        environ = make_environ("/log.txt", HTTP_ACCEPT_ENCODING="gzip")
+        assert call_raw(app, environ).status == 200
+    assert 1 <= len(sizes) <= 4

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import OLD, age
+from tests.conftest import OLD, age, encoded
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.versions import SECOND, signature
 from wsgistatic.representations.sidecars import Sidecar, Sidecars, choose_sidecar, is_fresh
@@ -22,16 +22,16 @@ SIDECARS = Sidecars(("zstd", "br", "gzip"))
 @pytest.fixture
 def file(site: Path) -> File:
     """A file with the sidecars ``hello.txt.br`` and ``hello.txt.gz``."""
-    for suffix in (".br", ".gz"):
+    for coding, suffix in (("br", ".br"), ("gzip", ".gz")):
         path = site / f"hello.txt{suffix}"
-        path.write_bytes(b"coded")
+        path.write_bytes(encoded(coding, b"hello world\n"))
         age(path)
     return Directory(str(site)).file(("hello.txt",))
 
 
 def find(file: File) -> list[str]:
     """Return the codings that are found."""
-    return [one.coding for one in SIDECARS.find(file, file.stat(), SIDECARS.stats(file.path))]
+    return [one.coding for one in SIDECARS.find(file, file.stat()).sidecars]
 
 
 def fail_stat_of(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
@@ -54,7 +54,7 @@ def test_stats_are_in_the_order_of_the_codings(file: File) -> None:
 
 
 def test_sidecars_are_found(file: File) -> None:
-    found = SIDECARS.find(file, file.stat(), SIDECARS.stats(file.path))
+    found = SIDECARS.find(file, file.stat()).sidecars
     assert [one.coding for one in found] == ["br", "gzip"]
     assert [one.file.path for one in found] == [file.path + ".br", file.path + ".gz"]
     assert [one.status for one in found] == [os.stat(one.file.path) for one in found]
@@ -66,7 +66,7 @@ def test_file_without_sidecars_is_not_looked_up_beneath_the_root(
     file = Directory(str(site)).file(("digits.bin",))
     status = file.stat()
     monkeypatch.setattr(File, "with_suffix", None)
-    assert SIDECARS.find(file, status, SIDECARS.stats(file.path)) == []
+    assert SIDECARS.find(file, status).sidecars == []
 
 
 def test_sidecar_that_is_older_than_its_file_is_skipped(file: File) -> None:
@@ -88,9 +88,9 @@ def test_name_that_counts_as_absent(
 ) -> None:
     status = file.stat()
     fail_stat_of(monkeypatch, "hello.txt.br", number)
-    stats = SIDECARS.stats(file.path)
-    assert stats[1] is None
-    assert [one.coding for one in SIDECARS.find(file, status, stats)] == ["gzip"]
+    found = SIDECARS.find(file, status)
+    assert found.stats[1] is None
+    assert [one.coding for one in found.sidecars] == ["gzip"]
 
 
 def test_stat_that_fails_is_logged_and_the_sidecar_skipped(
@@ -101,21 +101,23 @@ def test_stat_that_fails_is_logged_and_the_sidecar_skipped(
     stats = SIDECARS.stats(file.path)
     assert stats[:2] == (errno.EIO, errno.EIO)
     with caplog.at_level(logging.ERROR, "wsgistatic"):
-        assert [one.coding for one in SIDECARS.find(file, file.stat(), stats)] == ["gzip"]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{file.path + '.zst'!a}: Input/output error"
-    ]
+        found = SIDECARS.find(file, file.stat())
+    assert [one.coding for one in found.sidecars] == ["gzip"]
+    assert found.stats == stats
+    assert caplog.messages == [f"{file.path + '.zst'!a}: Input/output error"]
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
-def test_shortage_during_the_walk_is_raised(
-    file: File, number: int, monkeypatch: pytest.MonkeyPatch
+def test_stat_that_fails_during_the_walk_is_logged_and_the_sidecar_skipped(
+    file: File, number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Otherwise the choice, which is cached, would depend on the shortage.
     status, stats = file.stat(), SIDECARS.stats(file.path)
     fail_stat_of(monkeypatch, "hello.txt.br", number)
-    with pytest.raises(OSError, match=os.strerror(number)):
-        SIDECARS.find(file, status, stats)
+    found = SIDECARS.find(file, status)
+    assert [one.coding for one in found.sidecars] == ["gzip"]
+    assert caplog.messages == [f"{file.path + '.br'!a}: {os.strerror(number)}"]
+    # The choice is cached, and a later stat shows that it was based on the shortage.
+    assert found.stats == (None, number, stats[2]) != stats
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -47,6 +48,15 @@ RANGES = st.sampled_from(
     ["bytes=0-", "bytes=0-0", "bytes=5-9", "bytes=-7", "bytes=39-", "bytes=0-1,4-5,-1",
      "bytes=3-5,0-1", "bytes=0-9,5-20", "bytes=100000-100010,7-8", "bytes=x", "bytes=999999-"]
 )  # fmt: skip
+
+
+def is_gzip_of(coded: bytes, content: bytes) -> bool:
+    """Return whether bytes are one gzip stream of the content, as every client decodes it."""
+    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        return stream.decompress(coded) == content and stream.eof and not stream.unused_data
+    except zlib.error:
+        return False
 
 
 class ServedDirectory(ChangingDirectory):
@@ -89,7 +99,8 @@ class ServedDirectory(ChangingDirectory):
         original = File(node.data, node.mtime, etag_for(node, ""))
         sidecar = find(state, f"{name}.gz") if accept_gzip else None
         coded: list[File | int] = []
-        if sidecar is not None and sidecar.readable and sidecar.mtime >= node.mtime:
+        is_fresh = sidecar is not None and sidecar.mtime >= node.mtime
+        if sidecar and sidecar.readable and is_fresh and is_gzip_of(sidecar.data, node.data):
             coded = [File(sidecar.data, sidecar.mtime, etag_for(sidecar, "-gzip"))]
         may_be_unnoticed = (
             self.sidecar_delay and time.monotonic() - self.last_change < self.sidecar_delay

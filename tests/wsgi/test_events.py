@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import itertools
 import logging
 import os
@@ -89,7 +90,9 @@ def test_several_ranges_are_reported_as_merged(event_for: EventFor) -> None:
 def test_a_stored_coding_is_reported_with_the_path_of_its_file(
     site: Path, event_for: EventFor, fields: dict[str, str]
 ) -> None:
-    (site / "hello.txt.gz").write_bytes(b"zipped")
+    (site / "hello.txt").write_bytes(b"hello world\n" * 9)
+    (site / "hello.txt.gz").write_bytes(gzip.compress(b"hello world\n" * 9))
+    age(site / "hello.txt")
     age(site / "hello.txt.gz")
     event = event_for("/s/hello.txt", HTTP_ACCEPT_ENCODING="gzip", **fields)
     assert (event.coding, event.path) == ("gzip", str(site / "hello.txt.gz"))
@@ -276,7 +279,9 @@ REQUESTS: list[tuple[str, str, dict[str, str]]] = [
 
 @pytest.mark.parametrize("app", [None, inner])
 def test_responses_are_the_same_with_the_option(site: Path, app: Any) -> None:
-    (site / "hello.txt.gz").write_bytes(b"zipped")
+    (site / "hello.txt").write_bytes(b"hello world\n" * 9)
+    (site / "hello.txt.gz").write_bytes(gzip.compress(b"hello world\n" * 9))
+    age(site / "hello.txt")
     age(site / "hello.txt.gz")
     settle()
     apps = [StaticFiles(app, site), StaticFiles(app, site, on_answer=lambda event: None)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import gzip
+import itertools
 import os
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.client import Response, call, call_raw, make_environ, start
-from tests.conftest import OLD, age
+from tests.conftest import OLD, age, encoded, gzip_of_size
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.files.versions import signature
 from wsgistatic.representations import loader
@@ -21,8 +23,8 @@ from wsgistatic.representations.sidecars import Sidecar, choose_sidecar
 
 PLAIN = b"let answer = 42;\n" * 1000
 GZIP = gzip.compress(PLAIN, mtime=0)
-BR = b"brotli" * 9  # its bytes are never decoded
-ZSTD = b"zstandard" * 10
+BR, ZSTD = encoded("br", PLAIN), encoded("zstd", PLAIN)
+HELLO = b"hello world\n"
 
 
 @pytest.fixture
@@ -96,10 +98,31 @@ def test_accept_encoding_selects_the_coding(
         assert head.headers == result.headers
 
 
+def codings_of_equal_size() -> dict[str, bytes]:
+    """Return codings of PLAIN, by suffix, that have the same size."""
+    br: dict[int, bytes] = {}
+    zstd: dict[int, bytes] = {}
+    for parts in range(5, 40):  # the more parts, the larger the coding
+        size = -(-len(PLAIN) // parts)
+        blocks = [PLAIN[start : start + size] for start in range(0, len(PLAIN), size)]
+        stream = import_module("brotli").Compressor()
+        coded = b"".join(stream.process(block) + stream.flush() for block in blocks)
+        coded += stream.finish()
+        br[len(coded)] = coded
+        zstandard = import_module("zstandard")
+        stream = zstandard.ZstdCompressor().compressobj(size=len(PLAIN))
+        end = zstandard.COMPRESSOBJ_FLUSH_BLOCK
+        coded = b"".join(stream.compress(block) + stream.flush(end) for block in blocks)
+        coded += stream.flush()
+        zstd[len(coded)] = coded
+    size = min(br.keys() & zstd.keys())
+    return {".br": br[size], ".zst": zstd[size], ".gz": gzip_of_size(GZIP, size)}
+
+
 def test_the_order_of_the_option_decides_between_equal_sizes(coded: Path) -> None:
-    for name in ("app.js.gz", "app.js.br", "app.js.zst"):
-        (coded / name).write_bytes(b"x" * 30)
-        age(coded / name)
+    for suffix, content in codings_of_equal_size().items():
+        (coded / f"app.js{suffix}").write_bytes(content)
+        age(coded / f"app.js{suffix}")
     time.sleep(0.03)
     for encodings in (("zstd", "br", "gzip"), ("br", "gzip"), ("gzip", "zstd")):
         app = StaticFiles(None, coded, encodings=encodings)
@@ -121,10 +144,13 @@ def test_each_coding_has_its_own_strong_etag(coded: Path) -> None:
             assert "Content-Encoding" not in same.headers
             assert ask(app, "br", HTTP_IF_MATCH=tag).status == (200 if accepted == "br" else 412)
     # The tag contains the coding, so it differs even if size and time are the same.
-    (coded / "app.js").write_bytes(GZIP)
+    (coded / "app.js").write_bytes(bytes(200))
+    (coded / "app.js.gz").write_bytes(gzip_of_size(gzip.compress(bytes(200)), 200))
     age(coded / "app.js")
+    age(coded / "app.js.gz")
     time.sleep(0.03)
     app = StaticFiles(None, coded)
+    assert ask(app, "gzip").headers["Content-Encoding"] == "gzip"
     assert ask(app, "gzip").headers["ETag"] != ask(app, "").headers["ETag"]
 
 
@@ -148,24 +174,26 @@ def test_ranges_apply_to_the_bytes_of_the_selected_coding(coded: Path) -> None:
 
 
 def test_a_large_sidecar_is_streamed(coded: Path) -> None:
-    large = os.urandom(400_000)
-    (coded / "app.js").write_bytes(large * 2)
+    text = os.urandom(400_000).hex().encode()
+    large = gzip.compress(text)
+    (coded / "app.js").write_bytes(text)
     (coded / "app.js.gz").write_bytes(large)
     age(coded / "app.js")
     age(coded / "app.js.gz")
     time.sleep(0.03)
     app = StaticFiles(None, coded)
     assert ask(app, "gzip").body == large
-    assert ask(app, "").body == large * 2
+    assert ask(app, "").body == text
     assert ask(app, "gzip", HTTP_RANGE="bytes=399000-").body == large[399000:]
 
 
 def test_sidecars_of_an_index_are_used(coded: Path) -> None:
-    (coded / "sub/index.html.gz").write_bytes(b"coded")
+    content = encoded("gzip", b"<p>index</p>")
+    (coded / "sub/index.html.gz").write_bytes(content)
     age(coded / "sub/index.html.gz")
     time.sleep(0.03)
-    result = ask(StaticFiles(None, coded), "gzip", "/sub/")
-    assert (result.body, result.headers["Content-Encoding"]) == (b"coded", "gzip")
+    result = ask(StaticFiles(None, coded), "gzip;q=1, identity;q=0.5", "/sub/")
+    assert (result.body, result.headers["Content-Encoding"]) == (content, "gzip")
     assert result.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
@@ -234,18 +262,19 @@ def test_a_file_rewritten_within_the_second_of_its_sidecar(coded: Path) -> None:
 def test_changes_are_seen_at_the_next_request(coded: Path) -> None:
     app = StaticFiles(None, coded, encodings=("gzip",))
     assert ask(app, "gzip").body == GZIP
-    (coded / "app.js.gz").write_bytes(b"better")
+    better, new = gzip.compress(PLAIN, 1, mtime=1), b"new" * 100
+    (coded / "app.js.gz").write_bytes(better)
     age(coded / "app.js.gz")
     time.sleep(0.03)
-    assert ask(app, "gzip").body == b"better"
-    (coded / "app.js").write_bytes(b"new")  # now newer than the sidecar
-    assert ask(app, "gzip").body == b"new"
-    assert ask(app, "").body == b"new"
-    (coded / "app.js.gz").write_bytes(b"coded again")
+    assert ask(app, "gzip").body == better
+    (coded / "app.js").write_bytes(new)  # now newer than the sidecar
+    assert ask(app, "gzip").body == new
+    assert ask(app, "").body == new
+    (coded / "app.js.gz").write_bytes(gzip.compress(new))
     time.sleep(1.05)
-    assert ask(app, "gzip").body == b"coded again"
+    assert ask(app, "gzip").body == (coded / "app.js.gz").read_bytes()
     (coded / "app.js.gz").unlink()
-    assert ask(app, "gzip").body == b"new"
+    assert ask(app, "gzip").body == new
     (coded / "app.js").unlink()
     (coded / "app.js.gz").write_bytes(b"left over")
     assert ask(app, "gzip").status == 404
@@ -256,16 +285,18 @@ def test_a_new_sidecar_is_used_within_a_second(coded: Path) -> None:
     app = StaticFiles(None, coded)
     for _ in range(2):
         assert "Vary" not in ask(app, "gzip", "/hello.txt").headers
-    (coded / "hello.txt.gz").write_bytes(b"coded")
+    (coded / "hello.txt").write_bytes(HELLO * 9)
+    zipped, smaller = encoded("gzip", HELLO * 9), encoded("br", HELLO * 9)
+    (coded / "hello.txt.gz").write_bytes(zipped)
     time.sleep(1.05)
     assert call(app, "/hello.txt", "HEAD", HTTP_ACCEPT_ENCODING="gzip").headers["Vary"]
-    assert ask(app, "gzip", "/hello.txt").body == b"coded"
+    assert ask(app, "gzip", "/hello.txt").body == zipped
     assert ask(app, "", "/hello.txt").headers["Vary"] == "Accept-Encoding"
     time.sleep(1.05)  # the next check finds no change
-    assert ask(app, "gzip", "/hello.txt").body == b"coded"
-    (coded / "hello.txt.br").write_bytes(b"br")  # a smaller one appears
+    assert ask(app, "gzip", "/hello.txt").body == zipped
+    (coded / "hello.txt.br").write_bytes(smaller)
     time.sleep(1.05)
-    assert ask(app, "br, gzip", "/hello.txt").body == b"br"
+    assert ask(app, "br, gzip", "/hello.txt").body == smaller
 
 
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
@@ -319,22 +350,23 @@ def test_a_sidecar_replaced_before_it_is_opened_is_described_as_it_is(
     coded: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     app = StaticFiles(None, coded, encodings=("gzip",))
+    other = gzip.compress(PLAIN, 1, mtime=1)
     if known:
         ask(app, "gzip")
 
     def choose(*arguments: Any) -> Sidecar | None:
         chosen = choose_sidecar(*arguments)
-        (coded / "app.js.gz").write_bytes(b"another")
+        (coded / "app.js.gz").write_bytes(other)
         return chosen
 
     monkeypatch.setattr(loader, "choose_sidecar", choose)
-    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip;q=0.9"))
-    assert result.body == b"another"
-    assert result.headers["Content-Length"] == "7"
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip, br;q=0.5"))
+    assert result.body == other
+    assert result.headers["Content-Length"] == str(len(other))
 
 
-def test_an_error_while_a_sidecar_is_opened_does_not_count_as_a_change(
-    coded: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_file_itself_is_sent_if_its_sidecar_cannot_be_opened(
+    coded: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
     app = StaticFiles(None, coded, encodings=("gzip",))
 
@@ -343,13 +375,14 @@ def test_an_error_while_a_sidecar_is_opened_does_not_count_as_a_change(
 
     def choose(*arguments: Any) -> Sidecar | None:
         chosen = choose_sidecar(*arguments)
-        assert chosen is not None
-        monkeypatch.setattr(chosen.file, "open", fail)
+        if chosen is not None:
+            monkeypatch.setattr(chosen.file, "open", fail)
         return chosen
 
     monkeypatch.setattr(loader, "choose_sidecar", choose)
-    environ = make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip")
-    assert call_raw(app, environ).status == 500
+    result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
+    assert (result.status, result.body) == (200, PLAIN)
+    assert result.headers["Vary"] == "Accept-Encoding"
 
 
 def test_file_app_uses_sidecars_only_if_encodings_names_them(coded: Path) -> None:
@@ -405,7 +438,8 @@ def test_a_file_is_cached_again_after_a_sidecar_was_deleted(coded: Path) -> None
 def test_a_new_version_is_cached_whatever_coding_it_is_first_requested_in(coded: Path) -> None:
     app = StaticFiles(None, coded)
     ask(app, "")
-    (coded / "app.js").write_bytes(b"new")
+    (coded / "app.js").write_bytes(PLAIN.upper())
+    (coded / "app.js.gz").write_bytes(gzip.compress(PLAIN.upper()))
     age(coded / "app.js")
     time.sleep(0.03)
     call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING="gzip"))
@@ -428,6 +462,38 @@ def test_the_number_of_remembered_accept_encodings_is_bounded(coded: Path) -> No
     assert sum(map(len, filter(None, remembered))) <= 1600
     assert app._cache.files.keys() == {"/app.js"}
     assert app._cache.files["/app.js"].variants.keys() == {"gzip"}
+
+
+@pytest.mark.memory_cache
+def test_new_values_of_accept_encoding_open_no_file(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = StaticFiles(None, coded, compress=True)
+    common = "gzip, deflate, br, zstd"
+    for accepted in (common, "gzip", "", None):
+        ask(app, accepted)
+    monkeypatch.setattr(os, "open", None)
+    for number in range(200):
+        for accepted, content in (
+            (f"gzip, deflate, br, x-{number}, zstd", BR),
+            (f"x-{number}, gzip;q=0.{number:03}", GZIP if number else PLAIN),
+            (f"gzip{' ' * number},x;q=0.5", GZIP),
+            (f"x-{number}", PLAIN),
+        ):
+            result = call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+            assert (result.status, result.body) == (200, content), accepted
+        assert call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=common)).body == BR
+        assert app._files["/app.js"].by_accept_encoding[common] == "br"
+
+
+@pytest.mark.memory_cache
+def test_number_of_remembered_meanings_is_bounded(coded: Path) -> None:
+    app = StaticFiles(None, coded)
+    weights = [f"0.{digit}" for digit in range(1, 6)]
+    for br, gzip_, zstd, identity in itertools.product(weights, repeat=4):
+        accepted = f"br;q={br}, gzip;q={gzip_}, zstd;q={zstd}, identity;q={identity}"
+        call_raw(app, make_environ("/app.js", HTTP_ACCEPT_ENCODING=accepted))
+    assert 0 < len(app._files["/app.js"].by_ranks) <= 64
 
 
 @pytest.mark.memory_cache

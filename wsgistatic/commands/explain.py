@@ -18,13 +18,15 @@ from wsgistatic.files.directory import File
 from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import TOKEN
+from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.http.paths import parse_prefix, path_name
 from wsgistatic.http.ranges import get_ranges
-from wsgistatic.representations.sidecars import is_fresh
+from wsgistatic.representations.sidecars import is_fresh, sidecar_fault
 from wsgistatic.wsgi.events import AnswerEvent, answer_event
 from wsgistatic.wsgi.middleware import StaticFiles
 from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.trace import Step, Trace, why_no_file
 
 if TYPE_CHECKING:
@@ -178,9 +180,14 @@ def explain(
     if event.status == 404:
         steps.append(("miss", "a wrapped app gets the request"))
     elif event.path is not None:
+        types = MediaTypes(options["media_types"])
         for step in trace.steps:
             if isinstance(step.source, File):
-                candidates = _candidates(step.source, app.encodings, request, event)
+                coding = types.coding(step.source.segments[-1])
+                if coding is not None:
+                    candidates = _stored_candidates(step.source, coding, response, event)
+                else:
+                    candidates = _candidates(step.source, app.encodings, request, event)
     return Explanation(steps, candidates, response.status, response.headers, event)
 
 
@@ -216,12 +223,33 @@ def _candidates(
         elif event.path == file.path:
             in_memory = file is original and event.coding
             finding = f"compressed to {event.coding} in memory" if in_memory else "selected"
+        elif file is not original and (fault := _fault(coding, file, original)):
+            finding = f"not sent, since {fault}"
         elif not quality:
             finding = "not accepted"
         else:
             finding = "wanted less" if quality < selected else "not smaller than the selected"
         found.append(Candidate(file.path, coding, candidate.st_size, finding))
     return found
+
+
+def _stored_candidates(
+    file: File, coding: str, response: Response, event: AnswerEvent
+) -> list[Candidate]:
+    """Return the codings of a file that is stored in a coding."""
+    size, path = file.stat().st_size, file.path
+    if event.coding is not None:
+        other = Candidate(path, IDENTITY, None, "decoded only for clients that want it more")
+        return [Candidate(path, coding, size, "selected"), other]
+    length = dict(response.headers).get("Content-Length")
+    decoded = None if length is None else int(length)
+    own = Candidate(path, coding, size, "not accepted, or wanted less")
+    return [own, Candidate(path, IDENTITY, decoded, "selected, and decoded as it is sent")]
+
+
+def _fault(coding: str, sidecar: File, original: File) -> str | None:
+    with sidecar.open() as coded, original.open() as opened:
+        return sidecar_fault(coding, coded.file, opened.file)
 
 
 def _range_finding(

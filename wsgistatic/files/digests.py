@@ -1,7 +1,8 @@
-"""SHA-256 digests of file versions, and work that is done once for all threads that need it.
+"""SHA-256 digests of file versions, and other work that is done once for each version.
 
-Requests that need the digest of a version that is being hashed wait for it. A version too recent to
-have a signature of its own is hashed each time.
+Requests that need the result of work in progress wait for it. A version too recent to have a
+signature of its own gives no result that can be kept, and a growing log gives a new version again
+and again. Therefore the work on each file is bounded too, in bytes per second.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11
 from contextlib import AbstractContextManager
 from threading import Lock
+from time import monotonic
 from typing import Generic, TypeVar
 
 from wsgistatic.files.changes import Reader
@@ -28,7 +30,10 @@ Opener = Callable[[], AbstractContextManager[RegularFile]]
 
 _HASH_BLOCK = 1024 * 1024  # bytes
 _PATIENCE = 30.0  # seconds
-_MAX_DIGESTS = 20_000  # about 5 MB
+_MAX_RESULTS = 20_000  # of digests about 5 MB
+_MAX_FILES = 10_000
+# Bytes per second that are read again of a file that keeps changing: 1 to 5 % of a processor.
+_RATE = 16 * 1024 * 1024
 
 
 class SingleFlight(Generic[K, T]):
@@ -73,12 +78,16 @@ class SingleFlight(Generic[K, T]):
             ours.set_result(outcome)
 
 
-class ContentDigests:
-    """A bounded table of digests, which any number of threads and apps may share."""
+class Allowance(Generic[K]):
+    """Bounds the work that is done for each key to a number of bytes per second.
 
-    def __init__(self) -> None:
-        self._digests: OrderedDict[Signature, bytes] = OrderedDict()
-        self._once: SingleFlight[Signature, bytes | None] = SingleFlight()
+    The first time is free, and so are as many repetitions as make up a second's work. Then a key
+    has to wait as long as its work so far should have taken.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._due: OrderedDict[K, float] = OrderedDict()  # monotonic time in seconds
         self.after_fork()
         call_after_fork(self)
 
@@ -86,30 +95,87 @@ class ContentDigests:
         """Drop the lock, which another thread may have held when the process forked."""
         self._lock = Lock()
 
+    def take(self, key: K, size: int) -> bool:
+        """Return whether ``size`` bytes may be processed for a key now, and count them if so."""
+        now = monotonic()
+        with self._lock:
+            due = max(now, self._due.pop(key, now))
+            is_allowed = due - now < 1.0
+            self._due[key] = due + is_allowed * size / self._rate
+            if len(self._due) > _MAX_FILES:
+                self._due.popitem(last=False)
+        return is_allowed
+
+
+class VersionResults(Generic[K, T]):
+    """A bounded table of results of work on file versions."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[K, T] = OrderedDict()
+        self._once: SingleFlight[K, T | None] = SingleFlight()
+        self._allowance: Allowance[tuple[int, int]] = Allowance(_RATE)
+        self.after_fork()
+        call_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Drop the lock, which another thread may have held when the process forked."""
+        self._lock = Lock()
+
+    def find(
+        self, key: K, status: os.stat_result, settled: bool, size: int, work: Callable[[], T | None]
+    ) -> T | None:
+        """Return the result for a key, which identifies the version, from the table or by work.
+
+        Return None if the work has no result, or if too much of the file was read lately.
+
+        Arguments:
+            status: of the file that is read.
+            settled: no later version can have the same key.
+            size: bytes that the work reads.
+        """
+
+        def bounded() -> T | None:
+            is_allowed = self._allowance.take((status.st_dev, status.st_ino), size)
+            return work() if is_allowed else None
+
+        if not settled:
+            return bounded()
+        found = self._stored(key)
+        return self._once.run(key, lambda: self._store(key, bounded)) if found is None else found
+
+    def _store(self, key: K, work: Callable[[], T | None]) -> T | None:
+        result = self._stored(key)  # another thread may have stored it since
+        if result is None and (result := work()) is not None:
+            with self._lock:
+                self._results[key] = result
+                if len(self._results) > _MAX_RESULTS:
+                    self._results.popitem(last=False)
+        return result
+
+    def _stored(self, key: K) -> T | None:
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+            return self._results.get(key)
+
+
+class ContentDigests:
+    """A bounded table of digests, which any number of threads and apps may share."""
+
+    def __init__(self) -> None:
+        self._results: VersionResults[Signature, bytes] = VersionResults()
+
     def digest(self, status: os.stat_result, settled: bool, open_file: Opener) -> bytes | None:
-        """Return the digest of a file version, or None if the file changed before it was hashed.
+        """Return the digest of a file version.
+
+        Return None if the file changed before it was hashed, or changes too often to be hashed.
 
         ``settled``: no later version can share the signature of this one.
         """
         key = signature(status)
-        if not settled:
-            return _hash_version(key, open_file)
-        return self._stored(key) or self._once.run(key, lambda: self._hash_once(key, open_file))
-
-    def _hash_once(self, key: Signature, open_file: Opener) -> bytes | None:
-        digest = self._stored(key)  # another thread may have stored it since
-        if digest is None and (digest := _hash_version(key, open_file)) is not None:
-            with self._lock:
-                self._digests[key] = digest
-                if len(self._digests) > _MAX_DIGESTS:
-                    self._digests.popitem(last=False)
-        return digest
-
-    def _stored(self, key: Signature) -> bytes | None:
-        with self._lock:
-            if key in self._digests:
-                self._digests.move_to_end(key)
-            return self._digests.get(key)
+        return self._results.find(
+            key, status, settled, status.st_size, lambda: _hash_version(key, open_file)
+        )
 
 
 # One table for the process: an app that is made in a view lives for one request, its files longer.

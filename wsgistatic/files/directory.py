@@ -94,9 +94,11 @@ class File(Source):
     Attributes:
         stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Where it
             does not, a directory on the way could be replaced by a link that must not be followed.
+        has_siblings: the path is known, so that other files may lie beside it.
     """
 
     may_change = True
+    has_siblings = True
 
     def __init__(self, directory: Directory, segments: tuple[str, ...]) -> None:
         self.directory, self.segments = directory, segments
@@ -205,7 +207,8 @@ class HandleFile(File):
         raw: Any = raw_file(file)
         if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
             raise ValueError(f"source must be a regular file, not {file!r}")
-        path = os.path.abspath(raw.name) if isinstance(raw.name, str) else "<file>"
+        self.has_siblings = isinstance(raw.name, str)  # not a temporary file, or a descriptor
+        path = os.path.abspath(raw.name) if self.has_siblings else "<file>"
         directory, name = os.path.split(path)
         super().__init__(Directory(directory, "follow"), (name,))
         self._file, self._raw = file, raw

@@ -184,6 +184,16 @@ class DecompressedSource(Source):
         # What the caller gave as ``format`` and ``filters``, in the case of lzma.
         return kind(raw, **self._file._buffer.raw._decomp_args)
 
+    def digest(self, version: Version, settled: bool) -> bytes | None:
+        """Return the digest, or None if the object is too large to be hashed for each response.
+
+        It may have changed since the last one, and nothing shows that.
+        """
+        return super().digest(version, settled) if version.size <= _MAX_HASHED else None
+
+
+_MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms
+
 
 class Seekable(Protocol):
     """A binary file object that can seek."""

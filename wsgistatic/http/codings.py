@@ -11,9 +11,21 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
+
+# Decoders return about this much at a time. A few bytes can stand for gigabytes, and some libraries
+# would return them at once.
+_PIECE = 128 * 1024  # bytes
+# RFC 9659: the largest window of "zstd" that clients must support.
+_MAX_WINDOW = 8 * 1024 * 1024  # bytes
+MAX_HEADER = 18  # bytes at the beginning of a coding that ``Coding.fault`` reads: a zstd header
+MAX_TRAILER = 4  # bytes at its end
+
+
+class IncompleteError(ValueError):
+    """The input ended before the coding did."""
 
 
 class Coding(NamedTuple):
@@ -25,6 +37,8 @@ class Coding(NamedTuple):
     levels: range
     level: int  # default for sidecars: the highest, as a file is compressed once and sent often
     load: Callable[[], Codec]  # imports the library at first use; may raise ImportError
+    # Return why the first and the last bytes are not those of a coding of ``size`` bytes, or None.
+    fault: Callable[[bytes, bytes, int], str | None]
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
         """Compress blocks of ``size`` bytes in total at one of ``levels``."""
@@ -33,34 +47,32 @@ class Coding(NamedTuple):
         yield finish()
 
     def decode(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """Decompress blocks; raise ValueError unless they are exactly one complete stream."""
+        """Decompress blocks, in bounded memory whatever they expand to.
+
+        Raise ValueError unless they are exactly one complete stream; IncompleteError if they are
+        its beginning.
+        """
         codec = self.load()
-        decompress, is_complete = codec.decoder()
         try:
-            for block in blocks:
-                yield decompress(block)
+            is_complete = yield from codec.decode(blocks)
         except codec.errors as error:
             raise ValueError(f"not {self.name}: {error}") from error
-        if not is_complete():
-            raise ValueError(f"not one complete stream of {self.name}")
+        if not is_complete:
+            raise IncompleteError(f"not one complete stream of {self.name}")
 
 
 class Codec(NamedTuple):
     """The compressor and decompressor of one library."""
 
     encoder: Callable[[int, int], Encoder]  # takes the level and the size of the content
-    decoder: Callable[[], Decoder]
+    decode: Callable[[Iterable[bytes]], Decoded]
     errors: tuple[type[Exception], ...]  # that the library raises for malformed input
 
 
 # For a stream in progress: functions to compress a block, and to finish.
 Encoder = tuple[Callable[[bytes], bytes], Callable[[], bytes]]
-# To decompress a block, and to ask whether the stream has ended and nothing follows it.
-Decoder = tuple[Callable[[bytes], bytes], Callable[[], bool]]
-
-
-def _zlib_like(stream: Any) -> Decoder:
-    return stream.decompress, lambda: stream.eof and not stream.unused_data
+# The decompressed bytes in pieces, and at the end whether the stream is complete.
+Decoded = Generator[bytes, None, bool]
 
 
 def _load_gzip() -> Codec:
@@ -70,21 +82,47 @@ def _load_gzip() -> Codec:
         stream = zlib.compressobj(level, zlib.DEFLATED, gzip_format)
         return stream.compress, stream.flush
 
-    return Codec(encoder, lambda: _zlib_like(zlib.decompressobj(gzip_format)), (zlib.error,))
+    def decode(blocks: Iterable[bytes]) -> Decoded:
+        stream = zlib.decompressobj(gzip_format)
+        for block in blocks:
+            while block:
+                yield stream.decompress(block, _PIECE)
+                block = stream.unconsumed_tail  # noqa: PLW2901 - the rest of the block
+            _require_end("gzip", stream.unused_data)
+        yield stream.flush()
+        return stream.eof
+
+    return Codec(encoder, decode, (zlib.error,))
+
+
+def _require_end(coding: str, unused: bytes) -> None:
+    if unused:
+        raise ValueError(f"not one stream of {coding}: more follows it")
 
 
 def _load_brotli() -> Codec:
     import brotli  # noqa: PLC0415 - optional
 
+    if not hasattr(brotli.Decompressor, "can_accept_more_data"):
+        # CVE-2025-6176: older decompressors have no limit for their output.
+        raise ImportError("Brotli is older than 1.2")
+
     def encoder(level: int, size: int) -> Encoder:
         stream = brotli.Compressor(quality=level)
         return stream.process, stream.finish
 
-    def decoder() -> Decoder:
+    def decode(blocks: Iterable[bytes]) -> Decoded:
         stream = brotli.Decompressor()
-        return stream.process, stream.is_finished
+        for block in blocks:
+            piece = stream.process(block, output_buffer_limit=_PIECE)
+            # It may have more output although it accepts input.
+            while piece or not stream.can_accept_more_data():
+                yield piece
+                piece = stream.process(b"", output_buffer_limit=_PIECE)
+        is_finished: bool = stream.is_finished()
+        return is_finished
 
-    return Codec(encoder, decoder, (brotli.error,))
+    return Codec(encoder, decode, (brotli.error,))
 
 
 def _load_zstd() -> Codec:
@@ -110,8 +148,12 @@ def _standard_zstd(zstd: Any) -> Codec:
         stream.set_pledged_input_size(size)
         return stream.compress, stream.flush
 
-    errors = (zstd.ZstdError, EOFError)
-    return Codec(encoder, lambda: _zlib_like(zstd.ZstdDecompressor()), errors)
+    options = {zstd.DecompressionParameter.window_log_max: _MAX_WINDOW.bit_length() - 1}
+
+    def decode(blocks: Iterable[bytes]) -> Decoded:
+        return _decode_zstd(zstd.ZstdDecompressor(options=options), blocks)
+
+    return Codec(encoder, decode, (zstd.ZstdError, EOFError))
 
 
 def _zstandard(zstandard: Any) -> Codec:
@@ -127,19 +169,123 @@ def _zstandard(zstandard: Any) -> Codec:
 
         return stream.compress, finish
 
-    def decoder() -> Decoder:
-        return _zlib_like(zstandard.ZstdDecompressor().decompressobj())
+    def decode(blocks: Iterable[bytes]) -> Decoded:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+        return _decode_zstd(decompressor.decompressobj(), blocks)
 
-    return Codec(encoder, decoder, (zstandard.ZstdError,))
+    return Codec(encoder, decode, (zstandard.ZstdError,))
+
+
+def _decode_zstd(stream: Any, blocks: Iterable[bytes]) -> Decoded:
+    for piece in _zstd_blocks(blocks):
+        _require_end("zstd", piece if stream.eof else b"")
+        yield stream.decompress(piece)
+        _require_end("zstd", stream.unused_data)
+    is_complete: bool = stream.eof
+    return is_complete
+
+
+def _zstd_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut a frame at its own blocks (RFC 8878 3.1.1), each of which decodes to 128 KiB at most."""
+    source = _Input(blocks)
+    head = source.take(MAX_HEADER)
+    frame = _zstd_frame(head)
+    if frame is None:
+        raise IncompleteError("not one complete frame of zstd")
+    source.put_back(head[frame.header_size :])
+    yield head[: frame.header_size]
+    is_last = 0
+    while not is_last and (header := source.take(3)):
+        fields = int.from_bytes(header, "little")
+        is_last, kind, size = fields & 1, fields >> 1 & 3, fields >> 3
+        yield header + source.take(1 if kind == _ZSTD_RLE else size)
+    yield from iter(lambda: source.take(_PIECE), b"")  # the checksum, if there is one
+
+
+class _Input:
+    """Takes any number of bytes at a time from blocks."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks, self._block = iter(blocks), memoryview(b"")
+
+    def take(self, size: int) -> bytes:
+        """Return ``size`` bytes, or those up to the end."""
+        pieces = []
+        while size and (block := self._block or memoryview(next(self._blocks, b""))):
+            pieces.append(block[:size])
+            self._block = block[size:]
+            size -= len(pieces[-1])
+        return b"".join(pieces)
+
+    def put_back(self, content: bytes) -> None:
+        """Return bytes that were taken last."""
+        self._block = memoryview(content + self._block)
+
+
+# ---- Faults that the first and the last bytes show ---------------------------------------------
+
+
+def _gzip_fault(head: bytes, tail: bytes, size: int) -> str | None:
+    # RFC 1952 2.3: ID1, ID2, CM = deflate, and FLG with its reserved bits zero.
+    if head[:3] != b"\x1f\x8b\x08" or head[3:4] >= b"\x20":
+        return "it is not gzip"
+    # ISIZE. Of several members the last one counts, so this also shows most files that have more
+    # than one, of which browsers decode only the first.
+    length = int.from_bytes(tail, "little")
+    return None if length == size % 2**32 else f"its trailer gives a length of {length:,} bytes"
+
+
+class _ZstdFrame(NamedTuple):
+    header_size: int
+    window: int
+    size: int | None  # of the content
+
+
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_RLE = 1  # a block that repeats one byte
+
+
+def _zstd_frame(head: bytes) -> _ZstdFrame | None:
+    """Return what a frame header says (RFC 8878 3.1.1.1); None if it is none, or needs more."""
+    if head[:4] != _ZSTD_MAGIC or len(head) < 6:
+        return None
+    descriptor = head[4]
+    is_single_segment = descriptor >> 5 & 1
+    at = 6 - is_single_segment + (0, 1, 2, 4)[descriptor & 3]  # behind the dictionary's ID
+    length = (is_single_segment, 2, 4, 8)[descriptor >> 6]
+    size = None
+    if length:
+        size = int.from_bytes(head[at : at + length], "little") + 256 * (length == 2)
+    window = size or 0
+    if not is_single_segment:
+        window = (8 + (head[5] & 7)) << (7 + (head[5] >> 3))
+    return _ZstdFrame(at + length, window, size)
+
+
+def _zstd_fault(head: bytes, tail: bytes, size: int) -> str | None:
+    frame = _zstd_frame(head)
+    if frame is None:
+        return "it is not a frame of zstd"
+    if frame.window > _MAX_WINDOW:
+        return f"its window of {frame.window:,} bytes exceeds the 8 MiB of RFC 9659"
+    # Of several frames the first one counts.
+    if frame.size not in (None, size):
+        return f"its header gives a length of {frame.size:,} bytes"
+    return None
+
+
+def _brotli_fault(head: bytes, tail: bytes, size: int) -> str | None:
+    # RFC 7932 9.1 reserves this WBITS. Large-window Brotli uses it, which browsers do not decode.
+    return "it is not br of RFC 7932" if not head or head[0] & 0x7F == 0x11 else None
 
 
 # By name, the fastest compressor first. If that one saves too little of a file, the compressor of
 # sidecars does not try the others.
 CODINGS = {
-    "gzip": Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip),
+    "gzip": Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip, _gzip_fault),
     # Above level 19 the window would exceed the 8 MB limit of RFC 9659.
-    "zstd": Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd),
-    "br": Coding("br", ".br", "Brotli", range(12), 11, _load_brotli),
+    "zstd": Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd, _zstd_fault),
+    "br": Coding("br", ".br", "Brotli", range(12), 11, _load_brotli, _brotli_fault),
 }
 
 # The server's order of preference between codings of the same weight and size.

@@ -35,6 +35,15 @@ class CodingPreferences(NamedTuple):
         """Return the weight of a coding, from 0 (not acceptable) to 1."""
         return self.named.get(_canonical(coding), self.others)
 
+    def ranks(self, codings: Sequence[str]) -> tuple[int, ...]:
+        """Return the rank of each coding by weight, from 0 (not acceptable) up.
+
+        Fields with equal ranks select the same coding, however they are written.
+        """
+        qualities = [self.quality(coding) for coding in codings]
+        order = sorted({0.0, *qualities})
+        return tuple(map(order.index, qualities))
+
 
 # 12.5.3: "If no Accept-Encoding header field is in the request, any content coding is considered
 # acceptable". Still, the client has not asked for any.

@@ -19,7 +19,8 @@ from wsgistatic.files.directory import File
 from wsgistatic.files.forks import call_after_fork
 from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
-from wsgistatic.http.negotiation import IDENTITY
+from wsgistatic.http.codings import PREFERENCE
+from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.representations.representation import Representation, is_dated_ahead
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats
 
@@ -32,8 +33,11 @@ _FILE_SIZE = 900
 _VARIANT_SIZE = 2200
 _FIELD_SIZE = 150
 _VALUES_SIZE = 4000
+_RANKS_SIZE = 200
 _MAX_VALUES = 16  # of Accept-Encoding, remembered for a file
 _MAX_VALUE_LENGTH = 100
+_MAX_RANKS = 64  # different meanings of Accept-Encoding; browsers and proxies have about six
+_RANKED = (*PREFERENCE, IDENTITY)
 _INTERVAL = 1.0  # seconds between checks of what a stat of the path does not show
 
 # PATH_INFO never contains it: PEP 3333 allows Latin-1, and servers that decode with
@@ -100,7 +104,7 @@ class Variant(Location):
         original: for a stored coding, the location of the file that it is a coding of.
         full_headers, not_modified_headers: of a 200 and a 304 response. Copy them before use.
         body: all bytes as a body of one block, to be copied; or None.
-        is_readable: the path is that of the bytes, not of an archive that holds them.
+        is_readable: the file at the path has the bytes as they are sent; an archive has not.
         stat_suffices: a stat of the path alone proves that the variant is valid.
         trusted_until: when a stat is needed again.
     """
@@ -127,7 +131,7 @@ class Variant(Location):
         self.etag = representation.validators.etag
         self.last_modified = dict(self.full_headers).get("Last-Modified")
         self.body = None if content is None else [content]
-        self.is_readable = isinstance(source, File)
+        self.is_readable = isinstance(source, File) and representation.has_ranges
         self.stat_suffices = self.file is None and original is None
         self.trusted_until = 0.0
 
@@ -147,7 +151,9 @@ class CachedFile:
     sidecar_stats: SidecarStats | None  # None if it never has sidecars
     only: Variant | None = None  # the one variant, if Accept-Encoding does not matter
     variants: dict[str | None, Variant] = field(default_factory=dict)  # by coding or "identity"
-    by_accept_encoding: dict[str | None, str] = field(default_factory=dict)  # to the coding
+    # To the coding: by value of Accept-Encoding, and by its meaning.
+    by_accept_encoding: dict[str | None, str] = field(default_factory=dict)
+    by_ranks: dict[tuple[int, ...], str] = field(default_factory=dict)
     # Until then ``sidecar_stats`` and the dates count as current.
     checked_until: float = field(default_factory=lambda: monotonic() + _INTERVAL)
     used: bool = False  # since it was last considered for eviction
@@ -155,7 +161,38 @@ class CachedFile:
 
     def variant_for(self, accept_encoding: str | None) -> Variant | None:
         """Return the variant for a value of Accept-Encoding, if it is known."""
-        return self.only or self.variants.get(self.by_accept_encoding.get(accept_encoding))
+        if self.only is not None:
+            return self.only
+        coding = self.by_accept_encoding.get(accept_encoding)
+        if coding is None:
+            # A value that was not seen before, or too many others were seen since.
+            coding = self.by_ranks.get(_ranks(accept_encoding))
+            if coding is not None:
+                self._remember_value(accept_encoding, coding)
+        return self.variants.get(coding)
+
+    def put(self, variant: Variant, accept_encoding: str | None) -> None:
+        """Add a variant; the caller holds the lock of the cache."""
+        coding = variant.representation.coding or IDENTITY
+        known = self.variants.get(coding)
+        if known is not None and known.signature == variant.signature:
+            variant.body = variant.body or known.body
+        self.variants[coding] = variant
+        varies = variant.representation.varies
+        self.only = None if varies else variant
+        if varies:
+            if len(self.by_ranks) >= _MAX_RANKS:
+                self.by_ranks.clear()
+            self.by_ranks[_ranks(accept_encoding)] = coding
+            self._remember_value(accept_encoding, coding)
+
+    def _remember_value(self, accept_encoding: str | None, coding: str) -> None:
+        if len(accept_encoding or "") <= _MAX_VALUE_LENGTH:
+            values = self.by_accept_encoding
+            if len(values) >= _MAX_VALUES:
+                # A copy, since other threads may add values.
+                values.pop(next(iter(values.copy())), None)
+            values[accept_encoding] = coding
 
     def is_dated_ahead(self) -> bool:
         """Return whether the clock was set back behind the date of a variant."""
@@ -244,7 +281,7 @@ class Cache:
             version = (original.path, original.signature, stats)
             if known != version or cached.is_dated_ahead():
                 cached = CachedFile(original.path, original.signature, stats)
-            self._put(cached, variant, accept_encoding)
+            cached.put(variant, accept_encoding)
             self._remove(key)
             cached.weight = _weight(key, cached)
             if cached.weight > self.budget:
@@ -267,25 +304,17 @@ class Cache:
                 if variant in self.files.get(key, NO_FILE).variants.values():
                     self._remove(key)
 
-    def _put(self, cached: CachedFile, variant: Variant, accept_encoding: str | None) -> None:
-        coding = variant.representation.coding or IDENTITY
-        known = cached.variants.get(coding)
-        if known is not None and known.signature == variant.signature:
-            variant.body = variant.body or known.body
-        cached.variants[coding] = variant
-        varies = variant.representation.varies
-        cached.only = None if varies else variant
-        if varies and len(accept_encoding or "") <= _MAX_VALUE_LENGTH:
-            if len(cached.by_accept_encoding) >= _MAX_VALUES:
-                cached.by_accept_encoding.clear()
-            cached.by_accept_encoding[accept_encoding] = coding
-
     def _remove(self, key: str) -> None:
         self._size -= self.files.pop(key, NO_FILE).weight
 
 
+def _ranks(accept_encoding: str | None) -> tuple[int, ...]:
+    return acceptable_codings(accept_encoding).ranks(_RANKED)
+
+
 def _weight(key: str, cached: CachedFile) -> int:
     weight = _FILE_SIZE + 4 * len(key) + (_VALUES_SIZE if cached.by_accept_encoding else 0)
+    weight += _RANKS_SIZE * len(cached.by_ranks)
     for variant in cached.variants.values():
         fields = variant.representation.policy
         weight += _VARIANT_SIZE + sum(_FIELD_SIZE + len(value) for _, value in fields)

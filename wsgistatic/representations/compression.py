@@ -1,20 +1,22 @@
-"""The option ``compress``: text is compressed in memory when it is first requested.
+"""The option ``compress``: files are compressed in memory when they are first requested.
 
 The result is one more variant of the file in the cache, with a weak tag and without ranges; a Range
 request gets the file's own bytes. Requests that arrive while a version is being compressed wait for
 that result. A version that does not shrink is remembered, and not tried again.
+
+A file that keeps changing, and files that do not fit the cache together, would be compressed again
+and again. That work is bounded; a request that would exceed the bound gets the file's own bytes.
 """
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from wsgistatic.files.digests import SingleFlight
+from wsgistatic.files.digests import Allowance, SingleFlight
 from wsgistatic.files.versions import Signature
 from wsgistatic.http.codings import CODINGS, available_codings
-from wsgistatic.http.media_types import MediaTypes, is_text
+from wsgistatic.http.media_types import MediaTypes, is_compressible
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 
 # A client is waiting: these levels take 1.5 to 3 ms per 100 KB of text, for output that is 10 %
@@ -23,11 +25,18 @@ _LEVELS = {"gzip": 6, "br": 5, "zstd": 6}
 _MIN_SIZE = 200  # bytes; compressing what fits one packet saves nothing
 _MAX_RATIO = 0.9
 _MAX_SHARE = 8  # the largest file takes an eighth of the budget
-_MAX_INCOMPRESSIBLE = 10_000  # versions
+_MAX_RESULTS = 10_000  # versions
+# Bytes per second of each file that keeps changing, and of all versions that were compressed
+# before: about 3 % of a processor.
+_RATE = 1024 * 1024
+
+
+class RefusedError(Exception):
+    """Too much was compressed lately."""
 
 
 class Compression:
-    """Compresses text files in memory, for a cache that has a budget in bytes."""
+    """Compresses files in memory, for a cache that has a budget in bytes."""
 
     def __init__(self, encodings: Sequence[str], media_types: MediaTypes, budget: int) -> None:
         installed = available_codings()
@@ -35,33 +44,46 @@ class Compression:
         self._media_types = media_types
         self._max_size = budget // _MAX_SHARE
         self._once: SingleFlight[tuple[Signature, str], bytes | None] = SingleFlight()
-        self._incompressible: OrderedDict[tuple[Signature, str], None] = OrderedDict()
+        # Whether a version shrinks.
+        self._results: OrderedDict[tuple[Signature, str], bool] = OrderedDict()
+        self._allowance: Allowance[str] = Allowance(_RATE)
 
     def applies_to(self, path: str, size: int) -> bool:
-        """Return whether a file is text of a size that is worth compressing."""
+        """Return whether a file has a type and a size that are worth compressing."""
         return (
             _MIN_SIZE <= size <= self._max_size
             and bool(self._codings)
-            and is_text(self._media_types.content_type(os.path.basename(path)))
+            and is_compressible(self._media_types.content_type(path))
         )
 
     def coding_for(self, version: Signature, size: int, accept_encoding: str | None) -> str | None:
         """Return the coding to compress a version to; None if its own bytes are to be sent."""
         available = [*((coding, 0) for coding in self._codings), (IDENTITY, size)]
         coding = select_coding(acceptable_codings(accept_encoding), available)
-        if coding == IDENTITY or coding is None or (version, coding) in self._incompressible:
+        if coding == IDENTITY or coding is None or self._results.get((version, coding)) is False:
             return None
         return coding
 
-    def compress(self, version: Signature, coding: str, read: Callable[[], bytes]) -> bytes | None:
-        """Return the compressed bytes that ``read`` returns; None if they are not much smaller."""
-        return self._once.run((version, coding), lambda: self._compress(version, coding, read()))
+    def compress(
+        self, path: str, version: Signature, coding: str, size: int, read: Callable[[], bytes]
+    ) -> bytes | None:
+        """Return the compressed bytes that ``read`` returns; None if they are not much smaller.
 
-    def _compress(self, version: Signature, coding: str, content: bytes) -> bytes | None:
-        encoded = b"".join(CODINGS[coding].encode([content], len(content), _LEVELS[coding]))
-        if len(encoded) <= _MAX_RATIO * len(content):
-            return encoded
-        self._incompressible[version, coding] = None
-        while len(self._incompressible) > _MAX_INCOMPRESSIBLE:
-            self._incompressible.popitem(last=False)
-        return None
+        Raise RefusedError if too much of the file was compressed lately.
+        """
+        key = (version, coding)
+
+        def work() -> bytes | None:
+            # A version that was compressed before has been evicted since, as the cache is too
+            # small. All of these share one allowance.
+            if not self._allowance.take("" if key in self._results else path, size):
+                raise RefusedError
+            content = read()
+            encoded = b"".join(CODINGS[coding].encode([content], len(content), _LEVELS[coding]))
+            shrinks = len(encoded) <= _MAX_RATIO * len(content)
+            self._results[key] = shrinks
+            while len(self._results) > _MAX_RESULTS:
+                self._results.popitem(last=False)
+            return encoded if shrinks else None
+
+        return self._once.run(key, work)

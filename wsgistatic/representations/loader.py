@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from wsgistatic.files.changes import FileChangedError, read_content, read_fully
+from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
-from wsgistatic.files.errors import is_missing
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.versions import Signature, is_version_settled, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
-from wsgistatic.http.negotiation import IDENTITY
+from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
-from wsgistatic.representations.compression import Compression
+from wsgistatic.representations.compression import Compression, RefusedError
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import (
     EtagMode,
@@ -33,7 +34,7 @@ from wsgistatic.representations.representation import (
     is_dated_ahead,
     make_validators,
 )
-from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar, is_fresh
+from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar
 
 
 class Target(NamedTuple):
@@ -53,6 +54,8 @@ class Choice(NamedTuple):
     varies: bool = False  # Accept-Encoding decides
     original_status: os.stat_result | None = None  # for a sidecar, that of the target's own file
     sidecar_stats: SidecarStats | None = None  # what was found beside a file
+    is_decoded: bool = False  # the source is stored in a coding, and the version is its content
+    is_final: bool = True  # a later request would lead to it too
 
 
 class Loaded(NamedTuple):
@@ -142,8 +145,8 @@ class Loader:
         """
         target, choice = loaded.target, loaded.choice
         status = choice.version.status
-        if status is None or choice.version.holder is None:
-            return  # no stat can check it
+        if status is None or choice.version.holder is None or not choice.is_final:
+            return  # no stat can check it, or it was chosen for a temporary reason
         if not final and self.compression is not None and choice.varies and choice.coding is None:
             return
         original = None
@@ -154,21 +157,19 @@ class Loader:
 
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
+        coding = self.media_types.coding(source.path)
+        if coding is not None:
+            return _choose_stored(source, version, coding, accept_encoding)
         status = version.status
-        if not isinstance(source, File) or status is None:
+        if not isinstance(source, File) or status is None or not source.has_siblings:
             return Choice(source, version)
-        stats = self.sidecars.stats(source.path)
-        sidecars = self.sidecars.find(source, status, stats)
-        chosen = choose_sidecar(sidecars, version.size, accept_encoding)
-        if chosen is None:
-            varies = bool(sidecars) or self._may_compress(source.path, version.size)
-            return Choice(source, version, varies=varies, sidecar_stats=stats)
-        if isinstance(version, Opened):
-            version.close()
-            version = _open_sidecar(chosen.file, status)
-        else:
-            version = Version(chosen.status.st_size, chosen.status, chosen.file.path)
-        return Choice(chosen.file, version, chosen.coding, True, status, stats)
+        found = self.sidecars.find(source, status)
+        varies = bool(found.sidecars) or self._may_compress(source.path, version.size)
+        while chosen := choose_sidecar(found.sidecars, version.size, accept_encoding):
+            sent = found.take(chosen, version)
+            if sent is not None:
+                return Choice(chosen.file, sent, chosen.coding, True, status, found.stats)
+        return Choice(source, version, varies=varies, sidecar_stats=found.stats)
 
     def _may_compress(self, path: str, size: int) -> bool:
         return self.compression is not None and self.compression.applies_to(path, size)
@@ -194,21 +195,25 @@ class Loader:
         elif etag == "content":
             digest = choice.source.digest(version, settled)
             tag = None if digest is None else content_etag(digest)
-            if digest is None and isinstance(version, OpenFile):
-                version.refresh()  # it has grown while it was hashed
+            if digest is None:
                 settled = False
+                if isinstance(version, OpenFile):
+                    version.refresh()  # it may have grown while it was hashed
         if tag is not None and coding is not None:
             tag = etag_for_coding(tag, coding)
         validators = self.validators or Validators(tag)
+        if self.validators is not None and coding is not None and validators.etag is not None:
+            validators = validators._replace(etag=etag_for_coding(validators.etag, coding))
         if self.validators is None and version.status is not None:
             validators = make_validators(version.status, tag, now_ns)
         path = target.source.path
-        content_type = self.media_types.content_type(os.path.basename(path))
+        content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
         holder = version.holder or path
-        return Representation(
-            holder, version.size, content_type, validators, policy, settled, coding, varies, digest
-        )
+        if choice.is_decoded:
+            digest = None  # it is that of the stored bytes
+        made = (holder, version.size, content_type, validators, policy, settled, coding, varies)
+        return Representation(*made, digest, has_ranges=not choice.is_decoded)
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless its date lies ahead of the clock."""
@@ -229,6 +234,8 @@ class Loader:
         compression, file, status = self.compression, choice.source, choice.version.status
         if compression is None or status is None or choice.coding is not None or not own.settled:
             return None
+        if choice.is_decoded:
+            return None
         if not isinstance(file, File) or not self._may_compress(own.path, own.size):
             return None
         version = signature(status)
@@ -238,27 +245,38 @@ class Loader:
         known = self._known(target, coding, choice.version)
         if known is not None and known.body is not None:
             return loaded._replace(representation=known.representation, content=known.body[0])
-        content = compression.compress(
-            version, coding, lambda: _read_version(file, choice.version, version)
-        )
+        try:
+            content = compression.compress(
+                own.path,
+                version,
+                coding,
+                own.size,
+                lambda: _read_version(file, choice.version, version),
+            )
+        except RefusedError:
+            return loaded._replace(choice=choice._replace(is_final=False))
         if content is None:
             return None
         representation = describe_compressed(own, coding, content)
         return loaded._replace(representation=representation, content=content)
 
 
-def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
-    """Open the chosen sidecar, which may have vanished or changed since."""
-    try:
-        opened = chosen.open()
-    except OSError as error:
-        if not is_missing(error):
-            raise
-        raise FileChangedError("the sidecar can no longer be opened") from None
-    if not is_fresh(opened.status, original):
-        opened.close()
-        raise FileChangedError("the sidecar is older than its file now")
-    return opened
+def _choose_stored(
+    source: Source, version: Version, coding: str, accept_encoding: str | None
+) -> Choice:
+    """Choose between the bytes of a file that is stored in a coding, and what they decode to."""
+    available = [(coding, version.size), (IDENTITY, sys.maxsize)]
+    chosen = select_coding(acceptable_codings(accept_encoding), available)
+    size = None
+    if chosen == IDENTITY:
+        status = version.status
+        settled = status is None or is_version_settled(status, time.time_ns())
+        size = decoded_size(source, version, coding, settled=settled)
+    if size is None:
+        # RFC 9110 12.5.3 allows a coding that is not acceptable if there is no other.
+        return Choice(source, version, coding, varies=True, is_final=chosen == coding)
+    decoded = decoded_version(version, coding, size)
+    return Choice(source, decoded, varies=True, is_decoded=True)
 
 
 def _read_version(file: File, version: Version, expected: Signature) -> bytes:

@@ -20,9 +20,10 @@ from wsgistatic.files.sources import (
     file_object_source,
     raw_file,
 )
+from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.conditional import Validators, is_entity_tag
 from wsgistatic.http.fields import Headers, content_disposition
-from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.media_types import MediaType, MediaTypes
 from wsgistatic.http.paths import quote_path
 from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
@@ -96,12 +97,20 @@ class FileApp(Copyable):
         _check_validators(validators)
         options.setdefault("encodings", ())
         checked = FileOptions.from_kwargs(options, ("disposition", "download_name", "validators"))
+        self._source = find_source(source)
         if download_name is not None:
             types = MediaTypes(checked.media_types, checked.charset)
             content_type = types.content_type(download_name)
+            coding = types.coding(download_name)
+            if coding is not None:
+                # Browsers would decode a download, and save the content under the coded name.
+                own: MediaType = (content_type, coding)
+                if disposition == "attachment":
+                    own = content_type = types.content_type(CODINGS[coding].suffix)
+                name = os.path.basename(self._source.path)
+                checked = replace(checked, media_types={**(checked.media_types or {}), name: own})
             headers = with_download_name(checked.headers, download_name, disposition, content_type)
             checked = replace(checked, headers=headers)
-        self._source = find_source(source)
         if isinstance(self._source, HandleFile):
             # A server's wrapper sends from the position of the descriptor, which is shared.
             checked = replace(checked, file_wrapper=checked.file_wrapper and None)
@@ -109,10 +118,11 @@ class FileApp(Copyable):
             # A sidecar would get the same entity tag as its original.
             checked = replace(checked, encodings=())
         self._responder = Responder(checked, validators=validators)
-        own = {"download_name": download_name, "disposition": disposition, "validators": validators}
+        others = {"download_name": download_name, "disposition": disposition}
         given = self._source.content if isinstance(self._source, MemorySource) else source
         by_path = isinstance(source, (str, os.PathLike))
-        self._remember((given,), (self._source.path if by_path else given,), {**options, **own})
+        lasting = self._source.path if by_path else given
+        self._remember((given,), (lasting,), {**options, **others, "validators": validators})
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""

@@ -19,6 +19,7 @@ from wsgistatic.files.packages import Traversable, is_traversable, tree_of
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import PREFERENCE
+from wsgistatic.http.media_types import MediaType
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import NO_FILE
@@ -75,7 +76,8 @@ class StaticFiles(Copyable):
             request.
         cache_size: Bytes of memory for header fields and small files. 0 turns the cache off.
         cache_file_size: Bytes of the largest file that is kept in memory.
-        compress: Whether to compress text in memory when it is first requested.
+        compress: Whether to compress text, and formats such as WebAssembly, in memory when it is
+            first requested.
         offload: Header field that lets the front server send a file, and the path by which that
             server knows the directory, or None.
         offload_headers: Names of header fields that the front server is configured to pass on. If
@@ -91,7 +93,8 @@ class StaticFiles(Copyable):
         allow_origin: Value of Access-Control-Allow-Origin, or None.
         nosniff: Whether to send ``X-Content-Type-Options: nosniff``.
         media_types: Media types by extension (``".foo"``) or by whole file name. They take
-            precedence over the built-in table.
+            precedence over the built-in table. A pair of a media type and a content coding is for
+            files that are stored in that coding: ``{".js.gz": ("text/javascript", "gzip")}``.
         charset: Charset that is added to text types, or None.
         etag: ``"stat"`` makes ETags of modification time and size, ``"content"`` of the bytes; None
             sends none.
@@ -135,7 +138,7 @@ class StaticFiles(Copyable):
         immutable: Immutable = None,
         allow_origin: str | None = None,
         nosniff: bool = True,
-        media_types: Mapping[str, str] | None = None,
+        media_types: Mapping[str, MediaType] | None = None,
         charset: str | None = "utf-8",
         etag: EtagMode = "stat",
         headers: CustomHeaders = None,

@@ -94,7 +94,7 @@ class Offload:
 
     def can_send(self, representation: Representation) -> bool:
         """Return whether the front server can send a representation with all its header fields."""
-        # It does not have text that was compressed in memory, which has no ranges.
+        # It does not have what was compressed or decoded here, which has no ranges.
         if not representation.has_ranges:
             return False
         path = representation.path

@@ -19,7 +19,7 @@ from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.fields import TOKEN
-from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.media_types import MediaType, MediaTypes
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.headers import CacheControl, CustomHeaders, HeaderPolicy
@@ -126,6 +126,17 @@ def _pairs(separators: str, example: str) -> Converter:
     return _or_none(convert)
 
 
+def _media_types(option: str, text: str) -> dict[str, MediaType] | None:
+    """Convert lines such as ``.foo = text/plain`` or ``.js.gz = text/javascript gzip``."""
+    pairs: dict[str, str] | None = _pairs("=", "NAME=TYPE, such as .foo=text/plain")(option, text)
+    types: dict[str, MediaType] = {}
+    for name, value in (pairs or {}).items():
+        media_type, *coding = value.rsplit(None, 1)
+        # A parameter may follow the type after a blank: text/plain; charset=ascii
+        types[name] = (media_type, coding[0]) if coding and "=" not in coding[0] else value
+    return None if pairs is None else types
+
+
 def _words(option: str, text: str) -> tuple[str, ...]:
     return () if text.lower() == "none" else tuple(text.replace(",", " ").split())
 
@@ -213,7 +224,6 @@ _check_offload = _unless_none(lambda _, value: Offload(value, ""))
 _check_bool_or_none = _unless_none(partial(validation.check_bool, allowed="True, False or None"))
 _SWITCH = (validation.check_bool, _one_of(_BOOLS), None)
 _TEXT_OR_NONE = _or_none(_text)
-_MEDIA_TYPES = _pairs("=", "NAME=TYPE, such as .foo=text/plain")
 
 
 def _option(row: tuple[Any, ...], help: str) -> Any:
@@ -245,10 +255,11 @@ class FileOptions:
         (True, HEADERS, *_SWITCH),
         "Send X-Content-Type-Options: nosniff, so that browsers do not guess a media type.",
     )
-    media_types: Mapping[str, str] | None = _option(
-        (None, HEADERS, lambda _, value: MediaTypes(value), _MEDIA_TYPES, "NAME=TYPE"),
+    media_types: Mapping[str, MediaType] | None = _option(
+        (None, HEADERS, lambda _, value: MediaTypes(value), _media_types, "NAME=TYPE"),
         "Media types by extension (.foo) or by whole file name. They take precedence over the "
-        "built-in table.",
+        "built-in table. A content coding may follow the type, for files that are stored in it: "
+        "'.js.gz=text/javascript gzip'.",
     )
     charset: str | None = _option(
         ("utf-8", HEADERS, lambda _, value: MediaTypes(None, value), _TEXT_OR_NONE, "NAME"),
@@ -360,8 +371,9 @@ class DirectoryOptions(FileOptions):
     )
     compress: bool = _option(
         (False, COMPRESSION, *_SWITCH),
-        "Compress text in memory when it is first requested. This needs no build step, but costs "
-        "some milliseconds per version of a file. The response has a weak ETag and no ranges.",
+        "Compress text, and formats such as WebAssembly, in memory when first requested. There is "
+        "no build step, but it costs some milliseconds per version of a file. The response has a "
+        "weak ETag and no ranges.",
     )
     offload: tuple[str, str] | None = _option(
         (None, PERFORMANCE, _check_offload, _or_none(_header_and_path), "HEADER:PATH"),
@@ -396,7 +408,7 @@ class FileOptionKwargs(TypedDict, total=False):
     immutable: Immutable
     allow_origin: str | None
     nosniff: bool
-    media_types: Mapping[str, str] | None
+    media_types: Mapping[str, MediaType] | None
     charset: str | None
     etag: EtagMode
     block_size: int

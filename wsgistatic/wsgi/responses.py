@@ -119,7 +119,7 @@ def headers_of_whole(request: Request, representation: Representation) -> Header
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
     """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
     return plan_ranges(
-        request.range,
+        request.range if representation.has_ranges else None,
         request.if_range,
         representation.validators,
         representation.size,
