@@ -240,7 +240,7 @@ def parse_tags(value: str) -> list[tuple[bool, str]]:
 
 def expected_ranges(value: str, size: int) -> list[ByteRange] | None:
     """Return the result that ``get_ranges`` must have."""
-    if not RANGES.fullmatch(value):
+    if size == 0 or not RANGES.fullmatch(value):  # 14.2 MAY: no range of nothing is a 416
         return None
     specs = re.findall(SPEC, value.partition("=")[2])
     if not 0 < len(specs) <= 200:
@@ -254,19 +254,18 @@ def expected_ranges(value: str, size: int) -> list[ByteRange] | None:
         length, digits = number(digits)
         return size if length > 18 else min(size, int(digits or "0"))
 
-    pairs, empty_suffix = [], False
+    pairs = []
     for spec in specs:
         first, _, last = spec.partition("-")
         if first and last and number(last) < number(first):
             return None
         if not first:
             start, stop = size - clamp(last), size
-            empty_suffix |= size == 0 and number(last) != (0, "")
         else:
             start, stop = clamp(first), min(size, clamp(last) + 1) if last else size
         if start < stop:
             pairs.append((start, stop))
-    return None if empty_suffix else pairs
+    return pairs
 
 
 def merge(pairs: list[ByteRange]) -> list[ByteRange]:
@@ -283,7 +282,7 @@ def merge(pairs: list[ByteRange]) -> list[ByteRange]:
 @dataclass(frozen=True)
 class File:
     data: bytes
-    mtime: int  # whole seconds
+    mtime: int | None  # whole seconds; None without a Last-Modified
     etag: str
 
 
@@ -295,13 +294,17 @@ def precondition_status(file: File, headers: Headers) -> int:
     if "If-Match" in headers:  # 13.1.1, strong comparison
         if headers["If-Match"] != "*" and (weak or (False, opaque) not in tags["If-Match"]):
             return 412
-    elif (date := dates.get("If-Unmodified-Since")) is not None and file.mtime > date:  # 13.1.4
+    elif (
+        (date := dates.get("If-Unmodified-Since")) is not None
+        and file.mtime is not None
+        and file.mtime > date
+    ):  # 13.1.4
         return 412
     if "If-None-Match" in headers:  # 13.1.2, weak comparison
         same = opaque in [tag for _, tag in tags["If-None-Match"]]
         return 304 if same or headers["If-None-Match"] == "*" else 200
     date = dates.get("If-Modified-Since")  # 13.1.3
-    return 304 if date is not None and file.mtime <= date else 200
+    return 304 if date is not None and file.mtime is not None and file.mtime <= date else 200
 
 
 def expected_status_and_ranges(
@@ -314,8 +317,11 @@ def expected_status_and_ranges(
         return status, []
     if "If-Range" in headers:  # 13.1.5, strong comparison
         same_tag = headers["If-Range"] == file.etag and not file.etag.startswith("W/")
-        if not same_tag and parse_date(headers["If-Range"]) != file.mtime:
+        date = parse_date(headers["If-Range"])
+        if not same_tag and (date is None or date != file.mtime):
             return 200, []
+    if file.mtime is None and "If-Unmodified-Since" in headers and "If-Match" not in headers:
+        return 200, []  # 14.2 MAY: the condition cannot be evaluated
     pairs = expected_ranges(headers["Range"], len(file.data))
     if pairs is None:
         return 200, []

@@ -243,6 +243,7 @@ def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
         ("max_ranges", "5", 5),
         ("cache_control", "none", None),
         ("cache_control", "no-cache", "no-cache"),
+        ("cache_control", "3600", 3600),
         ("allow_origin", "https://example.org", "https://example.org"),
         ("charset", "None", None),
         ("etag", "content", "content"),
@@ -305,6 +306,7 @@ BOOLS = "true, yes, on, 1, false, no, off, 0"
         ("symlinks = never", "symlinks must be one of 'inside', 'follow', 'deny', not 'never'"),
         ("prefix = https://example.org/", "prefix must be a URL path"),
         ("cache_control =", "cache_control must be a header value of .* not ''"),
+        ("cache_control = max_age=60", "cache_control must be .* not 'max_age=60': did you "),
         ("cache-control = no-cache", "unknown option 'cache-control' .did you mean "
          "'cache_control'\\?.; options are .*cache_control, .*directory, .*symlinks"),
         ("app = x", "unknown option 'app'.*; options are"),

@@ -88,9 +88,12 @@ def _check_encodable(option: str, name: str) -> None:
         raise ValueError(f"{option} must be encodable in {encoding}, not {name!r}") from None
 
 
-def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a mistyped one probably stands for, or None."""
+def closest_name(name: str, known: Iterable[str], least: float = 0.6) -> str | None:
+    """Return the known name that a mistyped one probably stands for, or None.
+
+    ``least`` is how much they have in common at least, from 0 to 1.
+    """
     from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
 
-    close = get_close_matches(name, list(known), 1)
+    close = get_close_matches(name, list(known), 1, least)
     return close[0] if close else None

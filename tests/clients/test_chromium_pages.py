@@ -118,7 +118,7 @@ def test_second_visit_revalidates(pages: Path, page: Any) -> None:
 
 
 def test_second_visit_within_max_age_sends_no_requests(pages: Path, page: Any) -> None:
-    with run_recorded_server(pages, cache_control="public, max-age=600") as server:
+    with run_recorded_server(pages, cache_control="max-age=600") as server:
         assert visit(page, server) == expected_requests(200)
         assert visit(page, server) == []
         assert page.inner_text("p") == "grüße"

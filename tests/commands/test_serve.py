@@ -129,8 +129,10 @@ def test_options_reach_the_middleware(
     ):
         command.main(arguments)
         assert made["dotfiles"] == dotfiles
-    command.main([str(site), "--allow-origin", "none", "--offload", "None"])
-    assert (made["allow_origin"], made["offload"]) == (None, None)
+    command.main(
+        [str(site), "--allow-origin", "none", "--offload", "None", "--cache-control", "60"]
+    )
+    assert (made["allow_origin"], made["offload"], made["cache_control"]) == (None, None, 60)
     without_use = {"check_dir", "no_store_misses", "on_answer"}
     assert defaults.keys() | {"cache_control"} == OPTIONS.keys() - without_use
 

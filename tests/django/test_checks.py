@@ -44,6 +44,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
      "E003 WSGISTATIC: stat_ttl must be at least 0 and finite, not -1."),
     ({"WSGISTATIC": {"index": 5}}, "E003 WSGISTATIC: index must be a file name or None, not 5."),
     ({"WSGISTATIC": {"cache_control": "a\nb"}}, "E003 WSGISTATIC: cache_control must be "),
+    ({"WSGISTATIC": {"cache_control": "3600"}}, "E003 WSGISTATIC: cache_control must be "),
     ({"WSGISTATIC": {"not_found": "404.html"}},
      "E003 WSGISTATIC: not_found must be None if there is an app, not '404.html'."),
     ({"WSGISTATIC": {"finders": 1}}, "E003 WSGISTATIC: finders must be True or False, not 1."),

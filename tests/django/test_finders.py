@@ -305,7 +305,7 @@ def test_default_storage_finder(sources: Path, configure: Configure) -> None:
 def test_finders_without_debug_keep_the_cache_control(sources: Path, configure: Configure) -> None:
     configure(DEBUG=False, WSGISTATIC={"finders": True})
     headers = call(wrap(inner_app), "/static/app.css").headers
-    assert headers["Cache-Control"] == "public, max-age=60"
+    assert headers["Cache-Control"] == "max-age=60"
 
 
 def test_unreadable_file(public_directory: Path, configure: Configure, ordinary_user: None) -> None:

@@ -25,7 +25,7 @@ def test_static_files_and_other_paths(roots: Path) -> None:
     app = wrap(inner_app)
     result = call(app, "/static/app.css")
     assert (result.status, result.body) == (200, b"body {}")
-    assert result.headers["Cache-Control"] == "public, max-age=60"
+    assert result.headers["Cache-Control"] == "max-age=60"
     assert call(app, "/static/app.css", HTTP_RANGE="bytes=0-3").body == b"body"
     assert call(app, "/static/docs/").body == b"<p>docs</p>"
     assert call(app, "/static/docs").headers["Location"] == "docs/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from wsgistatic.files.versions import (
     open_version,
     read_version,
     signature,
+    time_for,
 )
 
 Change = Callable[[Path], None]
@@ -55,7 +57,7 @@ def become_a_directory(path: Path) -> None:
 
 
 def status(mtime_ns: int, ctime_ns: int) -> Any:
-    return SimpleNamespace(st_mtime_ns=mtime_ns, st_ctime_ns=ctime_ns, st_size=5)
+    return SimpleNamespace(st_mtime_ns=mtime_ns, st_ctime_ns=ctime_ns, st_size=5, st_dev=-1)
 
 
 @pytest.mark.parametrize("field", ["st_mtime_ns", "st_size", "st_ino", "st_ctime_ns", "st_dev"])
@@ -200,9 +202,52 @@ def test_version_is_settled_if_both_time_stamps_are(mtime: int, ctime: int, sett
     assert is_version_settled(status(mtime, ctime), NOW) is settled
 
 
-@pytest.mark.parametrize("mtime", [0, 1, SECOND, -7 * SECOND])
+HOUR = 3600 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("ahead_ns", "fraction", "settled"),
+    [
+        (0, 1, [False, True, True]),
+        (-HOUR, 1, [True, True, True]),
+        (HOUR, 1, [False, False, True]),
+        (0, 0, [False, False, True]),
+        (-HOUR, 0, [False, False, True]),
+        (HOUR, 0, [False, False, True]),
+    ],
+)
+def test_version_is_settled_by_the_clock_of_its_file_system(
+    ahead_ns: int, fraction: int, settled: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That clock decides where it is ahead of ours, or may be behind it by more than a tick."""
+    monkeypatch.setattr(versions, "_clock_offsets", {})
+    now = NOW // SECOND * SECOND
+
+    def judge(version: Any, later_ns: int) -> bool:
+        monkeypatch.setattr(time, "monotonic_ns", lambda: 5 * SECOND + later_ns)
+        return is_version_settled(version, time_for(version, now + later_ns))
+
+    changed = now + ahead_ns - fraction
+    version = status(changed, changed)
+    assert [judge(version, later) for later in (0, SECOND, 3 * SECOND)] == settled
+    older = status(changed - 2 * SECOND, changed - 2 * SECOND)
+    assert judge(older, 3 * SECOND)
+
+
+@pytest.mark.parametrize(
+    "mtime",
+    [
+        *(0, 1, SECOND, -7 * SECOND),
+        315532801 * SECOND,  # Cloud Native Buildpacks, App Engine
+        *(zone * 900 * SECOND + 315532800 * SECOND for zone in (-56, 0, 48)),  # zip, UTC+14 to -12
+        499162500 * SECOND,  # npm
+    ],
+)
 def test_ctime_replaces_a_missing_mtime(mtime: int) -> None:
     first, second = status(mtime, NOW - SECOND), status(mtime, NOW)
     assert modified_ns(first) == NOW - SECOND
+    assert modified_ns(status(mtime + 3 * SECOND, NOW)) == max(
+        mtime + 3 * SECOND, NOW * (mtime < 0)
+    )
     file = single_file("/srv/a.txt")
     assert file.fingerprint(Version(5, first)) != file.fingerprint(Version(5, second))

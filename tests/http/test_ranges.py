@@ -139,21 +139,11 @@ def test_ignored_headers(header: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        ("bytes=0-", []),
-        ("bytes=0-0", []),
-        (f"bytes=0-{HUGE}", []),
-        (f"bytes={HUGE}-", []),
-        ("bytes=-0", []),
-        # satisfiable by 14.1.2, but Content-Range cannot express it: 200
-        ("bytes=-1", None),
-        (f"bytes=-{HUGE}", None),
-        ("bytes=0-0,-1", None),
-    ],
+    "value", ["0-", "0-0", "0-99", f"0-{HUGE}", f"{HUGE}-", "-0", "-1", f"-{HUGE}", "0-0,-1", "1-0"]
 )
-def test_empty_representation(header: str, expected: list[ByteRange] | None) -> None:
-    assert get_ranges(header, 0) == expected
+def test_header_is_ignored_for_an_empty_representation(value: str) -> None:
+    """Its one response has every range, and Content-Range could not express an empty one."""
+    assert get_ranges(f"bytes={value}", 0) is None
 
 
 def test_documented_examples() -> None:
@@ -291,7 +281,7 @@ HEADER = st.one_of(
 )
 
 
-@given(HEADER, st.integers(0, 35))
+@given(HEADER, st.integers(1, 35))
 @settings(deadline=None, max_examples=examples(600))
 def test_get_ranges_against_positions(header: str, size: int) -> None:
     ranges = get_ranges(header, size)

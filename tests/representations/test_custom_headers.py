@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,61 @@ def test_sent_with_every_response_for_a_file(
         for _ in range(2):
             result = call(app, "/s/hello.txt", **extra)
             assert (result.status, result.headers["X-Own"]) == (status, value)
+
+
+FOR_CACHES = {
+    "Cache-Control": "max-age=60",
+    "CDN-Cache-Control": "max-age=3600",
+    "Cloudflare-CDN-Cache-Control": "max-age=3600",
+    "Surrogate-Control": "max-age=3600",
+    "Edge-Control": "max-age=3600",
+    "X-Accel-Expires": "3600",
+    "Expires": "Thu, 01 Jan 2099 00:00:00 GMT",
+}
+
+
+def set_fields_for_caches(headers: Headers, path: str, url: str) -> None:
+    for name, value in FOR_CACHES.items():
+        headers[name] = value
+
+
+@pytest.mark.parametrize("option", [FOR_CACHES, set_fields_for_caches], ids=["mapping", "function"])
+def test_fields_for_caches_are_sent_only_with_what_they_may_store(site: Path, option: Any) -> None:
+    (site / "404.html").write_bytes(b"missing")
+    (site / "new.txt").write_bytes(b"new file")
+    now = int(time.time())
+    os.utime(site / "new.txt", (now, now))  # it may change unnoticed for two seconds
+    app = StaticFiles(None, site, headers=option, not_found="404.html", listing=True)
+    for status, extra in KINDS:
+        fields = call(app, "/hello.txt", **extra).headers
+        expected = FOR_CACHES if status in (200, 206, 304) else {}
+        assert {name: fields[name] for name in fields if name in FOR_CACHES} == expected
+    for path, method, status, cache_control in (
+        ("/nope", "GET", 404, "no-store"),
+        ("/hello.txt", "POST", 405, "no-store"),
+        ("/bare/", "GET", 200, "no-cache"),
+        ("/bare", "GET", 301, "no-cache"),
+    ):
+        result = call(app, path, method)
+        assert result.status == status
+        names = {name: result.headers[name] for name in result.headers if name in FOR_CACHES}
+        assert names == {"Cache-Control": cache_control}
+    for value in ("bytes=0-1", "bytes=0-1,4-5"):
+        part = call(app, "/new.txt", HTTP_RANGE=value)
+        assert part.status == 206
+        assert {part.headers[name] for name in FOR_CACHES} == {"no-cache", "no-store", "0"}
+        assert part.headers["Cache-Control"] == "no-cache"
+
+
+def test_misses_of_the_wrapped_app_lose_all_fields_for_caches(site: Path) -> None:
+    def missing(environ: Any, start_response: Any) -> list[bytes]:
+        about = [("Content-Length", "0"), ("Content-Type", "text/plain")]
+        start_response("404 Not Found", [*FOR_CACHES.items(), *about])
+        return [b""]
+
+    headers = call(StaticFiles(missing, site, no_store_misses=True), "/nope").headers
+    assert {name for name in headers if name in FOR_CACHES} == {"Cache-Control"}
+    assert headers["Cache-Control"] == "no-store"
 
 
 def test_mapping_is_sent_with_responses_without_a_file_too(site: Path) -> None:

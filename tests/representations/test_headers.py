@@ -31,12 +31,16 @@ def test_no_fields() -> None:
 def test_cache_control_function_gets_path_and_url() -> None:
     policy = HeaderPolicy(lambda path, url: f"max-age={len(path)}{len(url)}", False, None)
     assert policy.for_file("/p", "/url", "a/b").others == [("Cache-Control", "max-age=24")]
+    policy = HeaderPolicy(lambda path, url: 24, False, None)
+    assert policy.for_file("/p", "/url", "a/b").others == [("Cache-Control", "max-age=24")]
     assert (
         HeaderPolicy(lambda path, url: None, False, None).for_file("/p", "/u", "a/b").others == []
     )
 
 
-@pytest.mark.parametrize("value", ["no-cache\r\nX: 1", 5, "\u20ac"])
+@pytest.mark.parametrize(
+    "value", ["no-cache\r\nX: 1", 5.5, True, -1, "\u20ac", "3600", "max_age=1"]
+)
 def test_failing_cache_control_function_only_disables_caching(
     value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -57,7 +61,7 @@ def test_invalid_header_values(value: str) -> None:
 
 
 def test_values_of_wrong_type() -> None:
-    with pytest.raises(TypeError, match="cache_control must be a str, a callable"):
-        HeaderPolicy(5, True, None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="cache_control must be a str, a number of seconds, a call"):
+        HeaderPolicy(5.0, True, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nosniff must be True or False, not 1"):
         HeaderPolicy(None, 1, None)  # type: ignore[arg-type]

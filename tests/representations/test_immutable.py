@@ -85,7 +85,7 @@ def test_invalid_values(value: Any, error: type[Exception], message: str, site: 
 @pytest.mark.parametrize("other", ["no-cache", None, lambda path, url: "no-cache"])
 def test_immutable_takes_precedence_over_cache_control(other: Any) -> None:
     policy = HeaderPolicy(other, False, None, "hashed")
-    immutable = [("Cache-Control", "public, max-age=31536000, immutable")]
+    immutable = [("Cache-Control", "max-age=31536000, immutable")]
     assert policy.for_file("/p", f"/{HASHED}", "a/b").others == immutable
     assert policy.for_file(f"/{HASHED}", "/app.css", "a/b").others != immutable
 
@@ -109,4 +109,4 @@ def test_responses(site: Path) -> None:
 def test_file_app_matches_the_requested_url(site: Path) -> None:
     app = FileApp(site / "hello.txt", immutable=r"/v\d+/hello$")
     assert cache_control(app, "/v1/hello") == IMMUTABLE_CACHE_CONTROL
-    assert cache_control(app, "/hello") == "public, max-age=60"
+    assert cache_control(app, "/hello") == "max-age=60"

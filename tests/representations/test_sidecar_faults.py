@@ -45,6 +45,11 @@ def fault_of(folder: Path, coding: str, coded: bytes, content: bytes) -> str | N
         return sidecar_fault(coding, coded_file.file, opened.file)
 
 
+def gzip_of(data: bytes) -> bytes:
+    """Compress data without a time, because the workers of pytest-xdist compare names of tests."""
+    return gzip.compress(data, mtime=0)
+
+
 def zstd_of(content: bytes, window_log: int = 0, *, size: bool = True, level: int = 1) -> bytes:
     zstandard = import_module("zstandard")
     parameters = zstandard.ZstdCompressionParameters.from_level(
@@ -79,11 +84,11 @@ BGZIP_END = gzip.compress(b"", mtime=0)  # bgzip ends each file with an empty me
         ("zstd", zstd_of(NEWER[:-1], size=False), NEWER, "it holds other bytes"),
         ("zstd", zstd_of(NEWER, size=False), NEWER, None),
         # several members or frames, of which browsers decode the first
-        ("gzip", gzip.compress(NEWER[:900]) + gzip.compress(NEWER[900:]), NEWER,
+        ("gzip", gzip_of(NEWER[:900]) + gzip_of(NEWER[900:]), NEWER,
          "its trailer gives a length of 800 bytes"),
-        ("gzip", gzip.compress(NEWER) + BGZIP_END, NEWER,
+        ("gzip", gzip_of(NEWER) + BGZIP_END, NEWER,
          "its trailer gives a length of 0 bytes"),
-        ("gzip", BGZIP_END + gzip.compress(NEWER), NEWER,
+        ("gzip", BGZIP_END + gzip_of(NEWER), NEWER,
          "it is not one stream of gzip: more follows it"),
         ("zstd", zstd_of(NEWER[:900]) + zstd_of(NEWER[900:]), NEWER,
          "its header gives a length of 900 bytes"),
@@ -95,11 +100,11 @@ BGZIP_END = gzip.compress(b"", mtime=0)  # bgzip ends each file with an empty me
         ("gzip", zlib.compress(NEWER), NEWER, "it is not gzip"),
         ("gzip", b"", NEWER, "it is not gzip"),
         ("gzip", b"\x1f\x8b\x08\xe0" + bytes(20), NEWER, "it is not gzip"),
-        ("zstd", gzip.compress(NEWER), NEWER, "it is not a frame of zstd"),
+        ("zstd", gzip_of(NEWER), NEWER, "it is not a frame of zstd"),
         ("zstd", b"\x28\xb5\x2f\xfd", NEWER, "it is not a frame of zstd"),
         ("br", b"", NEWER, "it is not br of RFC 7932"),
         ("br", large_window_brotli(NEWER), NEWER, "it is not br of RFC 7932"),
-        ("br", gzip.compress(NEWER), NEWER, "it is not br: brotli: decoder failed"),
+        ("br", gzip_of(NEWER), NEWER, "it is not br: brotli: decoder failed"),
         # a window that clients need not support
         ("zstd", zstd_of(text(1000), 24, size=False), text(1000),
          "its window of 16,777,216 bytes exceeds the 8 MiB of RFC 9659"),
@@ -281,7 +286,7 @@ def test_sidecar_that_changes_before_it_is_compared_is_looked_up_again(
     site: Path, want_body: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (site / "app.js").write_bytes(OLDER)
-    (site / "app.js.gz").write_bytes(gzip.compress(OLDER))
+    (site / "app.js.gz").write_bytes(gzip_of(OLDER))
     settle()
     changes: Iterator[Callable[[], object]] = iter(
         [lambda: (site / "app.js").write_bytes(NEWER), *[lambda: None] * 9]

@@ -163,6 +163,8 @@ HALF = SECOND // 2
         # Without an mtime the ctime takes its place.
         (0, 11 * SECOND, 10 * SECOND, True),
         (0, 9 * SECOND, 10 * SECOND, False),
+        # A build gave both the same time, and they were unpacked in any order.
+        (315532801 * SECOND, 315532800 * SECOND, 315532801 * SECOND, True),
     ],
 )
 def test_is_fresh(made: int, made_ctime: int, modified: int, expected: bool) -> None:

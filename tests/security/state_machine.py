@@ -334,8 +334,8 @@ class ServedDirectory(ChangingDirectory):
             "Content-Length": str(len(expected.data)),
             "Accept-Ranges": "bytes",
             "ETag": expected.etag,
-            "Last-Modified": date_forms(expected.mtime)[0],
-            "Cache-Control": "public, max-age=60",
+            "Last-Modified": date_forms(expected.mtime or 0)[0],
+            "Cache-Control": "max-age=60",
             "X-Content-Type-Options": "nosniff",
         }
         if expected.etag.endswith('-gzip"'):

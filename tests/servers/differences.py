@@ -173,13 +173,6 @@ KNOWN = {
                 theirs.coding == "gzip" and theirs.status == 200 and bool(request.range)
             ),
         ),
-        Difference(
-            "no range of an empty file is satisfiable",
-            "15.5.17 may",
-            lambda request, ours, theirs: (
-                (ours.status, theirs.status) == (416, 200) and request.path == "/empty.txt"
-            ),
-        ),
     ),
     "go": (
         *RANGE_DIFFERENCES,

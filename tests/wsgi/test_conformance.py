@@ -71,7 +71,7 @@ def known_file(app: WSGIApp, name: str) -> tuple[Response, File]:
     assert fields["accept-ranges"] == "bytes"
     assert fields["last-modified"] == IMF  # 8.8.2, whole seconds, the preferred form
     assert re.fullmatch(r'"[!#-~]+"', fields["etag"])  # 8.8.3, strong
-    assert fields["cache-control"] == "public, max-age=60"
+    assert fields["cache-control"] == "max-age=60"
     assert fields["x-content-type-options"] == "nosniff"
     assert not {"content-range", "content-encoding"} & fields.keys()
     return plain, File(FILES[name], OLD, fields["etag"])
@@ -297,25 +297,16 @@ def test_a_multipart_body_has_the_parts_in_the_requested_order(app: WSGIApp) -> 
     assert boundary_of(again) not in FILES["page.html"]
 
 
-@pytest.mark.parametrize(
-    ("value", "status"),
-    [
-        ("0-0", 416),
-        ("0-", 416),
-        ("-0", 416),
-        ("1-2,3-4", 416),
-        ("-1", 200),
-        ("0-,-5", 200),
-        ("1-0", 200),
-    ],
-)
-def test_ranges_of_an_empty_file(app: WSGIApp, value: str, status: int) -> None:
-    """14.1.2: a suffix range is satisfiable, but Content-Range cannot express the result."""
+@pytest.mark.parametrize("if_range", [False, True])
+@pytest.mark.parametrize("value", ["0-0", "0-99", "0-", "-0", "1-2,3-4", "-1", "0-,-5", "1-0"])
+def test_ranges_of_an_empty_file(app: WSGIApp, value: str, if_range: bool) -> None:
+    """14.2: the field may be ignored, and caches that fetch files in ranges need a 200."""
     plain, file = known_file(app, "empty.txt")
     assert plain.fields["content-length"] == "0"
-    sent = {"Range": f"bytes={value}"}
-    answer = fetch(app, "/empty.txt", headers=sent)
-    assert check_response(answer, plain, file, "GET", sent) == answer.status == status
+    sent = {"Range": f"bytes={value}", **({"If-Range": file.etag} if if_range else {})}
+    for method in ("GET", "HEAD"):
+        answer = fetch(app, "/empty.txt", method, headers=sent)
+        assert check_response(answer, plain, file, method, sent) == answer.status == 200
     assert fetch(app, "/empty.txt", headers={NONE: file.etag}).status == 304
 
 
@@ -352,8 +343,7 @@ def test_the_public_helpers_for_ranges() -> None:
         assert get_ranges(value, 10) is None
     assert get_ranges("bytes=0-0,1-1", 10, max_ranges=1) is None
     assert get_ranges("bytes=0-0,1-1", 10, 2) == [(0, 1), (1, 2)]
-    assert get_ranges("bytes=-5", 0) is None
-    assert get_ranges("bytes=-0", 0) == get_ranges("bytes=0-", 0) == []
+    assert get_ranges("bytes=-5", 0) is get_ranges("bytes=0-", 0) is None
     assert merge_ranges([(9, 10), (0, 5), (8, 9), (20, 30), (5, 6)]) == [(8, 10), (0, 6), (20, 30)]
     assert merge_ranges([]) == []
     assert content_range(0, 500, 1234) == "bytes 0-499/1234"

@@ -92,11 +92,13 @@ def test_accept_ranges_is_left_to_nginx(site: Path) -> None:
 def test_responses_that_are_not_offloaded(site: Path) -> None:
     headers = ask(site, "/static/hello.txt").headers
     tag, date = headers["ETag"], headers["Last-Modified"]
+    earlier = "Tue, 01 Jan 2019 00:00:00 GMT"
     for extra, status, body in (
         ({"HTTP_IF_NONE_MATCH": tag}, 304, b""),
         ({"HTTP_IF_MATCH": '"x"'}, 412, b""),
         ({"HTTP_IF_MATCH": tag}, 200, b"hello world\n"),  # nginx would compare its own tag
         ({"HTTP_IF_UNMODIFIED_SINCE": date}, 200, b"hello world\n"),
+        ({"HTTP_IF_MODIFIED_SINCE": earlier}, 200, b"hello world\n"),  # nginx would compare its own
         ({"REQUEST_METHOD": "HEAD"}, 200, b""),
     ):
         result = ask(site, "/static/hello.txt", **extra)

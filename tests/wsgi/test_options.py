@@ -25,7 +25,11 @@ from wsgistatic.wsgi.options import (
 )
 
 SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"cache_control": 5}, TypeError, "cache_control must be a str, a callable .* or None, not 5"),
+    ({"cache_control": 5.0}, TypeError, "cache_control must be a str, a number .* or None, not 5"),
+    ({"cache_control": True}, TypeError, "cache_control must be a str, a number .*, not True"),
+    ({"cache_control": -1}, ValueError, "cache_control must be at least 0, not -1"),
+    ({"cache_control": "3600"}, ValueError, "cache_control must be .* not '3600': 3600 is not a"),
+    ({"headers": {"cache-control": "max_age=1"}}, ValueError, "headers.'cache-control'. must be"),
     ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
     ({"immutable": 5}, TypeError, "immutable must be 'hashed', .* not 5"),
     ({"allow_origin": 5}, TypeError, "allow_origin must be a str or None, not 5"),

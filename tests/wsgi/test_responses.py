@@ -13,7 +13,7 @@ from wsgistatic import FileApp, StaticFiles
 PREFLIGHT = {
     "HTTP_ORIGIN": "https://other.example",
     "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET",
-    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "Range, if-none-match,x-other",
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "Range, if-none-match,baggage,sentry-trace,traceparent",
 }
 
 
@@ -26,13 +26,17 @@ def test_a_preflight_is_answered(site: Path) -> None:
         assert (result.status, result.body) == (200, b"")
         assert result.headers["Access-Control-Allow-Origin"] == "*"
         assert result.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
-        assert result.headers["Access-Control-Allow-Headers"] == "range, if-none-match"
+        allowed = "range, if-none-match, baggage, sentry-trace, traceparent"
+        assert result.headers["Access-Control-Allow-Headers"] == allowed
         assert result.headers["Access-Control-Max-Age"] == "86400"
         assert result.headers["Content-Length"] == "0"
 
 
-def test_a_preflight_for_unknown_fields_allows_none(site: Path) -> None:
-    fields = {**PREFLIGHT, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "x-other"}
+@pytest.mark.parametrize("value", ["Authorization", "a b", "a\u00ff", "", ",", "*"])
+def test_a_preflight_does_not_allow_credentials_and_what_is_no_field_name(
+    site: Path, value: str
+) -> None:
+    fields = {**PREFLIGHT, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": value}
     result = call(StaticFiles(None, site, allow_origin="*"), "/hello.txt", "OPTIONS", **fields)
     assert result.status == 200
     assert "Access-Control-Allow-Headers" not in result.headers

@@ -34,6 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write_bytes((b"0123456789" * (size // 10 + 1))[:size])
         os.utime(file, (OLD, OLD))
     (folder / "index.html").write_text("index")
+    changed = time.time_ns() - 2_000_000_001  # so that it has a date, in a fraction of a second
+    os.utime(folder / "index.html", ns=(changed, changed))
     time.sleep(0.03)
     return folder
 

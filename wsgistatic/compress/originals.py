@@ -21,7 +21,7 @@ from wsgistatic.compress.edits import is_stale_draft
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import Directory, File, OpenFile
 from wsgistatic.files.errors import Outcome, classify
-from wsgistatic.files.versions import is_version_settled, signature
+from wsgistatic.files.versions import is_version_settled, signature, time_for
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.media_types import why_not_compressed
 from wsgistatic.http.paths import WELL_KNOWN
@@ -77,7 +77,9 @@ class FileVersion:
         Waits first, until any later version must have another mtime.
         """
         deadline = time.monotonic() + _LONGEST_TICK
-        while not is_version_settled(self.status, time.time_ns()) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            if is_version_settled(self.status, time_for(self.status, time.time_ns())):
+                break
             time.sleep(_POLL_INTERVAL)
         if signature(self._stat()) != signature(self.status):
             raise FileChangedError(_CHANGED)

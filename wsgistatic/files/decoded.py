@@ -7,13 +7,14 @@ response for a complete one. So the first request of a version decodes it twice.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
-from wsgistatic.files.changes import raise_if_changed
+from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.digests import VersionResults
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import RegularFile, Signature, signature
+from wsgistatic.files.versions import RegularFile, Signature, signature, written
 from wsgistatic.http.codings import CODINGS
 
 # A few kilobytes can decode to gigabytes. This takes about a second, once for each version.
@@ -68,9 +69,10 @@ def decoded_size(source: Source, version: Version, coding: str, *, settled: bool
 def decoded_version(version: Version, coding: str, size: int) -> Version:
     """Return the version that another one decodes to; it is open if that is, and closes it."""
     if not isinstance(version, Opened):
-        return Version(size, version.status, version.holder)
+        return Version(size, version.status, version.holder, version.seen)
     reader = DecodingReader(version, coding, size)
-    return Opened(size, version.status, version.holder, file=reader, is_sequential=True)
+    of_source = (version.status, version.holder, version.seen)
+    return Opened(size, *of_source, file=reader, is_sequential=True)
 
 
 class DecodingReader:
@@ -111,7 +113,9 @@ class DecodingReader:
             raise ValueError("it decodes to more than it did before")
         opened = self._opened
         if opened.status is not None and isinstance(opened.file, RegularFile):
-            raise_if_changed(opened.file, opened.status)
+            now = os.fstat(opened.file.fileno())
+            if written(now) != written(opened.status):
+                raise FileChangedError("the file changed while it was decoded")
 
 
 def _decode(opened: Opened, coding: str) -> Iterator[bytes]:

@@ -255,7 +255,7 @@ class ZipMember(Source):
     def digest(self, version: Version, settled: bool) -> bytes | None:
         """Return the digest of the bytes."""
         if self._digest is None:
-            self._digest = super().digest(version, settled)
+            self._digest = self.hash(version)
         return self._digest
 
     def _info(self) -> zipfile.ZipInfo:

@@ -12,11 +12,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from operator import index
 from tempfile import SpooledTemporaryFile
 from threading import Lock
+from time import monotonic
 from typing import Any, ClassVar, Protocol
 
 from wsgistatic.files.changes import ChangeDetector, Reader
@@ -35,6 +36,7 @@ class Version:
     status: os.stat_result | None = None
     # Path of that file, if ``os.stat`` of it shows whether the version is still current.
     holder: str | None = None
+    seen: float = field(default_factory=monotonic)  # when, on the monotonic clock
 
     def close(self) -> None:
         """Release what the version holds; nothing, as long as it is not opened."""
@@ -62,6 +64,9 @@ class Opened(Version):
         if self.status is None or not isinstance(self.file, RegularFile):
             return None
         return ChangeDetector(self.file, self.status, suspect)
+
+
+_MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms
 
 
 class Source(ABC):
@@ -96,8 +101,15 @@ class Source(ABC):
     def digest(self, version: Version, settled: bool) -> bytes | None:
         """Return the SHA-256 digest of a version, or None if the source has changed.
 
+        Here None is also returned if the source is too large to be hashed for each response: it may
+        have changed since the last one, and nothing shows that.
+
         ``settled``: no later version can share the time stamps of this one.
         """
+        return self.hash(version) if version.size <= _MAX_HASHED else None
+
+    def hash(self, version: Version) -> bytes:
+        """Return the SHA-256 digest of a version, which is read."""
         with nullcontext(version) if isinstance(version, Opened) else self.open() as opened:
             return hash_content(opened.file, opened.size)
 
@@ -183,16 +195,6 @@ class DecompressedSource(Source):
             return kind(fileobj=raw)
         # What the caller gave as ``format`` and ``filters``, in the case of lzma.
         return kind(raw, **self._file._buffer.raw._decomp_args)
-
-    def digest(self, version: Version, settled: bool) -> bytes | None:
-        """Return the digest, or None if the object is too large to be hashed for each response.
-
-        It may have changed since the last one, and nothing shows that.
-        """
-        return super().digest(version, settled) if version.size <= _MAX_HASHED else None
-
-
-_MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms
 
 
 class Seekable(Protocol):

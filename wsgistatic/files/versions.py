@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from threading import Lock
@@ -16,6 +17,23 @@ SECOND = 1_000_000_000  # nanoseconds
 # give themselves away by the zeros.
 _TICK = 20_000_000
 COARSE_TICK = 2 * SECOND
+
+# Times that tools give to every file, so that builds are reproducible, in seconds since the epoch.
+# Times up to 1 are never real: 0 (OSTree, SOURCE_DATE_EPOCH=0), 1 (Nix, Guix, Jib).
+_FIXED_TIMES = (
+    315532800,  # 1980-01-01 00:00:00, the first that a zip archive can hold: pex, Bazel's pkg_zip
+    315532801,  # 1980-01-01 00:00:01, NormalizedDateTime of Cloud Native Buildpacks; App Engine
+    315576060,  # 1980-01-01 12:01:00, SAFE_EPOCH of Debian's strip-nondeterminism
+    318211200,  # 1980-02-01 00:00:00, CONSTANT_TIME_FOR_ZIP_ENTRIES of Gradle
+    456789000,  # 1984-06-22 21:50:00, SAFE_TIME of Yarn
+    476064000,  # 1985-02-01 00:00:00, DOS_FAKE_TIME of Buck
+    499162500,  # 1985-10-26 08:15:00, npm pack
+    946684800,  # 2000-01-01 00:00:00, PORTABLE_MTIME of Bazel's pkg_tar
+    1580601600,  # 2020-02-02 00:00:00, Hatchling
+)
+# Zip archives hold local times: a file gets the time in the zone in which it is unpacked.
+_ZONES = range(-14 * 3600, 12 * 3600 + 1, 900)  # from UTC+14 to UTC-12, in quarters of an hour
+_NO_TIMES = frozenset((fixed + zone) * SECOND for fixed in _FIXED_TIMES for zone in _ZONES)
 
 Signature = tuple[int, int, int, int, int]
 
@@ -37,10 +55,11 @@ written: Callable[[os.stat_result], tuple[int, int]] = attrgetter("st_mtime_ns",
 def modified_ns(status: os.stat_result) -> int:
     """Return the modification time in nanoseconds since the epoch.
 
-    If the file has none (0, before 1970, or the 1 that package stores set), return its ctime;
-    otherwise a replaced file would look like the old one.
+    If the file has none (0, before 1970, or a time that build tools give to every file), return its
+    ctime; otherwise a replaced file would look like the old one.
     """
-    return status.st_mtime_ns if status.st_mtime_ns > SECOND else status.st_ctime_ns
+    modified = status.st_mtime_ns
+    return modified if modified > SECOND and modified not in _NO_TIMES else status.st_ctime_ns
 
 
 def is_settled(changed_ns: int, now_ns: int) -> bool:
@@ -52,10 +71,34 @@ def is_settled(changed_ns: int, now_ns: int) -> bool:
 def is_version_settled(status: os.stat_result, now_ns: int) -> bool:
     """Return whether no later version can have the same time stamps as this one.
 
-    A change sets both time stamps to the present. A mtime in the future was set by hand.
+    A change sets both time stamps to the present. A mtime in the future was set by hand. The
+    argument ``now_ns`` comes from ``time_for``.
     """
     mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
     return is_settled(ctime, now_ns) and (mtime > now_ns or is_settled(mtime, now_ns))
+
+
+# By device: by how much the clock of a file system is at least ahead of the monotonic clock. It had
+# reached each ctime when that was seen, since nothing but this clock sets a ctime.
+_clock_offsets: dict[int, int] = {}
+
+
+def time_for(status: os.stat_result, now_ns: int) -> int:
+    """Return the time by which to judge how recent a version is, given our own clock's.
+
+    A network file system has the clock of its server. If that is ahead, a new version would look
+    new until our clock has caught up. If it is behind, a new version looks old at once, which
+    matters where whole seconds leave it time to change again. In these cases the result is a time
+    that the file system's clock has certainly reached: its latest ctime that was seen, plus the
+    time passed since.
+    """
+    ctime, monotonic_ns = status.st_ctime_ns, time.monotonic_ns()
+    offset = max(_clock_offsets.get(status.st_dev, ctime - monotonic_ns), ctime - monotonic_ns)
+    _clock_offsets[status.st_dev] = offset
+    if ctime % SECOND == 0:
+        return monotonic_ns + offset
+    # Where the clocks differ, one of them may be adjusted meanwhile.
+    return now_ns if ctime <= now_ns else monotonic_ns + offset - COARSE_TICK
 
 
 _SEEKING = Lock()  # duplicated descriptors share one position

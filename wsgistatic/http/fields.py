@@ -43,14 +43,15 @@ def check_field(name: object, value: object) -> None:
     check_field_value(f"headers[{name!r}]", value)
 
 
-def check_field_value(option: str, value: object, alternatives: str = "") -> None:
-    """Check an option sent as a header value; ``alternatives`` such as " or None" complete it."""
+def check_field_value(option: str, value: object, alternatives: str = "") -> str:
+    """Return an option sent as a header value; ``alternatives`` such as " or None" complete it."""
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a str{alternatives}, not {value!r}")
     if not _FIELD_VALUE.fullmatch(value):
         raise ValueError(
             f"{option} must be a header value of printable Latin-1 characters, not {value!r}"
         )
+    return value
 
 
 def add_vary(headers: Headers, names: str) -> Headers:

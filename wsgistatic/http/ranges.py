@@ -45,9 +45,11 @@ def get_ranges(
         The satisfiable ranges as half-open ``(start, stop)`` pairs, in the order of the header,
         clipped to ``size`` and not merged. The list is empty if no range can be satisfied; the
         response is then a 416. None means to ignore the header and respond as if it were absent:
-        it is absent, malformed, in another unit, or has too many ranges.
+        it is absent, malformed, in another unit, or has too many ranges, or the size is 0.
     """
-    if header is None:
+    # An empty representation has no part, yet caches that fetch every file in ranges ask for one.
+    # 14.2: "A server MAY ignore the Range header field." Whoever gets the whole has every range.
+    if header is None or size == 0:
         return None
     single = _SINGLE_RANGE.fullmatch(header)
     if single and max_ranges:
@@ -90,13 +92,7 @@ def _resolve(first: str, last: str, size: int) -> ByteRange | None:
         return _bounded(first, size), _bounded(last, size - 1) + 1 if last else size
     if not last:
         return None
-    suffix = _bounded(last, size + 1)
-    # 14.1.2: "When a selected representation has zero length, the only satisfiable form of
-    # range-spec in a GET request is a suffix-range with a non-zero suffix-length." Since
-    # Content-Range cannot express an empty range, the header is ignored, as 14.2 permits.
-    if size == 0 and suffix:
-        return None
-    return max(size - suffix, 0), size
+    return max(size - _bounded(last, size), 0), size
 
 
 def _is_less(a: str, b: str) -> bool:

@@ -21,7 +21,7 @@ from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
-from wsgistatic.representations.representation import Representation, is_dated_ahead
+from wsgistatic.representations.representation import Representation, is_outdated
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats
 
 # Bytes of memory besides bodies and long names. By tracemalloc, over 1,000 files in Python 3.11: a
@@ -54,16 +54,20 @@ class Location:
     """A path, and the version that it led to.
 
     ``file`` is the source, if a plain stat of the path cannot tell whether the path still leads to
-    it inside the root; else None. Times like ``path_checked_until`` are on the monotonic clock.
+    it inside the root; else None. Times like ``path_checked_until`` are on the monotonic clock. The
+    status was ``seen`` some time ago, since the file may have been hashed or compressed meanwhile.
     """
 
-    __slots__ = ("file", "path", "path_checked_until", "signature")
+    __slots__ = ("file", "path", "path_checked_until", "seen", "signature")
 
-    def __init__(self, path: str, status: os.stat_result, source: Source) -> None:
+    def __init__(
+        self, path: str, status: os.stat_result, source: Source, seen: float | None = None
+    ) -> None:
         self.path = path
+        self.seen = monotonic() if seen is None else seen
         self.signature = signature(status)
         self.file = source if isinstance(source, File) and _may_leave_root(source) else None
-        self.path_checked_until = monotonic() + _INTERVAL
+        self.path_checked_until = self.seen + _INTERVAL
 
     def stat_matches(self) -> bool:
         """Return whether the path leads to the version now, by a stat of the path."""
@@ -122,8 +126,9 @@ class Variant(Location):
         content: bytes | None = None,
         *,
         original: Location | None = None,
+        seen: float | None = None,
     ) -> None:
-        super().__init__(representation.path, status, source)
+        super().__init__(representation.path, status, source, seen)
         self.representation = representation
         self.original = original
         self.full_headers = representation.full_headers
@@ -155,7 +160,7 @@ class CachedFile:
     by_accept_encoding: dict[str | None, str] = field(default_factory=dict)
     by_ranks: dict[tuple[int, ...], str] = field(default_factory=dict)
     # Until then ``sidecar_stats`` and the dates count as current.
-    checked_until: float = field(default_factory=lambda: monotonic() + _INTERVAL)
+    checked_until: float = 0.0
     used: bool = False  # since it was last considered for eviction
     weight: int = 0  # bytes that count against the budget
 
@@ -194,11 +199,17 @@ class CachedFile:
                 values.pop(next(iter(values.copy())), None)
             values[accept_encoding] = coding
 
-    def is_dated_ahead(self) -> bool:
-        """Return whether the clock was set back behind the date of a variant."""
+    def next_check(self, now: float, interval: float) -> float:
+        """Return when the interval ends, or earlier when a variant gets its date."""
+        dates = [one.representation.dated_from for one in tuple(self.variants.values())]
+        wait = min((date - time.time() for date in dates if date is not None), default=interval)
+        return now + min(wait, interval)
+
+    def is_outdated(self) -> bool:
+        """Return whether a variant is to be described again (see ``is_outdated``)."""
         now = time.time()
         # A copy, since other threads may add variants.
-        return any(is_dated_ahead(one.representation, now) for one in tuple(self.variants.values()))
+        return any(is_outdated(one.representation, now) for one in tuple(self.variants.values()))
 
 
 # What a look-up returns for a file that is not cached.
@@ -251,15 +262,15 @@ class Cache:
         """Return whether no sidecar appeared, vanished or changed; call after ``checked_until``.
 
         What is sent in between is correct as well: a stored coding is checked at each request. This
-        also detects a clock that was set back, which is too rare to justify reading the clock at
-        each request.
+        also detects that a recent version gets its date, and that the clock was set back, which is
+        too rare to justify reading the clock at each request.
         """
         stats = cached.sidecar_stats
         if stats is not None and stats != self._sidecars.stats(cached.path):
             return False
-        if cached.is_dated_ahead():
+        if cached.is_outdated():
             return False
-        cached.checked_until = monotonic() + max(_INTERVAL, self._stat_ttl)
+        cached.checked_until = cached.next_check(monotonic(), max(_INTERVAL, self._stat_ttl))
         return True
 
     def add(
@@ -273,15 +284,16 @@ class Cache:
         if not variant.representation.settled or self.budget < _FILE_SIZE + _VARIANT_SIZE:
             return
         if self._stat_ttl:
-            variant.trusted_until = monotonic() + self._stat_ttl
+            variant.trusted_until = variant.seen + self._stat_ttl
         original = variant.original or variant
         with self._lock:
             cached = self.files.get(key, NO_FILE)
             known = (cached.path, cached.signature, cached.sidecar_stats)
             version = (original.path, original.signature, stats)
-            if known != version or cached.is_dated_ahead():
+            if known != version or cached.is_outdated():
                 cached = CachedFile(original.path, original.signature, stats)
             cached.put(variant, accept_encoding)
+            cached.checked_until = cached.next_check(variant.seen, _INTERVAL)
             self._remove(key)
             cached.weight = _weight(key, cached)
             if cached.weight > self.budget:

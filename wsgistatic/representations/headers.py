@@ -17,15 +17,16 @@ from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.errors import logger
+from wsgistatic.http.caching import cache_control_value, is_caching_field
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 from wsgistatic.validation import check_bool
 
-CacheControl = str | Callable[[str, str], "str | None"] | None
+CacheControl = str | int | Callable[[str, str], "str | int | None"] | None
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
 
-# Fields that describe a file. Responses without one, such as errors, have their own.
-_OF_FILES = ("cache-control", "content-disposition", "content-type")
+# Fields that describe a file, as those for caches do. Responses without one have their own.
+_OF_FILES = ("content-disposition", "content-type")
 # What scripts of other origins may read besides the CORS-safelisted response headers (Fetch 3.2.3).
 _EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag"
 
@@ -54,7 +55,8 @@ class HeaderPolicy:
         headers: CustomHeaders = None,
     ) -> None:
         if cache_control is not None and not callable(cache_control):
-            check_field_value("cache_control", cache_control, ", a callable (path, url) or None")
+            alternatives = ", a callable (path, url) or None"
+            cache_control = cache_control_value("cache_control", cache_control, alternatives)
         check_bool("nosniff", nosniff)
         check_headers(headers)
         self._cache_control, self._headers = cache_control, headers
@@ -67,7 +69,11 @@ class HeaderPolicy:
             fields.append(("Access-Control-Expose-Headers", _EXPOSED))
         self._fields = self.common = fields
         if isinstance(headers, Mapping):
-            everywhere = {name: headers[name] for name in headers if name.lower() not in _OF_FILES}
+            everywhere = {
+                name: value
+                for name, value in headers.items()
+                if name.lower() not in _OF_FILES and not is_caching_field(name)
+            }
             self.common = apply_headers(everywhere, fields, "", "")
 
     def for_file(self, path: str, url: str, content_type: str) -> FileFields:
@@ -75,11 +81,13 @@ class HeaderPolicy:
 
         Raise CustomHeadersError if the function ``headers`` fails.
         """
-        value = self._cache_control
+        value: str | None
         if self._is_immutable(url):
             value = IMMUTABLE_CACHE_CONTROL
-        elif callable(value):
-            value = _call_cache_control(value, path, url)
+        elif callable(self._cache_control):
+            value = _call_cache_control(self._cache_control, path, url)
+        else:
+            value = self._cache_control
         cache_control = [("Cache-Control", value)] if value is not None else []
         fields = [("Content-Type", content_type), *cache_control, *self._fields]
         fields = apply_headers(self._headers, fields, path, url)
@@ -89,13 +97,11 @@ class HeaderPolicy:
 
 
 def _call_cache_control(
-    function: Callable[[str, str], str | None], path: str, url: str
+    function: Callable[[str, str], str | int | None], path: str, url: str
 ) -> str | None:
     try:
         value = function(path, url)
-        if value is not None:
-            check_field_value("cache_control", value)
-        return value
+        return None if value is None else cache_control_value("cache_control", value, " or None")
     except Exception:
         logger.exception("%a: the cache_control function failed", path)
         return "no-cache"
@@ -110,6 +116,8 @@ def check_headers(value: object) -> None:
     if isinstance(value, Mapping):
         for name, content in value.items():
             check_field(name, content)
+            if name.lower() == "cache-control":
+                cache_control_value(f"headers[{name!r}]", content)
     elif value is not None and not callable(value):
         raise TypeError(
             "headers must be a mapping of field names to values, a callable (headers, path, url) "

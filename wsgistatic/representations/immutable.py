@@ -18,7 +18,7 @@ Immutable = str | re.Pattern[str] | Callable[[str], object] | None
 
 # A year is the longest lifetime that caches are expected to honour. With "immutable" (RFC 8246)
 # browsers do not even revalidate when the user reloads the page.
-IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
+IMMUTABLE_CACHE_CONTROL = "max-age=31536000, immutable"
 
 _ALLOWED = (
     "'hashed', a regular expression that is searched on the URL path, a callable (url) -> bool "

@@ -18,7 +18,7 @@ from wsgistatic.files.changes import FileChangedError, read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import Signature, is_version_settled, signature
+from wsgistatic.files.versions import Signature, is_version_settled, signature, time_for
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -29,9 +29,10 @@ from wsgistatic.representations.representation import (
     EtagMode,
     Representation,
     content_etag,
+    dated_from,
     describe_compressed,
     etag_for_coding,
-    is_dated_ahead,
+    is_outdated,
     make_validators,
 )
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar
@@ -144,15 +145,17 @@ class Loader:
         ``final``: without a Range, the same value of Accept-Encoding would lead to it too.
         """
         target, choice = loaded.target, loaded.choice
-        status = choice.version.status
+        status, seen = choice.version.status, choice.version.seen
         if status is None or choice.version.holder is None or not choice.is_final:
             return  # no stat can check it, or it was chosen for a temporary reason
         if not final and self.compression is not None and choice.varies and choice.coding is None:
             return
         original = None
         if choice.original_status is not None:
-            original = Location(target.source.path, choice.original_status, target.source)
-        variant = Variant(loaded.representation, status, choice.source, content, original=original)
+            original = Location(target.source.path, choice.original_status, target.source, seen)
+        variant = Variant(
+            loaded.representation, status, choice.source, content, original=original, seen=seen
+        )
         self.cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
     def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
@@ -178,15 +181,11 @@ class Loader:
         """Describe the chosen bytes, or return the description from the cache."""
         version, coding, varies = choice.version, choice.coding, choice.varies
         known = self._known(target, coding, version)
-        if (
-            known is not None
-            and known.representation.varies == varies
-            and known.representation.validators.date_is_strong  # otherwise it may be by now
-        ):
+        if known is not None and known.representation.varies == varies:
             return known.representation
         now_ns = time.time_ns()
         statuses = filter(None, (version.status, choice.original_status))
-        settled = all(is_version_settled(status, now_ns) for status in statuses)
+        settled = all(is_version_settled(one, time_for(one, now_ns)) for one in statuses)
         tag = digest = None
         etag = self.etag if self.validators is None else None
         if etag == "stat":
@@ -201,11 +200,14 @@ class Loader:
                     version.refresh()  # it may have grown while it was hashed
         if tag is not None and coding is not None:
             tag = etag_for_coding(tag, coding)
-        validators = self.validators or Validators(tag)
+        validators, dated = self.validators or Validators(tag), None
         if self.validators is not None and coding is not None and validators.etag is not None:
             validators = validators._replace(etag=etag_for_coding(validators.etag, coding))
         if self.validators is None and version.status is not None:
-            validators = make_validators(version.status, tag, now_ns)
+            is_hash = etag == "content"
+            validators = make_validators(version.status, tag, now_ns, of_content=is_hash)
+            if validators.last_modified is None and not is_hash:
+                dated = dated_from(version.status)
         path = target.source.path
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
@@ -213,17 +215,17 @@ class Loader:
         if choice.is_decoded:
             digest = None  # it is that of the stored bytes
         made = (holder, version.size, content_type, validators, policy, settled, coding, varies)
-        return Representation(*made, digest, has_ranges=not choice.is_decoded)
+        return Representation(*made, digest, has_ranges=not choice.is_decoded, dated_from=dated)
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
-        """Return the cached variant of a version, unless its date lies ahead of the clock."""
+        """Return the cached variant of a version, unless it is to be described again."""
         known = self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
         if (
             known
             and version.status is not None
             and known.path == version.holder
             and known.signature == signature(version.status)
-            and not is_dated_ahead(known.representation, time.time())
+            and not is_outdated(known.representation, time.time())
         ):
             return known
         return None
@@ -270,7 +272,7 @@ def _choose_stored(
     size = None
     if chosen == IDENTITY:
         status = version.status
-        settled = status is None or is_version_settled(status, time.time_ns())
+        settled = status is None or is_version_settled(status, time_for(status, time.time_ns()))
         size = decoded_size(source, version, coding, settled=settled)
     if size is None:
         # RFC 9110 12.5.3 allows a coding that is not acceptable if there is no other.

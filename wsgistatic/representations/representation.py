@@ -6,19 +6,18 @@ Whatever can be said of a version is computed once, from its status. Responses o
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
-from wsgistatic.files.versions import COARSE_TICK, SECOND, is_settled, modified_ns
+from wsgistatic.files.versions import COARSE_TICK, SECOND, is_settled, modified_ns, time_for
+from wsgistatic.http.caching import is_caching_field, without_storing
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import Headers, add_vary
 
 EtagMode = Literal["stat", "content"] | None
-
-# Fields about the content, which a 412 or 416 does not have.
-_ABOUT_CONTENT = ("cache-control", "content-disposition", "expires")
 
 
 @dataclass(slots=True)
@@ -35,6 +34,7 @@ class Representation:
     varies: bool = False  # it has other codings: Accept-Encoding decides (RFC 9110 12.5.5)
     digest: bytes | None = None  # SHA-256 of the bytes, if it is known
     has_ranges: bool = True  # parts of it can be sent
+    dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
     full_headers: Headers = field(init=False)  # 200, for GET and HEAD
     # 206, without Content-Type, Content-Length and Content-Range
     partial_headers: Headers = field(init=False)
@@ -51,13 +51,17 @@ class Representation:
         described = [*ranges, *coded, *tag, *date]
         of_content = [("Content-Type", self.content_type), ("Content-Length", str(self.size))]
         self.full_headers = [*of_content, *described, *fields]
-        is_recent = etag is not None and etag.startswith("W/")
+        is_recent = not self.settled if etag is None else etag.startswith("W/")
         self.partial_headers = [*described, *(with_no_cache(fields) if is_recent else fields)]
         # RFC 9110 15.4.5: no representation metadata beyond what the 304 needs; Last-Modified
         # "might be useful if the response does not have an ETag field".
         self.not_modified_headers = [*(tag or date), *fields]
         # A cache that stored a 412 or 416 under the URL would send it to everybody.
-        uncached = [one for one in fields if one[0].lower() not in _ABOUT_CONTENT]
+        uncached = [
+            (name, value)
+            for name, value in fields
+            if name.lower() != "content-disposition" and not is_caching_field(name)
+        ]
         self.refusal_headers = [*ranges, *tag, *uncached]
 
 
@@ -96,29 +100,56 @@ def content_etag(digest: bytes) -> str:
     return f'"{digest[:16].hex()}"'
 
 
-def make_validators(status: os.stat_result, opaque_tag: str | None, now_ns: int) -> Validators:
-    """Return the validators of a file version; the opaque tag is weak until that is settled."""
-    changed, etag = modified_ns(status), opaque_tag
-    # A time in the future was set by hand, so the last status change tells how recent it is.
-    recent_ns = changed if changed <= now_ns else status.st_ctime_ns
-    if etag is not None and not is_settled(recent_ns, now_ns):
-        etag = f"W/{etag}"
-    # RFC 9110 8.8.2.1: "An origin server with a clock MUST NOT generate a Last-Modified date that
-    # is later than the server's time of message origination".
-    last_modified = min(changed, now_ns) // SECOND
-    # 8.8.2.2: a date is strong if the file did "not change twice during the second covered". Two
-    # seconds also cover file systems that keep only even seconds.
-    date_is_strong = now_ns - changed >= COARSE_TICK
-    return Validators(etag, last_modified, date_is_strong)
+def make_validators(
+    status: os.stat_result, opaque_tag: str | None, now_ns: int, *, of_content: bool = False
+) -> Validators:
+    """Return the validators of a file version, none of which a later version can have too.
 
+    As long as a later version could have the same mtime and size, the entity tag is made up: on no
+    machine will another one match it, not even weakly. Otherwise a client that got the bytes before
+    an unnoticed change would keep them. The date is missing until ``dated_from``.
 
-def is_dated_ahead(representation: Representation, now: float) -> bool:
-    """Return whether the Last-Modified lies in the future, because the clock was set back.
-
-    RFC 9110 8.8.2.1 forbids to send such a date (see ``make_validators``). The argument ``now`` is
-    in seconds since the epoch.
+    Arguments:
+        of_content: The tag is made of the bytes. In doubt it is only weak, since the bytes may
+            change before they are sent. There is no date: this is for files whose times mean
+            nothing, because releases share them, or machines disagree.
     """
-    last_modified = representation.validators.last_modified
+    etag = opaque_tag
+    if etag is not None and _is_in_doubt(status, now_ns):
+        etag = f"W/{etag}" if of_content else f'W/"{secrets.token_hex(8)}"'
+    changed = modified_ns(status)
+    if of_content or min(now_ns, time_for(status, now_ns)) - changed < COARSE_TICK:
+        return Validators(etag)
+    return Validators(etag, changed // SECOND, True)
+
+
+def _is_in_doubt(status: os.stat_result, now_ns: int) -> bool:
+    changed, judged_ns = modified_ns(status), time_for(status, now_ns)
+    if changed > now_ns:  # set by hand, so the last status change tells how recent it is
+        return not is_settled(status.st_ctime_ns, judged_ns)
+    return not is_settled(changed, min(now_ns, judged_ns))
+
+
+def dated_from(status: os.stat_result) -> float:
+    """Return when a version gets its Last-Modified, in seconds since the epoch.
+
+    RFC 9110 8.8.2.2: a date is strong if the file did "not change twice during the second covered".
+    Until that is certain none is sent, since 304 would be the answer to a client that has the first
+    of two such versions. Two seconds also cover file systems that keep only even seconds. No date
+    is later than its response (8.8.2.1).
+    """
+    return (modified_ns(status) + COARSE_TICK) / SECOND
+
+
+def is_outdated(representation: Representation, now: float) -> bool:
+    """Return whether a version is to be described again, at a time in seconds since the epoch.
+
+    Either it gets its date now, or the clock was set back behind its date, which RFC 9110 8.8.2.1
+    forbids to send then.
+    """
+    last_modified, dated_from = representation.validators.last_modified, representation.dated_from
+    if dated_from is not None:
+        return dated_from <= now
     return last_modified is not None and last_modified > now
 
 
@@ -130,13 +161,6 @@ def with_no_cache(fields: Headers) -> Headers:
     all others because of it, and got 304 at each revalidation: every download broke.
     """
     return [
-        (name, _no_cache_unless_stricter(value) if name.lower() == "cache-control" else value)
+        (name, without_storing(name, value) if is_caching_field(name) else value)
         for name, value in fields
     ]
-
-
-def _no_cache_unless_stricter(cache_control: str) -> str:
-    directives = cache_control.lower()
-    if "no-store" in directives:
-        return cache_control
-    return "private, no-cache" if "private" in directives else "no-cache"

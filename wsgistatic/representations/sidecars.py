@@ -29,6 +29,7 @@ from wsgistatic.files.versions import (
     is_version_settled,
     modified_ns,
     signature,
+    time_for,
 )
 from wsgistatic.http.codings import CODINGS, MAX_HEADER, MAX_TRAILER, IncompleteError
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -144,8 +145,10 @@ class Candidates:
                 logger.warning("%a: not sent, since %s", chosen.file.path, fault)
             return fault
 
-        settled = is_version_settled(sidecar_status, now_ns)
-        settled = settled and is_version_settled(self._status, now_ns)
+        settled = all(
+            is_version_settled(status, time_for(status, now_ns))
+            for status in (sidecar_status, self._status)
+        )
         key = (chosen.coding, *versions)
         size = min(sidecar_status.st_size, _MAX_READ) + min(self._status.st_size, _MAX_COMPARED)
         fault = _FAULTS.find(key, sidecar_status, settled, size, look)
@@ -179,6 +182,8 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     A tool that copies the mtime to the sidecar may keep whole seconds only. If the original changed
     within that second, the sidecar's ctime tells whether it was made afterwards.
     """
+    if sidecar.st_mtime_ns == original.st_mtime_ns > SECOND:
+        return True  # of one build, even if that gives all its files the same time
     made, modified = modified_ns(sidecar), modified_ns(original)
     if made == modified // SECOND * SECOND:
         return max(made, sidecar.st_ctime_ns) >= modified

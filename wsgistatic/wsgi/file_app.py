@@ -104,11 +104,12 @@ class FileApp(Copyable):
             coding = types.coding(download_name)
             if coding is not None:
                 # Browsers would decode a download, and save the content under the coded name.
-                own: MediaType = (content_type, coding)
+                stored: MediaType = (content_type, coding)
                 if disposition == "attachment":
-                    own = content_type = types.content_type(CODINGS[coding].suffix)
-                name = os.path.basename(self._source.path)
-                checked = replace(checked, media_types={**(checked.media_types or {}), name: own})
+                    stored = content_type = types.content_type(CODINGS[coding].suffix)
+                types_by_name = {**(checked.media_types or {})}
+                types_by_name[os.path.basename(self._source.path)] = stored
+                checked = replace(checked, media_types=types_by_name)
             headers = with_download_name(checked.headers, download_name, disposition, content_type)
             checked = replace(checked, headers=headers)
         if isinstance(self._source, HandleFile):

@@ -86,8 +86,8 @@ class StaticFiles(Copyable):
             410 responses below the prefix.
         on_answer: Function that is called with an ``AnswerEvent`` for each response and for each
             request below the prefix that goes to the wrapped app, or None.
-        cache_control: Value of Cache-Control; a function (path, url) that returns a value or None;
-            or None to send no such field.
+        cache_control: Value of Cache-Control, or seconds for its ``max-age``; a function
+            (path, url) that returns either or None; or None to send no such field.
         immutable: URLs that browsers may cache for a year: ``"hashed"``, a regular expression that
             is searched in the URL path, a function (url), or None.
         allow_origin: Value of Access-Control-Allow-Origin, or None.

@@ -86,6 +86,10 @@ def _integer(option: str, text: str) -> int:
     return int(text)
 
 
+def _number_or_text(option: str, text: str) -> int | str:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
+
+
 def _seconds(option: str, text: str) -> float:
     try:
         return float(text)
@@ -216,7 +220,7 @@ COMPRESSION = "Compression"
 PERFORMANCE = "Memory and speed"
 EVENTS = "Events"
 
-DEFAULT_CACHE_CONTROL = "public, max-age=60"
+DEFAULT_CACHE_CONTROL = "max-age=60"
 DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
 DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
 
@@ -236,9 +240,9 @@ class FileOptions:
     """The options that ``StaticFiles`` and ``FileApp`` share; ``from_kwargs`` checks them."""
 
     cache_control: CacheControl = _option(
-        (DEFAULT_CACHE_CONTROL, HEADERS, _check_policy, _TEXT_OR_NONE, "VALUE"),
+        (DEFAULT_CACHE_CONTROL, HEADERS, _check_policy, _or_none(_number_or_text), "VALUE"),
         "Value of Cache-Control, which tells browsers and proxies how long they may reuse a file "
-        "without asking again. With None, the field is not sent.",
+        "without asking again. A number means so many seconds. With None, the field is not sent.",
     )
     immutable: Immutable = _option(
         (None, HEADERS, _check_policy, _TEXT_OR_NONE, "RULE"),

@@ -90,11 +90,8 @@ class Responder:
         self, request: Request, cached: CachedFile, variant: Variant
     ) -> Response | None:
         representation = variant.representation
-        if request.range is not None:
-            if not representation.has_ranges:
-                return None  # a range counts in the file's own bytes
-            if request.if_range is not None and not representation.validators.date_is_strong:
-                return None  # the date may have become strong in the meantime
+        if request.range is not None and not representation.has_ranges:
+            return None  # a range counts in the file's own bytes
         if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
         response = self._without_body(request, representation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cache
@@ -11,8 +12,9 @@ from webob.exc import status_map
 
 from wsgistatic.files.body import FileBody
 from wsgistatic.files.errors import Outcome, classify, logger
+from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
-from wsgistatic.http.fields import Headers, repr_digest, wants_sha256
+from wsgistatic.http.fields import OWS, TOKEN, Headers, repr_digest, wants_sha256
 from wsgistatic.http.ranges import ByteRange, RangePlan, plan_ranges
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import Representation
@@ -22,12 +24,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
-_CACHING = ("cache-control", "expires")
-# Request fields that have an effect here. Simple requests may have no Range but one "bytes=N-M".
-_ALLOWED_FIELDS = (
-    *("range", "if-range", "if-match", "if-none-match", "if-modified-since"),
-    *("if-unmodified-since", "cache-control", "pragma", "want-repr-digest"),
-)
+# A field that scripts add, such as those for tracing, has no effect here and may be sent. They may
+# send no Authorization: a server in front of this one may depend on it, and the "*" of Fetch 3.3.3
+# excludes it too. "*" itself would not be understood by older browsers, or with credentials.
+_REFUSED_FIELDS = ("authorization", "*")
+_FIELD_NAME = re.compile(TOKEN)
 _PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 # PEP 3333 checkers demand a media type for every body, even an empty one.
 EMPTY = [("Content-Length", "0"), _PLAIN_TEXT]
@@ -118,10 +119,17 @@ def headers_of_whole(request: Request, representation: Representation) -> Header
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
     """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
+    validators, wanted = representation.validators, request.range
+    if wanted is not None and validators.last_modified is None:
+        # 13.1.4: without a date, If-Unmodified-Since must be ignored. But a client that sends it
+        # with Range would join the part with those of the version that it has.
+        preconditions = request.preconditions
+        if preconditions and preconditions.if_unmodified_since and preconditions.if_match is None:
+            wanted = None
     return plan_ranges(
-        request.range if representation.has_ranges else None,
+        wanted if representation.has_ranges else None,
         request.if_range,
-        representation.validators,
+        validators,
         representation.size,
         now=time.time(),
         content_type=representation.content_type,
@@ -201,8 +209,12 @@ def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
         return None
     headers = [*EMPTY, *policy.common, ("Access-Control-Allow-Methods", "GET, HEAD")]
     requested = request.field("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") or ""
-    names = requested.lower().replace(" ", "").split(",")
-    fields = [name for name in names if name in _ALLOWED_FIELDS]
+    names = (name.strip(OWS) for name in requested.lower().split(","))
+    fields = [
+        name
+        for name in dict.fromkeys(names)
+        if _FIELD_NAME.fullmatch(name) and name not in _REFUSED_FIELDS
+    ]
     if fields:
         headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
     headers.append(("Access-Control-Max-Age", "86400"))  # seconds; browsers cap it at less
@@ -219,7 +231,7 @@ def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: Headers, *exc_info: Any) -> Callable[[bytes], object]:
             if status[:3] in ("404", "410"):
-                headers = [field for field in headers if field[0].lower() not in _CACHING]
+                headers = [field for field in headers if not is_caching_field(field[0])]
                 headers.append(("Cache-Control", "no-store"))
             return start_response(status, headers, *exc_info)
 

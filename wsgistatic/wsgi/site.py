@@ -14,6 +14,7 @@ from contextlib import suppress
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
+from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import add_vary
 from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
@@ -29,8 +30,8 @@ from wsgistatic.wsgi.responder import Responder
 from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
 
 _PAGE = ".html"
-# Fields that an error page does not have, because it is not validated, resumed or stored.
-_OF_A_FILE = {"cache-control", "etag", "last-modified", "accept-ranges"}
+# Fields that an error page does not have, because it is not validated or resumed.
+_OF_A_FILE = {"etag", "last-modified", "accept-ranges"}
 
 
 class Site:
@@ -139,7 +140,11 @@ class Site:
             page = self._respond_with(plain, "404 page", self._not_found)
             if page is not None and page.status == "200 OK":
                 # A file that is missing on one machine of a fleet may just have reached another.
-                headers = [field for field in page.headers if field[0].lower() not in _OF_A_FILE]
+                headers = [
+                    (name, value)
+                    for name, value in page.headers
+                    if name.lower() not in _OF_A_FILE and not is_caching_field(name)
+                ]
                 headers.append(("Cache-Control", "no-store"))
                 return page._replace(status="404 Not Found", headers=headers)
         return responses.error_response(404, self._policy)
