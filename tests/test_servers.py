@@ -31,6 +31,8 @@ def line_of(site: Path, environ: dict[str, Any]) -> str:
         (make_environ("/hello.txt", HTTP_RANGE="a 200 9"), "GET /hello.txt 200 12 a%20200%209"),
         (make_environ("/hello.txt", HTTP_RANGE="x\r\n1"), "GET /hello.txt 200 12 x%0D%0A1"),
         (make_environ("/hello.txt", HTTP_RANGE="\udc80"), "GET /hello.txt 200 12 ?"),
+        (make_environ("/a?##[error]b"), "GET /a?%23%23[error]b 404 48"),
+        (make_environ("/hello.txt", "::error::"), "%3A%3Aerror%3A%3A /hello.txt 405 122"),
         (make_environ(""), "GET / 404 48"),
     ],
 )

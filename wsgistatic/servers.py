@@ -148,7 +148,9 @@ def announcement(what: str, server: BoundServer, host: str, path: str = "/") -> 
     return f"Serving {what} at {url} with {server.name}. Press Ctrl-C to stop."
 
 
-_VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+# Characters of a request that the log shows as they are. CI systems take commands from a log, after
+# "##" or after "::" at the beginning of a line.
+_SHOWN = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
 
 
 class AccessLog:
@@ -173,11 +175,13 @@ class AccessLog:
             target = quote_path(environ.get("PATH_INFO") or "/")
             if environ.get("QUERY_STRING"):
                 target += "?" + environ["QUERY_STRING"]
-            fields = [environ["REQUEST_METHOD"], target, status, str(sent)]
+            fields = [target, status, str(sent)]
             if "HTTP_RANGE" in environ:
                 fields.append(environ["HTTP_RANGE"])
             # Control characters in a field must not break the line.
-            self._write(" ".join(quote(field, safe=_VISIBLE, errors="replace") for field in fields))
+            method = quote(environ["REQUEST_METHOD"], errors="replace")
+            shown = (quote(field, safe=_SHOWN, errors="replace") for field in fields)
+            self._write(" ".join((method, *shown)))
 
         return _CountedBody(self._app(environ, record), log)
 

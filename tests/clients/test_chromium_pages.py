@@ -10,6 +10,8 @@ import pytest
 
 from tests.clients.recording import Recorder, run_recorded_server
 from tests.conftest import age
+from wsgistatic.compress import Compressor
+from wsgistatic.http.codings import CODINGS
 
 pytestmark = pytest.mark.clients
 
@@ -115,6 +117,19 @@ def test_second_visit_revalidates(pages: Path, page: Any) -> None:
         changed = dict(expected_requests(304)) | {"/lib/text.js": 200}
         assert dict(visit(page, server)) == changed
         assert page.inner_text("p") == "changed"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_sidecars_are_decoded(pages: Path, page: Any, coding: str) -> None:
+    text = "".join(f"line {number} of some text\n" for number in range(50_000))
+    (pages / "text.txt").write_text(text)
+    (made,) = Compressor([coding], levels={coding: 5}).compress_file(pages / "text.txt").sidecars
+    with run_recorded_server(pages, encodings=(coding,)) as server:
+        page.goto(server.url)
+        assert page.evaluate("async () => (await fetch('text.txt')).text()") == text
+        (response,) = server.exchanges_for("/text.txt")
+    assert response.headers["Content-Encoding"] == coding
+    assert response.length == made.size
 
 
 def test_second_visit_within_max_age_sends_no_requests(pages: Path, page: Any) -> None:

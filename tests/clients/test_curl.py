@@ -13,6 +13,8 @@ from tests.clients.programs import run
 from tests.clients.recording import run_recorded_server
 from tests.conftest import age, settle
 from tests.server_process import run_server
+from wsgistatic.compress import Compressor
+from wsgistatic.http.codings import CODINGS
 
 pytestmark = pytest.mark.clients
 
@@ -119,3 +121,17 @@ def test_compressed_option_does_not_decode_a_gz_file(site: Path, tmp_path: Path)
     assert "Content-Encoding" not in second.headers
     assert page.read_bytes() == text
     assert archive.read_bytes() == packed.read_bytes()
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_sidecars_are_decoded(site: Path, tmp_path: Path, coding: str) -> None:
+    text = b"".join(b"line %d of some text\n" % number for number in range(50_000))
+    (site / "text.txt").write_bytes(text)
+    (made,) = Compressor([coding], levels={coding: 5}).compress_file(site / "text.txt").sidecars
+    target = tmp_path / "page"
+    with run_recorded_server(site, encodings=(coding,)) as server:
+        curl("--compressed", "-o", target, server.url + "text.txt")
+        (response,) = server.exchanges
+    assert response.headers["Content-Encoding"] == coding
+    assert response.length == made.size
+    assert target.read_bytes() == text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import gzip
 import os
 import pty
 import re
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from tests.documents import passage
 from wsgistatic.__main__ import main
 from wsgistatic.commands.compress import _parser
 from wsgistatic.compress import edits
+from wsgistatic.files.directory import Folder
 from wsgistatic.http.codings import CODINGS
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
@@ -98,7 +101,7 @@ def test_a_check_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]
     assert compress(folder, "--check") == 1
     output = capsys.readouterr().out
     assert "app.js.gz: older than its file" in output
-    assert "css/app.css.zst: out of date" in output
+    assert "css/app.css.zst: out of date: it holds other bytes" in output
     assert compress(folder, "--check", "--min-size", "1000000") == 1
     assert "app.js.gz: saves too little\n" in capsys.readouterr().out
     assert everything(folder) == before
@@ -117,8 +120,12 @@ def test_codings_levels_and_thresholds(folder: Path) -> None:
 
 
 def test_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "gone.css.gz").write_bytes(b"")
+    compress(folder)
+    (folder / "app.js.gz").rename(folder / "gone.css.gz")
+    (folder / "app.js.br").write_bytes(b"by another tool")
+    capsys.readouterr()
     assert compress(folder, "--quiet", "--prune") == 0
+    assert not (folder / "gone.css.gz").exists()
     assert compress(folder / "css", "--quiet", "--check") == 0
     (folder / "app.js.gz").unlink()
     assert compress(folder, "--quiet", "--check") == 1
@@ -136,6 +143,137 @@ def test_prune_removes_orphans(folder: Path, capsys: pytest.CaptureFixture[str])
     assert compress(folder, "--prune") == 0
     assert "app.js.gz: removed, its file is gone\n" in capsys.readouterr().out
     assert sidecars(folder) == {"app.css.gz", "app.css.br", "app.css.zst"}
+
+
+def test_prune_leaves_files_of_other_tools(folder: Path) -> None:
+    download = folder / "data.csv.gz"
+    download.write_bytes(gzip.compress(TEXT))
+    assert compress(folder, "--prune", "--check", "--codings", "gzip") == 1  # others are missing
+    assert compress(folder, "--prune", "--force") == 0
+    assert download.exists()
+
+
+def test_sidecars_of_other_tools_are_reported(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = folder / "app.js.gz"
+    backup.write_bytes(gzip.compress(b"yesterday's"))
+    before = backup.stat()
+    finding = "left alone: it holds other bytes (not written by wsgistatic; use --force"
+    for arguments, status in (((), 0), (("--check",), 1)):
+        assert compress(folder, *arguments) == status
+        output = capsys.readouterr().out
+        assert f"app.js.gz: {finding} to replace it)\n" in output
+        assert "\n1 left alone: not written by wsgistatic; use --force to replace it\n" in output
+        row = next(line for line in output.splitlines() if line.startswith("gzip"))
+        assert row.split()[1] == "1"
+    assert (backup.stat().st_ino, backup.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert compress(folder, "--force") == 0
+    assert compress(folder, "--check") == 0
+
+
+@pytest.mark.parametrize(
+    ("coding", "spoil", "reason"),
+    [
+        ("gzip", lambda content: content[:-1], "it is not one complete stream of gzip"),
+        ("br", lambda content: content[:-1], "it is not one complete stream of br"),
+        ("zstd", lambda content: content[:-1], "it is not one complete stream of zstd"),
+        ("gzip", lambda content: content[:60] + b"??" + content[62:], "it is not gzip"),
+        ("gzip", lambda content: b"", "left alone: it is not one complete stream of gzip"),
+    ],
+)
+def test_a_check_says_what_is_wrong(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    coding: str,
+    spoil: Callable[[bytes], bytes],
+    reason: str,
+) -> None:
+    compress(folder)
+    capsys.readouterr()
+    sidecar = folder / ("app.js" + CODINGS[coding].suffix)
+    sidecar.write_bytes(spoil(sidecar.read_bytes()))
+    age(sidecar)  # its mtime says that it is up to date
+    assert compress(folder, "--check", "--codings", coding) == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if sidecar.name in line)
+    assert (
+        line.removeprefix(f"{sidecar.name}: out of date: ")
+        .removeprefix(f"{sidecar.name}: ")
+        .startswith(reason)
+    )
+
+
+def test_wasm_is_compressed(folder: Path) -> None:
+    (folder / "add.wasm").write_bytes(TEXT)
+    compress(folder)
+    assert {"add.wasm.gz", "add.wasm.zst", "add.wasm.br"} <= sidecars(folder)
+
+
+def test_an_orphan_that_cannot_be_removed_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only an immutable file or a read-only file system stops root, so the system call is fake."""
+    compress(folder)
+    for path in (folder / "app.js", folder / "css/app.css", folder / "css/.wsgistatic-x.tmp"):
+        path.touch()
+    (folder / "app.js").unlink()
+    (folder / "new.css").write_bytes(TEXT)
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
+    remove = Folder.remove
+
+    def refuse(self: Folder, name: str) -> None:
+        if name in ("app.js.gz", ".wsgistatic-x.tmp"):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        remove(self, name)
+
+    monkeypatch.setattr(Folder, "remove", refuse)
+    capsys.readouterr()
+    assert compress(folder, "--prune") == 1
+    output, errors = capsys.readouterr()
+    assert errors.splitlines() == [
+        "css/.wsgistatic-x.tmp: Operation not permitted",
+        "app.js.gz: Operation not permitted",
+    ]
+    assert "app.js.zst: removed, its file is gone\n" in output
+    assert "new.css.gz: created" in output
+
+
+HOSTILE = {
+    "\x1b[2J\x1b]0;title\x07.js": "\\x1b[2J\\x1b]0;title\\x07.js",
+    "line\n::error::end.js": "line\\x0a::error::end.js",
+    "::error::now.js": "\\x3a:error::now.js",
+    " ::add-mask::x.js": " \\x3a:add-mask::x.js",
+    "##vso[task.complete]x.js": "\\x23#vso[task.complete]x.js",
+    "\u202egpj.js": "\\u202egpj.js",
+    "\x9b31m\u2028.js": "\\x9b31m\\u2028.js",
+    "\U000e0001.js": "\\U000e0001.js",
+    "grüße 世界.js": "grüße 世界.js",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_file_names_cannot_forge_output(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = HOSTILE[name]
+    (folder / name).write_bytes(TEXT)
+    (folder / (name + ".br")).mkdir()
+    assert compress(folder, "--codings", "gzip") == 0
+    assert f"\n{shown}.gz: created" in "\n" + capsys.readouterr().out
+    assert compress(folder, "--codings", "br", "--quiet") == 1
+    assert capsys.readouterr().err == f"{shown}: Is a directory: {name_in_message(name)}.br\n"
+    assert compress(folder / name) == 1
+    error = capsys.readouterr().err
+    assert "\x1b" not in error
+    assert error.count("\n") == 1
+    with pytest.raises(SystemExit):
+        compress(folder, f"--{name}")
+    assert set(capsys.readouterr().err) & {"\x1b", "\x9b", "\u202e", "\u2028"} == set()
+
+
+def name_in_message(name: str) -> str:
+    """Return a name as it is shown elsewhere than at the beginning of a line."""
+    return HOSTILE[name].replace("\\x3a:", "::")
 
 
 def test_the_drafts_of_a_killed_run_are_removed(
@@ -309,6 +447,8 @@ def test_a_bar_on_a_terminal(folder: Path) -> None:
     assert "100%" in shown
     assert "created (" not in shown
     assert "6 created" in shown
+    (folder / "app.js.br").write_bytes(b"by another tool")
+    assert "app.js.br: left alone" in on_a_terminal(folder)
     (folder / "app.js.br").unlink()
     assert "app.js.br: missing" in on_a_terminal(folder, "--check", status=1)
     assert on_a_terminal(folder, "--quiet") == ""

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -52,6 +53,19 @@ class Told:
 
     def answer(self) -> list[str]:
         return self.output.partition("\n\n")[2].splitlines()
+
+
+@pytest.mark.parametrize("mode", [[], ["--json"]])
+def test_a_file_name_cannot_forge_output(
+    folder: Path, capsys: pytest.CaptureFixture[str], mode: list[str]
+) -> None:
+    name = "a\n::error::\x1b[31m\x9b\u202e.txt"
+    (folder / name).write_bytes(b"x" * 100)
+    told = Told(capsys, folder, f"/{quote(name)}", *mode)
+    assert told.status == 0
+    assert set(told.output).isdisjoint("\x1b\x9b\u202e")
+    assert not any(line.startswith("::") for line in told.output.splitlines())
+    assert "\\x0a::error::\\x1b[31m" in told.output or "\\n::error::\\u001b[31m" in told.output
 
 
 def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

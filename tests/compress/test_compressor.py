@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -19,15 +21,17 @@ import pytest
 from tests.conftest import age
 from wsgistatic import StaticFiles
 from wsgistatic.compress import Action, Compressor, Result, compress_directory, edits, originals
+from wsgistatic.compress.marks import HEAD_SIZE
 from wsgistatic.compress.originals import FileVersion
+from wsgistatic.files import directory as directory_module
 from wsgistatic.files.changes import FileChangedError
-from wsgistatic.files.directory import single_file
-from wsgistatic.files.versions import signature
+from wsgistatic.files.directory import Folder, single_file
+from wsgistatic.files.versions import RegularFile, signature
 from wsgistatic.http.codings import CODINGS
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(3000))
 EXTENSIONS = {"gzip": ".gz", "zstd": ".zst", "br": ".br"}
-CREATED, REPLACED, REDATED, KEPT, REMOVED, NONE = Action
+CREATED, REPLACED, REDATED, KEPT, REMOVED, NONE, LEFT = Action
 
 
 @pytest.fixture
@@ -128,32 +132,6 @@ def test_a_new_mtime_alone_needs_no_compression(
     assert actions(Compressor().compress_file(path)) == [KEPT] * 3
 
 
-@pytest.mark.parametrize("coding", EXTENSIONS)
-def test_reading_a_sidecar_needs_little_memory(
-    path: Path, coding: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with path.open("wb") as file:
-        file.truncate(100_000_000)
-    compressor = Compressor([coding], levels={coding: 1})
-    assert actions(compressor.compress_file(path)) == [CREATED]
-    os.utime(path)
-    largest = 0
-    digest_of = originals.digest_of
-
-    def watched(blocks: Iterator[bytes]) -> bytes:
-        def watch() -> Iterator[bytes]:
-            nonlocal largest
-            for block in blocks:
-                largest = max(largest, len(block))
-                yield block
-
-        return digest_of(watch())
-
-    monkeypatch.setattr("wsgistatic.compress.compressor.digest_of", watched)
-    assert actions(compressor.compress_file(path)) == [REDATED]
-    assert 0 < largest < 1_000_000
-
-
 def test_a_newer_sidecar_of_another_tool_is_kept_if_its_content_is_right(path: Path) -> None:
     beside(path).write_bytes(gzip.compress(TEXT, 6, mtime=0))
     before = signature(beside(path).stat())
@@ -162,29 +140,206 @@ def test_a_newer_sidecar_of_another_tool_is_kept_if_its_content_is_right(path: P
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("spoil", "reason"),
     [
-        gzip.compress(b"another", mtime=0),
-        gzip.compress(TEXT, mtime=0)[:-9],
-        gzip.compress(TEXT, mtime=0) + b"more",
-        gzip.compress(TEXT[:-1], mtime=0),
-        b"",
-        b"no gzip",
+        (lambda content: content[:-9], "it is not one complete stream of {}"),
+        (lambda content: content + b"more", "it is not "),
+        (lambda content: content[:40] + bytes(20) + content[60:], "it is not "),
     ],
 )
-def test_a_sidecar_that_holds_something_else_is_replaced(path: Path, wrong: bytes) -> None:
-    beside(path).write_bytes(wrong)  # newer than the file: the server would send it
-    assert actions(Compressor(["gzip"]).compress_file(path)) == [REPLACED]
+@pytest.mark.parametrize("coding", EXTENSIONS)
+def test_a_sidecar_that_is_broken_is_replaced(
+    path: Path, coding: str, spoil: Callable[[bytes], bytes], reason: str
+) -> None:
+    compressor = Compressor([coding])
+    compressor.compress_file(path)
+    beside(path, coding).write_bytes(spoil(beside(path, coding).read_bytes()))
+    result = compressor.compress_file(path)
+    assert actions(result) == [REPLACED]
+    assert result.sidecars[0].reason.startswith((reason.format(coding), "holds other bytes"))
+    assert content(path, coding) == TEXT
+
+
+BOMB = """
+import brotli, resource, sys, zlib
+from wsgistatic.compress import Compressor
+
+name, coding, suffix = sys.argv[1:]
+zeros = [bytes(1024 * 1024)] * 1024
+gzip, br = zlib.compressobj(9, zlib.DEFLATED, 31), brotli.Compressor(quality=9)
+streams = {
+    # Frames with a window of 1 GiB, and with a content of 1 GiB in one segment.
+    "window": lambda: bytes.fromhex("28b52ffdc0a0000000400000000003001078000000"),
+    "segment": lambda: bytes.fromhex("28b52ffde000000040000000000200107802001078"),
+    # Blocks that repeat one byte 128 Ki times.
+    "blocks": lambda: bytes.fromhex("28b52ffd0050") + bytes.fromhex("02001000") * 8192,
+    "gzip": lambda: b"".join(map(gzip.compress, zeros)) + gzip.flush(),
+    "br": lambda: b"".join(map(br.process, zeros)) + br.finish(),
+}
+with open(name, "wb") as file:
+    file.write(bytes(2_000_000))
+with open(name + suffix, "wb") as file:
+    file.write(streams[coding if coding != "zstd" else name]())
+Compressor([coding]).codings[0].load()
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, [used + 64 * 1024 * 1024] * 2)
+print(Compressor([coding]).compress_file(name).sidecars[0].reason)
+"""
+TOO_LARGE = "requires too much memory for decoding"
+
+
+@pytest.mark.parametrize(
+    ("name", "coding", "reason"),
+    [
+        ("window", "zstd", TOO_LARGE),
+        ("segment", "zstd", TOO_LARGE),
+        ("blocks", "zstd", "it holds other bytes"),
+        ("zeros", "gzip", "it holds other bytes"),
+        ("zeros", "br", "it holds other bytes"),
+    ],
+)
+def test_a_gigabyte_in_a_sidecar_needs_little_memory(
+    tmp_path: Path, name: str, coding: str, reason: str
+) -> None:
+    command = [sys.executable, "-c", BOMB, name, coding, EXTENSIONS[coding]]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert reason in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_sidecar_of_a_longer_or_shorter_file_is_replaced(path: Path, size: int) -> None:
+    Compressor().compress_file(path)
+    for text in (TEXT[:-size], TEXT):
+        path.write_bytes(text)
+        age(path)
+        result = Compressor().compress_file(path)
+        assert actions(result) == [REPLACED] * 3
+        assert {sidecar.reason for sidecar in result.sidecars} == {"it holds other bytes"}
+
+
+FOREIGN = {
+    "another file": (gzip.compress(b"another", mtime=0), "it holds other bytes"),
+    "its beginning": (gzip.compress(TEXT[:-1], mtime=0), "it holds other bytes"),
+    "cut off": (gzip.compress(TEXT, mtime=0)[:-9], "it is not one complete stream of gzip"),
+    "two members": (gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:]), "it is not one "),
+    "no gzip": (b"no gzip", "it is not gzip: "),
+    "empty": (b"", "it is not one complete stream of gzip"),
+}
+
+
+@pytest.mark.usefixtures("open_descriptors")
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_sidecar_of_another_tool_is_left_alone(path: Path, kind: str) -> None:
+    wrong, reason = FOREIGN[kind]
+    beside(path).write_bytes(wrong)  # newer than the file
+    before = signature(beside(path).stat())
+    for options in ({}, {"min_size": 10**6}, {"min_saving": 99.9}, {"dry_run": True}):
+        result = Compressor(**options).compress_file(path)
+        assert result.sidecars[0].action is LEFT
+        assert result.sidecars[0].reason.startswith(reason)
+        assert signature(beside(path).stat()) == before
+    assert actions(Compressor(["gzip"], force=True).compress_file(path)) == [REPLACED]
     assert content(path) == TEXT
 
 
-def test_a_link_in_place_of_a_sidecar_is_replaced_not_followed(path: Path) -> None:
+def test_a_sidecar_of_another_tool_does_not_keep_the_other_codings_away(path: Path) -> None:
+    beside(path).write_bytes(b"no gzip")
+    assert actions(Compressor().compress_file(path)) == [LEFT, CREATED, CREATED]
+
+
+def test_an_older_sidecar_of_another_tool_is_not_redated(path: Path) -> None:
+    beside(path).write_bytes(gzip.compress(TEXT))
+    age(beside(path))
+    os.utime(path)
+    before = signature(beside(path).stat())
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (LEFT, "it is older than its file")
+    assert signature(beside(path).stat()) == before
+
+
+def test_force_removes_a_sidecar_of_another_tool_that_saves_too_little(path: Path) -> None:
+    beside(path).write_bytes(gzip.compress(TEXT))
+    assert actions(Compressor(["gzip"], force=True, min_size=10**6).compress_file(path)) == [
+        REMOVED
+    ]
+    assert names(path) == {"app.js"}
+
+
+def test_a_copied_tree_keeps_its_marks(path: Path, tmp_path: Path) -> None:
+    Compressor().compress_file(path)
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for name in names(path) - {"copied"}:
+        (copied / name).write_bytes((tmp_path / name).read_bytes())
+    (copied / path.name).write_bytes(TEXT * 2)
+    assert actions(Compressor().compress_file(copied / path.name)) == [REPLACED] * 3
+
+
+def test_a_sidecar_with_another_name_is_written_again_instead_of_redated(path: Path) -> None:
+    Compressor(["gzip"]).compress_file(path)
+    other = path.with_name("kept by a snapshot")
+    os.link(beside(path), other)
+    before = other.stat()
+    os.utime(path)
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (REPLACED, "it is older than its file")
+    assert other.stat().st_mtime_ns == before.st_mtime_ns
+    assert beside(path).stat().st_mtime_ns == path.stat().st_mtime_ns
+
+
+def test_a_link_in_place_of_a_sidecar_is_not_followed(path: Path) -> None:
     elsewhere = path.with_name("elsewhere")
     elsewhere.write_bytes(b"precious")
     beside(path).symlink_to(elsewhere)
-    assert actions(Compressor(["gzip"]).compress_file(path)) == [REPLACED]
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (LEFT, "it is a symbolic link")
+    assert beside(path).is_symlink()
+    assert actions(Compressor(["gzip"], force=True).compress_file(path)) == [REPLACED]
     assert not beside(path).is_symlink()
     assert elsewhere.read_bytes() == b"precious"
+
+
+def test_a_fifo_in_place_of_a_sidecar_is_left_alone(path: Path) -> None:
+    os.mkfifo(beside(path))
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (LEFT, "it is not a regular file")
+
+
+def test_a_sidecar_that_cannot_be_read_is_left_alone(
+    public_directory: Path, request: pytest.FixtureRequest
+) -> None:
+    path = public_directory / "app.js"
+    path.write_bytes(TEXT)
+    Compressor(["gzip"]).compress_file(path)
+    beside(path).chmod(0o600 if os.geteuid() == 0 else 0)
+    request.getfixturevalue("ordinary_user")
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (LEFT, "Permission denied")
+
+
+def test_a_sidecar_with_read_errors_is_replaced_if_its_mark_can_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Compressor(["gzip"]).compress_file(path)
+
+    def fail(file: RegularFile, size: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(RegularFile, "read", fail, raising=False)
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (REPLACED, "Input/output error")
+    read_at = RegularFile.read_at
+
+    def fail_at_the_mark(file: RegularFile, offset: int, size: int) -> bytes:
+        return fail(file, size) if size == HEAD_SIZE else read_at(file, offset, size)
+
+    monkeypatch.setattr(RegularFile, "read_at", fail_at_the_mark)
+    (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
+    assert (sidecar.action, sidecar.reason) == (LEFT, "Input/output error")
 
 
 def test_a_directory_in_place_of_a_sidecar_is_an_error(path: Path) -> None:
@@ -271,7 +426,7 @@ def test_levels(path: Path) -> None:
 def test_a_dry_run_returns_what_would_be_done(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dry = Compressor(dry_run=True)
     with monkeypatch.context() as patch:
-        patch.setattr("tempfile.mkstemp", None)  # not even a draft is written
+        patch.setattr(Folder, "create", None)  # not even a draft is written
         assert actions(dry.compress_file(path)) == [CREATED] * 3
     assert names(path) == {"app.js"}
     Compressor(["gzip"]).compress_file(path)
@@ -281,8 +436,24 @@ def test_a_dry_run_returns_what_would_be_done(path: Path, monkeypatch: pytest.Mo
     assert actions(Compressor(["gzip"], dry_run=True, min_size=10**6).compress_file(path)) == [
         REMOVED
     ]
-    dry.remove(str(beside(path)))
+    assert not dry.remove_orphan(single_file(str(beside(path))))
+    dry.remove_draft(single_file(str(beside(path))))
     assert signature(beside(path).stat()) == before
+
+
+def test_only_orphans_of_ours_are_removed(path: Path) -> None:
+    compressor = Compressor()
+    compressor.compress_file(path)
+    download, orphan = path.with_name("data.csv.gz"), path.with_name("gone.js.gz")
+    download.write_bytes(gzip.compress(TEXT))
+    beside(path).rename(orphan)
+    assert Compressor(dry_run=True).remove_orphan(single_file(str(orphan)))
+    assert not compressor.remove_orphan(single_file(str(beside(path, "br"))))  # its file is there
+    assert compressor.remove_orphan(single_file(str(orphan)))
+    assert not compressor.remove_orphan(single_file(str(orphan)))
+    assert not compressor.remove_orphan(single_file(str(download)))
+    assert names(path) == {"app.js", "app.js.br", "app.js.zst", "data.csv.gz"}
+    compressor.remove_draft(single_file(str(orphan)))  # another run may have removed it
 
 
 @pytest.mark.usefixtures("open_descriptors")
@@ -331,6 +502,27 @@ def test_a_file_that_changes_meanwhile_is_compressed_again(
     for coding in EXTENSIONS:
         assert content(path, coding) == path.read_bytes() != TEXT
         assert beside(path, coding).stat().st_mtime_ns == path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("options", [{}, {"min_saving": 99.9}])
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_sidecar_that_another_tool_writes_meanwhile_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], existing: bool
+) -> None:
+    if existing:
+        Compressor(["gzip"]).compress_file(path)
+        path.write_bytes(TEXT[::-1])
+    theirs = gzip.compress(TEXT[::-1] if existing else TEXT)
+    original: Any = FileVersion.require_unchanged
+
+    def written_by_another(version: FileVersion) -> None:
+        beside(path).write_bytes(theirs)
+        original(version)
+
+    monkeypatch.setattr(FileVersion, "require_unchanged", written_by_another)
+    done = actions(Compressor(["gzip"], **options).compress_file(path))
+    assert done == [NONE] if options and not existing else [KEPT]
+    assert beside(path).read_bytes() == theirs
 
 
 @pytest.mark.usefixtures("open_descriptors")
@@ -433,6 +625,26 @@ def test_a_whole_directory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {action for result in again for action in actions(result)} == {KEPT, NONE}
 
 
+def test_a_platform_without_directory_descriptors(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HAS_DESCRIPTOR_WALK", "_HAS_DESCRIPTOR_SCAN", "_HAS_DESCRIPTOR_CHANGES"):
+        monkeypatch.setattr(directory_module, name, False)
+    monkeypatch.setattr(edits, "_HAS_DESCRIPTOR_CALLS", False)
+    (site / "sub/app.css").write_bytes(TEXT)
+    for expected in ([CREATED] * 3, [KEPT] * 3):
+        results = {Path(result.path).name: result for result in compress_directory(site)}
+        assert not [result for result in results.values() if result.error]
+        assert actions(results["app.css"]) == expected
+    os.utime(site / "sub/app.css")
+    for compressor, expected in (
+        (Compressor(), [REDATED] * 3),
+        (Compressor(force=True), [REPLACED] * 3),
+        (Compressor(min_size=10**6), [REMOVED] * 3),
+    ):
+        assert actions(compressor.compress_file(site / "sub/app.css")) == expected
+
+
 def test_an_unreadable_directory_is_one_of_the_results(
     public_directory: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -441,6 +653,24 @@ def test_an_unreadable_directory_is_one_of_the_results(
     (result,) = compress_directory(public_directory, Compressor(["gzip"]))
     assert isinstance(result.error, PermissionError)
     assert result.path == str(public_directory / "closed")
+
+
+def test_a_draft_that_cannot_be_removed_is_one_of_the_results(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = site / ".wsgistatic-dead.tmp"
+    draft.write_bytes(b"half")
+    monkeypatch.setattr(edits, "_STALE_AFTER", -1.0)
+
+    def refuse(folder: Folder, name: str) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "remove", refuse)
+        results = list(compress_directory(site, Compressor(dry_run=True)))
+        assert not [result for result in results if result.error]
+        results = list(compress_directory(site, Compressor(min_size=10**6)))
+    assert [result.path for result in results if result.error] == [str(draft)]
 
 
 def test_files_are_compressed_at_the_same_time(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from wsgistatic.compress import edits
 from wsgistatic.compress.originals import Originals, find_originals
+from wsgistatic.files.directory import File, OpenDirectory
 
 
-def below(root: Path, paths: list[str]) -> list[str]:
-    return [os.path.relpath(path, root) for path in paths]
+def below(root: Path, found: list[File]) -> list[str]:
+    return [os.path.relpath(file.path, root) for file in found]
 
 
 def files(root: Path, found: Originals) -> list[str]:
-    return below(root, [resource.path for resource in found.files])
+    return below(root, found.files)
 
 
 def make(root: Path, *names: str) -> None:
@@ -55,6 +57,40 @@ def test_only_files_that_a_run_could_have_written_are_orphans(tmp_path: Path) ->
     make(tmp_path, "gone.js.br", "gone.js.gz", "backup.tar.gz", "photo.png.gz", ".x.js.gz", "x.tgz")
     found = find_originals(str(tmp_path))
     assert below(tmp_path, found.orphans) == ["backup.tar.gz", "gone.js.br", "gone.js.gz"]
+
+
+def test_a_directory_is_neither_a_sidecar_nor_an_original(tmp_path: Path) -> None:
+    make(tmp_path, "app.js", "app.js.gz/x.css", "dir.css/y.css", "dir.css.gz")
+    found = find_originals(str(tmp_path))
+    assert sorted(files(tmp_path, found)) == ["app.js", "app.js.gz/x.css", "dir.css/y.css"]
+    assert below(tmp_path, found.orphans) == ["dir.css.gz"]
+
+
+def test_a_file_that_is_removed_during_the_walk_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "a.css", "b.css")
+    iterate = OpenDirectory.__iter__
+
+    def remove_before_stat(directory: OpenDirectory) -> Iterator[os.DirEntry[str]]:
+        for entry in iterate(directory):
+            if entry.name == "b.css":
+                (tmp_path / "b.css").unlink()
+            yield entry
+
+    monkeypatch.setattr(OpenDirectory, "__iter__", remove_before_stat)
+    found = find_originals(str(tmp_path))
+    assert files(tmp_path, found) == ["a.css"]
+    assert not found.errors
+
+
+def test_a_deep_tree(tmp_path: Path) -> None:
+    directory = str(tmp_path)
+    for _ in range(600):
+        directory += "/d"
+        os.mkdir(directory)
+    Path(directory, "a.css").write_bytes(b"x")
+    assert len(find_originals(str(tmp_path)).files) == 1
 
 
 def test_directories_and_excluded_files_are_not_orphans(tmp_path: Path) -> None:

@@ -106,6 +106,43 @@ def test_collected_files_get_sidecars(project: Project) -> None:
     project.assert_sidecars_are_right()
 
 
+def test_names_cannot_forge_output(project: Project) -> None:
+    (project.sources / "a\n::error::\x1b[2J.js").write_text(TEXT)
+    for backend in (PLAIN, MANIFEST):
+        lines = project.collect(backend, verbosity=2).splitlines()
+        ours = [line for line in lines if line.startswith("Post-processed 'a")]
+        assert len(ours) == {PLAIN: 3, MANIFEST: 4}[backend]
+        assert "\x1b" not in "".join(ours)
+        assert ours[0].startswith("Post-processed 'a\\x0a::error::\\x1b[2J.js' as 'a")
+
+
+def test_sidecars_of_other_tools_are_left_alone(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    (project.sources / "img/a.svg.gz").write_bytes(b"by another tool")
+    project.collect(PLAIN)
+    (message,) = caplog.messages
+    assert message.startswith(
+        "sidecars that another tool wrote are left alone: 1, such as img/a.svg.gz (it is not gzip"
+    )
+    assert (project.root / "img/a.svg.gz").read_bytes() == b"by another tool"
+    assert with_sidecars("css/app.css") <= project.collected()
+    project.collect(PLAIN, {"force": True})
+    project.assert_sidecars_are_right()
+
+
+def test_a_directory_that_leads_out_of_static_root_gets_no_sidecars(
+    project: Project, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    project.root.mkdir()
+    (project.root / "css").symlink_to(elsewhere)
+    project.collect(PLAIN)
+    assert {path.name for path in elsewhere.iterdir()} == {"app.css"}
+    assert with_sidecars("img/a.svg") <= project.collected()
+
+
 def test_second_run_writes_nothing(project: Project) -> None:
     project.collect(PLAIN)
     before = {path: path.stat().st_mtime_ns for path in project.root.rglob("*")}

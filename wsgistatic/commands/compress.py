@@ -49,16 +49,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:
-    for path in originals.stale_drafts:
-        compressor.remove(path)
     results = compressor.compress_files(originals.files, options.jobs)
     with closing(results), progress_bar(originals.size, options.quiet) as bar:
         report = Report(options.directory, bar, is_check=options.check, quiet=options.quiet)
         for path, error in originals.errors:
             report.error(path, error)
-        for path in originals.orphans if options.prune else ():
-            compressor.remove(path)
-            report.orphan(path)
+        for draft in originals.stale_drafts:
+            with report.errors_of(draft.path):
+                compressor.remove_draft(draft)
+        for orphan in originals.orphans if options.prune else ():
+            is_removed = False
+            with report.errors_of(orphan.path):
+                is_removed = compressor.remove_orphan(orphan)
+            if is_removed:
+                report.orphan(orphan.path)
         for result in results:
             report.result(result)
     if not options.quiet:
@@ -87,8 +91,8 @@ def _parser() -> Parser:
     help = "How much smaller than its file a sidecar must be."
     help = help_text(help, f"{DEFAULT_MIN_SAVING:g} percent")
     add("--min-saving", convert=_percent, default=DEFAULT_MIN_SAVING, metavar="PERCENT", help=help)
-    help = "Remove sidecars that have lost their file. Beware of downloads such as data.csv.gz, "
-    group.add_argument("--prune", action="store_true", help=help + "which look the same.")
+    help = "Remove sidecars that have lost their file. Downloads such as data.csv.gz stay."
+    group.add_argument("--prune", action="store_true", help=help)
     add = partial(parser.add_argument_group("Compression").add_argument, action=Convert)
     help = f"Content codings to write, of {','.join(CODINGS)}."
     help = help_text(help, "all whose library is installed")
@@ -100,7 +104,8 @@ def _parser() -> Parser:
     add("--jobs", convert=_jobs, metavar="N", help=help)
     group = parser.add_argument_group("Mode")
     add = group.add_mutually_exclusive_group().add_argument
-    add("--force", action="store_true", help="Also write sidecars that are up to date.")
+    help = "Also write sidecars that are up to date, and replace those of other tools."
+    add("--force", action="store_true", help=help)
     add("--check", action="store_true", help="Write nothing. Exit with 1 if there is work to do.")
     group.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
     parser.add_general_options()

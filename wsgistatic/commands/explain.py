@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 
 from wsgistatic.commands.options import Parser, add_serving_options, help_text
-from wsgistatic.commands.output import escape_undecodable_names, fail
+from wsgistatic.commands.output import escape_undecodable_names, fail, printable
 from wsgistatic.files.directory import File
 from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 # RFC 9110 5.6.2: token; a URL's path and query (RFC 3986 appendix B), with or without its host.
 _FIELD = re.compile(rf"({TOKEN}):[ \t]*(.*?)[ \t]*", re.S)
 _URL = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)(?:\?([^#]*))?(?:#.*)?", re.S)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -89,8 +88,7 @@ def _lines(explanation: Explanation) -> list[str]:
     if explanation.status is not None:
         lines += ["", explanation.status]
         lines += [f"{name}: {value}" for name, value in explanation.headers]
-    # A file name may contain control characters, which must not break a line.
-    return [_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 def _parser() -> Parser:

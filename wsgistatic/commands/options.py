@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from wsgistatic import __version__
+from wsgistatic.commands.output import printable
 from wsgistatic.validation import closest_name
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.options import Converter, Option, size_to_text
@@ -65,7 +66,7 @@ class Parser(argparse.ArgumentParser):
                 rest = re.sub(r"^\['(.*?)'\]", r" \1", message[len(action.dest) :])
                 message = action.option_strings[0] + rest
                 break
-        self.exit(2, f"{self.prog}: error: {message}\nSee '{self.prog} --help'.\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)}\nSee '{self.prog} --help'.\n")
 
     def add_general_options(self) -> None:
         """Add ``--help`` and ``--version``, which stand at the end of the help."""

@@ -6,6 +6,7 @@ Standard output and standard error may be full, broken or closed.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,15 +18,40 @@ from typing import Any, TextIO, cast
 from wsgistatic.compress.compressor import Action, Result
 from wsgistatic.http.codings import CODINGS
 
+# A command to a CI system in its log: "::" begins a line of GitHub Actions, "##[" and "##vso[" may
+# stand anywhere in one of Azure Pipelines, "##teamcity[" begins one of TeamCity.
+_CI_COMMAND = re.compile(r"^ *:(?=:)|#(?=#)")
+
+
+def printable(text: str) -> str:
+    """Return a line of output with escapes for all that a terminal or a CI system interprets.
+
+    File names may contain line ends, terminal sequences, marks that reverse the direction of
+    writing, bytes that are not text, and commands to a CI system.
+    """
+    text = _CI_COMMAND.sub(lambda found: found[0][:-1] + _escaped(found[0][-1]), text)
+    return text if text.isprintable() else "".join(map(_escape, text))
+
+
+def _escape(character: str) -> str:
+    return character if character.isprintable() else _escaped(character)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
 
 def fail(message: str, status: int = 1) -> int:
     """Print an error message and return the exit status."""
-    print(f"wsgistatic: {message}", file=sys.stderr)
+    print(f"wsgistatic: {printable(message)}", file=sys.stderr)
     return status
 
 
 def escape_undecodable_names() -> None:
-    """Print undecodable file names with backslash escapes instead of failing."""
+    """Print file names that cannot be encoded with backslash escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # closed by the parent process
             cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
@@ -79,6 +105,7 @@ _FINDINGS = {
     Action.REDATED: ("redated", "older than its file"),
     Action.REMOVED: ("removed, saves too little", "saves too little"),
 }
+_LEFT = "not written by wsgistatic; use --force to replace it"
 
 
 class Report:
@@ -90,8 +117,7 @@ class Report:
     def __init__(self, directory: str, bar: Any, *, is_check: bool, quiet: bool) -> None:
         self.failed = False  # whether there was an error, or a check found something to do
         self._directory, self._bar, self._is_check = directory, bar, is_check
-        # A bar is enough to see that changes are made, but the findings of a check are wanted.
-        self._has_lines = not quiet and (is_check or bar is None)
+        self._quiet = quiet
         self._files = self._errors = 0
         self._counts: Counter[Action] = Counter()
         # By coding: the number of sidecars, and the bytes of their files and their own.
@@ -106,6 +132,14 @@ class Report:
         reason = getattr(error, "strerror", None) or f"{error}" or type(error).__name__
         self._print(path, reason, sys.stderr)
 
+    @contextmanager
+    def errors_of(self, path: str) -> Iterator[None]:
+        """Report an error of a file instead of raising it, so that the work goes on."""
+        try:
+            yield
+        except OSError as error:
+            self.error(path, error)
+
     def orphan(self, path: str) -> None:
         """Report a sidecar whose file is gone."""
         self._change(path, "its file is gone" if self._is_check else "removed, its file is gone")
@@ -118,16 +152,21 @@ class Report:
             self.error(result.path, result.error)
             return
         self._files += 1
-        for coding, path, action, size in result.sidecars:
+        for coding, path, action, size, reason in result.sidecars:
             self._counts[action] += 1
             sizes = ""
-            if size is not None:
+            if action is Action.LEFT:
+                self._find(path, f"left alone: {reason} ({_LEFT})")
+            elif size is not None:
                 self._sidecars[coding] += 1
                 self._before[coding] += result.size
                 self._after[coding] += size
                 sizes = f" ({result.size:,} -> {size:,})"
             if action in _FINDINGS:
-                self._change(path, _FINDINGS[action][self._is_check] + sizes)
+                finding = _FINDINGS[action][self._is_check]
+                if self._is_check and action is Action.REPLACED:
+                    finding += f": {reason}"
+                self._change(path, finding + sizes)
 
     def print_table(self, codings: Iterable[str], skipped: Mapping[str, int]) -> None:
         """Print the sidecars that now exist, by coding, and how many files were skipped and why."""
@@ -140,17 +179,24 @@ class Report:
             print(f"{name:6}{'not requested, or not installed':>48}")
         counts = ", ".join(f"{self._counts[action]} {action.value}" for action in _FINDINGS)
         print(f"\n{self._files} files: {counts}, {self._counts[Action.KEPT]} kept")
+        if self._counts[Action.LEFT]:
+            print(f"{self._counts[Action.LEFT]} left alone: {_LEFT}")
         for reason, count in sorted(skipped.items()):
             print(f"{count} skipped: {reason}")
         if self._errors:
             print(f"{self._errors} not compressed because of errors")
 
     def _change(self, path: str, finding: str) -> None:
+        # A bar is enough to see that changes are made, but the findings of a check are wanted.
+        if self._is_check or self._bar is None:
+            self._find(path, finding)
+
+    def _find(self, path: str, finding: str) -> None:
         self.failed |= self._is_check
-        if self._has_lines:
+        if not self._quiet:
             self._print(path, finding, sys.stdout)
 
     def _print(self, path: str, finding: str, stream: TextIO) -> None:
-        line = f"{os.path.relpath(path, self._directory)}: {finding}"
+        line = printable(f"{os.path.relpath(path, self._directory)}: {finding}")
         write = print if self._bar is None else self._bar.write
         write(line, file=stream)

@@ -10,7 +10,7 @@ from threading import Lock
 
 from wsgistatic import servers
 from wsgistatic.commands.options import Parser, add_serving_options, help_text
-from wsgistatic.commands.output import fail
+from wsgistatic.commands.output import fail, printable
 from wsgistatic.wsgi.middleware import StaticFiles
 
 _line_lock = Lock()
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         return fail(servers.describe_bind_error(error, host, port))
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    print(servers.announcement(os.path.abspath(directory), server, host, path))
+    shown = printable(os.path.abspath(directory))
+    print(servers.announcement(shown, server, host, path))
     if server.name == "wsgiref":
         hint = "For a better server: pip install cheroot"
         print(f"wsgiref closes the connection after each request. {hint}")

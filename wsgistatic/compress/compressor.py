@@ -1,28 +1,29 @@
 """The compressor, which leaves the sidecars of a file as a first run would, with little work.
 
 A sidecar that holds the file's bytes stays, one that is missing or holds something else is written,
-and one that saves too little is removed, because the server would send it. If the file changes
-meanwhile, the work on it starts again.
+and one that saves too little is removed, because the server would send it. Files under the name of
+a sidecar that another tool wrote are left as they are. If the file changes meanwhile, the work on
+it starts again.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext, suppress
 from enum import Enum
+from functools import partial
 from threading import Event
 from typing import NamedTuple
 
-from wsgistatic.compress.edits import Draft, remove, set_mtime
-from wsgistatic.compress.originals import FileVersion, digest_of, find_originals
+from wsgistatic.compress.edits import Draft
+from wsgistatic.compress.existing import ExistingSidecar
+from wsgistatic.compress.marks import add_mark
+from wsgistatic.compress.originals import FileVersion, find_originals
 from wsgistatic.files.changes import FileChangedError
-from wsgistatic.files.directory import File, single_file
-from wsgistatic.files.versions import FILE_FLAGS
+from wsgistatic.files.directory import File, Folder, single_file
 from wsgistatic.http.codings import CODINGS, Coding, available_codings
-from wsgistatic.representations.sidecars import is_fresh
 from wsgistatic.validation import check_choice, check_integer, check_path
 
 # Below this size, the further header fields of a compressed response (about 50 bytes) and the
@@ -30,10 +31,7 @@ from wsgistatic.validation import check_choice, check_integer, check_path
 DEFAULT_MIN_SIZE = 256  # bytes
 DEFAULT_MIN_SAVING = 5.0  # percent
 _TRIES = 3
-# A library may return everything that a piece of its input decompresses to at once, and 455 bytes
-# of Brotli can be 300 MB of zeros. So sidecars are read in pieces that make about this many bytes.
-_DECODED = 1024 * 1024
-_PIECE = range(16, 16 * 1024)  # bytes of a piece, at least and at most
+_STALE = "it is older than its file"
 
 
 class Action(Enum):
@@ -45,10 +43,7 @@ class Action(Enum):
     KEPT = "kept"
     REMOVED = "removed"  # it saved too little
     NONE = "none"  # there is none, since it would save too little
-
-
-# What was done with a sidecar, and the size in bytes of the one that then exists, or None.
-_Change = tuple[Action, "int | None"]
+    LEFT = "left alone"  # another tool wrote it, and it is not one of this file
 
 
 class SidecarResult(NamedTuple):
@@ -59,12 +54,14 @@ class SidecarResult(NamedTuple):
         path: The path of the sidecar, whether it exists or not.
         action: What was done, or would be done without ``dry_run``.
         size: The size of the sidecar in bytes, or None if there is none.
+        reason: Why the sidecar that existed is replaced, redated or left alone. Empty otherwise.
     """
 
     coding: str
     path: str
     action: Action
     size: int | None
+    reason: str = ""
 
 
 class Result(NamedTuple):
@@ -92,7 +89,8 @@ class Compressor:
         levels: Compression levels by coding. The default is the highest level.
         min_size: Size in bytes of the smallest file that is compressed.
         min_saving: Percentage of the file's size that a sidecar must save.
-        force: Whether to write sidecars that are up to date again.
+        force: Whether to write sidecars that are up to date again, and to replace those that other
+            tools wrote.
         dry_run: Whether to leave all files as they are, and only return what would be done.
 
     Raises:
@@ -151,10 +149,25 @@ class Compressor:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def remove(self, path: str) -> None:
-        """Remove a sidecar or a draft, unless this is a dry run."""
-        if not self._dry_run:
-            remove(path)
+    def remove_draft(self, draft: File) -> None:
+        """Remove the draft of a killed run, unless this is a dry run."""
+        with suppress(FileNotFoundError), draft.open_folder() as folder:
+            self._remove(folder, draft.segments[-1])
+
+    def remove_orphan(self, orphan: File) -> bool:
+        """Remove a sidecar that has lost its file, unless this is a dry run.
+
+        Return whether it is ours and still has no file. Any other may be a download, and stays.
+        """
+        name = orphan.segments[-1]
+        (coding,) = (coding for coding in CODINGS.values() if name.endswith(coding.suffix))
+        with suppress(FileNotFoundError), orphan.open_folder() as folder:
+            with ExistingSidecar(folder, name, coding) as existing:
+                is_ours = existing.is_ours and not folder.has(name.removesuffix(coding.suffix))
+            if is_ours:  # it is closed, because Windows does not remove an open file
+                self._remove(folder, name)
+            return is_ours
+        return False  # it has just been removed
 
     def _compress(self, file: File, stop: Event) -> Result:
         try:
@@ -166,38 +179,60 @@ class Compressor:
             return Result(file.path, 0, (), error)
 
     def _compress_version(self, file: File, stop: Event) -> Result:
-        with file.open() as opened:
-            version = FileVersion(file, opened, stop)
+        with file.open_folder() as folder, file.open() as opened:
+            version = FileVersion(file, folder, opened, stop)
             sidecars: list[SidecarResult] = []
             is_worthwhile = version.size >= max(self._min_size, 1)
             for coding in self.codings:
-                path = version.path + coding.suffix
-                change = self._update(version, coding, path) if is_worthwhile else self._clear(path)
-                sidecars.append(SidecarResult(coding.name, path, *change))
-                is_worthwhile = sidecars[-1].size is not None
+                sidecars.append(self._update(version, coding, is_worthwhile))
+                is_worthwhile &= sidecars[-1].action not in (Action.NONE, Action.REMOVED)
             return Result(version.path, version.size, tuple(sidecars))
 
-    def _update(self, version: FileVersion, coding: Coding, path: str) -> _Change:
-        existing = _existing(path)
-        if existing is None or self._force or not _holds(version, coding, path, existing):
-            action = Action.CREATED if existing is None else Action.REPLACED
-            size = self._write(version, coding, path)
-            return self._clear(path) if size is None else (action, size)
-        if not self._saves_enough(existing.st_size, version.size):
-            return self._clear(path)
-        if is_fresh(existing, version.status):
-            return Action.KEPT, existing.st_size
-        version.require_unchanged()
-        if not self._dry_run:
-            set_mtime(path, version.status)
-        return Action.REDATED, existing.st_size
+    def _update(self, version: FileVersion, coding: Coding, is_worthwhile: bool) -> SidecarResult:
+        result = partial(SidecarResult, coding.name, version.path + coding.suffix)
+        try:
+            existing = ExistingSidecar(version.folder, version.name + coding.suffix, coding)
+        except FileNotFoundError:
+            size = self._write(version, coding) if is_worthwhile else None
+            return result(Action.NONE if size is None else Action.CREATED, size)
+        return result(*self._update_existing(version, coding, existing, is_worthwhile))
 
-    def _write(self, version: FileVersion, coding: Coding, path: str) -> int | None:
+    def _update_existing(
+        self,
+        version: FileVersion,
+        coding: Coding,
+        existing: ExistingSidecar,
+        is_worthwhile: bool,
+    ) -> tuple[Action, int | None, str]:
+        size = existing.status.st_size
+        with existing:
+            fault = "" if self._force else existing.mismatch(version)
+            is_stale = not fault and existing.is_stale(version)
+            reason = _STALE if is_stale else fault
+            if not (existing.is_ours or self._force):
+                return (Action.LEFT if reason else Action.KEPT), size, reason
+            # A new mtime would show under the other names of a file with several links, too.
+            is_rewritten = self._force or fault or (is_stale and existing.has_other_names)
+            if is_worthwhile and not is_rewritten and self._saves_enough(size, version.size):
+                if is_stale:
+                    version.require_unchanged()
+                    if not self._dry_run:
+                        existing.redate(version)
+                return (Action.REDATED if is_stale else Action.KEPT), size, reason
+        # It is closed, because Windows neither replaces nor removes an open file.
+        written = self._write(version, coding) if is_worthwhile and is_rewritten else None
+        if written is not None:
+            return Action.REPLACED, written, reason
+        self._require_replaceable(version, coding)
+        self._remove(version.folder, version.name + coding.suffix)
+        return Action.REMOVED, None, ""
+
+    def _write(self, version: FileVersion, coding: Coding) -> int | None:
         """Write a sidecar and return its size, or None if it would save too little."""
         level = self._levels.get(coding.name, coding.level)
-        with nullcontext() if self._dry_run else Draft(os.path.dirname(path)) as draft:
+        with nullcontext() if self._dry_run else Draft(version.folder) as draft:
             size = 0
-            for block in coding.encode(version.blocks(), version.size, level):
+            for block in add_mark(coding, coding.encode(version.blocks(), version.size, level)):
                 size += len(block)
                 if not self._saves_enough(size, version.size):
                     break
@@ -207,14 +242,21 @@ class Compressor:
             if not self._saves_enough(size, version.size):
                 return None
             if draft is not None:
-                draft.publish(path, version.status)
+                self._require_replaceable(version, coding)
+                draft.publish(version.name + coding.suffix, version.status)
         return size
 
-    def _clear(self, path: str) -> _Change:
-        if _existing(path) is None:
-            return Action.NONE, None
-        self.remove(path)
-        return Action.REMOVED, None
+    def _require_replaceable(self, version: FileVersion, coding: Coding) -> None:
+        """Raise FileChangedError if another tool has written the sidecar in the meantime."""
+        with suppress(FileNotFoundError):
+            with ExistingSidecar(version.folder, version.name + coding.suffix, coding) as existing:
+                pass
+            if not (existing.is_ours or self._force):
+                raise FileChangedError("another program kept writing the sidecar")
+
+    def _remove(self, folder: Folder, name: str) -> None:
+        if not self._dry_run:
+            folder.remove(name)
 
     def _saves_enough(self, size: int, original: int) -> bool:
         return size < original and size <= original * self._max_ratio
@@ -246,37 +288,12 @@ def compress_directory(
     originals = find_originals(check_path("directory", directory), exclude)
     for path, error in originals.errors:
         yield Result(path, 0, (), error)
-    for path in originals.stale_drafts:
-        compressor.remove(path)
+    for draft in originals.stale_drafts:
+        try:
+            compressor.remove_draft(draft)
+        except OSError as error:
+            yield Result(draft.path, 0, (), error)
     yield from compressor.compress_files(originals.files, jobs)
-
-
-def _existing(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except FileNotFoundError:
-        return None
-
-
-def _holds(version: FileVersion, coding: Coding, path: str, existing: os.stat_result) -> bool:
-    """Return whether a sidecar decompresses to the file's bytes."""
-    if not stat.S_ISREG(existing.st_mode):
-        return False
-    # Equal mtimes suffice, unless the file changed after the sidecar: a build that gives every
-    # file the same mtime cannot hide this from ctime.
-    if (
-        existing.st_mtime_ns == version.status.st_mtime_ns
-        and existing.st_ctime_ns >= version.status.st_ctime_ns
-    ):
-        return True
-    piece = existing.st_size * _DECODED // version.size
-    piece = min(max(piece, _PIECE.start), _PIECE.stop)
-    try:
-        with open(os.open(path, FILE_FLAGS), "rb", buffering=0) as file:
-            content = coding.decode(iter(lambda: file.read(piece), b""))
-            return digest_of(content) == version.digest
-    except (OSError, ValueError):
-        return False
 
 
 def _processors() -> int:

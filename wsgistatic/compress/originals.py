@@ -8,18 +8,18 @@ the walk reaches the directories themselves.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cached_property
-from hashlib import blake2b
 from threading import Event
 
 from wsgistatic.compress.edits import is_stale_draft
-from wsgistatic.files.changes import FileChangedError
-from wsgistatic.files.directory import Directory, File, OpenFile
+from wsgistatic.files.changes import FileChangedError, read_fully
+from wsgistatic.files.directory import Directory, File, Folder, OpenFile
 from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.versions import is_version_settled, signature, time_for
 from wsgistatic.http.codings import CODINGS
@@ -39,40 +39,48 @@ class StoppedError(Exception):
 
 
 class FileVersion:
-    """One version of a file, which is open for reading until ``stop`` is set."""
+    """One version of a file, open for reading until ``stop`` is set, and the folder of its name."""
 
-    def __init__(self, file: File, opened: OpenFile, stop: Event) -> None:
-        self.path = file.path
+    def __init__(self, file: File, folder: Folder, opened: OpenFile, stop: Event) -> None:
+        self.path, self.name, self.folder = file.path, file.segments[-1], folder
         self.status = opened.status
         self.size = opened.status.st_size
         self._file = opened.file
-        self._stat = file.stat
         self._stop = stop
+        self._require_current()
 
     def blocks(self) -> Iterator[bytes]:
         """Read the file from its beginning, exactly ``size`` bytes.
 
         Raises FileChangedError if it now has more or fewer, and StoppedError after ``stop``.
         """
-        self._file.seek(0)
-        left = self.size
-        while block := self._file.read(_BLOCK):
-            if self._stop.is_set():
-                raise StoppedError
-            left -= len(block)
-            if left < 0:
+        offset = 0
+        while block := self._file.read_at(offset, _BLOCK):
+            self._require_running()
+            offset += len(block)
+            if offset > self.size:
                 break
             yield block
-        if left:
+        if offset != self.size:
             raise FileChangedError(_CHANGED)
 
-    @cached_property
-    def digest(self) -> bytes:
-        """A hash of the file's bytes."""
-        return digest_of(self.blocks())
+    def has_content(self, blocks: Iterable[bytes]) -> bool:
+        """Return whether blocks are the file's bytes, without reading further than they are."""
+        offset = 0
+        for block in blocks:
+            self._require_running()
+            if read_fully(self._file, offset, len(block)) != block:
+                return False
+            offset += len(block)
+        return offset == self.size
+
+    def _require_running(self) -> None:
+        """Raise StoppedError after ``stop``."""
+        if self._stop.is_set():
+            raise StoppedError
 
     def require_unchanged(self) -> None:
-        """Raise FileChangedError unless the path still leads to this version.
+        """Raise FileChangedError unless the name in the folder still leads to this version.
 
         Waits first, until any later version must have another mtime.
         """
@@ -81,16 +89,14 @@ class FileVersion:
             if is_version_settled(self.status, time_for(self.status, time.time_ns())):
                 break
             time.sleep(_POLL_INTERVAL)
-        if signature(self._stat()) != signature(self.status):
+        self._require_current()
+
+    def _require_current(self) -> None:
+        # The file and its folder were looked up one after the other. If a directory was swapped
+        # in between, this is another file, and its sidecars do not belong into that folder.
+        now = self.folder.stat(self.name, follow_symlinks=True)
+        if signature(now) != signature(self.status):
             raise FileChangedError(_CHANGED)
-
-
-def digest_of(blocks: Iterable[bytes]) -> bytes:
-    """Return a hash of blocks of bytes."""
-    hasher = blake2b()
-    for block in blocks:
-        hasher.update(block)
-    return hasher.digest()
 
 
 @dataclass(slots=True)
@@ -102,9 +108,9 @@ class Originals:
     files: list[File] = field(default_factory=list)
     size: int = 0
     skipped: Counter[str] = field(default_factory=Counter)  # numbers of files, by reason
-    # Paths that look like sidecars but have no original. Some may be downloads.
-    orphans: list[str] = field(default_factory=list)
-    stale_drafts: list[str] = field(default_factory=list)
+    # Names of sidecars without an original. Those that have no mark of ours may be downloads.
+    orphans: list[File] = field(default_factory=list)
+    stale_drafts: list[File] = field(default_factory=list)
     errors: list[tuple[str, OSError]] = field(default_factory=list)
 
 
@@ -114,55 +120,74 @@ def find_originals(directory: str, exclude: Iterable[str] = ()) -> Originals:
     Each glob of ``exclude`` is compared with the path below the directory (``vendor/*.js``, where
     ``*`` also matches slashes) and with the name. Raises OSError if the directory cannot be read.
     """
-    walk = _TreeWalk(Directory(directory), tuple(exclude))
-    walk.visit_directory(())
+    walk = _TreeWalk(directory, tuple(exclude))
+    walk.visit_tree()
+    found = walk.found
     walk.sized.sort(key=lambda sized: (-sized[0], sized[1].path))
-    walk.found.files = [file for _, file in walk.sized]
-    walk.found.size = sum(size for size, _ in walk.sized)
-    return walk.found
+    found.files = [file for _, file in walk.sized]
+    found.size = sum(size for size, _ in walk.sized)
+    found.orphans.sort(key=lambda file: file.path)
+    found.errors.sort(key=lambda failed: failed[0])
+    return found
 
 
 class _TreeWalk:
-    def __init__(self, directory: Directory, exclude: tuple[str, ...]) -> None:
-        self._directory = directory
+    def __init__(self, directory: str, exclude: tuple[str, ...]) -> None:
+        # A directory that is swapped for a link during the walk is not entered.
+        self._directory, self._tree = Directory(directory), Directory(directory, "deny")
         self._exclude = exclude
+        self._pending: list[tuple[str, ...]] = [()]
         self.found = Originals()
         self.sized: list[tuple[int, File]] = []
 
-    def visit_directory(self, segments: tuple[str, ...]) -> None:
-        path = os.path.join(self._directory.path, *segments)
-        with os.scandir(path) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-        names = {entry.name for entry in entries}
-        for entry in entries:
-            if _original_of(entry.name) in names:
-                continue  # a sidecar
+    def visit_tree(self) -> None:
+        while self._pending:
+            segments = self._pending.pop()
             try:
-                self._visit(entry, (*segments, entry.name))
+                self._visit_directory(segments)
             except OSError as error:
-                self.found.errors.append((entry.path, error))
+                error.filename = os.path.join(self._directory.path, *segments)
+                if not segments:
+                    raise
+                self.found.errors.append((error.filename, error))
 
-    def _visit(self, entry: os.DirEntry[str], segments: tuple[str, ...]) -> None:
-        if entry.name.startswith(".") and entry.name != WELL_KNOWN:
-            if is_stale_draft(entry):
-                self.found.stale_drafts.append(entry.path)
-        elif self._is_excluded(segments):
+    def _visit_directory(self, segments: tuple[str, ...]) -> None:
+        with closing(self._tree.open_directory(segments)) as directory:
+            entries = list(directory)
+            files = {entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)}
+            for entry in entries:
+                if entry.name in files and _original_of(entry.name) in files:
+                    continue  # a sidecar
+                file = self._directory.file((*segments, entry.name))
+                try:
+                    self._visit(file, entry.stat(follow_symlinks=False))
+                except FileNotFoundError:
+                    pass  # it has just been removed
+                except OSError as error:
+                    self.found.errors.append((file.path, error))
+
+    def _visit(self, file: File, status: os.stat_result) -> None:
+        name = file.segments[-1]
+        if name.startswith(".") and name != WELL_KNOWN:
+            if is_stale_draft(name, status):
+                self.found.stale_drafts.append(file)
+        elif self._is_excluded(file.segments):
             self.found.skipped["excluded"] += 1
-        elif entry.is_dir(follow_symlinks=False):
-            self.visit_directory(segments)
+        elif stat.S_ISDIR(status.st_mode):
+            self._pending.append(file.segments)
         else:
-            original = _original_of(entry.name)
+            original = _original_of(name)
             # No run of ours writes a sidecar for a file that is compressed already.
             if original is not None and why_not_compressed(original) is None:
-                self.found.orphans.append(entry.path)
-            if entry.is_symlink():
-                self._visit_link(segments)
-            elif entry.is_file():
-                self._add(segments, entry.stat().st_size)
+                self.found.orphans.append(file)
+            if stat.S_ISLNK(status.st_mode):
+                self._visit_link(file)
+            elif stat.S_ISREG(status.st_mode):
+                self._add(file, status.st_size)
 
-    def _visit_link(self, segments: tuple[str, ...]) -> None:
+    def _visit_link(self, link: File) -> None:
         try:
-            self._add(segments, self._directory.stat(segments).st_size)
+            self._add(link, link.stat().st_size)
         except IsADirectoryError:
             pass  # reached by its own name
         except OSError as error:
@@ -170,10 +195,10 @@ class _TreeWalk:
                 raise
             self.found.skipped["broken link, or link out of the directory"] += 1
 
-    def _add(self, segments: tuple[str, ...], size: int) -> None:
-        reason = why_not_compressed(segments[-1])
+    def _add(self, file: File, size: int) -> None:
+        reason = why_not_compressed(file.segments[-1])
         if reason is None:
-            self.sized.append((size, self._directory.file(segments)))
+            self.sized.append((size, file))
         else:
             self.found.skipped[reason] += 1
 

@@ -20,13 +20,27 @@ from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, Stati
 from django.core.exceptions import SuspiciousOperation
 from django.template.base import Node
 
+from wsgistatic.commands.output import printable
 from wsgistatic.compress.compressor import Action, Compressor
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import Directory, File, OpenFile, single_file
+from wsgistatic.files.errors import logger
 from wsgistatic.http.media_types import why_not_compressed
 from wsgistatic.validation import check_bool
 
+_LEFT = (
+    "sidecars that another tool wrote are left alone: %d, such as %s. "
+    'The option "force": True of "compress" replaces them.'
+)
+
 # What Django expects for each file: its name, the name of the result, and whether it was processed.
 Processed = tuple[str, "str | None", "bool | Exception"]
+
+
+class _CollectedFile(File):
+    """A file in STATIC_ROOT, or with ``collectstatic --link`` a link to one elsewhere."""
+
+    def open(self) -> OpenFile:
+        return single_file(self.path).open()
 
 
 class CompressionMixin:
@@ -34,8 +48,8 @@ class CompressionMixin:
 
     Arguments:
         compress: Keyword arguments of ``wsgistatic.compress.Compressor`` (``codings``, ``levels``,
-            ``min_size``, ``min_saving``), and ``jobs``, the number of threads. All other arguments
-            are passed on to the storage.
+            ``min_size``, ``min_saving``, ``force``), and ``jobs``, the number of threads. All other
+            arguments are passed on to the storage.
         exclude: Globs of files that get no sidecars, as for ``compress_directory``. They are
             compared with the names before hashing.
     """
@@ -62,6 +76,7 @@ class CompressionMixin:
 
         Then come the name of the file, the name of the sidecar and True for each sidecar that was
         written or removed, and at the end the exception for each file that was not compressed.
+        ``collectstatic`` prints the names, so control characters in them are escaped.
         """
         names = {name for name in paths if not self._is_excluded(name)}
         post_process = getattr(super(), "post_process", None)
@@ -70,20 +85,33 @@ class CompressionMixin:
                 is_done = result and not isinstance(processed, Exception)
                 if is_done and not self._is_excluded(name):
                     names.add(result)
-                yield name, result, processed
+                yield printable(name), result and printable(result), processed
         if dry_run:
             return
         storage: Any = self
-        by_path = {storage.path(name): name for name in sorted(names) if storage.exists(name)}
-        chosen = [path for path in by_path if not why_not_compressed(os.path.basename(path))]
+        root = storage.path("")
+        files: dict[str, tuple[str, File]] = {}
+        for name in filter(storage.exists, sorted(names)):
+            below = os.path.relpath(storage.path(name), root)
+            if not why_not_compressed(os.path.basename(below)):
+                file = _CollectedFile(Directory(root), tuple(below.split(os.sep)))
+                files[file.path] = printable(name), file
         failures: list[Processed] = []
-        for result in self._compressor.compress_files(map(single_file, chosen), self._jobs):
-            name = by_path[result.path]
-            if result.error is not None:
+        left: list[str] = []
+        chosen = (file for _, file in files.values())
+        for result in self._compressor.compress_files(chosen, self._jobs):
+            name, _ = files[result.path]
+            # A link of a directory that leads out of STATIC_ROOT is not followed.
+            if result.error is not None and not isinstance(result.error, FileNotFoundError):
                 failures.append((name, None, result.error))
             for sidecar in result.sidecars:
-                if sidecar.action not in (Action.KEPT, Action.NONE):
-                    yield name, name + sidecar.path[len(result.path) :], True
+                other = name + sidecar.path[len(result.path) :]
+                if sidecar.action is Action.LEFT:
+                    left.append(f"{other} ({sidecar.reason})")
+                elif sidecar.action not in (Action.KEPT, Action.NONE):
+                    yield name, other, True
+        if left:
+            logger.warning(_LEFT, len(left), min(left))
         yield from failures  # collectstatic stops at the first
 
     def _is_excluded(self, name: str) -> bool:

@@ -77,6 +77,13 @@ def is_unchanged(file: RegularFile, opened: os.stat_result) -> bool:
     raise FileChangedError(_CHANGED)
 
 
+def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
+    """Raise FileChangedError as ``is_unchanged`` does, but wait until that is certain."""
+    now = _current_status(file, opened)
+    if written(now) != written(opened) and now.st_size <= opened.st_size:
+        raise FileChangedError(_CHANGED)
+
+
 class ChangeDetector:
     """Checks one open file for changes since its status was ``opened``, during one response.
 

@@ -10,13 +10,14 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version, raw_file
 from wsgistatic.files.symlinks import (
+    DIRECTORY_FLAGS,
     HAS_DESCRIPTOR_WALK,
     DescriptorWalker,
     FollowingWalker,
@@ -32,6 +33,12 @@ from wsgistatic.http.paths import may_be_alias
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
 _SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+_HAS_DESCRIPTOR_CHANGES = (
+    HAS_DESCRIPTOR_WALK
+    and {os.unlink, os.rename} <= os.supports_dir_fd
+    and {os.chmod, os.utime} <= os.supports_fd
+)
+_CREATE_FLAGS: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class Directory:
@@ -79,6 +86,12 @@ class Directory:
         with closing(self.open_directory(segments)) as entries:
             return any(entry.name == name for entry in entries)
 
+    def open_folder(self, segments: tuple[str, ...]) -> Folder:
+        """Open a directory to change files in it; errors as for ``open_directory``."""
+        if not _HAS_DESCRIPTOR_CHANGES:
+            return Folder(os.path.join(self.path, *segments))
+        return Folder(self._walker.visit(segments, _open_to_change))
+
     def stat_directory(self, segments: tuple[str, ...]) -> os.stat_result:
         """Return the status of a directory; errors as for ``open_directory``."""
         return self._walker.visit(segments, _stat_directory)
@@ -121,6 +134,10 @@ class File(Source):
     def stat_beneath_root(self) -> os.stat_result:
         """Return the status of the file to which the path leads now, without leaving the root."""
         return self.stat()
+
+    def open_folder(self) -> Folder:
+        """Open the directory in which the file has its name, to change the files beside it."""
+        return self.directory.open_folder(self.segments[:-1])
 
     def with_suffix(self, suffix: str) -> File:
         """Return the file beside this one whose name has a suffix more."""
@@ -189,6 +206,63 @@ class OpenDirectory:
             self._entries.close()
 
     __del__ = close  # a server may drop a body without closing it
+
+
+class Folder:
+    """A directory that is open for changes, whatever its name leads to in the meantime.
+
+    It is given and owns a descriptor, or a path on platforms without directory descriptors. No
+    method follows a link unless it says so.
+    """
+
+    def __init__(self, where: int | str) -> None:
+        self._where = where
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if isinstance(self._where, int):
+            os.close(self._where)
+
+    def stat(self, name: str, *, follow_symlinks: bool = False) -> os.stat_result:
+        """Return the status of a name."""
+        path, dir_fd = self.at(name)
+        return os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+
+    def has(self, name: str) -> bool:
+        """Return whether a name exists, whatever it is."""
+        try:
+            self.stat(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open(self, name: str) -> RegularFile:
+        """Open a regular file for reading; raise LinkMetError if the name is a link."""
+        return _open_regular(*self.at(name))
+
+    def create(self, name: str) -> int:
+        """Create a file that only its owner can read, and return a descriptor for writing."""
+        path, dir_fd = self.at(name)
+        return os.open(path, _CREATE_FLAGS, 0o600, dir_fd=dir_fd)
+
+    def replace(self, name: str, target: str) -> None:
+        """Rename a file, and replace what has the new name."""
+        path, dir_fd = self.at(name)
+        os.replace(path, self.at(target)[0], src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, unless it has already disappeared."""
+        path, dir_fd = self.at(name)
+        with suppress(FileNotFoundError):
+            os.unlink(path, dir_fd=dir_fd)
+
+    def at(self, name: str) -> tuple[str, int | None]:
+        """Return how to reach a name: the name and a descriptor, or a path and None."""
+        if isinstance(self._where, int):
+            return name, self._where
+        return os.path.join(self._where, name), None
 
 
 def single_file(path: str) -> File:
@@ -275,6 +349,10 @@ def _open_to_scan(name: str, dir_fd: int | None) -> OpenDirectory:
     if not _HAS_DESCRIPTOR_SCAN:
         return OpenDirectory(name)
     return OpenDirectory(open_no_follow(name, dir_fd, _SCAN_FLAGS))
+
+
+def _open_to_change(name: str, dir_fd: int | None) -> int:
+    return open_no_follow(name, dir_fd, DIRECTORY_FLAGS)
 
 
 def _open_regular(name: str, dir_fd: int | None) -> RegularFile:

@@ -23,7 +23,7 @@ _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 
 # O_PATH and O_SEARCH need only search permission, so that a directory of mode 0711 works.
 _SEARCH_ONLY: int = getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
-_DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
+DIRECTORY_FLAGS: int = _SEARCH_ONLY | getattr(os, "O_DIRECTORY", 0)
 
 _MAX_ATTEMPTS = 8  # of a visit, when links are swapped meanwhile, for example by a deployment
 
@@ -68,10 +68,10 @@ class DescriptorWalker(Walker):
         raise not_found_error()
 
     def _walk(self, root: str, names: tuple[str, ...], action: Action[T]) -> T:
-        directory = os.open(root, _DIRECTORY_FLAGS)
+        directory = os.open(root, DIRECTORY_FLAGS)
         try:
             for name in names[:-1]:
-                parent, directory = directory, open_no_follow(name, directory, _DIRECTORY_FLAGS)
+                parent, directory = directory, open_no_follow(name, directory, DIRECTORY_FLAGS)
                 os.close(parent)
             return action(names[-1] if names else ".", directory)
         finally:

@@ -42,7 +42,8 @@ class Coding(NamedTuple):
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
         """Compress blocks of ``size`` bytes in total at one of ``levels``."""
-        compress, finish = self.load().encoder(level, size)
+        header, compress, finish = self.load().encoder(level, size)
+        yield header
         yield from map(compress, blocks)
         yield finish()
 
@@ -69,8 +70,8 @@ class Codec(NamedTuple):
     errors: tuple[type[Exception], ...]  # that the library raises for malformed input
 
 
-# For a stream in progress: functions to compress a block, and to finish.
-Encoder = tuple[Callable[[bytes], bytes], Callable[[], bytes]]
+# The first bytes of a stream, and functions to compress a block and to finish.
+Encoder = tuple[bytes, Callable[[bytes], bytes], Callable[[], bytes]]
 # The decompressed bytes in pieces, and at the end whether the stream is complete.
 Decoded = Generator[bytes, None, bool]
 
@@ -80,7 +81,7 @@ def _load_gzip() -> Codec:
 
     def encoder(level: int, size: int) -> Encoder:
         stream = zlib.compressobj(level, zlib.DEFLATED, gzip_format)
-        return stream.compress, stream.flush
+        return b"", stream.compress, stream.flush
 
     def decode(blocks: Iterable[bytes]) -> Decoded:
         stream = zlib.decompressobj(gzip_format)
@@ -109,7 +110,8 @@ def _load_brotli() -> Codec:
 
     def encoder(level: int, size: int) -> Encoder:
         stream = brotli.Compressor(quality=level)
-        return stream.process, stream.finish
+        # Flushing ends the header with a whole byte, so that a sidecar's mark can follow it.
+        return stream.flush(), stream.process, stream.finish
 
     def decode(blocks: Iterable[bytes]) -> Decoded:
         stream = brotli.Decompressor()
@@ -146,7 +148,7 @@ def _standard_zstd(zstd: Any) -> Codec:
     def encoder(level: int, size: int) -> Encoder:
         stream = zstd.ZstdCompressor(level=level)
         stream.set_pledged_input_size(size)
-        return stream.compress, stream.flush
+        return b"", stream.compress, stream.flush
 
     options = {zstd.DecompressionParameter.window_log_max: _MAX_WINDOW.bit_length() - 1}
 
@@ -167,7 +169,7 @@ def _zstandard(zstandard: Any) -> Codec:
             end: bytes = stream.flush()
             return block + end
 
-        return stream.compress, finish
+        return b"", stream.compress, finish
 
     def decode(blocks: Iterable[bytes]) -> Decoded:
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
@@ -189,7 +191,7 @@ def _zstd_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Cut a frame at its own blocks (RFC 8878 3.1.1), each of which decodes to 128 KiB at most."""
     source = _Input(blocks)
     head = source.take(MAX_HEADER)
-    frame = _zstd_frame(head)
+    frame = zstd_frame(head)
     if frame is None:
         raise IncompleteError("not one complete frame of zstd")
     source.put_back(head[frame.header_size :])
@@ -235,7 +237,9 @@ def _gzip_fault(head: bytes, tail: bytes, size: int) -> str | None:
     return None if length == size % 2**32 else f"its trailer gives a length of {length:,} bytes"
 
 
-class _ZstdFrame(NamedTuple):
+class ZstdFrame(NamedTuple):
+    """What the header of a frame says; sizes in bytes."""
+
     header_size: int
     window: int
     size: int | None  # of the content
@@ -245,7 +249,7 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_RLE = 1  # a block that repeats one byte
 
 
-def _zstd_frame(head: bytes) -> _ZstdFrame | None:
+def zstd_frame(head: bytes) -> ZstdFrame | None:
     """Return what a frame header says (RFC 8878 3.1.1.1); None if it is none, or needs more."""
     if head[:4] != _ZSTD_MAGIC or len(head) < 6:
         return None
@@ -259,11 +263,11 @@ def _zstd_frame(head: bytes) -> _ZstdFrame | None:
     window = size or 0
     if not is_single_segment:
         window = (8 + (head[5] & 7)) << (7 + (head[5] >> 3))
-    return _ZstdFrame(at + length, window, size)
+    return ZstdFrame(at + length, window, size)
 
 
 def _zstd_fault(head: bytes, tail: bytes, size: int) -> str | None:
-    frame = _zstd_frame(head)
+    frame = zstd_frame(head)
     if frame is None:
         return "it is not a frame of zstd"
     if frame.window > _MAX_WINDOW:

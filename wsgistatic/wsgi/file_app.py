@@ -130,13 +130,11 @@ class FileApp(Copyable):
         if front is not None:
             checked = replace(checked, encodings=())
         self._responder = Responder(checked, front, validators)
-        own = {
-            **{"download_name": download_name, "disposition": disposition},
-            **{"validators": validators, "offload": offload},
-        }
+        others = {"download_name": download_name, "disposition": disposition, "offload": offload}
         given = self._source.content if isinstance(self._source, MemorySource) else source
         by_path = isinstance(source, (str, os.PathLike))
-        self._remember((given,), (self._source.path if by_path else given,), {**options, **own})
+        lasting = self._source.path if by_path else given
+        self._remember((given,), (lasting,), {**options, **others, "validators": validators})
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
