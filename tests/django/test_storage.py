@@ -109,7 +109,7 @@ def test_collected_files_get_sidecars(project: Project) -> None:
 def test_names_cannot_forge_output(project: Project) -> None:
     (project.sources / "a\n::error::\x1b[2J.js").write_text(TEXT)
     for backend in (PLAIN, MANIFEST):
-        lines = project.collect(backend, verbosity=2).splitlines()
+        lines = project.collect(backend, arguments={"verbosity": 2}).splitlines()
         ours = [line for line in lines if line.startswith("Post-processed 'a")]
         assert len(ours) == {PLAIN: 3, MANIFEST: 4}[backend]
         assert "\x1b" not in "".join(ours)
