@@ -16,6 +16,7 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from wsgistatic.django import conf
 from wsgistatic.django.responses import django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
 
@@ -52,7 +53,9 @@ class StaticFilesMiddleware:
 
     @cached_property
     def _files(self) -> Files:
-        return files_in_front_of(_rest_of_project)
+        # Django iterates the bodies, so the server's file wrapper would not be seen by the server.
+        overrides = {"file_wrapper": False}
+        return files_in_front_of(_rest_of_project, overrides, conf.wants_media())
 
     def _forget_settings(self, **change: object) -> None:
         self._hosts.clear()

@@ -60,28 +60,20 @@ class Files(NamedTuple):
     prefixes: tuple[str, ...]
 
 
-def files_in_front_of(app: WSGIApplication) -> Files:
-    """Do the same as ``wrap``, for an app that iterates the bodies itself."""
-    layers = _layers({"file_wrapper": False}, conf.wants_media())
-    return Files(_stack(app, layers), tuple(parse_prefix(prefix) for prefix, _ in layers))
-
-
 def _wrap(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> WSGIApplication:
-    return _stack(app, _layers(overrides, with_media))
+    return files_in_front_of(app, overrides, with_media).app
 
 
-def _layers(overrides: dict[str, Any], with_media: bool) -> list[Layer]:
+def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> Files:
+    """Put the project's files in front of an app; ``overrides`` are options that win."""
     if settings.DEBUG:
         overrides = {**overrides, **_DEBUG}
-    layers = [*_static(overrides), *_root(overrides)]
-    return [*layers, _media(overrides)] if with_media else layers
-
-
-def _stack(app: WSGIApplication, layers: list[Layer]) -> WSGIApplication:
+    layers = [*_static(overrides), *_root(overrides), *(_media(overrides) if with_media else [])]
+    layers = [(parse_prefix(prefix), put_in_front) for prefix, put_in_front in layers]
     # The longest prefix comes last, and so is tried first.
-    for _, put_in_front in sorted(layers, key=lambda layer: len(parse_prefix(layer[0]))):
+    for _, put_in_front in sorted(layers, key=lambda layer: len(layer[0])):
         app = put_in_front(app)
-    return app
+    return Files(app, tuple(prefix for prefix, _ in layers))
 
 
 def _static(overrides: dict[str, Any]) -> list[Layer]:
@@ -124,10 +116,10 @@ def _log_once(message: str) -> None:
     logger.warning(message)
 
 
-def _media(overrides: dict[str, Any]) -> Layer:
+def _media(overrides: dict[str, Any]) -> list[Layer]:
     prefix, root, options, attachment, _ = conf.media_place()
     options = with_upload_policy(options, attachment=attachment) | overrides
-    return prefix, lambda app: StaticFiles(app, root, prefix, **options)
+    return [(prefix, lambda app: StaticFiles(app, root, prefix, **options))]
 
 
 def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:
