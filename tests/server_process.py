@@ -89,6 +89,9 @@ class ServerProcess:
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def stop(self) -> tuple[int, str]:
         """Interrupt the server; return its exit status and the unread output."""
         self.send_signal(signal.SIGINT)

@@ -1,0 +1,135 @@
+"""Requests to the two servers of the command line: targets, hosts, and bodies that nobody reads."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.connection import Connection, Response
+from tests.server_process import ServerProcess, run_server
+
+SERVERS = ("cheroot", "wsgiref")
+HELLO = b"hello world\n"
+
+
+def exchange(server: ServerProcess, *lines: str, body: bytes = b"") -> Response:
+    """Send the lines of a request and a body; return the response."""
+    with Connection(server.port) as connection:
+        connection.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        response = connection.read_head()
+        response.body = connection.file.read(int(response.headers.get("Content-Length", "0")))
+        return response
+
+
+@pytest.mark.parametrize("server_name", SERVERS)
+def test_targets(site: Path, server_name: str) -> None:
+    with run_server(site, "--server", server_name) as server:
+
+        def status(target: str, method: str = "GET", host: str = "localhost") -> int:
+            return exchange(server, f"{method} {target} HTTP/1.1", f"Host: {host}").status
+
+        url = f"http://localhost:{server.port}"
+        assert exchange(server, f"GET {url}/hello.txt HTTP/1.1", "Host: x").body == HELLO
+        assert status("HTTP://[::1]/hello.txt?a") == 200
+        assert status(url) == 200
+        assert status(url + "/nope") == 404
+        assert status(url + "/hello.txt", "OPTIONS") == 405
+        assert status(url + "/nope", "OPTIONS") == 404
+        assert status("/./hello.txt") == 200
+        # The target's host takes precedence over Host (RFC 9112 3.2.2).
+        assert status("http://evil.example/hello.txt") == 421
+        assert status("http://localhost/hello.txt", host="evil.example") == 200
+        for target in ("http:///hello.txt", "http://a b/", "https://localhost/hello.txt", "x:y",
+                       "hello.txt", "*"):  # fmt: skip
+            assert status(target) == 400, target
+        asterisk = exchange(server, "OPTIONS * HTTP/1.1", "Host: localhost")
+        assert (asterisk.status, asterisk.headers["Content-Length"]) == (200, "0")
+        server.read_until("GET /hello.txt?a 200 12\n")
+
+
+@pytest.mark.parametrize("server_name", SERVERS)
+def test_hosts(site: Path, server_name: str) -> None:
+    options = ("--server", server_name, "--allow-host", "files.example")
+    with run_server(site, *options) as server:
+
+        def status(*fields: str, version: str = "1.1") -> int:
+            return exchange(server, f"GET /hello.txt HTTP/{version}", *fields).status
+
+        assert status("Host: localhost") == 200
+        assert status(f"Host: 127.0.0.1:{server.port}") == 200
+        assert status("Host: FILES.example.") == 200
+        assert status("Host: evil.example") == 421
+        # RFC 9112 3.2: a server MUST respond to these with 400.
+        for fields in ([], ["Host: localhost", "Host: localhost"], ["Host: a b"], ["Host:"]):
+            assert status(*fields) == 400, fields
+        assert status(version="1.0") == 200
+        assert status("Host: evil.example", version="1.0") == 421
+
+
+SIZE = 200_000_000  # bytes of a body
+
+
+@pytest.mark.parametrize("framing", [f"Content-Length: {SIZE}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("server_name", SERVERS)
+def test_a_body_that_nobody_reads(site: Path, server_name: str, framing: str) -> None:
+    """The client gets the response even if it sends the whole body first."""
+    with run_server(site, "--server", server_name) as server, Connection(server.port) as client:
+        head = f"POST /hello.txt HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n"
+        client.socket.sendall(head.encode())
+        if "chunked" in framing:
+            client.socket.sendall(b"%x\r\n" % SIZE)
+        block = bytes(1_000_000)
+        for _ in range(SIZE // len(block)):
+            client.socket.sendall(block)
+        if "chunked" in framing:
+            client.socket.sendall(b"\r\n0\r\n\r\n")
+        is_refused = server_name == "cheroot" and "chunked" not in framing
+        assert client.read_head().status == (413 if is_refused else 405)
+        client.file.read()  # to the end, without a reset
+        assert peak_memory(server) < 100_000_000
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+def test_a_body_is_never_taken_for_a_request(site: Path, framing: str) -> None:
+    with run_server(site, "--server", "cheroot") as server, Connection(server.port) as client:
+        inner = b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        body = b"4\r\nabcd\r\n0\r\n\r\n" if "chunked" in framing else b"123456789"
+        head = f"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n"
+        client.socket.sendall(head.encode() + body + inner)
+        first = client.read_head()
+        assert (first.status, client.file.read(12)) == (200, HELLO)
+        rest = client.file.read() if first.headers.get("Connection") == "close" else None
+        if "chunked" in framing:
+            assert rest == b""  # closed, since nobody has read the chunks
+        else:
+            assert client.read_head().status == 200
+
+
+def test_expect_continue(site: Path) -> None:
+    with run_server(site, "--server", "cheroot") as server, Connection(server.port) as client:
+        client.send("/hello.txt", "POST", Expect="100-continue", Content_Length="3")
+        assert client.read_head().status == 100
+        client.socket.sendall(b"abc")
+        response = client.read_head()
+        assert response.status == 405
+        client.file.read(response.length)
+        assert client.request("/hello.txt").body == HELLO
+
+
+def peak_memory(server: ServerProcess) -> int:
+    """Return the largest resident size that a process has had, in bytes."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize("server_name", SERVERS)
+def test_a_client_that_stays_does_not_hold_the_server(site: Path, server_name: str) -> None:
+    with (
+        run_server(site, "--server", server_name) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as idle,
+    ):
+        idle.sendall(b"nonsense\r\n\r\n")
+        assert exchange(server, "GET /hello.txt HTTP/1.0").body == HELLO
