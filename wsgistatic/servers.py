@@ -11,7 +11,6 @@ import errno
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +25,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgistatic.connections import discard_input
 from wsgistatic.http.paths import quote_path
 from wsgistatic.http.targets import is_host_valid, split_target
+from wsgistatic.streams import wait_for_output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -184,7 +184,7 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
         has_threads = stopping.is_alive()
     print_line("Stopped.")
     if has_threads:
-        sys.stdout.flush()
+        wait_for_output()
         os._exit(0)
 
 

@@ -17,7 +17,7 @@ from time import sleep
 from typing import Any, TextIO
 
 _MAX_PENDING = 1024 * 1024  # bytes that wait to be written; more are dropped
-_FLUSH_TIMEOUT = 1.0  # seconds for which the end of the process waits for its output
+_END_TIMEOUT = 1.0  # seconds for which the end of the process waits for its output
 _IDLE_TIME = 1.0  # seconds without output, after which a thread ends
 _RETRY_TIME = 0.05  # seconds, if somebody has made the output non-blocking
 
@@ -37,9 +37,17 @@ def background_output() -> Iterator[None]:
                 _redirect_handlers(old, new)
             yield
         finally:
+            wait_for_output()
             for old, new in streams:
-                new.flush()
                 _redirect_handlers(new, old)
+
+
+def wait_for_output() -> None:
+    """Wait until the background output is written, but not for long."""
+    for stream in (sys.stdout, sys.stderr):
+        raw = getattr(stream, "buffer", None)
+        if isinstance(raw, _BackgroundRaw):
+            raw.wait()
 
 
 def _redirect_handlers(old: TextIO | None, new: TextIO | None) -> None:
@@ -92,11 +100,10 @@ class _BackgroundRaw(RawIOBase):
                     self._has_thread = True
         return len(data)
 
-    def flush(self) -> None:
-        """Wait until everything is written, but not for long."""
-        if not self.closed:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._size, _FLUSH_TIMEOUT)
+    def wait(self) -> None:
+        # This is not flush(), which log handlers call after each record.
+        with self._changed:
+            self._changed.wait_for(lambda: not self._size, _END_TIMEOUT)
 
     def _write_pending(self) -> None:
         while True:

@@ -102,7 +102,7 @@ def test_static_root_is_required(served: dict[str, Any], configure: Configure) -
 @pytest.mark.parametrize(
     ("values", "there"),
     [
-        ({}, True),
+        ({}, False),
         ({"WSGISTATIC": {"media": True}}, True),
         ({"WSGISTATIC": {"media": {}}}, True),
         ({"MEDIA_URL": "https://media.example/"}, False),
@@ -111,7 +111,7 @@ def test_static_root_is_required(served: dict[str, Any], configure: Configure) -
         ({"MEDIA_URL": ""}, False),
     ],
 )
-def test_media_is_served_unless_disabled(
+def test_media_is_served_only_on_request(
     served: dict[str, Any], configure: Configure, values: dict[str, Any], there: bool
 ) -> None:
     configure(**values)

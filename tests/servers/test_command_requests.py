@@ -88,7 +88,7 @@ def test_a_body_that_nobody_reads(site: Path, server_name: str, framing: str) ->
         is_refused = server_name == "cheroot" and "chunked" not in framing
         assert client.read_head().status == (413 if is_refused else 405)
         client.file.read()  # to the end, without a reset
-        assert peak_memory(server) < 100_000_000
+        assert server.peak_memory() < 100_000_000
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
@@ -116,13 +116,6 @@ def test_expect_continue(site: Path) -> None:
         assert response.status == 405
         client.file.read(response.length)
         assert client.request("/hello.txt").body == HELLO
-
-
-def peak_memory(server: ServerProcess) -> int:
-    """Return the largest resident size that a process has had, in bytes."""
-    status = Path(f"/proc/{server.pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 @pytest.mark.parametrize("server_name", SERVERS)

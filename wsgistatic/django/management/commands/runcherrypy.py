@@ -28,7 +28,7 @@ from django.utils import autoreload
 
 from wsgistatic import servers
 from wsgistatic.django.wsgi import wrap_without_offload
-from wsgistatic.streams import background_output
+from wsgistatic.streams import background_output, wait_for_output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         except CommandError as error:
             self.stderr.write(str(error))
             if app is not None:
-                sys.stderr.flush()
+                wait_for_output()
                 os._exit(1)  # a thread has no other way to end the process
             return  # the next change may fix the settings
         server.serve()
