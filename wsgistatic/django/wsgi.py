@@ -47,8 +47,8 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
     return _wrap(application, {})
 
 
-def wrap_without_offload(application: WSGIApplication) -> WSGIApplication:
-    """Do the same as ``wrap``, for a server that has no front server."""
+def wrap_all(application: WSGIApplication) -> WSGIApplication:
+    """Do the same as ``wrap``, for a server that has no front server: nothing is offloaded."""
     return _wrap(application, {"offload": None})
 
 

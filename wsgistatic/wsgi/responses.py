@@ -193,7 +193,7 @@ def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
         return None
     headers = [*EMPTY, *policy.common, ("Access-Control-Allow-Methods", "GET, HEAD")]
     requested = request.field("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") or ""
-    names = requested.lower().replace(" ", "").split(",")
+    names = dict.fromkeys(requested.lower().replace(" ", "").split(","))
     fields = [name for name in names if name in _ALLOWED_FIELDS]
     if fields:
         headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
