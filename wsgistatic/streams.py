@@ -69,9 +69,10 @@ class _BackgroundRaw(RawIOBase):
     def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._pending: deque[bytes] = deque()
-        self._size = 0  # bytes in _pending, and of what is being written
-        self._dropped = 0  # lines, since _pending became full
-        self._has_thread = False
+        self._size = 0  # bytes in _pending
+        self._is_full = False  # then everything is dropped until _pending is taken
+        self._dropped = 0  # lines
+        self._has_thread = self._is_writing = False
         self._changed = Condition()
 
     def writable(self) -> bool:
@@ -89,38 +90,42 @@ class _BackgroundRaw(RawIOBase):
     def write(self, data: Any) -> int:
         data = bytes(data)
         with self._changed:
-            if self._dropped or self._size + len(data) > _MAX_PENDING:
+            self._is_full = self._is_full or self._size + len(data) > _MAX_PENDING
+            if self._is_full:
                 self._dropped += data.count(b"\n")
             else:
                 self._pending.append(data)
                 self._size += len(data)
-                self._changed.notify_all()
-                if not self._has_thread:
-                    Thread(target=self._write_pending, daemon=True).start()
-                    self._has_thread = True
+            self._changed.notify_all()
+            if not self._has_thread:
+                Thread(target=self._write_pending, daemon=True).start()
+                self._has_thread = True
         return len(data)
 
     def wait(self) -> None:
         # This is not flush(), which log handlers call after each record.
         with self._changed:
-            self._changed.wait_for(lambda: not self._size, _END_TIMEOUT)
+            self._changed.wait_for(lambda: not (self._has_work() or self._is_writing), _END_TIMEOUT)
+
+    def _has_work(self) -> bool:
+        return self._is_full or bool(self._pending)
 
     def _write_pending(self) -> None:
         while True:
             with self._changed:
-                if not self._changed.wait_for(lambda: self._pending, _IDLE_TIME):
+                if not self._changed.wait_for(self._has_work, _IDLE_TIME):
                     self._has_thread = False
                     return
                 data = b"".join(self._pending)
                 if self._dropped:
                     lines = f"{self._dropped} line{'s' if self._dropped > 1 else ''}"
-                    data += f"[{lines} of output dropped: nobody read them]\n".encode()
+                    data += f"[{lines} of output dropped: no room]\n".encode()
                 self._pending.clear()
-                self._dropped = 0
-                self._size = len(data)
+                self._size, self._is_full, self._dropped = 0, False, 0
+                self._is_writing = True
             self._write(data)
             with self._changed:
-                self._size -= len(data)
+                self._is_writing = False
                 self._changed.notify_all()
 
     def _write(self, data: bytes) -> None:

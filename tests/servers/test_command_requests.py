@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from tests.connection import Connection, Response
-from tests.server_process import ServerProcess, run_server
+from tests.server_process import run_server
+from wsgistatic import StaticFiles, servers
+from wsgistatic.commands.hosts import HostCheck
 
 SERVERS = ("cheroot", "wsgiref")
 HELLO = b"hello world\n"
 
 
-def exchange(server: ServerProcess, *lines: str, body: bytes = b"") -> Response:
-    """Send the lines of a request and a body; return the response."""
-    with Connection(server.port) as connection:
-        connection.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+@contextmanager
+def running(site: Path, name: str, lines: list[str] | None = None) -> Iterator[int]:
+    """Run a server in this process until the block ends; return its port.
+
+    Args:
+        site: the directory to serve.
+        name: the name of the server.
+        lines: gets the lines of the log.
+    """
+    app = HostCheck(StaticFiles(None, site, listing=True), "127.0.0.1", ["files.example"])
+    log = servers.AccessLog(app, ([] if lines is None else lines).append)
+    server = servers.SERVERS[name](log, "127.0.0.1", 0)
+    thread = Thread(target=server.serve)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        if name == "wsgiref":
+            serve: Any = server.serve
+            serve.__self__.shutdown()
+        server.stop()
+        thread.join()
+
+
+def exchange(port: int, *lines: str) -> Response:
+    """Send the lines of a request; return the response."""
+    with Connection(port) as connection:
+        connection.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         response = connection.read_head()
         response.body = connection.file.read(int(response.headers.get("Content-Length", "0")))
         return response
@@ -25,13 +55,14 @@ def exchange(server: ServerProcess, *lines: str, body: bytes = b"") -> Response:
 
 @pytest.mark.parametrize("server_name", SERVERS)
 def test_targets(site: Path, server_name: str) -> None:
-    with run_server(site, "--server", server_name) as server:
+    lines: list[str] = []
+    with running(site, server_name, lines) as port:
 
         def status(target: str, method: str = "GET", host: str = "localhost") -> int:
-            return exchange(server, f"{method} {target} HTTP/1.1", f"Host: {host}").status
+            return exchange(port, f"{method} {target} HTTP/1.1", f"Host: {host}").status
 
-        url = f"http://localhost:{server.port}"
-        assert exchange(server, f"GET {url}/hello.txt HTTP/1.1", "Host: x").body == HELLO
+        url = f"http://localhost:{port}"
+        assert exchange(port, f"GET {url}/hello.txt HTTP/1.1", "Host: x").body == HELLO
         assert status("HTTP://[::1]/hello.txt?a") == 200
         assert status(url) == 200
         assert status(url + "/nope") == 404
@@ -44,21 +75,20 @@ def test_targets(site: Path, server_name: str) -> None:
         for target in ("http:///hello.txt", "http://a b/", "https://localhost/hello.txt", "x:y",
                        "hello.txt", "*"):  # fmt: skip
             assert status(target) == 400, target
-        asterisk = exchange(server, "OPTIONS * HTTP/1.1", "Host: localhost")
+        asterisk = exchange(port, "OPTIONS * HTTP/1.1", "Host: localhost")
         assert (asterisk.status, asterisk.headers["Content-Length"]) == (200, "0")
-        server.read_until("GET /hello.txt?a 200 12\n")
+    assert "GET /hello.txt?a 200 12" in lines
 
 
 @pytest.mark.parametrize("server_name", SERVERS)
 def test_hosts(site: Path, server_name: str) -> None:
-    options = ("--server", server_name, "--allow-host", "files.example")
-    with run_server(site, *options) as server:
+    with running(site, server_name) as port:
 
         def status(*fields: str, version: str = "1.1") -> int:
-            return exchange(server, f"GET /hello.txt HTTP/{version}", *fields).status
+            return exchange(port, f"GET /hello.txt HTTP/{version}", *fields).status
 
         assert status("Host: localhost") == 200
-        assert status(f"Host: 127.0.0.1:{server.port}") == 200
+        assert status(f"Host: 127.0.0.1:{port}") == 200
         assert status("Host: FILES.example.") == 200
         assert status("Host: evil.example") == 421
         # RFC 9112 3.2: a server MUST respond to these with 400.
@@ -93,7 +123,7 @@ def test_a_body_that_nobody_reads(site: Path, server_name: str, framing: str) ->
 
 @pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
 def test_a_body_is_never_taken_for_a_request(site: Path, framing: str) -> None:
-    with run_server(site, "--server", "cheroot") as server, Connection(server.port) as client:
+    with running(site, "cheroot") as port, Connection(port) as client:
         inner = b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
         body = b"4\r\nabcd\r\n0\r\n\r\n" if "chunked" in framing else b"123456789"
         head = f"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n"
@@ -108,7 +138,7 @@ def test_a_body_is_never_taken_for_a_request(site: Path, framing: str) -> None:
 
 
 def test_expect_continue(site: Path) -> None:
-    with run_server(site, "--server", "cheroot") as server, Connection(server.port) as client:
+    with running(site, "cheroot") as port, Connection(port) as client:
         client.send("/hello.txt", "POST", Expect="100-continue", Content_Length="3")
         assert client.read_head().status == 100
         client.socket.sendall(b"abc")
@@ -121,8 +151,8 @@ def test_expect_continue(site: Path) -> None:
 @pytest.mark.parametrize("server_name", SERVERS)
 def test_a_client_that_stays_does_not_hold_the_server(site: Path, server_name: str) -> None:
     with (
-        run_server(site, "--server", server_name) as server,
-        socket.create_connection(("127.0.0.1", server.port)) as idle,
+        running(site, server_name) as port,
+        socket.create_connection(("127.0.0.1", port)) as idle,
     ):
         idle.sendall(b"nonsense\r\n\r\n")
-        assert exchange(server, "GET /hello.txt HTTP/1.0").body == HELLO
+        assert exchange(port, "GET /hello.txt HTTP/1.0").body == HELLO
