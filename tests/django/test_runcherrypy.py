@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,12 @@ def test_media_is_served_only_on_request(
     call_command("runcherrypy")
     result = call(served["app"], "/media/photo.jpg")
     assert (result.status, result.body == b"photo") == ((200, True) if there else (404, False))
+
+
+def test_output_of_the_caller(served: dict[str, Any]) -> None:
+    output = io.StringIO()
+    call_command("runcherrypy", stdout=output)
+    assert output.getvalue().endswith("Stopped.\n")
 
 
 def test_allowed_hosts_is_required(served: dict[str, Any], configure: Configure) -> None:
