@@ -68,7 +68,7 @@ def test_targets(site: Path, server_name: str) -> None:
         assert status(url + "/nope") == 404
         assert status(url + "/hello.txt", "OPTIONS") == 405
         assert status(url + "/nope", "OPTIONS") == 404
-        assert status("/./hello.txt") == 200
+        assert status("/./hello.txt") == 404
         # The target's host takes precedence over Host (RFC 9112 3.2.2).
         assert status("http://evil.example/hello.txt") == 421
         assert status("http://localhost/hello.txt", host="evil.example") == 200

@@ -14,8 +14,8 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[0-9a-z_-][0-9a-z._-]*)(?::[0-9]*)?", re.I
 def split_target(target: str) -> tuple[str | None, str]:
     """Split the target of a request into its authority, or None, and its origin form.
 
-    "." segments are removed (RFC 3986 6.2.2.3), because rclone sends them before a name with a
-    colon. Everything else stays as it is.
+    A "." segment before a name with a colon is removed. RFC 3986 4.2 puts it there in a relative
+    reference, and rclone forgets to remove it. Everything else stays as it is.
     """
     authority, origin = None, target
     match = _ABSOLUTE.fullmatch(target)
@@ -24,7 +24,7 @@ def split_target(target: str) -> tuple[str | None, str]:
         if not origin.startswith("/"):
             origin = "/" + origin
     path, mark, query = origin.partition("?")
-    return authority, re.sub(r"/(?:\./)+", "/", path) + mark + query
+    return authority, re.sub(r"/\./(?=[^/]*:)", "/", path) + mark + query
 
 
 def host_of(authority: str) -> str | None:
