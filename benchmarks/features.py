@@ -46,7 +46,11 @@ _MISSED = (400, 403, 404)
 _ZIPPED = gzip.compress(TEXT)
 # The bodies of stored codings. Nothing decodes them here, so any bytes will do.
 _STORED = {"gzip": _ZIPPED, "br": _ZIPPED[:-20], "zstd": _ZIPPED[:-10]}
-_BROWSER = {"accept": "text/html,*/*;q=0.8", "sec_fetch_mode": "navigate"}
+_PAGE_LOAD = {
+    "accept": "text/html,*/*;q=0.8",
+    "sec_fetch_dest": "document",
+    "sec_fetch_mode": "navigate",
+}
 _OF_WHITENOISE: dict[str, dict[str, Any]] = {
     "index": {"index_file": True},
     "immutable": {"immutable_file_test": r"\.[0-9a-f]{8,}\."},
@@ -552,8 +556,8 @@ class _Bench:
     def _spa(self) -> None:
         self.write("index.html", _PAGE)
         self.build()
-        self.ask("user/7", **_BROWSER).expect(200, body=_PAGE)
-        self.ask("old.1a2b3c4d.js", **_BROWSER).expect(*_MISSED)
+        self.ask("user/7", **_PAGE_LOAD).expect(200, body=_PAGE)
+        self.ask("old.1a2b3c4d.css").expect(*_MISSED)
 
     @_row("custom 404 page", "404", "404.html", "none.css", 404, is_started=False)
     @_row(

@@ -15,9 +15,15 @@ from hypothesis import HealthCheck, settings
 
 from wsgistatic import StaticFiles
 
-# Tests must not fail because the machine is busy.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# Tests must not fail because the machine is busy, so there are no deadlines.
+for profile, max_examples in (("quick", 25), ("thorough", 100)):
+    settings.register_profile(
+        profile,
+        deadline=None,
+        max_examples=max_examples,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("quick")
 
 CACHE_MODES: dict[str, dict[str, float]] = {
     "on": {},
@@ -48,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--tries",
         type=int,
-        default=3_000,
+        default=1_000,
         help="number of requests in each test of symlink races; tests/security runs its state "
         "machines a hundredth as many times",
     )
@@ -65,6 +71,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         deselected = [item for item in items if item.get_closest_marker(marker)]
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in set(deselected)]
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist may not be installed
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two workers per core with ``-n auto``, because many tests wait for servers and clocks."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(wrapper=True)

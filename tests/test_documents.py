@@ -1,4 +1,4 @@
-"""The documents at the root: valid reStructuredText whose paths, modules and groups exist."""
+"""The documents: valid reStructuredText whose paths, modules and groups exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import wsgistatic
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path.name for path in ROOT.glob("*.rst"))
-SOURCES = [*DOCUMENTS, ".ci/run"]
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.rst"))
+SOURCES = [*DOCUMENTS, *PAGES, ".ci/run"]
 
 
 def mentioned(source: str, pattern: str) -> set[str]:

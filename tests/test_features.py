@@ -1,26 +1,24 @@
-"""The README's table of features: wsgistatic's column, probed again."""
+"""The documentation's table of features: wsgistatic's column, probed again."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from benchmarks.features import FEATURES, Feature, contenders, probe
-
-README = (Path(__file__).parent.parent / "README.rst").read_text()
+from tests.documents import DOCUMENTATION
 
 # The other modes of the memory cache change what the options are set to.
 pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
 
 def _column() -> dict[str, str]:
-    """Return wsgistatic's verdicts in the README by the titles of the rows."""
-    table = README[README.index("\nfeature  ") :]
-    rule = README[: README.index("\nfeature  ")].splitlines()[-1]
+    """Return wsgistatic's verdicts in the documentation by the titles of the rows."""
+    above, _, table = DOCUMENTATION.partition("\nfeature  ")
+    rule = above.splitlines()[-1]
     first, second = (found.span() for found in list(re.finditer("=+", rule))[:2])
-    rows = table.splitlines()[3:]
+    rows = table.splitlines()[2:]
     rows = rows[: rows.index(rule)]
     return {row[slice(*first)].strip(): row[slice(*second)].strip() for row in rows}
 

@@ -17,7 +17,8 @@ EVERYWHERE = "validation"
 # ``http`` computes. It needs ``os`` for fsencode, fsdecode and name, and ``secrets`` for
 # boundaries; it imports the compressors' libraries by name.
 HTTP_MAY_IMPORT = {
-    "__future__", "base64", "calendar", "collections", "datetime", "email", "importlib",
+    "__future__", "base64", "calendar", "collections", "datetime", "email", "fnmatch",
+    "importlib",
     "itertools", "os", "re", "secrets", "typing", "urllib", "wsgistatic", "zlib",
 }  # fmt: skip
 

@@ -59,7 +59,7 @@ def test_an_app(load: Callable[[str], Any]) -> None:
     assert isinstance(app, StaticFiles)
     assert call(app, "/hello.txt").body == b"hello world\n"
     assert call(app, "/hello.txt", HTTP_RANGE="bytes=-6").body == b"world\n"
-    assert call(app, "/sub").headers["Location"] == "/sub/"
+    assert call(app, "/sub").headers["Location"] == "sub/"
     assert call(app, "/nope").status == 404
     assert call(app, "/hello.txt", "POST", CONTENT_LENGTH="0").status == 405
 
@@ -98,7 +98,7 @@ FILTER = """
 def test_a_filter(load: Callable[[str], Any], way: str) -> None:
     app = load(FILTERED[way] + FILTER)
     assert call(app, "/static/hello.txt").body == b"hello world\n"
-    assert call(app, "/static/sub").headers["Location"] == "/static/sub/"
+    assert call(app, "/static/sub").headers["Location"] == "sub/"
     assert call(app, "/static/nope").body == b"|/static/nope"
     assert call(app, "/").body == b"|/"
     posted = call(app, "/static/hello.txt", "POST", CONTENT_LENGTH="0")
@@ -145,7 +145,7 @@ def test_in_a_composite(load: Callable[[str], Any]) -> None:
         """
     )
     assert call(app, "/files/hello.txt").body == b"hello world\n"
-    assert call(app, "/files/sub?q").headers["Location"] == "/files/sub/?q"
+    assert call(app, "/files/sub?q").headers["Location"] == "sub/?q"
     assert call(app, "/files/nope").status == 404
     assert call(app, "/hello.txt").body == b"|/hello.txt"
 
@@ -226,6 +226,7 @@ def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
     [
         *(("dotfiles", text, True) for text in ("true", "yes", "on", "1", "TRUE")),
         *(("dotfiles", text, False) for text in ("false", "no", "off", "0", "No")),
+        ("dotfiles", ".zarray, .z*\n.attrs", (".zarray", ".z*", ".attrs")),
         *(("file_wrapper", *case) for case in (("yes", True), ("off", False), ("None", None))),
         ("check_dir", "no", False),
         ("nosniff", "off", False),
@@ -255,6 +256,7 @@ def made_of(monkeypatch: pytest.MonkeyPatch, **options: str) -> dict[str, Any]:
         ("offload", "X-Accel-Redirect /internal/", ("X-Accel-Redirect", "/internal/")),
         ("offload", "X-Sendfile: /srv/my files", ("X-Sendfile", "/srv/my files")),
         ("offload", "none", None),
+        ("offload_headers", "Link, X-A", ("Link", "X-A")),
         ("immutable", "hashed", "hashed"),
         ("compress", "yes", True),
         ("media_types", ".a = b/c", {".a": "b/c"}),
@@ -271,8 +273,9 @@ BOOLS = "true, yes, on, 1, false, no, off, 0"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("dotfiles = maybe", f"dotfiles must be one of {BOOLS}, not 'maybe'"),
-        ("dotfiles =", f"dotfiles must be one of {BOOLS}, not ''"),
+        ("dotfiles = maybe", "dotfiles must have names and patterns that .*, not 'maybe'"),
+        ("dotfiles = .z*, .*", "dotfiles must have names and patterns that .*, not '\\.\\*'"),
+        ("dotfiles =", f"dotfiles must be one of {BOOLS}, or names, not ''"),
         ("check_dir = none", f"check_dir must be one of {BOOLS}, not 'none'"),
         ("nosniff = 2", f"nosniff must be one of {BOOLS}, not '2'"),
         ("file_wrapper = auto", f"file_wrapper must be one of {BOOLS}, none, not 'auto'"),
@@ -397,7 +400,7 @@ def test_pserve(site: Path) -> None:
                 assert connection.request("/static/hello.txt").body == b"hello world\n"
                 part = connection.request("/static/digits.bin", Range="bytes=995-")
                 assert (part.status, part.body) == (206, b"56789")
-                assert connection.request("/static/sub").headers["Location"] == "/static/sub/"
+                assert connection.request("/static/sub").headers["Location"] == "sub/"
                 assert connection.request("/static/nope").body == b"|/static/nope"
         finally:
             server.terminate()

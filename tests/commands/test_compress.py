@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import age
+from tests.documents import passage
 from wsgistatic.__main__ import main
 from wsgistatic.commands.compress import _parser
 from wsgistatic.compress import edits
@@ -342,11 +343,8 @@ def test_the_bar_counts_every_byte(
     assert "created (" not in captured.out
 
 
-def test_the_readme_has_every_option_and_default() -> None:
-    readme = (Path(__file__).parents[2] / "README.rst").read_text()
-    section = readme[
-        readme.index("Compressing ahead of time") : readme.index("From a build script")
-    ]
+def test_every_option_and_default_is_documented() -> None:
+    section = passage("Compressing ahead of time\n---", "From a build script")
     rows = dict(re.findall(r"^``(--[a-z-]+)[^`\n]*(?:``)? +(?:``([\d.]+)``)?", section, re.M))
     known = {
         action.option_strings[0]: action.default

@@ -34,7 +34,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def entry(text: str, flag: str) -> str:
     """Return what the help says about an option, on one line."""
-    (found,) = re.findall(rf"^  {flag}\b.*\n(?:       .*\n)*", text, re.M)
+    (found,) = re.findall(rf"^  {flag}(?![\w-]).*\n(?:       .*\n)*", text, re.M)
     return " ".join(found.split())
 
 
@@ -101,6 +101,7 @@ def test_the_help_of_an_option_is_that_of_the_table(capsys: pytest.CaptureFixtur
     assert "With none, the field is not sent." in entry(text, "--cache-control")
     assert "function" not in text
     flags = ("--headers", "--media-types", "--etag", "--offload")
+    assert OPTIONS["offload_headers"].help in entry(text, "--offload-headers")
     repeated = [flag for flag in flags if "Can be repeated." in entry(text, flag)]
     assert repeated == ["--headers", "--media-types"]
 

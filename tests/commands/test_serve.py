@@ -91,7 +91,7 @@ def test_options_reach_the_middleware(
          "--cache-file-size", "64KiB", "--encodings", "br,gzip",
          "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
          "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
-         "--offload", "X-Accel-Redirect:/i/"]
+         "--offload", "X-Accel-Redirect:/i/", "--offload-headers", "Link,X-A"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -114,11 +114,21 @@ def test_options_reach_the_middleware(
         "encodings": ("br", "gzip"),
         "compress": True,
         "offload": ("X-Accel-Redirect", "/i/"),
+        "offload_headers": ("Link", "X-A"),
         "headers": {"X-A": "b=c"},
         "stat_ttl": 1.5,
         "cache_size": 7 * 1024**2,
         "cache_file_size": 64 * 1024,
     }
+    # A switch does not take the directory for its value.
+    for arguments, dotfiles in (
+        (["--dotfiles=.zarray,.z*", str(site)], (".zarray", ".z*")),
+        (["--dotfiles", str(site)], True),
+        (["--no-dotfiles", "--", str(site)], False),
+        (["--dotfiles=off", str(site)], False),
+    ):
+        command.main(arguments)
+        assert made["dotfiles"] == dotfiles
     command.main([str(site), "--allow-origin", "none", "--offload", "None"])
     assert (made["allow_origin"], made["offload"]) == (None, None)
     without_use = {"check_dir", "no_store_misses", "on_answer"}
@@ -129,6 +139,8 @@ def test_options_reach_the_middleware(
     ("arguments", "message"),
     [
         (["--etag", "md5"], "error: --etag must be one of"),
+        (["--dotfiles=.*"], "error: --dotfiles must have names and patterns that begin with a dot"),
+        (["--dotfiles="], "error: --dotfiles must be one of true, yes,"),
         (["--server", "nginx"], "invalid choice: 'nginx'"),
         (["--port", "99999"], "a port must be from 0 to 65535, not '99999'"),
         (["--port", "\uff18\uff10"], "a port must be from 0 to 65535, not '\uff18\uff10'"),

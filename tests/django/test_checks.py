@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tests.client import call
 from tests.django.conftest import Configure
 from tests.django.test_wrap import inner_app
-from tests.test_readme import README
+from tests.documents import DOCUMENTATION
 from wsgistatic.django.conf import _OWN, _UPLOADS
 from wsgistatic.django.wsgi import wrap
 
@@ -115,8 +115,8 @@ def test_directory_with_a_common_name_prefix_is_not_inside(
         assert check_messages() == []
 
 
-def test_readme_documents_every_key() -> None:
-    tables = README[README.index("``WSGISTATIC``  ") :].split("every other key")
+def test_every_key_is_documented() -> None:
+    tables = DOCUMENTATION.partition("``WSGISTATIC``  ")[2].split("every other key")
     first, second = tables[0], tables[1].partition("``WSGISTATIC[")[2]
     for text, kind in ((first, "STATIC"), (second, "MEDIA")):
         assert re.findall(r"^``\"(\w+)\"``", text, re.M)[: len(_OWN[kind])] == [*_OWN[kind]]

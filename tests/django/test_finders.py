@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.conftest import age, settle
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner_app
 from wsgistatic.django.wsgi import wrap
+from wsgistatic.files.directory import OpenDirectory
 
 
 @pytest.fixture
@@ -117,15 +120,15 @@ def test_indexes(sources: Path, configure: Configure) -> None:
     app = wrap(inner_app)
     assert call(app, "/static/docs/").body == b"<p>docs</p>"
     redirect = call(app, "/static/docs?a=b", SCRIPT_NAME="/site")
-    assert (redirect.status, redirect.headers["Location"]) == (301, "/site/static/docs/?a=b")
+    assert (redirect.status, redirect.headers["Location"]) == (301, "docs/?a=b")
     assert redirect.headers["Cache-Control"] == "no-cache"
     assert call(app, "/static/vendor/lib/").body == b"<p>lib</p>"
-    assert call(app, "/static/vendor/lib").headers["Location"] == "/static/vendor/lib/"
+    assert call(app, "/static/vendor/lib").headers["Location"] == "lib/"
     assert call(app, "/static/vendor/").body == b"the app"
     assert call(app, "/static/").body == b"the app"
     write(sources / "second/index.html", "home")
     assert call(app, "/static/").body == b"home"
-    assert call(app, "/static").headers["Location"] == "/static/"
+    assert call(app, "/static").headers["Location"] == "static/"
     configure(WSGISTATIC={"index": None})
     app = wrap(inner_app)
     assert call(app, "/static/docs/").body == b"the app"
@@ -138,7 +141,7 @@ def test_mount_point_without_a_trailing_slash(sources: Path, configure: Configur
     app = wrap(inner_app)
     assert call(app, "/").body == b"home"
     assert call_raw(app, make_environ("")).body == b"the app"
-    assert call(app, "", SCRIPT_NAME="/site").headers["Location"] == "/site/"
+    assert call(app, "", SCRIPT_NAME="/site").headers["Location"] == "site/"
 
 
 @pytest.mark.parametrize(
@@ -163,9 +166,32 @@ def test_other_methods_go_to_the_app(sources: Path) -> None:
     assert call(wrap(inner_app), "/static/app.css", "POST").body == b"the app"
 
 
+def test_a_short_name_that_is_not_listed_is_a_miss(
+    sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT, NTFS and SMB open .git as GIT~1 too."""
+    for name in ("first/GIT~1/a", "first/real~1/a", "node_modules/GIT~1/a"):
+        write(sources / name, name)
+    entries = OpenDirectory.__iter__
+    monkeypatch.setattr(
+        OpenDirectory, "__iter__", lambda self: (e for e in entries(self) if e.name != "GIT~1")
+    )
+    app = wrap(inner_app)
+    assert call(app, "/static/GIT~1/a").body == b"the app"
+    assert call(app, "/static/vendor/GIT~1/a").body == b"the app"
+    assert call(app, "/static/real~1/a").body == b"first/real~1/a"
+
+    def refuse(self: OpenDirectory) -> Iterator[os.DirEntry[str]]:
+        raise PermissionError(errno.EACCES, "no listing")
+
+    monkeypatch.setattr(OpenDirectory, "__iter__", refuse)
+    assert call(app, "/static/real~1/a").body == b"the app"
+
+
 def test_dotfiles(sources: Path, configure: Configure) -> None:
-    configure(WSGISTATIC={"dotfiles": True})
-    assert call(wrap(inner_app), "/static/.hidden").body == b"hidden"
+    for dotfiles, body in ((True, b"hidden"), ([".hid*"], b"hidden"), ([".z*"], b"the app")):
+        configure(WSGISTATIC={"dotfiles": dotfiles})
+        assert call(wrap(inner_app), "/static/.hidden").body == body
 
 
 def test_links_are_followed_as_by_collectstatic(sources: Path) -> None:
@@ -212,6 +238,60 @@ def test_finder_results_outside_its_directories_are_misses(
     monkeypatch.setattr(StrayingFinder, "found", found if found == [] else responses[found])
     expected = b"first" if found == [] else b"the app"
     assert call(wrap(inner_app), "/static/app.css").body == expected
+
+
+class DocumentedFinder(BaseFinder):
+    """A finder with the documented methods and nothing else, as in its documentation."""
+
+    directory: Any = None
+    result: Any = str  # makes the result of ``find`` from the path
+
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
+        found = os.path.join(self.directory, path)
+        return type(self).result(found) if os.path.exists(found) else []
+
+    def list(self, ignore_patterns: Any) -> Any:
+        return []
+
+
+class OneArgumentFinder(DocumentedFinder):
+    """A finder from before Django had a second parameter."""
+
+    def find(self, path: str) -> Any:  # type: ignore[override]
+        return super().find(path)
+
+
+class RemoteFinder(DocumentedFinder):
+    """A finder for a storage that has no local files."""
+
+    storages = ("not a dict",)
+
+    def find(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("This backend doesn't support absolute paths.")
+
+
+@pytest.mark.parametrize("finder", ["DocumentedFinder", "OneArgumentFinder"])
+@pytest.mark.parametrize("result", [str, Path, lambda path: [path]])
+def test_finders_need_only_the_documented_methods(
+    sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch, finder: str, result: Any
+) -> None:
+    write(sources / "generated/made.js", "made()")
+    write(sources / "generated/index.html", "<p>made</p>")
+    monkeypatch.setattr(DocumentedFinder, "directory", sources / "generated")
+    monkeypatch.setattr(DocumentedFinder, "result", staticmethod(result))
+    names = ("RemoteFinder", finder)
+    configure(
+        STATICFILES_FINDERS=[
+            *(f"tests.django.test_finders.{name}" for name in names),
+            "django.contrib.staticfiles.finders.FileSystemFinder",
+        ]
+    )
+    app = wrap(inner_app)
+    assert call(app, "/static/made.js").body == b"made()"
+    assert call(app, "/static/").body == b"<p>made</p>"
+    assert call(app, "/static/only.css").body == b"only"
+    for path in ("/static/../../secret.txt", "/static/..", "/static/none.txt", "/static//made.js"):
+        assert call_raw(app, make_environ(path)).body == b"the app"
 
 
 def test_default_storage_finder(sources: Path, configure: Configure) -> None:

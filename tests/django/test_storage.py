@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test.utils import override_settings
 
+from tests.documents import DOCUMENTATION
 from wsgistatic.http.codings import CODINGS
 
 TEXT = "".join(f"/* line {number} of some text */\n" for number in range(300))
@@ -175,10 +176,11 @@ def test_errors_of_django_come_first(project: Project) -> None:
     assert not list(project.root.rglob("*.gz"))
 
 
-def test_storages_setting_in_the_readme(tmp_path: Path) -> None:
+def test_documented_storages_setting(tmp_path: Path) -> None:
     Project(tmp_path)
-    readme = (Path(__file__).parents[2] / "README.rst").read_text()
-    (storages,) = re.findall(r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", readme, re.S)
+    (storages,) = re.findall(
+        r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", DOCUMENTATION, re.S
+    )
     (tmp_path / "settings.py").write_text(
         "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django.contrib.staticfiles']\n"
         "STATIC_URL = '/static/'\nSTATIC_ROOT = 'collected'\nSTATICFILES_DIRS = ['assets']\n"

@@ -28,7 +28,7 @@ def test_static_files_and_other_paths(roots: Path) -> None:
     assert result.headers["Cache-Control"] == "public, max-age=60"
     assert call(app, "/static/app.css", HTTP_RANGE="bytes=0-3").body == b"body"
     assert call(app, "/static/docs/").body == b"<p>docs</p>"
-    assert call(app, "/static/docs").headers["Location"] == "/static/docs/"
+    assert call(app, "/static/docs").headers["Location"] == "docs/"
     for path in ("/", "/static/nope.css", "/static/../settings.py", "/media/photo.jpg"):
         assert call(app, path).body == b"the app"
     assert call(app, "/static/app.css", "POST").body == b"the app"

@@ -1,4 +1,4 @@
-"""``serve_file`` in a view of each framework, used as in the README."""
+"""``serve_file`` in a view of each framework, used as in the documentation."""
 
 from __future__ import annotations
 

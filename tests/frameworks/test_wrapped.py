@@ -67,10 +67,7 @@ def test_not_modified(app: WSGIApplication) -> None:
 
 def test_redirect_stays_below_the_mount_point(app: WSGIApplication, script_name: str) -> None:
     redirect = call(app, "/static/sub?q=1", SCRIPT_NAME=script_name)
-    assert (redirect.status, redirect.headers["Location"]) == (
-        301,
-        script_name + "/static/sub/?q=1",
-    )
+    assert (redirect.status, redirect.headers["Location"]) == (301, "sub/?q=1")
     assert call(app, "/static/sub/", SCRIPT_NAME=script_name).body == b"<p>index</p>"
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.dates import format_http_date, parse_http_date
 
 ANY_TEXT = st.text(st.characters() | st.characters(categories=("Cs", "Cc")))
@@ -198,7 +199,7 @@ def test_local_time_zone_does_not_move_the_fifty_years() -> None:
 
 
 @given(st.integers(FIRST, LAST))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_round_trip(second: int) -> None:
     imf_fixdate, _, asctime_date = three_formats(second)
     assert format_http_date(second) == imf_fixdate
@@ -207,7 +208,7 @@ def test_round_trip(second: int) -> None:
 
 
 @given(st.integers(seconds(2000, 1, 1), seconds(2049, 12, 31)), st.data())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_round_trip_with_two_digits(now: int, data: st.DataObject) -> None:
     """From 49 years ago to 49 years ahead, a two-digit year has one meaning."""
     years_49 = 49 * 365 * 86400
@@ -223,7 +224,7 @@ def test_round_trip_with_two_digits(now: int, data: st.DataObject) -> None:
     st.integers(0, 62),
     st.integers(0, 59),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_calendar(year: int, month: int, day: int, hour: int, minute: int, second: int) -> None:
     """A date is valid exactly if it is on the calendar."""
     clock = f"{hour:02}:{minute:02}:{second:02}"

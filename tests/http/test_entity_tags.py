@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.conditional import (
     entity_tags,
     is_entity_tag,
@@ -122,7 +123,7 @@ SEPARATOR = st.builds("{},{}".format, st.text(" \t", max_size=2), st.text(" \t,"
 
 
 @given(st.lists(st.tuples(TAG, SEPARATOR)), st.text(" \t,", max_size=3), st.booleans())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_list_is_read_back(parts: list[tuple[str, str]], before: str, comma: bool) -> None:
     value = before + "".join(tag + separator for tag, separator in parts)
     tags = [tag for tag, _ in parts]
@@ -158,7 +159,7 @@ def read_slowly(value: str) -> list[str]:
 
 
 @given(st.text('"",W/ w\ta*\xe9\x7f\u0100\n\\', max_size=30))
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=examples(600))
 def test_against_a_slow_reader(value: str) -> None:
     tags = read_slowly(value)
     assert list(entity_tags(value)) == tags

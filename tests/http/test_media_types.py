@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.media_types import (
     _BY_EXTENSION,
     _BY_NAME,
@@ -270,7 +271,7 @@ EXTENSIONS = st.sampled_from([*_BY_EXTENSION, *(key for key in OVERRIDES if key[
 
 
 @given(st.text("ab-", max_size=3), st.lists(EXTENSIONS, max_size=4), st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 def test_longest_known_extension_decides(
     stem: str, extensions: list[str], overridden: bool
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.ranges import ByteRange, Multipart, merge_ranges
 
 Part = tuple[dict[str, str], bytes]
@@ -155,7 +156,7 @@ TYPES = st.sampled_from(
 
 
 @given(CONTENT.map(b"".join), st.data(), TYPES, st.none() | st.text(UNQUOTED, min_size=20))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_body_is_read_back(
     data: bytes, draw: st.DataObject, kind: str, boundary: str | None
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ntpath
 import os
 import posixpath
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.paths import (
     SplitPath,
     is_served_name,
@@ -197,9 +199,29 @@ def test_published_attacks(target: str, windows: bool) -> None:
     assert (split is None) is (target in misses.split())
 
 
+@pytest.mark.parametrize(
+    ("dotfiles", "served"),
+    [
+        ([], []),
+        ([".zarray"], [".zarray"]),
+        ((".z*",), [".zarray", ".zgroup", ".z"]),
+        ([".zarr[ab]y", ".e??"], [".zarray", ".env"]),
+        (["..data"], ["..data"]),
+    ],
+)
+def test_some_dotfiles(dotfiles: Sequence[str], served: list[str]) -> None:
+    for name in (".zarray", ".zgroup", ".z", ".env", ".git", "..data", ".Zarray", ".env\n"):
+        expected = SplitPath(("a", name), False) if name in served else None
+        assert split_path(f"/a/{name}", dotfiles=dotfiles) == expected, name
+        assert split_path(f"/.git/{name}", dotfiles=dotfiles) is None
+    for path in ("/.", "/..", "/a/../b"):
+        assert split_path(path, dotfiles=["..*"]) is None
+    assert split_path("/.well-known/a", dotfiles=dotfiles) is not None
+
+
 @pytest.mark.parametrize("dotfiles", [False, True])
 @given(PATH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_path(dotfiles: bool, text: str) -> None:
     path = "/" + text
     split = split_path(path, dotfiles=dotfiles)
@@ -262,7 +284,7 @@ def test_names_allowed_on_windows(name: str) -> None:
 
 
 @given(PATH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_any_path_on_windows(text: str) -> None:
     split = split_path("/" + text, dotfiles=True, windows=True)
     if split is None:

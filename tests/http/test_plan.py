@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.ranges import ByteRange, Multipart, RangePlan, plan_ranges
 
@@ -203,7 +204,7 @@ SPEC = st.one_of(
 
 
 @given(st.lists(SPEC, min_size=1, max_size=40), st.integers(1, 10000))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 def test_exactly_the_requested_bytes_are_sent(
     specs: list[tuple[int | None, int | None]], size: int
 ) -> None:

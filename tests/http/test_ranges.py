@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from wsgistatic.http.ranges import (
     DEFAULT_MAX_RANGES,
     ByteRange,
@@ -291,7 +292,7 @@ HEADER = st.one_of(
 
 
 @given(HEADER, st.integers(0, 35))
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=examples(600))
 def test_get_ranges_against_positions(header: str, size: int) -> None:
     ranges = get_ranges(header, size)
     got = None if ranges is None else [set(range(*pair)) for pair in ranges]
@@ -331,7 +332,7 @@ def merge_slowly(ranges: list[ByteRange]) -> list[ByteRange]:
 
 
 @given(PAIRS)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_merge_ranges(ranges: list[ByteRange]) -> None:
     merged = merge_ranges(ranges)
     assert merged == merge_slowly(ranges)  # each takes the place of its first member

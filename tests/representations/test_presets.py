@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from wsgiref.headers import Headers
 
 import pytest
 
@@ -33,10 +34,72 @@ def test_uploads_cannot_run_scripts_with_the_sites_origin(site: Path) -> None:
         assert "Content-Disposition" not in result.headers
 
 
-def test_pdf_files_are_not_sandboxed(site: Path) -> None:
-    (site / "report.pdf").write_bytes(b"%PDF-")
-    app = StaticFiles(None, site, headers=untrusted_uploads())
-    assert "Content-Security-Policy" not in call(app, "/report.pdf").headers
+def headers_for(content_type: str) -> Headers:
+    headers = Headers([("Content-Type", content_type)])
+    untrusted_uploads()(headers, "/srv/upload", "/upload")
+    return headers
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/html", "Text/HTML; charset=utf-8", "image/svg+xml", "application/xhtml+xml",
+        "text/xml", "application/atom+xml", "text/xsl", "application/xslt+xml",
+        "multipart/related", "message/rfc822", "application/x-shockwave-flash",
+        "text/x-component", "video/x+xml", "application/json", "application/x-future", "",
+    ],
+)  # fmt: skip
+def test_documents_are_sandboxed(content_type: str) -> None:
+    headers = headers_for(content_type)
+    assert "sandbox" in (headers["Content-Security-Policy"] or "")
+    assert headers["Content-Type"] == content_type
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "image/png", "image/x-icon", "Audio/MPEG", "video/mp4; codecs=avc1", "font/woff2",
+        "application/pdf", "application/ogg", "application/octet-stream", "text/plain",
+        "text/plain; charset=utf-8",
+    ],
+)  # fmt: skip
+def test_passive_content_is_only_kept_from_being_sniffed(content_type: str) -> None:
+    assert headers_for(content_type).items() == [
+        ("Content-Type", content_type),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "harmless"),
+    [
+        ("text/javascript; charset=utf-8", "text/plain; charset=utf-8"),
+        ("application/javascript", "text/plain"),
+        ("Application/X-JavaScript", "text/plain"),
+        ("text/javascript1.5", "text/plain"),
+        ("text/ecmascript", "text/plain"),
+        ("text/jscript", "text/plain"),
+        ("text/livescript", "text/plain"),
+        ("text/css; charset=utf-8", "text/plain; charset=utf-8"),
+        ("application/wasm", "application/octet-stream"),
+    ],
+)
+def test_what_pages_could_load_gets_a_harmless_type(content_type: str, harmless: str) -> None:
+    headers = headers_for(content_type)
+    assert headers["Content-Type"] == harmless
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_uploaded_scripts_are_plain_text(site: Path) -> None:
+    (site / "evil.mjs").write_text("alert(1)")
+    age(site / "evil.mjs")
+    app = StaticFiles(None, site, headers=untrusted_uploads(), nosniff=False)
+    for extra in ({}, {"HTTP_RANGE": "bytes=0-3"}, {"HTTP_RANGE": "bytes=0-0,7-7"}):
+        result = call(app, "/evil.mjs", **extra)
+        assert b"javascript" not in result.body
+        assert "javascript" not in result.headers["Content-Type"]
+        assert result.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_uploads_as_downloads(site: Path) -> None:

@@ -266,7 +266,7 @@ class ServedDirectory(ChangingDirectory):
         if path == "/sub":
             readable = index is None or index.readable
             assert response.status == (301 if readable else 403)
-            assert response.fields.get("location") == ("/sub/" if readable else None)
+            assert response.fields.get("location") == ("sub/" if readable else None)
             return
         assert response.fields["content-length"] == str(len(get_response.body))
         listed = {

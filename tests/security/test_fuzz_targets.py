@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from tests.security.fuzz.targets import TARGETS
 
 PIECES = st.sampled_from(
@@ -22,7 +23,7 @@ def test_target(name: str) -> None:
     for seed in seeds:
         target(seed)
 
-    @settings(max_examples=400)
+    @settings(max_examples=examples(400))
     @given(st.binary(max_size=60) | st.lists(PIECES, max_size=20).map(b"".join))
     @example(b"")
     def run(data: bytes) -> None:

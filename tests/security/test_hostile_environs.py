@@ -30,8 +30,8 @@ def assert_harmless(result: Response, root: Path) -> None:
     for name, value in result.headers.items():
         assert re.fullmatch(r"[A-Za-z-]+", name)
         assert re.fullmatch(r"[\t -~\x80-\xff]*", value), (name, value)
-    location = result.headers.get("Location", "/.")
-    assert re.match(r"/(?![/\\])", location), location
+    location = result.headers.get("Location", "x/")
+    assert re.match(r"[^/\\:]+/", location), location
 
 
 for attack in ATTACKS:
@@ -83,7 +83,8 @@ def test_redirects_stay_on_the_host(root: Path, script_name: str, path: str, que
     for clean_urls, path_info in ((False, path), (True, "/sub/index.html")):
         app = StaticFiles(None, root, clean_urls=clean_urls)
         result = call_raw(app, make_environ(path_info, SCRIPT_NAME=script_name, QUERY_STRING=query))
-        assert result.status == 301
+        # If the URL ends in slashes already, a redirect to it would never end.
+        assert result.status == (404 if script_name + path_info == "///" else 301)
         assert_harmless(result, root)
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.harness.processes import free_port
 from tests.conftest import OLD
 from tests.connection import Connection, Response
+from tests.servers.documented import command_options, configuration
 from tests.servers.nginx import nginx_command
 from tests.servers.processes import find_program, run_command
-from tests.servers.readme import command_options, configuration
 
 _DAY = 86_400  # seconds
 

@@ -1,4 +1,4 @@
-"""Print the README's table of servers: ``python -m tests.servers.table``."""
+"""Print the documentation's table of servers: ``python -m tests.servers.table``."""
 
 from __future__ import annotations
 

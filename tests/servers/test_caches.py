@@ -1,6 +1,6 @@
 """Two machines behind a caching server act as one, although their files' times differ.
 
-The caching servers use the configurations in the README.
+The caching servers use the documented configurations.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reload a Django project under mod_wsgi, with the command and configuration in the README."""
+"""Reload a Django project under mod_wsgi, with the command and documented configuration."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ import pytest
 
 from benchmarks.harness.processes import free_port
 from tests.connection import Connection
+from tests.documents import DOCUMENTATION
 from tests.servers.apache import apache_command, as_nobody
 from tests.servers.mod_wsgi import HOME, express, load_lines, search_path
 from tests.servers.processes import run_command
-from tests.test_readme import EXAMPLES, README
+from tests.test_documentation import EXAMPLES
 
 pytestmark = pytest.mark.servers
 
-SECTION = README[README.index("mod_wsgi with reload on change\n---") :]
+SECTION = DOCUMENTATION.partition("mod_wsgi with reload on change\n---")[2]
 BLOCKS = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n)+)", SECTION)[:2]]
 URLS = """
 from django.urls import path

@@ -1,4 +1,4 @@
-"""``offload`` behind front servers that use the configurations in the README."""
+"""``offload`` behind front servers that use the documented configurations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import age
-from tests.connection import Connection
+from tests.connection import Connection, Response
 from tests.servers.front_servers import INTERNAL, LIGHTTPD, NGINX, FrontServer, serve_behind
-from wsgistatic import StaticFiles
+from tests.servers.processes import serve_in_thread
+from wsgistatic import CROSS_ORIGIN_ISOLATION, StaticFiles, untrusted_uploads
 
 pytestmark = pytest.mark.servers
 
@@ -48,6 +49,8 @@ def site(directory: Path) -> None:
         "app.js.gz": CODED,
         "empty.txt": b"",
         ".env": b"x",
+        "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "page.html": b"<!doctype html>",
     }
     for name, content in contents.items():
         path = directory / name
@@ -57,20 +60,23 @@ def site(directory: Path) -> None:
 
 
 @contextmanager
-def run_front(front: FrontServer, tmp_path: Path) -> Iterator[tuple[Connection, RecordingApp]]:
+def run_front(
+    front: FrontServer, tmp_path: Path, lines: str = "", **options: Any
+) -> Iterator[tuple[Connection, RecordingApp]]:
     directory, folder = tmp_path / "files", tmp_path / "front"
     folder.mkdir()
     site(directory)
-    # The options that the README recommends.
+    # The options that the documentation recommends.
     header, place = {
         "nginx": ("X-Accel-Redirect", INTERNAL),
         "lighttpd": ("X-LIGHTTPD-send-file", str(directory)),
         "Apache": ("X-Sendfile", str(directory)),
     }[front.name]
+    options = {"allow_origin": "*", **options}
     app = RecordingApp(
-        StaticFiles(None, directory, prefix="/static/", offload=(header, place), allow_origin="*")
+        StaticFiles(None, directory, prefix="/static/", offload=(header, place), **options)
     )
-    with serve_behind(front, app, directory, folder) as port, Connection(port) as connection:
+    with serve_behind(front, app, directory, folder, lines) as port, Connection(port) as connection:
         yield connection, app
 
 
@@ -105,6 +111,61 @@ def test_headers_of_the_app_are_kept(front: FrontServer, tmp_path: Path) -> None
                          "X-Content-Type-Options", "Access-Control-Allow-Origin",
                          "Access-Control-Expose-Headers"):  # fmt: skip
                 assert response.headers[name] == headers[name], name
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "origins": {"allow_origin": "https://a.example", "etag": "content"},
+    "uploads": {"headers": untrusted_uploads(), "encodings": ()},
+    "attachments": {"headers": untrusted_uploads(attachment=True), "encodings": ()},
+    "isolation": {"headers": CROSS_ORIGIN_ISOLATION},
+    "own field": {"headers": {"X-Robots-Tag": "noindex"}},
+}
+PRESET_FIELDS = ("Content-Security-Policy", *CROSS_ORIGIN_ISOLATION)
+OF_CONNECTION = {"connection", "date", "keep-alive", "server", "transfer-encoding", "via"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("passed", [(), PRESET_FIELDS])
+def test_headers_are_those_without_a_front_server(
+    front: FrontServer, tmp_path: Path, preset: str, passed: tuple[str, ...]
+) -> None:
+    options = PRESETS[preset]
+    with run_front(front, tmp_path, offload_headers=passed, **options) as (connection, app):
+        directory = tmp_path / "files"
+        options = {"allow_origin": "*", **options}
+        if not front.keeps_coding:
+            options["encodings"] = ()
+        alone = StaticFiles(None, directory, prefix="/static/", **options)
+        with serve_in_thread(alone) as port, Connection(port) as direct:
+            for name in ("drawing.svg", "page.html", "app.js", "big.bin"):
+                tag = direct.request(f"/static/{name}").headers["ETag"]
+                for method, fields in (
+                    ("GET", {}),
+                    ("GET", {"Accept_Encoding": "gzip", "Want_Repr_Digest": "sha-256=1"}),
+                    ("GET", {"Range": "bytes=0-3"}),
+                    ("GET", {"Range": "bytes=99999999-"}),
+                    ("GET", {"Range": "bytes=0-3", "If_Range": '"other"'}),
+                    ("GET", {"If_None_Match": tag}),
+                    ("GET", {"If_Match": '"other"'}),
+                    ("GET", {"If_Match": tag}),
+                    ("HEAD", {}),
+                ):
+                    expected = direct.request(f"/static/{name}", method, **fields)
+                    result = connection.request(f"/static/{name}", method, **fields)
+                    assert (result.status, result.body) == (expected.status, expected.body)
+                    assert described(result) == described(expected), (name, fields)
+            connection.request("/static/page.html")
+            dropped = front is NGINX and (
+                preset == "own field" or (not passed and preset not in ("none", "origins"))
+            )
+            assert is_offloaded(app) is not dropped
+
+
+def described(response: Response) -> dict[str, str]:
+    # nginx sends no Accept-Ranges in a 206 response, where Content-Range says the same.
+    ignored = OF_CONNECTION | ({"accept-ranges"} if response.status == 206 else set())
+    return {k: v for k, v in response.headers.items() if k not in ignored}
 
 
 def test_headers_are_not_duplicated(front: FrontServer, tmp_path: Path) -> None:
@@ -195,12 +256,25 @@ def test_codings(front: FrontServer, tmp_path: Path) -> None:
         assert again.status == 304
 
 
+def test_nginx_does_not_compress_compressed_copies_again(tmp_path: Path) -> None:
+    compressing = "gzip on; gzip_types *; gzip_proxied any; gzip_min_length 1;"
+    with run_front(NGINX, tmp_path, compressing) as (connection, app):
+        coded = connection.request("/static/app.js", Accept_Encoding="gzip")
+        assert is_offloaded(app)
+        assert (coded.headers["Content-Encoding"], coded.body) == ("gzip", CODED)
+        part = connection.request("/static/big.bin", Accept_Encoding="gzip", Range="bytes=0-999")
+        assert (part.status, part.body) == (206, BIG[:1000])
+        coded = connection.request("/static/app.js", Accept_Encoding="gzip", If_Match="*")
+        assert not is_offloaded(app)  # so that nginx only passes the response on
+        assert (coded.headers["Content-Encoding"], coded.body) == ("gzip", CODED)
+
+
 def test_other_responses_are_not_offloaded(front: FrontServer, tmp_path: Path) -> None:
     with run_front(front, tmp_path) as (connection, app):
         head = connection.request("/static/big.bin", "HEAD")
         assert (head.status, head.headers["Content-Length"]) == (200, str(len(BIG)))
         redirect = connection.request("/static/sub?q=1")
-        assert (redirect.status, redirect.headers["Location"]) == (301, "/static/sub/?q=1")
+        assert (redirect.status, redirect.headers["Location"]) == (301, "sub/?q=1")
         for target in ("/static/none.txt", "/static/.env", "/static/plain.txt/", "/plain.txt"):
             response = connection.request(target)
             assert response.status == 404, target

@@ -1,16 +1,16 @@
-"""The README's table of servers is up to date."""
+"""The documentation's table of servers is up to date."""
 
 from __future__ import annotations
 
+from tests.documents import DOCUMENTATION
 from tests.servers.matrix.apache_servers import ALL_SERVERS
 from tests.servers.matrix.servers import KINDS
 from tests.servers.table import table_lines
-from tests.test_readme import README
 
 
-def test_table_in_the_readme() -> None:
+def test_documented_table() -> None:
     # To update it: python -m tests.servers.table
-    assert "\n".join(table_lines()) in README
+    assert "\n".join(table_lines()) in DOCUMENTATION
 
 
 def test_servers_have_unique_names_and_valid_kinds() -> None:

@@ -89,11 +89,11 @@ def test_directories_are_not_listed_by_default(site: Path) -> None:
 def test_a_directory_redirects_to_its_url_with_a_slash(site: Path) -> None:
     result = call(files(site, prefix="/static/"), "/static/bare?a=b", SCRIPT_NAME="/app")
     assert result.status == 301
-    assert result.headers["Location"] == "/app/static/bare/?a=b"
+    assert result.headers["Location"] == "bare/?a=b"
     assert result.headers["Cache-Control"] == "no-cache"
     assert result.headers["X-Content-Type-Options"] == "nosniff"
-    assert call(files(site, prefix="/static/"), "/static").headers["Location"] == "/static/"
-    assert call(files(site), "/sub").headers["Location"] == "/sub/"
+    assert call(files(site, prefix="/static/"), "/static").headers["Location"] == "static/"
+    assert call(files(site), "/sub").headers["Location"] == "sub/"
 
 
 @pytest.mark.parametrize(
@@ -310,11 +310,11 @@ def test_a_new_file_is_listed_at_once(site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with 100,000 files."""
+    """A directory with 20,000 files."""
     root = tmp_path_factory.mktemp("crowd")
     first = root / "0.txt"
     first.write_text("x")
-    for number in range(1, 100_000):
+    for number in range(1, 20_000):
         (root / f"{number}.txt").touch()
     return root
 
@@ -338,18 +338,18 @@ def test_a_long_listing_is_streamed_in_little_memory(crowd: Path, open_descripto
     tracemalloc.stop()
     assert head.startswith(b"<!DOCTYPE html>")
     assert first_block < 1  # 7 ms on an idle machine
-    assert links == 100_000
+    assert links == 20_000
     assert largest < 100_000
-    assert peak < 20_000_000  # the page has 20 MB; measured were 11 MB, 100 bytes per name
-    assert b"100000 files, 1 byte<" in tail
+    assert peak < 4_000_000  # the page has 4 MB; a name takes about 100 bytes
+    assert b"20000 files, 1 byte<" in tail
     assert "Content-Length" not in result.headers
 
 
 def test_a_long_listing_as_json_is_sorted(crowd: Path) -> None:
     result = call_raw(files(crowd), make_environ("/", HTTP_ACCEPT="application/json"))
-    assert len(result.blocks) > 100
+    assert len(result.blocks) > 20
     listed = json.loads(result.body)
-    assert [entry["name"] for entry in listed] == [f"{number}.txt" for number in range(100_000)]
+    assert [entry["name"] for entry in listed] == [f"{number}.txt" for number in range(20_000)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.client import Response, call
-from tests.conftest import age
+from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 
 NGINX = ("X-Accel-Redirect", "/internal/")
@@ -27,7 +27,7 @@ def ask(site: Path, path: str, option: Any = NGINX, **extra: str) -> Response:
 
 def test_the_response_names_and_describes_the_file(site: Path, open_descriptors: None) -> None:
     plain = call(StaticFiles(None, site, prefix="/static"), "/static/sub/page.html")
-    for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=99-"}):
+    for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=1-,0-0"}):
         result = ask(site, "/static/sub/page.html", **extra)
         assert (result.status, result.body) == (200, b"")
         assert result.headers.pop("X-Accel-Redirect") == "/internal/sub/page.html"
@@ -103,6 +103,22 @@ def test_responses_that_are_not_offloaded(site: Path) -> None:
         assert (result.status, result.body) == (status, body)
         assert "X-Accel-Redirect" not in result.headers
     assert ask(site, "/static/hello.txt", REQUEST_METHOD="HEAD").headers["Content-Length"] == "12"
+    later = "Fri, 31 Dec 2100 00:00:00 GMT"
+    for extra, status in (
+        # The front server would evaluate these again, and some read the field differently.
+        ({"HTTP_IF_MODIFIED_SINCE": "Tue, 01 Jan 2019 00:00:00 GMT"}, 200),
+        ({"HTTP_IF_NONE_MATCH": tag, "HTTP_IF_MODIFIED_SINCE": later}, 304),
+        ({"HTTP_RANGE": "bytes=99-"}, 416),
+        ({"HTTP_RANGE": "bytes=0-1x"}, 200),
+        ({"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": '"other"'}, 200),
+    ):
+        result = ask(site, "/static/hello.txt", **extra)
+        assert (result.status, "X-Accel-Redirect" in result.headers) == (status, False)
+    for extra in (
+        {"HTTP_IF_NONE_MATCH": '"x"', "HTTP_IF_MODIFIED_SINCE": date},
+        {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": tag},
+    ):
+        assert "X-Accel-Redirect" in ask(site, "/static/hello.txt", **extra).headers
     assert ask(site, "/static/nope").status == 404
     assert ask(site, "/static/sub").status == 301
 
@@ -136,3 +152,59 @@ def test_text_compressed_in_memory_is_not_offloaded(site: Path) -> None:
 def test_a_slash_at_the_end_of_the_root_does_not_matter(site: Path) -> None:
     app = StaticFiles(None, f"{site}/", offload=NGINX)
     assert call(app, "/hello.txt").headers["X-Accel-Redirect"] == "/internal/hello.txt"
+
+
+def test_a_range_of_a_recent_version_is_not_offloaded(site: Path) -> None:
+    # Its part needs another Cache-Control, and nginx takes an equal weak tag in If-Range.
+    os.utime(site / "hello.txt")
+    app = StaticFiles(None, site, offload=NGINX)
+    whole = call(app, "/hello.txt")
+    assert whole.headers["ETag"].startswith("W/")
+    assert "X-Accel-Redirect" in whole.headers
+    part = call(app, "/hello.txt", HTTP_RANGE="bytes=0-1")
+    assert (part.status, part.headers["Cache-Control"]) == (206, "no-cache")
+
+
+def test_a_file_with_a_field_that_the_front_server_drops_is_not_offloaded(site: Path) -> None:
+    headers = {"Content-Security-Policy": "sandbox", "Expires": "0"}
+    for front in (NGINX, ("X-LIGHTTPD-send-file", "/s"), ("X-Sendfile", "/s")):
+        app = StaticFiles(None, site, offload=front, headers=headers)
+        result = [call(app, "/hello.txt") for _ in range(2)][1]  # from the cache
+        assert result.headers["Content-Security-Policy"] == "sandbox"
+        assert (result.body == b"hello world\n") is (front == NGINX)
+    passed = ["content-security-policy"]
+    app = StaticFiles(None, site, offload=NGINX, headers=headers, offload_headers=passed)
+    assert "X-Accel-Redirect" in call(app, "/hello.txt").headers
+
+
+def test_the_field_that_is_dropped_may_differ_between_files(site: Path) -> None:
+    def set_headers(headers: Any, path: str, url: str) -> None:
+        if url.endswith(".html"):
+            headers["Link"] = "</a>; rel=preload"
+
+    app = StaticFiles(None, site, offload=NGINX, headers=set_headers)
+    for _ in range(2):
+        assert "X-Accel-Redirect" in call(app, "/hello.txt").headers
+        assert "X-Accel-Redirect" not in call(app, "/sub/page.html").headers
+
+
+def test_an_offloaded_file_is_never_sent_from_memory(site: Path) -> None:
+    app = StaticFiles(None, site, offload=NGINX)
+    settle()
+    headers = call(app, "/hello.txt", "HEAD").headers
+    for _ in range(2):
+        for extra in (
+            {"HTTP_IF_MATCH": headers["ETag"]},
+            {"HTTP_IF_MODIFIED_SINCE": "Tue, 01 Jan 2019 00:00:00 GMT"},
+        ):
+            result = call(app, "/hello.txt", **extra)
+            assert (result.status, result.body) == (200, b"hello world\n")
+            assert "X-Accel-Redirect" in call(app, "/hello.txt").headers
+
+
+def test_the_digest_is_sent_with_an_offloaded_file(site: Path) -> None:
+    app = StaticFiles(None, site, offload=NGINX, etag="content")
+    for _ in range(2):
+        result = call(app, "/hello.txt", HTTP_WANT_REPR_DIGEST="sha-256=1")
+        assert "X-Accel-Redirect" in result.headers
+        assert result.headers["Repr-Digest"].startswith("sha-256=:")

@@ -71,7 +71,25 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"fallback": "a/\udfff"}, ValueError, "fallback must be encodable in the file"),
     ({"not_found": "\ud800.html"}, ValueError, "not_found must be encodable in .* not"),
     ({"symlinks": "never"}, ValueError, "symlinks must be one of 'inside', .* not 'never'"),
-    ({"dotfiles": 1}, TypeError, "dotfiles must be True or False, not 1"),
+    *(
+        (
+            {"dotfiles": value},
+            TypeError,
+            "dotfiles must be True, False or a sequence of names and "
+            + re.escape(f"patterns such as '.zarray' or '.z*', not {value!r}"),
+        )
+        for value in (1, None, ".zarray", [".zarray", 1], {".zarray": True})
+    ),
+    *(
+        (
+            {"dotfiles": [".zarray", name]},
+            ValueError,
+            "dotfiles must have names and patterns that "
+            "begin with a dot and another character than .*, such as '.zarray' or '.z.*', not "
+            + re.escape(f"{name!r}; True serves all names"),
+        )
+        for name in ("*", ".*", ".?nv", ".[a-z]*", "[.]env", "zarray", "", ".", "..", ".a/b")
+    ),
     ({"listing": "yes"}, TypeError, "listing must be True or False, not 'yes'"),
     ({"clean_urls": None}, TypeError, "clean_urls must be True or False, not None"),
     ({"fallback": 5}, TypeError, "fallback must be a path below .* or None, not 5"),
@@ -93,6 +111,10 @@ STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"offload": ("X-Other", "/a")}, ValueError, r"offload must be .* not \('X-Other', '/a'\)"),
     ({"offload": ("X-Sendfile", "a")}, ValueError, r"offload must be .* not \('X-Sendfile', 'a'"),
     ({"offload": ("X-Sendfile", "/\n")}, ValueError, r"offload must be .* not \('X-Sendfile', "),
+    ({"offload_headers": "Link"}, TypeError, "offload_headers must be a seq.* not 'Link'"),
+    ({"offload_headers": 1}, TypeError, "offload_headers must be a sequence of names .* not 1"),
+    ({"offload_headers": [1]}, ValueError, r"offload_headers must be a seq.* not \[1\]"),
+    ({"offload_headers": ["a:"]}, ValueError, r"offload_headers must be a seq.* not \['a:'\]"),
     ({"on_answer": "print"}, TypeError, "on_answer must be a callable or None, not 'print'"),
     ({"check_dir": "no"}, TypeError, "check_dir must be True or False, not 'no'"),
 ]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client import call_raw, make_environ
+from tests.properties import examples
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi.request import Request
 
@@ -79,7 +80,7 @@ def comparable(app: StaticFiles, path: str, method: str, headers: dict[str, str]
 
 
 @pytest.mark.parametrize("stat_ttl", [0.0, 3600.0])
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(requests=st.lists(st.tuples(PATHS, METHODS, HEADERS), min_size=2, max_size=6))
 def test_the_cache_never_changes_a_response(
     folder: Path, stat_ttl: float, requests: list[tuple[str, str, dict[str, str]]]
@@ -94,7 +95,7 @@ def test_the_cache_never_changes_a_response(
             assert comparable(warm, path, method, headers) == expected
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(path=PATHS, method=METHODS, headers=HEADERS)
 def test_the_short_path_and_the_complete_one_agree(
     folder: Path, path: str, method: str, headers: dict[str, str]

@@ -142,6 +142,8 @@ def test_the_reason_for_a_path_that_cannot_be_split(rest: str, reason: Reason) -
 
 def test_a_dot_name_is_no_reason_with_dotfiles() -> None:
     assert why_not_split("/.a\0", dotfiles=True) is Reason.IMPOSSIBLE_NAME
+    assert why_not_split("/.a\0", dotfiles=[".a*"]) is Reason.IMPOSSIBLE_NAME
+    assert why_not_split("/.a/.b", dotfiles=[".a"]) is Reason.DOT_NAME
 
 
 @pytest.mark.parametrize(

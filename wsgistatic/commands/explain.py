@@ -172,6 +172,8 @@ def explain(
     elif "HTTP_RANGE" in environ:
         headers = dict(response.headers)
         steps.append(("range", _range_finding(environ, headers, event, options["max_ranges"])))
+    if any(step.name == "fallback" and step.source for step in trace.steps):
+        steps.append(("app", "a wrapped app gets the request first"))
     candidates: list[Candidate] = []
     if event.status == 404:
         steps.append(("miss", "a wrapped app gets the request"))

@@ -27,19 +27,21 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, usage: str, description: str, epilog: str = "") -> None:
         super().__init__(prog, f"{prog} {usage}", description, epilog, add_help=False)
         self.formatter_class = _HelpFormatter
+        # Switches that may have a value after "=". Here is what they stand for without one.
+        self.switches: dict[str, str] = {}
         self.allow_abbrev = False
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Return the values of all options, or exit after an error or after printing help."""
         # Mistyped options come first: argparse would take the value of one for a positional
-        # argument, and complain about that.
-        for argument in arguments:
-            if argument == "--":
-                break
+        # argument, and complain about that. And it would take what follows a switch for its value.
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        ours = [self.switches.get(argument, argument) for argument in arguments[:end]]
+        for argument in ours:
             name = argument.partition("=")[0]
             if re.fullmatch(r"--\S+", name) and name not in self._option_string_actions:
                 self._reject(name)
-        values, unexpected = self.parse_known_args(arguments)
+        values, unexpected = self.parse_known_args([*ours, *arguments[end:]])
         if unexpected:
             self._reject(unexpected[0])
         return values
@@ -112,17 +114,22 @@ def add_serving_options(parser: Parser) -> None:
         group = parser.add_argument_group(section)
         for option in options:
             if option.section == section and option.name not in _LEFT_OUT:
-                _add_option(group, option)
+                _add_option(parser, group, option)
 
 
-def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
+def _add_option(parser: Parser, group: argparse._ArgumentGroup, option: Option) -> None:
     default = _DEFAULTS.get(option.name, option.default)
     flag = "--" + option.name.replace("_", "-")
     kind: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
     if option.metavar is not None:
         kind = {"action": Convert, "convert": option.from_text, "metavar": option.metavar}
+        if isinstance(option.default, bool):
+            kind["nargs"] = "?"  # for the help only
+            parser.switches |= {flag: f"{flag}=on", f"--no-{flag[2:]}": f"{flag}=off"}
     action = group.add_argument(flag, default=default, **kind)
     repeated = " Can be repeated." if "=" in (option.metavar or "") else ""
+    if flag in parser.switches:
+        repeated = f" Write names after {flag}=."
     # Set afterwards, because Python before 3.13 adds the default to the help of a switch.
     action.help = help_text(option.help + repeated, _default_text(option, default))
 

@@ -1,20 +1,19 @@
 """Serve static files straight from the app folders, by asking the staticfiles finders.
 
-The finders choose the file at each request. It is served only if it is inside a directory of one
-of them. Symbolic links are followed, as by collectstatic.
+The finders choose the file at each request, as in Django's own view. Symbolic links are followed,
+as by collectstatic.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousOperation
 
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.http.paths import parse_prefix, quote_path, split_path
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi.options import DirectoryOptions
@@ -31,10 +30,17 @@ class FinderFiles:
 
     All other requests go to the wrapped app. Of the options of ``StaticFiles`` it follows those for
     single files, and ``index``, ``dotfiles``, ``cache_size`` and ``cache_file_size``.
+
+    With ``linked_from``, the path of STATIC_ROOT, it serves only files to which the same name
+    below that path leads, as it does after ``collectstatic --link``. So nobody who can write to
+    STATIC_ROOT can have other files served.
     """
 
-    def __init__(self, app: WSGIApplication, prefix: str, **kwargs: Any) -> None:
+    def __init__(
+        self, app: WSGIApplication, prefix: str, *, linked_from: str | None = None, **kwargs: Any
+    ) -> None:
         self._app = app
+        self._linked_from = linked_from
         self._prefix = parse_prefix(prefix)
         # By default there are no encodings, since source files have no sidecars.
         kwargs = {"encodings": (), **kwargs, "stat_ttl": 0.0, "compress": False}
@@ -55,18 +61,19 @@ class FinderFiles:
         if not request.is_read or not path_info.startswith(self._prefix):
             return None
         rest = path_info[len(self._prefix) :]
-        # If both parts of the path are empty, the URL was "/". A redirect to "/" would never end.
-        if rest[:1] not in ("", "/") or not (path_info or request.script_name):
+        if rest[:1] not in ("", "/"):
             return None
+        if not path_info and request.script_name[-1:] in ("", "/"):
+            return None  # the URL ended in "/", and a redirect to it would never end
         path = split_path(rest, dotfiles=self._dotfiles)
         if path is None:
             return None
-        file = None if path.is_directory else _find(path.segments)
+        file = None if path.is_directory else self._find(path.segments)
         if file is None and self._index is not None:
-            file = _find((*path.segments, self._index))
+            file = self._find((*path.segments, self._index))
             if file is not None and not path.is_directory:
                 headers = [("Cache-Control", "no-cache"), *self._responder.policy.common]
-                return redirect(request.location(request.path_info, "/"), headers)
+                return redirect(request.location_as_directory(), headers)
         if file is None:
             return None
         url = quote_path(request.script_name + path_info)
@@ -74,24 +81,47 @@ class FinderFiles:
         response = self._responder.respond_from_cache(request, key)
         return response or self._responder.respond(request, Target(single_file(file), url, key))
 
+    def _find(self, segments: tuple[str, ...]) -> str | None:
+        """Return the path of a regular file, or None if no finder finds one."""
+        if not segments:
+            return None
+        name = os.path.join(*segments)
+        link = None if self._linked_from is None else os.path.join(self._linked_from, name)
+        try:
+            if link is not None and not os.path.islink(link):
+                return None
+            found = _first_found(name)
+            if found is None or not os.path.isfile(found) or _has_alias(found, segments):
+                return None
+            return found if link is None or os.path.samefile(found, link) else None
+        except (OSError, SuspiciousOperation, ValueError):
+            return None
 
-def _find(segments: tuple[str, ...]) -> str | None:
-    """Return the path of a regular file, or None if there is none in a finder's directory."""
-    found = None
-    with suppress(SuspiciousOperation):
-        found = finders.find(os.path.join(*segments)) if segments else None
-    if not found or not os.path.isfile(found):
-        return None
-    path = os.path.abspath(found)
-    is_inside = any(map(os.path.normcase(path).startswith, _directories()))
-    return path if is_inside else None
+
+def _has_alias(path: str, segments: tuple[str, ...]) -> bool:
+    """Return whether one of the requested names is only an alias (see ``Directory.has_alias``)."""
+    root = path
+    for _ in segments:
+        root = os.path.dirname(root)
+    try:
+        names = os.path.relpath(path, root).split(os.sep)  # a finder may add names, or remove some
+        return Directory(root, "follow").has_alias(tuple(names))
+    except OSError:  # such as a directory that cannot be listed
+        return True
 
 
-def _directories() -> Iterator[str]:
-    """Yield the directories of all finders, each with a separator at its end."""
+def _first_found(name: str) -> str | None:
+    """Return the absolute path that the first finder returns which finds a name, or None."""
     for finder in finders.get_finders():
-        storages = [*getattr(finder, "storages", {}).values(), getattr(finder, "storage", None)]
-        for storage in storages:
-            location = getattr(storage, "location", None)  # remote storages have none
-            if location:
-                yield os.path.normcase(os.path.join(location, ""))
+        try:
+            # Django 5.2 renamed the second parameter; without it finders return a single path.
+            found = finder.find(name)
+        except NotImplementedError:  # a remote storage has no path
+            continue
+        if isinstance(found, (list, tuple)):
+            found = found[0] if found else None
+        if found:
+            # What a finder cannot list, collectstatic would not collect either.
+            can_list = type(finder).list is not finders.BaseFinder.list
+            return os.path.abspath(found) if can_list else None
+    return None

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # With DEBUG files keep changing, and there is no front server.
 _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
-# What browsers display as a document, besides all types that end in +xml (MIME Sniffing 4.6).
-_ACTIVE = ("text/html", "text/xml", "text/xsl", "application/xml")
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
@@ -72,7 +70,14 @@ def _static(overrides: dict[str, Any]) -> Layer:
             options = {**options, "immutable": manifest.lists}
     options = options | overrides
     if root:
-        return prefix, lambda app: StaticFiles(app, root, prefix, **options)
+
+        def put_in_front(app: WSGIApplication) -> WSGIApplication:
+            if options.get("symlinks", "inside") == "inside":
+                # The links that collectstatic --link makes lead out of STATIC_ROOT.
+                app = FinderFiles(app, prefix, linked_from=root, **options)
+            return StaticFiles(app, root, prefix, **options)
+
+        return prefix, put_in_front
     return prefix, lambda app: FinderFiles(app, prefix, **options)
 
 
@@ -87,22 +92,18 @@ def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str
     own, policy = options.get("headers"), untrusted_uploads(attachment=attachment)
 
     def headers(fields: Headers, path: str, url: str) -> None:
+        found = fields["Content-Type"]
         if callable(own):
             own(fields, path, url)
         else:
             for name, value in (own or {}).items():
                 fields[name] = value
         # This comes last, since the fields above may change the media type.
-        if attachment or is_active(fields.get("Content-Type") or ""):
-            added = Headers([])
-            policy(added, path, url)
-            for name, value in added.items():
-                fields.setdefault(name, value)
+        added = Headers([("Content-Type", fields["Content-Type"] or "")])
+        policy(added, path, url)
+        if fields["Content-Type"] == found:
+            del fields["Content-Type"]  # the policy's is added
+        for name, value in added.items():
+            fields.setdefault(name, value)
 
     return {**options, "headers": headers}
-
-
-def is_active(content_type: str) -> bool:
-    """Return whether a browser runs scripts in documents of a media type."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type in _ACTIVE or media_type.endswith("+xml")

@@ -11,7 +11,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
@@ -28,6 +28,7 @@ from wsgistatic.files.symlinks import (
     stat_no_follow,
 )
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
+from wsgistatic.http.paths import may_be_alias
 
 _ACCESS_TRIES = 8  # before a name that comes and goes counts as one without permission
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
@@ -62,6 +63,23 @@ class Directory:
     def open_directory(self, segments: tuple[str, ...]) -> OpenDirectory:
         """Open a directory to list it; raise NotADirectoryError if it is something else."""
         return self._walker.visit(segments, _open_to_scan)
+
+    def has_alias(self, segments: tuple[str, ...]) -> bool:
+        """Return whether a path leads to something by a name that its directory does not list.
+
+        File systems that came from Windows open ``.git`` by its alias ``GIT~1`` too. Only names of
+        that form that exist cost a look into their directory. Errors as for ``open_directory``.
+        """
+        for depth, name in enumerate(segments):
+            if may_be_alias(name):
+                path = os.path.join(self.path, *segments[: depth + 1])
+                if os.path.lexists(path) and not self._lists(segments[:depth], name):
+                    return True
+        return False
+
+    def _lists(self, segments: tuple[str, ...], name: str) -> bool:
+        with closing(self.open_directory(segments)) as entries:
+            return any(entry.name == name for entry in entries)
 
     def stat_directory(self, segments: tuple[str, ...]) -> os.stat_result:
         """Return the status of a directory; errors as for ``open_directory``."""

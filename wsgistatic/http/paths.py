@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -19,6 +21,14 @@ WELL_KNOWN = ".well-known"  # public by definition (RFC 8615), though its name b
 # PATH_MAX of Linux, in bytes. A longer path could only lead anywhere through a link to a directory
 # above it (self -> .), and the cost of resolving such a path grows with the square of its length.
 _MAX_PATH_LENGTH = 4096
+
+
+# The form of 8.3 aliases, which FAT, NTFS and SMB make for other names: GIT~1 for .git. Samba also
+# puts a letter after the tilde.
+_ALIAS = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9A-Za-z]+(?:\.[^.]{0,3})?")
+
+# The option of that name: all names that begin with a dot, none, or names and patterns.
+Dotfiles = bool | Sequence[str]
 
 
 class SplitPath(NamedTuple):
@@ -49,7 +59,7 @@ def parse_prefix(prefix: str) -> str:
 
 
 def split_path(
-    path: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS
+    path: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
     """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path."""
     try:
@@ -69,13 +79,28 @@ def split_path(
     return SplitPath(tuple(segments), is_directory)
 
 
-def is_served_name(segment: str, *, dotfiles: bool = False, windows: bool = ON_WINDOWS) -> bool:
+def is_served_name(segment: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS) -> bool:
     """Return whether a name may be part of a URL; ``windows`` refuses what is special there."""
     if segment in ("", ".", ".."):
         return False
-    if segment[0] == "." and not dotfiles and segment != WELL_KNOWN:
+    if is_hidden_name(segment, dotfiles):
         return False
     return not (windows and _is_special_on_windows(segment))
+
+
+def may_be_alias(segment: str) -> bool:
+    """Return whether a name could be the 8.3 alias of a file that has another name."""
+    # Such file systems also ignore dots and spaces at the end of a name.
+    return "~" in segment and _ALIAS.fullmatch(segment.rstrip(". ")) is not None
+
+
+def is_hidden_name(segment: str, dotfiles: Dotfiles) -> bool:
+    """Return whether a name begins with a dot and is not served for that reason."""
+    if segment[0] != "." or segment == WELL_KNOWN:
+        return False
+    if isinstance(dotfiles, bool):
+        return not dotfiles
+    return not any(fnmatchcase(segment, pattern) for pattern in dotfiles)
 
 
 # Names of devices, which exist in every directory of a Windows file system, with any extension.
@@ -102,15 +127,21 @@ _PCHAR = "/:@!$&'()*+,;="
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 
-def file_location(script_name: str, path_info: str, query: str, end: str = "") -> str:
-    """Return an absolute path with the query, whose path ends in one ``end`` ("/" or nothing).
+def relative_location(name: str, query: str, end: str = "") -> str:
+    """Return a reference to a name beside the requested one, with the query; ``""`` is its folder.
 
-    It can never name another host. A reference that begins with two slashes would do so (RFC 3986
-    4.2), and browsers take a backslash for a slash. So leading slashes are reduced to one, and
-    other special characters are percent-encoded.
+    It is relative (RFC 9110 10.2.2), because a proxy may have removed a prefix that only the client
+    knows. It can never name another host: it does not begin with a slash, and browsers take a
+    backslash for one, so that is percent-encoded. Nor does it have a scheme, since a colon follows
+    "./" (RFC 3986 4.2).
+
+    Arguments:
+        name: PEP 3333 text without a slash.
+        end: follows the name, "/" or nothing.
     """
-    stripped = quote_path(script_name + path_info).strip("/")
-    location = f"/{stripped}{end}" if stripped else "/"
+    location = quote_path(name) + end if name else "./"
+    if ":" in location:
+        location = "./" + location
     if query:
         location += "?" + quote(_to_bytes(query), safe=_QUERY)
     return location

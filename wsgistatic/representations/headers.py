@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -149,18 +150,25 @@ CROSS_ORIGIN_ISOLATION: Mapping[str, str] = MappingProxyType(
 
 # An opaque origin without scripts and external resources: the document can only be viewed.
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+# What browsers show, play or save, but never run. In a sandbox they would not play a video or
+# display a PDF. All other types get the sandbox, so that a new kind of document is not forgotten.
+_PASSIVE = re.compile(
+    r"(?:audio|font|image|video)/(?!.*xml$).*|application/(?:octet-stream|ogg|pdf)|text/plain"
+)
+# What a page of the site would run or apply if its policy allows its own origin ('self'), as is
+# WebAssembly. With nosniff, browsers load scripts, workers and style sheets of no other type.
+_RUN_BY_PAGES = re.compile(r"(?:application|text)/(?:x-)?(?:java|ecma|j|live)script.*|text/css")
 
 
 def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, str, str], None]:
     """Return a ``headers`` function for a directory of user uploads.
 
-    It adds a Content-Security-Policy, so that an uploaded HTML, SVG or XML file cannot run scripts
-    with your site's origin. Browsers apply the policy to documents only; images, audio and video
-    still display as usual. PDF files get no policy, since browsers do not display a PDF in a
-    sandbox, and its scripts have no access to the site.
+    No upload can run scripts with your site's origin. A Content-Security-Policy puts HTML, SVG, XML
+    and unknown documents into a sandbox. Scripts and style sheets are sent as plain text, and
+    WebAssembly as a download, so that no page of the site can load them. Images, audio, video and
+    PDF files display as usual; scripts in a PDF have no access to the site.
 
-    Keep the option ``nosniff`` on. Turn ``encodings`` off, because an upload may look like the
-    sidecar of another one.
+    Turn ``encodings`` off, because an upload may look like the sidecar of another one.
 
     Arguments:
         attachment: Whether browsers should download the files instead of displaying them.
@@ -171,8 +179,15 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, s
     check_bool("attachment", attachment)
 
     def set_headers(headers: HeaderMapping, path: str, url: str) -> None:
-        if headers["Content-Type"] != "application/pdf":
+        media_type, *parameters = (headers["Content-Type"] or "").split(";", 1)
+        media_type = media_type.strip().lower()
+        if media_type == "application/wasm":
+            headers["Content-Type"] = "application/octet-stream"
+        elif _RUN_BY_PAGES.fullmatch(media_type):
+            headers["Content-Type"] = ";".join(["text/plain", *parameters])
+        elif not _PASSIVE.fullmatch(media_type):
             headers["Content-Security-Policy"] = _SANDBOX
+        headers["X-Content-Type-Options"] = "nosniff"
         if attachment:
             name = os.path.basename(path)
             headers["Content-Disposition"] = content_disposition("attachment", name)

@@ -24,6 +24,9 @@ _REASONS = {
 class AnswerEvent(NamedTuple):
     """One response, or one miss below the prefix.
 
+    If the page of ``fallback`` replaces the 404 of the wrapped app, the miss and the page are two
+    events.
+
     Attributes:
         path_info: PATH_INFO of the request, as PEP 3333 text (bytes as Latin-1).
         method: The request method.

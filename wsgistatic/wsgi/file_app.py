@@ -119,6 +119,11 @@ class FileApp:
         with suppress(IsADirectoryError):
             response = self._responder.respond(request, Target(self._source, url, ""))
         response = response or error_response(404, self._responder.policy)
+        if response.status != "200 OK" or request.is_head:
+            # Django's GZipMiddleware and Flask-Compress read the field after the view. They would
+            # compress a part, whose Content-Range counts other bytes, and add a body to a 304 or
+            # to the response to HEAD.
+            request.environ.pop("HTTP_ACCEPT_ENCODING", None)
         if request.is_head and isinstance(response.body, list):
             return response._replace(body=[b""])
         return response
@@ -141,7 +146,8 @@ def serve_file(
     is sent. (A BytesIO is not closed, since it was copied.)
 
     Arguments:
-        environ: The WSGI environ of the request.
+        environ: The WSGI environ of the request. Accept-Encoding is removed from it unless the
+            response is a whole file, so that compression middleware leaves the others alone.
         source, download_name, disposition, validators, options: As for ``FileApp``.
 
     Returns:

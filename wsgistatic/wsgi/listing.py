@@ -64,7 +64,7 @@ class Listing:
             self._directory.stat_listable(path.segments)
         except OSError as error:
             return response_to_error(error, self._label(path.segments), self._policy)
-        return redirect(request.location(request.path_info, "/"), [_CACHING, *self._policy.common])
+        return redirect(request.location_as_directory(), [_CACHING, *self._policy.common])
 
     def exists(self, path: SplitPath) -> bool:
         """Return whether ``respond`` would return a response."""

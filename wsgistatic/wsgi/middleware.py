@@ -19,7 +19,7 @@ from wsgistatic.files.packages import Traversable, is_traversable, tree_of
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import PREFERENCE
-from wsgistatic.http.paths import parse_prefix
+from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import NO_FILE
 from wsgistatic.representations.headers import CacheControl, CustomHeaders
@@ -28,10 +28,11 @@ from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.events import OnAnswer, answer_event
+from wsgistatic.wsgi.fallback import call_before_page
 from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import no_store_if_missing
+from wsgistatic.wsgi.responses import Response, no_store_if_missing
 from wsgistatic.wsgi.site import Site
 from wsgistatic.wsgi.trace import Trace
 
@@ -61,10 +62,11 @@ class StaticFiles:
         index: File that is served for a directory, or None.
         symlinks: ``"inside"`` follows links that stay inside the directory, ``"follow"`` follows
             all links, ``"deny"`` serves nothing behind a link.
-        dotfiles: Whether to serve names that begin with a dot. ``.well-known`` always is served.
+        dotfiles: Whether to serve names that begin with a dot; or a sequence of those that are
+            served, as names and patterns of ``fnmatch``. ``.well-known`` always is served.
         listing: Whether to show what is in a directory without an index, as HTML or JSON.
-        fallback: File below the directory that is served to page loads which match no file, for
-            single-page apps, or None.
+        fallback: File below the directory that is served to page loads which match no file and
+            for which the app responds with 404, for single-page apps, or None.
         not_found: File below the directory that is sent with status 404, or None.
         clean_urls: Whether to serve ``page.html`` at ``/page`` and redirect ``/page.html`` to it.
         check_dir: Whether to raise ValueError if the directory does not exist.
@@ -75,6 +77,8 @@ class StaticFiles:
         compress: Whether to compress text in memory when it is first requested.
         offload: Header field that lets the front server send a file, and the path by which that
             server knows the directory, or None.
+        offload_headers: Names of header fields that the front server is configured to pass on. If
+            it would drop another field of a file, the file is sent by the app itself.
         no_store_misses: Whether to send ``Cache-Control: no-store`` with the wrapped app's 404 and
             410 responses below the prefix.
         on_answer: Function that is called with an ``AnswerEvent`` for each response and for each
@@ -112,7 +116,7 @@ class StaticFiles:
         *,
         index: str | None = "index.html",
         symlinks: Symlinks = "inside",
-        dotfiles: bool = False,
+        dotfiles: Dotfiles = False,
         listing: bool = False,
         fallback: str | None = None,
         not_found: str | None = None,
@@ -123,6 +127,7 @@ class StaticFiles:
         cache_file_size: int = table.DEFAULT_CACHE_FILE_SIZE,
         compress: bool = False,
         offload: tuple[str, str] | None = None,
+        offload_headers: Sequence[str] = (),
         no_store_misses: bool = False,
         on_answer: OnAnswer | None = None,
         cache_control: CacheControl = table.DEFAULT_CACHE_CONTROL,
@@ -160,8 +165,8 @@ class StaticFiles:
         self._trusts_stats = stat_ttl > 0
         front = None
         if options.offload is not None and isinstance(root, str):
-            front = Offload(options.offload, root)
-            if not front.passes_content_encoding:
+            front = Offload(options.offload, root, options.offload_headers)
+            if not front.passes("Content-Encoding"):
                 options = replace(options, encodings=())
         self.encodings = options.encodings
         responder = Responder(options, front)
@@ -174,8 +179,9 @@ class StaticFiles:
         self._app = self._app_after_miss = self._respond_not_found if app is None else app
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
+        self._has_fallback = fallback is not None
 
-    def __call__(  # noqa: PLR0912, PLR0915 - another call would cost 0.1 us
+    def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Respond to a request (PEP 3333).
@@ -237,19 +243,39 @@ class StaticFiles:
                     cached.used = True
                     start_response(status, headers.copy())
                     return body
-        on_answer = self._on_answer
-        request = Request(environ, None if on_answer is None else Trace())
+        request = Request(environ, None if self._on_answer is None else Trace())
         response = self.site.respond(request)
         if response is None and self._is_standalone:
             response = self.site.not_found(request)
-        if on_answer is not None:
-            try:
-                on_answer(answer_event(request, response))
-            except Exception:
-                logger.exception("the on_answer function failed")
-        if response is None:
-            return self._app_after_miss(environ, start_response)
-        return response.start(request, start_response)
+        if self._on_answer is not None:
+            self._report(self._on_answer, request, response)
+        if response is not None:
+            return response.start(request, start_response)
+        if self._has_fallback and request.is_read:
+            return self._call_before_fallback(request, start_response)
+        return self._app_after_miss(environ, start_response)
+
+    def _call_before_fallback(
+        self, request: Request, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Call the wrapped app after a miss; the page of ``fallback`` may replace its 404."""
+        environ = request.environ
+        request = Request(environ.copy(), request.trace)  # the app may change its environ
+        answer = call_before_page(
+            self._app_after_miss, environ, start_response, lambda: self.site.fallback(request)
+        )
+        if not isinstance(answer, Response):
+            return answer
+        if self._on_answer is not None:
+            self._report(self._on_answer, request, answer)
+        return answer.start(request, start_response)
+
+    @staticmethod
+    def _report(on_answer: OnAnswer, request: Request, response: Response | None) -> None:
+        try:
+            on_answer(answer_event(request, response))
+        except Exception:
+            logger.exception("the on_answer function failed")
 
     def _respond_not_found(
         self, environ: WSGIEnvironment, start_response: StartResponse

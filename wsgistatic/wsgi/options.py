@@ -18,8 +18,9 @@ from wsgistatic import validation
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.http.codings import PREFERENCE
+from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.media_types import MediaTypes
-from wsgistatic.http.paths import parse_prefix
+from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.headers import CacheControl, CustomHeaders, HeaderPolicy
 from wsgistatic.representations.immutable import Immutable
@@ -129,6 +130,14 @@ def _words(option: str, text: str) -> tuple[str, ...]:
     return () if text.lower() == "none" else tuple(text.replace(",", " ").split())
 
 
+def _switch_or_words(option: str, text: str) -> bool | tuple[str, ...]:
+    if text.lower() in _BOOLS:
+        return _BOOLS[text.lower()]
+    if not text.strip():
+        raise ValueError(f"{option} must be one of {', '.join(_BOOLS)}, or names, not {text!r}")
+    return _words(option, text)
+
+
 def _header_and_path(option: str, text: str) -> tuple[str, ...]:
     return tuple(re.split(r"[:\s]\s*", text, maxsplit=1))
 
@@ -164,6 +173,30 @@ def _check_encodings(option: str, value: Any) -> None:
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
     if any(coding not in PREFERENCE for coding in value) or len(set(value)) != len(value):
         raise ValueError(f"{option} must be {allowed}, each at most once, not {value!r}")
+
+
+def _check_dotfiles(option: str, value: Any) -> None:
+    if isinstance(value, bool):
+        return
+    allowed = "True, False or a sequence of names and patterns such as '.zarray' or '.z*'"
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
+    if not is_sequence or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"{option} must be {allowed}, not {value!r}")
+    for name in value:
+        # ".*" would also serve .env and .git, which nobody should do by accident.
+        if not re.match(r"\.[^*?\[]", name) or name == ".." or "/" in name:
+            raise ValueError(
+                f"{option} must have names and patterns that begin with a dot and another character"
+                f" than *, ? or [, such as '.zarray' or '.z*', not {name!r}; True serves all names"
+            )
+
+
+def _check_field_names(option: str, value: Any) -> None:
+    allowed = "a sequence of names of header fields"
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{option} must be {allowed}, not {value!r}")
+    if not all(isinstance(name, str) and re.fullmatch(TOKEN, name) for name in value):
+        raise ValueError(f"{option} must be {allowed}, not {value!r}")
 
 
 FILES = "Files and URLs"
@@ -285,10 +318,10 @@ class DirectoryOptions(FileOptions):
         "How symbolic links are treated. inside follows links that stay inside the directory, "
         "follow follows all of them, and deny serves nothing behind a link.",
     )
-    dotfiles: bool = _option(
-        (False, FILES, *_SWITCH),
-        "Serve files and directories whose names begin with a dot. Otherwise .well-known is the "
-        "only one.",
+    dotfiles: Dotfiles = _option(
+        (False, FILES, _check_dotfiles, _switch_or_words, "NAME,..."),
+        "Serve files and directories whose names begin with a dot, or only names and patterns such "
+        "as .zarray or .z*. Otherwise .well-known is the only one.",
     )
     listing: bool = _option(
         (False, FILES, *_SWITCH),
@@ -298,7 +331,7 @@ class DirectoryOptions(FileOptions):
     fallback: str | None = _option(
         (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),
         "File below the directory that is served to page loads which match no file, for "
-        "single-page apps.",
+        "single-page apps. A wrapped app is called first, and only its 404 is replaced.",
     )
     not_found: str | None = _option(
         (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),
@@ -334,6 +367,11 @@ class DirectoryOptions(FileOptions):
         (None, PERFORMANCE, _check_offload, _or_none(_header_and_path), "HEADER:PATH"),
         "Let the front server send the files. The value is its header field and the path by which "
         "it knows the directory, such as X-Accel-Redirect:/internal/ for nginx.",
+    )
+    offload_headers: Sequence[str] = _option(
+        ((), PERFORMANCE, _check_field_names, _words, "NAME,..."),
+        "Header fields that the front server is configured to pass on. A file with a field that it "
+        "would drop is not left to it. It always passes on the fields that nearly every file has.",
     )
     no_store_misses: bool = _option(
         (False, HEADERS, *_SWITCH),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wsgistatic.http.conditional import Preconditions
-from wsgistatic.http.paths import file_location
+from wsgistatic.http.paths import relative_location
 from wsgistatic.wsgi.trace import Reason, Step, Trace
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Request:
     def __init__(
         self, environ: WSGIEnvironment, trace: Trace | None = None, is_plain: bool = False
     ) -> None:
-        self.environ = environ  # never changed
+        self.environ = environ
         self.method = method = environ.get("REQUEST_METHOD")
         self.is_head = method == "HEAD"
         self.is_read = method == "GET" or self.is_head
@@ -86,6 +86,12 @@ class Request:
         if self.trace is not None:
             self.trace.steps.append(Step(step, path, reason, note=note))
 
-    def location(self, path_info: str, end: str = "") -> str:
-        """Return the Location of another path below SCRIPT_NAME (see ``file_location``)."""
-        return file_location(self.script_name, path_info, self.field("QUERY_STRING") or "", end)
+    def location_beside(self, name: str, end: str = "") -> str:
+        """Return the Location of a name in the requested folder (see ``relative_location``)."""
+        return relative_location(name, self.field("QUERY_STRING") or "", end)
+
+    def location_as_directory(self) -> str:
+        """Return the Location of the requested path with a slash at its end."""
+        # PATH_INFO is empty if the app is mounted at the path.
+        _, _, name = (self.script_name + self.path_info).rpartition("/")
+        return self.location_beside(name, "/")

@@ -98,31 +98,35 @@ class Responder:
         if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
         response = self._without_body(request, representation)
+        if response is None:
+            plan = plan_for(request, representation, self._options.max_ranges)
+            response = self._offloaded(request, plan, representation)
         if response is not None:
             return response if self.cache.is_fresh(variant) else None
-        plan = plan_for(request, representation, self._options.max_ranges)
         body = self._body_from_cache(request, plan, variant)
         return None if body is None else content_response(request, plan, representation, body)
 
     def _respond(self, request: Request, target: Target) -> Response:
-        front = self._offload
-        is_offloaded = front is not None and front.handles(request, target.source.path)
         loaded = self._loader.load(
             target,
             request.field("HTTP_ACCEPT_ENCODING"),
-            want_body=not request.is_head and not is_offloaded,
+            want_body=not request.is_head,
             want_range=request.range is not None,
         )
         try:
             representation = loaded.representation
             response = self._without_body(request, representation)
+            if response is None:
+                plan = plan_for(request, representation, self._options.max_ranges)
+                response = self._offloaded(request, plan, representation)
             if response is not None:
                 self._loader.remember(loaded, loaded.content, final=request.range is None)
             else:
-                plan = plan_for(request, representation, self._options.max_ranges)
-                # The range of a file can be read without the rest, at the next request too.
-                whole = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
-                content = self._loader.content_to_keep(loaded) if whole else None
+                # The range of a file can be read without the rest, at the next request too. And
+                # the short path would send a body from memory that the front server is to send.
+                keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
+                keep = keep and not (self._offload and self._offload.can_send(representation))
+                content = self._loader.content_to_keep(loaded) if keep else None
                 if content is None and loaded.opened.is_sequential:
                     plan = _without_backward_ranges(plan, representation.size)
                 self._loader.remember(loaded, content, final=request.range is None)
@@ -138,7 +142,7 @@ class Responder:
         return response
 
     def _without_body(self, request: Request, representation: Representation) -> Response | None:
-        """Return the response if this process sends none of the bytes; otherwise None."""
+        """Return the response to a failed precondition or to HEAD; otherwise None."""
         preconditions = request.preconditions
         if preconditions is not None:
             response = conditional_response(preconditions, representation)
@@ -146,12 +150,16 @@ class Responder:
                 return response
         if request.is_head:
             return responses.head_response(request, representation)
+        return None
+
+    def _offloaded(
+        self, request: Request, plan: RangePlan, representation: Representation
+    ) -> Response | None:
+        """Return the response that lets the front server send what was planned, or None."""
         front = self._offload
-        # The front server does not have text that was compressed in memory, which has no ranges.
-        if front is None or not representation.has_ranges:
+        if front is None or not front.handles(request, plan, representation):
             return None
-        is_offloaded = front.handles(request, representation.path)
-        return front.respond(representation) if is_offloaded else None
+        return front.respond(request, representation)
 
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant

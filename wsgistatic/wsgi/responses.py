@@ -48,13 +48,17 @@ class Response(NamedTuple):
         try:
             start_response(self.status, self.headers)
         except BaseException:
-            close = getattr(self.body, "close", None)
-            if close is not None:
-                close()
+            self.close()
             raise
         if request.is_head and isinstance(self.body, list):
             return [b""]
         return self.body
+
+    def close(self) -> None:
+        """Close the body of a response that is not sent."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
 
 
 class ClosingBody:
@@ -103,10 +107,13 @@ def conditional_response(
 
 def head_response(request: Request, representation: Representation) -> Response:
     """Return the response to HEAD: that to GET without a Range and without a body (9.3.2)."""
-    headers = list(representation.full_headers)
-    if representation.digest is not None:
-        headers += _digest_fields(request, representation.digest)
+    headers = headers_of_whole(request, representation)
     return Response("200 OK", headers, [b""], representation.path, representation.coding)
+
+
+def headers_of_whole(request: Request, representation: Representation) -> Headers:
+    """Return the header fields of a 200 response."""
+    return [*representation.full_headers, *_digest_fields(request, representation)]
 
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
@@ -134,20 +141,21 @@ def content_response(
         headers += [*EMPTY, *representation.refusal_headers]
         return Response(_STATUS[416], headers, body, path, coding)
     if status == 200:
-        headers, ranges = list(representation.full_headers), ()
+        headers, ranges = headers_of_whole(request, representation), ()
     else:
         media_type = representation.content_type if multipart is None else multipart.content_type
         about = [("Content-Type", media_type), ("Content-Length", str(length))]
         headers = [*about, *headers, *representation.partial_headers]
-    if representation.digest is not None:
-        headers += _digest_fields(request, representation.digest)
+        headers += _digest_fields(request, representation)
     return Response(_STATUS[status], headers, body, path, coding, ranges)
 
 
-def _digest_fields(request: Request, sha256: bytes) -> Headers:
+def _digest_fields(request: Request, representation: Representation) -> Headers:
     # RFC 9530 3: of the whole selected representation, in a 206 response too.
-    wanted = wants_sha256(request.field("HTTP_WANT_REPR_DIGEST"))
-    return [("Repr-Digest", repr_digest(sha256))] if wanted else []
+    sha256 = representation.digest
+    if sha256 is None or not wants_sha256(request.field("HTTP_WANT_REPR_DIGEST")):
+        return []
+    return [("Repr-Digest", repr_digest(sha256))]
 
 
 def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -> Response:

@@ -1,9 +1,9 @@
 """Map a URL to a file, and respond if there is none.
 
-``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file, an index, or a
-directory to list. If there is none, ``_after_miss`` tries the page of a clean URL and the fallback
-of a single-page app. The ``Responder`` responds with the file that is found. None stands for a
-miss, which goes to the wrapped app.
+``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file or an index, the
+page of a clean URL, and a directory, in this order. The ``Responder`` responds with the file that
+is found. None stands for a miss, which goes to the wrapped app. ``Site.fallback`` follows a miss,
+or the app's 404.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi import responses
+from wsgistatic.wsgi.fallback import VARY, states_page_load
 from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
@@ -61,25 +62,75 @@ class Site:
 
     def respond(self, request: Request) -> responses.Response | None:
         """Respond to a request below the prefix; None for a miss."""
+        response = self._find(request)
+        if response is None and self._standalone and self._fallback is not None:
+            response = self.fallback(request)
+        return response
+
+    def _find(self, request: Request) -> responses.Response | None:
         if not request.is_read and not self._standalone:
             request.record("method", str(request.method), Reason.METHOD)
             return None
-        response = None
         if request.is_read:
             response = self._responder.respond_from_cache(request, request.path_info)
             if response is not None:
                 return response
         rest = request.path_info[len(self._prefix) :]
-        path = None
-        if not self._is_absent(request, rest):
-            path = self._split(request, rest)
-            if path is None:
+        is_absent = self._is_absent(request, rest)
+        if is_absent and not self._clean_urls:
+            return None
+        path = self._split(request, rest)
+        if path is None:
+            return None
+        if "~" in rest and isinstance(self._tree, Directory):
+            try:
+                is_alias = self._tree.has_alias(path.segments)
+            except OSError as error:
+                label = os.path.join(self._tree.path, *path.segments)
+                return responses.response_to_error(error, label, self._policy)
+            if is_alias:
+                request.record("path", path_name(rest), Reason.ALIAS)
                 return None
-            response = self._respond_to_path(request, path)
-        if response is None and (self._clean_urls or self._fallback is not None):
-            path = path or self._split(request, rest)
-            response = path and self._after_miss(request, path)
-        return response
+        respond = self._respond_to_page if is_absent else self._respond_to_path
+        return respond(request, path)
+
+    def fallback(self, request: Request) -> responses.Response | None:
+        """Respond to a miss with the page of a single-page app, if it is a page load."""
+        if self._fallback is None or not request.is_read:
+            return None
+        is_page_load = states_page_load(request)
+        if is_page_load is None:
+            is_page_load = self._may_load_page(request)
+        if not is_page_load:
+            request.record("fallback", "", note="for navigations that do not name an asset")
+            return None
+        environ = request.environ
+        if "HTTP_IF_MODIFIED_SINCE" in environ and "HTTP_IF_NONE_MATCH" not in environ:
+            # The date may be that of another resource, which was here before.
+            request = Request(environ, request.trace, is_plain=True)
+        response = self._respond_with(request, "fallback", self._fallback)
+        if response is None:
+            return None
+        return response._replace(headers=add_vary(response.headers, VARY))
+
+    def _may_load_page(self, request: Request) -> bool:
+        """Return whether a request without Sec-Fetch-Dest loads a page, by its path and Accept."""
+        path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
+        if path is None:
+            return False
+        # A script or an image that is missing must not be answered with HTML.
+        name = path.segments[-1] if path.segments else ""
+        if "." in name and self._responder.media_types.knows(name):
+            return False
+        mode = request.field("HTTP_SEC_FETCH_MODE")
+        if mode is not None:  # Chrome 76 to 79
+            return mode == "navigate"
+        accept = request.field("HTTP_ACCEPT")
+        if names_type(accept, "text/html"):
+            return True
+        # Link previews and monitors accept anything, but so do the clients of an app's API.
+        accepts_anything = (accept or "").strip() in ("", "*/*")
+        return self._standalone and "." not in name and accepts_anything
 
     def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
@@ -111,20 +162,20 @@ class Site:
         return path
 
     def _respond_to_path(self, request: Request, path: SplitPath) -> responses.Response | None:
-        if not request.path_info and not request.script_name:
-            # The URL was "/", and a redirect to "/" would never end.
+        if not request.path_info and request.script_name[-1:] in ("", "/"):
+            # The URL ended in "/", and a redirect to it would never end.
             request.record("path", "", Reason.NOT_CANONICAL)
             return None
         if not request.is_read:
             if self._exists(path):  # RFC 9110 15.5.6: 405 only for what GET would find
                 return responses.method_not_allowed(request, self._policy)
             self._record(request, path, None, None)
-            return None
+            return self._respond_to_page(request, path)
         response = self._redirect_to_clean_url(request, path)
         if response is not None:
             self._record(request, path, self._tree.file(path.segments), response)
             return response
-        response = self._respond_to_file(request, path)
+        response = self._respond_to_file(request, path) or self._respond_to_page(request, path)
         if response is None and self._listing is not None:
             response = self._listing.respond(request, path)
             if response is not None:
@@ -136,11 +187,18 @@ class Site:
         if source is None:
             self._record(request, path, None, None)
             return None
-        target = Target(source, url_path(self._prefix, path), request.path_info)
+        url = url_path(self._prefix, path)
+        # A page is redirected as soon as its clean URL is free, so the short path must not send it.
+        is_page = self._stem_of(path) is not None
+        key = page_key(url, path.segments) if is_page else request.path_info
+        target = Target(source, url, key)
         response = None
         try:
             response = self._responder.respond(request, target)
         except IsADirectoryError:
+            page = self._page_of(path)
+            if page is not None and is_found(self._tree.file(page).inspect):
+                return None  # "/blog" is blog.html, and "/blog/" the folder beside it
             if not path.is_directory and self._index is not None:
                 source = self._tree.file((*path.segments, self._index))
                 response = self._redirect_to_directory(request, source, target.url + "/")
@@ -161,18 +219,16 @@ class Site:
             fields = self._policy.for_file(index.path, url, "text/html").others
         except OSError as error:
             return responses.response_to_error(error, index.path, self._policy)
-        return responses.redirect(request.location(request.path_info, "/"), fields)
+        return responses.redirect(request.location_as_directory(), fields)
 
     def _redirect_to_clean_url(
         self, request: Request, path: SplitPath
     ) -> responses.Response | None:
         """Redirect ``/page.html`` to ``/page`` unless that is taken, an index to its directory."""
-        if not self._clean_urls or path.is_directory or not path.segments:
+        stem = self._stem_of(path)
+        if stem is None:
             return None
         *above, name = path.segments
-        stem = name.removesuffix(_PAGE)
-        if stem == name or stem.endswith(_PAGE):
-            return None
         page = self._tree.file(path.segments)
         try:
             page.inspect()
@@ -181,12 +237,20 @@ class Site:
         except OSError:
             return None  # the code that serves it reports the error
         if name == self._index:
-            directory = request.path_info[: -len(os.fsencode(name))]
-            return responses.redirect(request.location(directory, "/"), fields)
+            return responses.redirect(request.location_beside(""), fields)
         is_name = is_served_name(stem, dotfiles=self._dotfiles)
-        if not is_name or self._exists(SplitPath((*above, stem), False)):
+        if not is_name or is_found(self._tree.file((*above, stem)).inspect):
             return None
-        return responses.redirect(request.location(request.path_info.removesuffix(_PAGE)), fields)
+        _, _, stem = request.path_info.removesuffix(_PAGE).rpartition("/")
+        return responses.redirect(request.location_beside(stem), fields)
+
+    def _stem_of(self, path: SplitPath) -> str | None:
+        """Return the name of a page without its extension, if clean URLs leave that out."""
+        if not self._clean_urls or path.is_directory or not path.segments:
+            return None
+        name = path.segments[-1]
+        stem = name.removesuffix(_PAGE)
+        return None if stem == name or stem.endswith(_PAGE) else stem
 
     def _exists(self, path: SplitPath) -> bool:
         """Return whether GET would find something at a path, even if it cannot be read."""
@@ -197,14 +261,15 @@ class Site:
             return self._exists(SplitPath(path.segments, True))
         return self._listing is not None and self._listing.exists(path)
 
-    def _after_miss(self, request: Request, path: SplitPath) -> responses.Response | None:
+    def _respond_to_page(self, request: Request, path: SplitPath) -> responses.Response | None:
+        """Respond with the page of a clean URL, if no file has that URL."""
         page = self._page_of(path)
+        if page is None:
+            return None
         if not request.is_read:
-            if page is None or not is_found(self._tree.file(page).inspect):
-                return None
-            return responses.method_not_allowed(request, self._policy)
-        response = page and self._respond_with(request, "clean URL", page, path)
-        return response or self._respond_to_navigation(request, path)
+            is_page = is_found(self._tree.file(page).inspect)
+            return responses.method_not_allowed(request, self._policy) if is_page else None
+        return self._respond_with(request, "clean URL", page, path)
 
     def _page_of(self, path: SplitPath) -> tuple[str, ...] | None:
         if not self._clean_urls or path.is_directory or not path.segments:
@@ -215,21 +280,6 @@ class Site:
         if name.endswith(_PAGE) or page == self._index:
             return None
         return (*above, page) if is_served_name(page, dotfiles=self._dotfiles) else None
-
-    def _respond_to_navigation(
-        self, request: Request, path: SplitPath
-    ) -> responses.Response | None:
-        if self._fallback is None:
-            return None
-        # A script or an image that is missing must not be answered with HTML.
-        is_asset = bool(path.segments) and self._responder.media_types.knows(path.segments[-1])
-        if is_asset or not _is_navigation(request):
-            request.record("fallback", "", note="for navigations that do not name an asset")
-            return None
-        response = self._respond_with(request, "fallback", self._fallback)
-        if response is None:
-            return None
-        return response._replace(headers=add_vary(response.headers, "Accept, Sec-Fetch-Mode"))
 
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None
@@ -262,11 +312,3 @@ class Site:
             return
         label = os.path.join(getattr(self._tree, "path", ""), *path.segments)
         request.record(step, label, why_missed(self._tree, path, self._index))
-
-
-def _is_navigation(request: Request) -> bool:
-    """Return whether a browser loads a page; ``*/*`` (scripts, images, curl) does not count."""
-    mode = request.field("HTTP_SEC_FETCH_MODE")
-    if mode is not None:
-        return mode == "navigate"
-    return names_type(request.field("HTTP_ACCEPT"), "text/html")

@@ -18,7 +18,7 @@ from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.files.symlinks import real_path
-from wsgistatic.http.paths import WELL_KNOWN, SplitPath
+from wsgistatic.http.paths import Dotfiles, SplitPath, is_hidden_name
 
 
 class Reason(Enum):
@@ -30,6 +30,7 @@ class Reason(Enum):
     IMPOSSIBLE_NAME = "a name that no file here can have"
     NAME_TOO_LONG = "a name that is too long"
     NOT_THERE = "does not exist"
+    ALIAS = "a short name that the file system made for another name"
     BELOW_FILE = "below a file, which is not a directory"
     NOT_A_DIRECTORY = "a slash after the name of something other than a directory"
     IS_DIRECTORY = "a directory"
@@ -68,12 +69,12 @@ class Trace:
         return next((step.reason for step in self.steps if step.reason is not None), None)
 
 
-def why_not_split(rest: str, *, dotfiles: bool) -> Reason:
+def why_not_split(rest: str, *, dotfiles: Dotfiles) -> Reason:
     """Return why ``split_path`` returned None for the part of PATH_INFO below the prefix."""
     segments = rest.removesuffix("/").split("/")[1:]
     if any(segment in ("", ".", "..") for segment in segments):
         return Reason.NOT_CANONICAL
-    if not dotfiles and any(s[0] == "." and s != WELL_KNOWN for s in segments):
+    if any(is_hidden_name(segment, dotfiles) for segment in segments):
         return Reason.DOT_NAME
     return Reason.IMPOSSIBLE_NAME
 

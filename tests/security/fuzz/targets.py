@@ -28,7 +28,7 @@ from wsgistatic import StaticFiles
 from wsgistatic.http.conditional import Preconditions, Validators, evaluate_preconditions
 from wsgistatic.http.fields import wants_sha256
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, preference_for, select_coding
-from wsgistatic.http.paths import file_location, split_path
+from wsgistatic.http.paths import relative_location, split_path
 from wsgistatic.http.ranges import get_ranges, merge_ranges
 
 ETAG = '"17979cfe362a0000-3e8"'
@@ -109,8 +109,9 @@ def paths(data: bytes) -> None:
             assert dotfiles or all(
                 name[0] != "." or name == ".well-known" for name in split.segments
             )
-    location = file_location("", path, "", end="/")
-    assert re.fullmatch(r"/|/[^/\\][!-~]*/", location), location
+    location = relative_location(path.rpartition("/")[2], "", end="/")
+    assert re.fullmatch(r"\./|(?:\./)?[!-.0-~]+/", location), location
+    assert ":" not in location or location.startswith("./")
     assert "\\" not in location
 
 

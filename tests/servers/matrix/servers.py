@@ -1,7 +1,7 @@
 """The servers of the matrix: how each is started, how it sends files, and its known limits.
 
 All servers run the same tests. A limit is an assertion as well: if a new version of a server fixes
-it, a test fails until the limit is removed here and from the table in the README.
+it, a test fails until the limit is removed here and from the documented table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UWSGI_BODY = "wsgistatic.files.versions.RegularFile"  # its wrapper returns the 
 
 
 class Limit(Enum):
-    """A flaw of a server that no middleware can fix; the value is the sentence in the README."""
+    """A flaw of a server that no middleware can fix; the value is the documented sentence."""
 
     BUFFERS = "buffers the whole file in memory, however slow the client is"
     READS_ON = "reads the file to its end after the client has disconnected"
@@ -47,7 +47,7 @@ class ServerSpec:
     """A server of the matrix.
 
     Attributes:
-        name: the name in the README's table.
+        name: the name in the documentation's table.
         package: the distribution, which the group ``servers`` pins; "" if there is none.
         command: the command line. The variables ``$port``, ``$folder`` (a new directory, which is
             the current one), ``$python``, ``$scripts``, ``$environment`` (the virtual environment)

@@ -1,4 +1,4 @@
-"""The installed versions are those in the README's table."""
+"""The installed versions are those in the documentation's table."""
 
 from __future__ import annotations
 

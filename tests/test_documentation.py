@@ -1,4 +1,4 @@
-"""The README: every example runs unchanged, and the option tables match the code."""
+"""The documentation: every example runs unchanged, and the option tables match the code."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ import pytest
 import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD
+from tests.documents import DOCUMENTATION, passage
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
 
-README = (Path(__file__).parent.parent / "README.rst").read_text()
 BLOCK = re.compile(r"^\.\. code-block:: (?:python|ini)\n\n((?:    .*\n|\n)+)", re.M)
 EXAMPLES = {
     name[1]: code
-    for block in BLOCK.findall(README)
+    for block in BLOCK.findall(DOCUMENTATION)
     if (name := re.match(r"# example: (\w+)\n", code := textwrap.dedent(block)))
 }
 
@@ -65,6 +65,11 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "package": [("/static/hello.txt", "bytes=-2", 206, "ed"), ("/static/x", "", 404, "")],
     "listing": [("/static/", "", 200, '"hello.txt"'), ("/static", "", 301, "")],
     "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
+    "spa_with_app": [
+        ("/hello.txt", "", 200, "hello"),
+        ("/", "", 200, "the app"),
+        ("/api/users/99", "", 404, ""),
+    ],
     "site": [
         ("/hello.txt", "", 200, "hello"),
         ("/about", "", 200, "about"),
@@ -103,7 +108,7 @@ application = loadapp("config:site.ini", relative_to=".")
 RUN = """
 import json, sys
 from webob import Request
-exec(compile(sys.stdin.read(), "README.rst", "exec"), globals())
+exec(compile(sys.stdin.read(), "example", "exec"), globals())
 answers = []
 for path, value, _, _ in json.loads(sys.argv[1]):
     response = Request.blank(path, headers={"Range": value} if value else {}).get_response(
@@ -179,7 +184,7 @@ def test_a_request_cannot_forge_a_line_of_the_log(
 
 
 def test_option_table() -> None:
-    table = README[README.index("``StaticFiles``           default") :].split("\n\n", 1)[0]
+    table = passage("``StaticFiles``           default")
     rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
     defaults = {name: option.default for name, option in (ARGUMENTS | OPTIONS).items()}
     defaults["app"] = None  # required, as the directory
@@ -191,7 +196,7 @@ def test_option_table() -> None:
 
 
 def test_option_table_of_sources() -> None:
-    table = README[README.index("options for sources       default") :].split("\n\n", 1)[0]
+    table = passage("options for sources       default")
     rows = dict(re.findall(r"^``(\w+)`` +``(.*?)``", table, re.M))
     for function in (FileApp, serve_file):
         parameters = inspect.signature(function).parameters.values()
@@ -202,14 +207,14 @@ def test_option_table_of_sources() -> None:
 
 
 def test_helpers_are_public() -> None:
-    sentence = README[README.index("The helpers are") :].split(". Importing")[0]
+    sentence = passage("The helpers are", ". Importing")
     names = re.findall(r"``(\w+)``", sentence)
     assert len(names) > 8
     assert set(names) <= set(wsgistatic.__all__)
 
 
 def test_quoted_reasons_are_values_of_reason() -> None:
-    sentence = README[README.index("``refused`` gives the reason:") :].split(" and so on")[0]
+    sentence = passage("``refused`` gives the reason:", " and so on")
     quoted = re.findall(r'``"(.*?)"``', sentence)
     assert len(quoted) > 4
     assert set(quoted) <= {reason.value for reason in Reason}
@@ -224,7 +229,7 @@ def test_the_console_script_is_the_module() -> None:
 
 def test_the_lines_for_views_are_tested() -> None:
     tested = (Path(__file__).parent / "frameworks" / "apps.py").read_text()
-    section = README[README.index("In a view of") : README.index("# example: view")]
+    section = passage("In a view of", "# example: view")
     lines = re.findall(r"``(return .*?)``", section)
     assert len(lines) == 2
     assert all(line in tested for line in lines)
@@ -237,7 +242,7 @@ def test_the_output_of_explain(
                                  ("app.js.br", 1000, OLD - 1)):  # fmt: skip
         (project / "static" / name).write_bytes(bytes(size))
         os.utime(project / "static" / name, (modified, modified))
-    block = README[README.index("    $ wsgistatic explain") :].split("\nIn a running")[0]
+    block = passage("    $ wsgistatic explain", "\nIn a running")
     command, *lines = textwrap.dedent(block).splitlines()
     monkeypatch.chdir(project)
     assert main(shlex.split(command)[2:]) == 0

@@ -1,0 +1,116 @@
+"""The option ``fallback``: which requests load a page, and a wrapped app that is called first.
+
+Only page loads get the page of a single-page app, because other code would take it for the script
+or the data that it requested. Browsers state what they load in Sec-Fetch-Dest and Sec-Fetch-Mode
+(Fetch Metadata). They send these fields only over HTTPS and to localhost, so otherwise Accept and
+the name in the path decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from wsgistatic.http.fields import Headers, add_vary
+from wsgistatic.wsgi.request import Request
+from wsgistatic.wsgi.responses import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# What decides between the page and a 404. Both need it in Vary (RFC 9111 4.1), since a stored
+# response without Vary would be reused for every request.
+VARY = "Accept, Sec-Fetch-Dest, Sec-Fetch-Mode"
+# An <object> or <embed> is left out: it shows its alternative content on a 404.
+_PAGES = ("document", "iframe", "frame")
+
+
+def states_page_load(request: Request) -> bool | None:
+    """Return whether a browser says that it loads a page; None without Sec-Fetch-Dest."""
+    destination = request.field("HTTP_SEC_FETCH_DEST")
+    if destination is None:
+        return None
+    # A service worker that forwards a page load sends "empty" and "navigate".
+    is_forwarded = destination == "empty" and request.field("HTTP_SEC_FETCH_MODE") == "navigate"
+    return is_forwarded or destination in _PAGES
+
+
+def call_before_page(
+    app: WSGIApplication,
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    respond: Callable[[], Response | None],
+) -> Iterable[bytes] | Response:
+    """Call an app, and return its body, or the page that replaces its 404.
+
+    Every other response is passed on as it is, block by block. PEP 3333 lets an app set its status
+    with its first block, and lets an error handler replace the status until then. So the app's body
+    is returned itself if it comes after the status; otherwise its first block is read here.
+
+    Arguments:
+        respond: returns the page, or None if the app's 404 is to be sent.
+    """
+    page: Response | None = None
+    is_started = False
+
+    def start(status: str, headers: Headers, *exc_info: Any) -> Callable[[bytes], object]:
+        nonlocal page, is_started
+        if page is not None:
+            page.close()
+            page = None
+        if status[:3] == "404":
+            page = None if is_started else respond()
+            if page is not None:
+                return _discard
+            headers = add_vary(headers, VARY)
+        is_started = True
+        return start_response(status, headers, *exc_info)
+
+    body: Iterable[bytes] = ()
+    try:
+        body = app(environ, start)
+        if is_started:
+            return body
+        resumed = _ResumedBody(body)
+    except BaseException:
+        _close(body)
+        if page is not None:
+            page.close()
+        raise
+    if page is None:
+        return resumed
+    try:
+        resumed.close()
+    except BaseException:
+        page.close()
+        raise
+    return page
+
+
+class _ResumedBody:
+    """A body whose first block was read already."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body, self._blocks = body, iter(body)
+        self._first = list(islice(self._blocks, 1))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._first.pop() if self._first else next(self._blocks)
+
+    def close(self) -> None:
+        """Close the app's body."""
+        _close(self._body)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _discard(data: bytes) -> None:
+    """Stand for ``write`` while nothing of the app's body is sent."""
