@@ -10,6 +10,7 @@ from django.conf import settings
 
 from wsgistatic.django import conf
 from wsgistatic.django.finders import FinderFiles
+from wsgistatic.django.hosts import AllowedHosts
 from wsgistatic.django.manifest import find_manifest
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
@@ -28,8 +29,9 @@ _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
 def wrap(application: WSGIApplication) -> WSGIApplication:
     """Serve static files, and uploads if WSGISTATIC asks for them, in front of an app.
 
-    Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. The settings are
-    read only once, by this call.
+    Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. Below their
+    prefixes, a request for a host that is not in ALLOWED_HOSTS gets a 400. The settings are read
+    only once, by this call.
 
     Arguments:
         application: The WSGI app of the project, which gets all other requests.
@@ -40,24 +42,23 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
     Raises:
         ImproperlyConfigured: A setting is wrong. The message is that of ``manage.py check``.
     """
-    return _wrap(application, {}, conf.wants_media())
+    return _wrap(application, {})
 
 
 def wrap_all(application: WSGIApplication) -> WSGIApplication:
-    """Do the same as ``wrap``, for a server that has no front server.
-
-    Uploads are served too, unless WSGISTATIC forbids it, and nothing is offloaded.
-    """
-    return _wrap(application, {"offload": None}, conf.has_media())
+    """Do the same as ``wrap``, for a server that has no front server: nothing is offloaded."""
+    return _wrap(application, {"offload": None})
 
 
-def _wrap(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> WSGIApplication:
+def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
     overrides = _DEBUG if settings.DEBUG else overrides
-    layers = [_static(overrides), *([_media(overrides)] if with_media else [])]
+    layers = [_static(overrides), *([_media(overrides)] if conf.wants_media() else [])]
+    layers = [(parse_prefix(prefix), put_in_front) for prefix, put_in_front in layers]
+    files = app
     # The longest prefix comes last, and so is tried first.
-    for _, put_in_front in sorted(layers, key=lambda layer: len(parse_prefix(layer[0]))):
-        app = put_in_front(app)
-    return app
+    for _, put_in_front in sorted(layers, key=lambda layer: len(layer[0])):
+        files = put_in_front(files)
+    return AllowedHosts(files, app, [prefix for prefix, _ in layers])
 
 
 def _static(overrides: dict[str, Any]) -> Layer:
