@@ -173,8 +173,7 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
         for number, handler in before:
             signal.signal(number, handler)
         raise
-    for number in _SIGNALS:  # also while the interpreter exits, when it drops our handlers
-        signal.signal(number, signal.SIG_IGN)
+    ignore_signals()
     has_threads = True
     if server is not None:
         # cheroot waits for its threads, and so for the slowest client.
@@ -182,10 +181,17 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
         stopping.start()
         stopping.join(_STOP_TIMEOUT)
         has_threads = stopping.is_alive()
+    wait_for_output()  # of the other stream
     print_line("Stopped.")
     if has_threads:
         wait_for_output()
         os._exit(0)
+
+
+def ignore_signals() -> None:
+    """Ignore SIGINT and SIGTERM until the process ends, as handlers of Python do not."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Command(BaseCommand):
         except SystemExit as error:
             if error.code:
                 raise
+        servers.ignore_signals()
         if is_parent:
             self._print("Stopped.")
 
