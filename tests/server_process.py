@@ -86,8 +86,17 @@ class ServerProcess:
     def open_files(self) -> list[str]:
         return open_files(self.pid)
 
+    def peak_memory(self) -> int:
+        """Return the largest resident size that the process has had, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def stop(self) -> tuple[int, str]:
         """Interrupt the server; return its exit status and the unread output."""

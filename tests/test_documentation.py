@@ -14,10 +14,12 @@ import textwrap
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import wsgistatic
+from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
 from tests.documents import DOCUMENTATION, passage
 from wsgistatic import FileApp, Reason, serve_file
@@ -62,7 +64,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "view": [("/report", "bytes=-2", 206, "lo"), ("/report", "", 200, "hello")],
     "sources": [("/any", "bytes=0-3", 206, "name"), ("/any", "", 200, "hello.txt;5")],
     "package": [("/static/hello.txt", "bytes=-2", 206, "ed"), ("/static/x", "", 404, "")],
-    "listing": [("/static/", "", 200, "./hello.txt"), ("/static", "", 301, "")],
+    "listing": [("/static/", "", 200, '"hello.txt"'), ("/static", "", 301, "")],
     "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
     "spa_with_app": [
         ("/hello.txt", "", 200, "hello"),
@@ -170,6 +172,16 @@ def test_example(project: Path, name: str) -> None:
     for (path, _, status, body), answer in zip(REQUESTS[name], answers, strict=True):
         assert answer[0] == status, path
         assert body in answer[1]
+
+
+def test_a_request_cannot_forge_a_line_of_the_log(
+    project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(project)
+    names: dict[str, Any] = {"__name__": "observe"}
+    exec(compile(EXAMPLES["observe"], "README.rst", "exec"), names)
+    call_raw(names["application"], make_environ("/static/x\n[INFO] \x1b[0m", "G\x1b"))
+    assert caplog.messages == [r"'G\x1b /static/x\n[INFO] \x1b[0m': does not exist"]
 
 
 def test_option_table() -> None:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from wsgistatic.commands.compress import main as compress
 from wsgistatic.commands.explain import main as explain
-from wsgistatic.commands.output import fail, ignore_output_errors
+from wsgistatic.commands.output import fail
 from wsgistatic.commands.serve import main as serve
+from wsgistatic.streams import background_output
 from wsgistatic.validation import closest_name
 
 # A directory with such a name can still be served, as ./NAME.
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = closest_name(first, _COMMANDS)
         if command is not None:
             return fail(f"there is no directory {first}; did you mean the command {command}?")
-    with ignore_output_errors():
+    with background_output():
         return serve(given)
 
 

@@ -12,16 +12,20 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from wsgistatic.connections import discard_input
 from wsgistatic.http.paths import quote_path
+from wsgistatic.http.targets import is_host_valid, split_target
+from wsgistatic.streams import wait_for_output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,6 +37,8 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 # A browser opens six connections, and a download occupies a thread until it ends.
 DEFAULT_THREADS = 32
 _STOP_TIMEOUT = 2.0  # seconds for downloads in progress after an interrupt
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_REPEAT_TIME = 0.5  # seconds within which a signal repeats the one before
 
 
 class BoundServer(NamedTuple):
@@ -54,11 +60,15 @@ def bind_cheroot(
     """
     from cheroot.wsgi import Server  # noqa: PLC0415 - an optional dependency
 
-    server = Server((host or "0.0.0.0", port), app, numthreads=threads)  # noqa: S104
+    from wsgistatic.cheroot_connections import Connection  # noqa: PLC0415
+
+    address = (host or "0.0.0.0", port)  # noqa: S104
+    server = Server(address, _with_server_options(app), numthreads=threads)
+    server.ConnectionClass = Connection
     server.max_request_header_size, server.max_request_body_size = _MAX_REQUEST_SIZE, largest_body
     server.prepare()
-    address: Any = server.bind_addr
-    return BoundServer("cheroot", address[1], server.serve, server.stop)
+    bound: Any = server.bind_addr
+    return BoundServer("cheroot", bound[1], server.serve, server.stop)
 
 
 def bind_wsgiref(app: WSGIApplication, host: str, port: int) -> BoundServer:
@@ -68,7 +78,8 @@ def bind_wsgiref(app: WSGIApplication, host: str, port: int) -> BoundServer:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server_class = type("Server", (_ThreadingServer,), {"address_family": family})
-    server: WSGIServer = make_server(host, port, app, server_class, _QuietHandler)
+    app = _with_server_options(app)
+    server: WSGIServer = make_server(host, port, app, server_class, _Handler)
     return BoundServer("wsgiref", server.server_port, server.serve_forever, server.server_close)
 
 
@@ -85,10 +96,43 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay quiet: a disconnected client is not an error, and the app logs its own failures."""
 
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection so that the client gets the whole response."""
+        discard_input(request)
+        self.close_request(request)
 
-class _QuietHandler(WSGIRequestHandler):
+
+class _Handler(WSGIRequestHandler):
+    def parse_request(self) -> bool:
+        """Read a request whose target may have any form, and check Host (RFC 9112 3.2)."""
+        if not super().parse_request():
+            return False
+        authority, self.path = split_target(self.path)
+        hosts = self.headers.get_all("Host", [])
+        is_target = self.path[:1] == "/" or (self.command, self.path) == ("OPTIONS", "*")
+        required = self.request_version > "HTTP/1.0"
+        if not (is_target and is_host_valid(hosts, authority, required=required)):
+            self.send_error(400)
+            return False
+        if authority is not None:
+            del self.headers["Host"]
+            self.headers["Host"] = authority
+        return True
+
     def log_message(self, format: str, *args: Any) -> None:
         """Stay quiet: ``AccessLog`` logs requests."""
+
+
+def _with_server_options(app: WSGIApplication) -> WSGIApplication:
+    """Respond to ``OPTIONS *``, which is about the server as a whole (RFC 9110 9.3.7)."""
+
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "*":
+            return app(environ, start_response)
+        start_response("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    return respond
 
 
 # A server of static files does not read the bodies of requests.
@@ -103,17 +147,51 @@ def default_server() -> str:
     return "cheroot" if find_spec("cheroot") else "wsgiref"
 
 
-def run(server: BoundServer, print_line: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then stop. Call it in the main thread."""
-    with sigterm_as_interrupt(), suppress(KeyboardInterrupt):
+def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> None:
+    """Bind a server and serve until SIGINT or SIGTERM, then stop. Call it in the main thread.
+
+    Further signals have no effect, because the process is about to end.
+    """
+    server: BoundServer | None = None
+    last = -_REPEAT_TIME
+
+    def interrupt(*_: object) -> None:
+        # Another exception must not disturb the handling of the first. But the first may be lost,
+        # because Python ignores exceptions in finalizers.
+        nonlocal last
+        is_repeated, last = monotonic() - last < _REPEAT_TIME, monotonic()
+        if not is_repeated:
+            raise KeyboardInterrupt
+
+    before = [(number, signal.signal(number, interrupt)) for number in _SIGNALS]
+    try:
+        server = bind()
         server.serve()
-    # cheroot waits for its threads, and so for the slowest client.
-    stopping = Thread(target=server.stop, daemon=True)
-    stopping.start()
-    stopping.join(_STOP_TIMEOUT)
+    except KeyboardInterrupt:
+        pass
+    except BaseException:
+        for number, handler in before:
+            signal.signal(number, handler)
+        raise
+    ignore_signals()
+    has_threads = True
+    if server is not None:
+        # cheroot waits for its threads, and so for the slowest client.
+        stopping = Thread(target=server.stop, daemon=True)
+        stopping.start()
+        stopping.join(_STOP_TIMEOUT)
+        has_threads = stopping.is_alive()
+    wait_for_output()  # of the other stream
     print_line("Stopped.")
-    if stopping.is_alive():
+    if has_threads:
+        wait_for_output()
         os._exit(0)
+
+
+def ignore_signals() -> None:
+    """Ignore SIGINT and SIGTERM until the process ends, as handlers of Python do not."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

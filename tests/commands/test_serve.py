@@ -163,6 +163,7 @@ def test_options_reach_the_middleware(
         (["-x"], "error: unknown option -x\n"),
         (["--block-size", "0"], "--block-size must be at least 1, not 0"),
         (["--prefix", "https://x.example/"], "--prefix must be a URL path"),
+        (["--allow-host", "http://a.example"], "error: --allow-host must be a host name without"),
     ],
 )
 def test_usage_errors(
@@ -257,6 +258,49 @@ def test_a_server_that_does_not_stop(
     never.set()
     assert ended == [0]
     assert capsys.readouterr().out.endswith("Stopped.\n")
+
+
+def test_an_interrupt_before_the_server_is_bound(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[int] = []
+
+    def bind(app: Any, host: str, port: int) -> BoundServer:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.setitem(servers.SERVERS, "cheroot", bind)
+    monkeypatch.setattr("os._exit", ended.append)
+    command.main([str(site), "--server", "cheroot"])
+    assert ended == [0]
+    assert capsys.readouterr().out == "Stopped.\n"
+
+
+def test_a_repeated_signal_does_not_disturb_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers: dict[int, Any] = {}
+    monkeypatch.setattr("signal.signal", handlers.__setitem__)
+
+    def serve() -> None:
+        try:
+            handlers[signal.SIGINT]()
+        except KeyboardInterrupt:
+            handlers[signal.SIGTERM]()
+            raise
+
+    lines: list[str] = []
+    servers.run(lambda: BoundServer("cheroot", 1, serve, lambda: None), lines.append)
+    assert lines == ["Stopped."]
+    assert handlers == dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)
+
+
+def test_a_server_that_fails_leaves_the_signals_alone() -> None:
+    def bind() -> BoundServer:
+        raise OSError
+
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(OSError):  # noqa: PT011
+        servers.run(bind, print)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_the_highest_port_is_allowed(site: Path, served: dict[str, Any]) -> None:

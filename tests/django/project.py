@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.server_process import ServerProcess
 
@@ -124,6 +126,14 @@ class Project:
     def run_server(self, *arguments: str) -> ServerProcess:
         """Run a ``manage.py`` command that starts a server; to be used in a ``with`` statement."""
         return ServerProcess(self._command(*arguments), cwd=self.directory, env=_environment())
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start a ``manage.py`` command whose output goes where the options say."""
+        return subprocess.Popen(
+            self._command(*arguments), cwd=self.directory, env=_environment(),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,  # noqa: PLW1509
+            **options,
+        )  # fmt: skip
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-W", "ignore", "-u", "manage.py", *arguments]

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.client import HTTPException
 
 import pytest
@@ -134,6 +135,7 @@ def test_collectstatic_with_hashed_names(project: Project) -> None:
 
 
 def test_runcherrypy(project: Project) -> None:
+    project.append_settings("WSGISTATIC = {'media': True}")
     with (
         project.run_server("runcherrypy", "--noreload", "-H", "localhost", "-p", "0") as server,
         Connection(server.port) as connection,
@@ -152,6 +154,17 @@ def test_runcherrypy(project: Project) -> None:
         server.read_until("GET /static/shop/app.css 206 3 bytes=-3\n")
 
 
+def test_runcherrypy_protects_what_the_project_protects(project: Project) -> None:
+    project.append_settings("ALLOWED_HOSTS = []")  # with DEBUG, this machine's names
+    with project.run_server("runcherrypy", "--noreload", "0") as server:
+        for name in ("localhost", "evil.example"):
+            with Connection(server.port) as connection:
+                connection.send(f"http://{name}/static/shop/app.css")
+                assert connection.read_head().status == (200 if name == "localhost" else 400)
+        with Connection(server.port) as connection:
+            assert connection.request("/media/upload.svg").status == 404
+
+
 def test_two_requests_at_the_same_time(project: Project) -> None:
     # Each request waits for the other, so both would fail if they were handled in sequence.
     with (
@@ -167,6 +180,49 @@ def test_upload_of_a_megabyte(project: Project) -> None:
         request = urllib.request.Request(server.url + "upload/", bytes(1_000_000), method="POST")
         with urllib.request.urlopen(request, timeout=20) as response:
             assert response.read() == b"1000000"
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 700000000", "Transfer-Encoding: chunked"])
+def test_large_body_that_no_view_reads(project: Project, framing: str) -> None:
+    with (
+        project.run_server("runcherrypy", "--noreload", "0") as server,
+        Connection(server.port) as connection,
+    ):
+        assert get(server.url)[0] == 200  # loads what every request needs
+        before = server.peak_memory()
+        head = f"POST /nope HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n"
+        connection.socket.sendall(head.encode())
+        block = bytes(1_000_000)
+        if "chunked" in framing:
+            connection.socket.sendall(b"%x\r\n" % 700_000_000)
+        for _ in range(700):
+            connection.socket.sendall(block)
+        if "chunked" in framing:
+            connection.socket.sendall(b"\r\n0\r\n\r\n")
+        response = connection.read_head()
+        assert response.status in (403, 404)
+        assert len(connection.file.read(response.length)) == response.length
+        assert server.peak_memory() - before < 20_000_000
+
+
+def test_paused_output(project: Project) -> None:
+    project.append_settings("LOGGING = {'version': 1, 'disable_existing_loggers': False}")
+    reader, writer = os.pipe()
+    with open(reader, "rb") as output:
+        process = project.start("runcherrypy", "--noreload", "0", stdout=writer, stderr=writer)
+        os.close(writer)
+        try:
+            announced = next(line for line in output if b"Press Ctrl-C" in line)
+            port = int(announced.rpartition(b":")[2].partition(b"/")[0])
+            # Each of these requests is logged twice: by the server, and as an error by Django.
+            with Connection(port) as connection:
+                for _ in range(300):
+                    assert connection.request("/nope/" + "x" * 4000).status == 404
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +248,10 @@ def test_clean_stop(project: Project, reload: str, number: signal.Signals) -> No
 def test_control_c_in_a_terminal(project: Project) -> None:
     with project.run_server("runcherrypy", "--reload", "0") as server:
         assert get(server.url)[0] == 200
-        os.killpg(server.pid, signal.SIGINT)
+        while server.is_running():  # somebody keeps the keys pressed
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGINT)
+            time.sleep(0.03)
         status, output = server.wait()
         assert status == 0
         assert output.endswith("Stopped.\n")

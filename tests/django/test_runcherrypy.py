@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def test_static_url_is_required(served: dict[str, Any], configure: Configure) ->
 @pytest.mark.parametrize(
     ("values", "there"),
     [
-        ({}, True),
+        ({}, False),
         ({"WSGISTATIC": {"media": True}}, True),
         ({"WSGISTATIC": {"media": {}}}, True),
         ({"MEDIA_URL": "https://media.example/"}, False),
@@ -111,13 +112,19 @@ def test_static_url_is_required(served: dict[str, Any], configure: Configure) ->
         ({"MEDIA_URL": ""}, False),
     ],
 )
-def test_media_is_served_unless_disabled(
+def test_media_is_served_only_on_request(
     served: dict[str, Any], configure: Configure, values: dict[str, Any], there: bool
 ) -> None:
     configure(**values)
     call_command("runcherrypy")
     result = call(served["app"], "/media/photo.jpg")
     assert (result.status, result.body == b"photo") == ((200, True) if there else (404, False))
+
+
+def test_output_of_the_caller(served: dict[str, Any]) -> None:
+    output = io.StringIO()
+    call_command("runcherrypy", stdout=output)
+    assert output.getvalue().endswith("Stopped.\n")
 
 
 def test_allowed_hosts_is_required(served: dict[str, Any], configure: Configure) -> None:

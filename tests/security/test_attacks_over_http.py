@@ -49,7 +49,8 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def servers(top: Path) -> Iterator[dict[tuple[str, str], ServerProcess]]:
-    options = ("--listing", "--immutable", r"\.js$")
+    # Requests for other hosts would be refused, whatever else they try.
+    options = ("--listing", "--immutable", r"\.js$", "--allow-host", "*")
     with ExitStack() as stack:
         processes = {}
         for name, prefix in SERVERS:

@@ -10,9 +10,9 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
-from io import RawIOBase, TextIOWrapper
+from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
 from wsgistatic.compress.compressor import Action, Result
@@ -55,38 +55,6 @@ def escape_undecodable_names() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # closed by the parent process
             cast(TextIOWrapper, stream).reconfigure(errors="backslashreplace")
-
-
-@contextmanager
-def ignore_output_errors() -> Iterator[None]:
-    """Discard output that cannot be written, so that a server goes on without its log.
-
-    The disk may be full, or the reader of a pipe gone. Nothing is buffered, because flushing it
-    when the interpreter exits would fail again. Undecodable file names are printed with escapes.
-    """
-    with redirect_stdout(_unfailing(sys.stdout)), redirect_stderr(_unfailing(sys.stderr)):
-        yield
-
-
-def _unfailing(stream: TextIO | None) -> TextIO:
-    binary = getattr(stream, "buffer", None)
-    raw: Any = _UnfailingRaw(getattr(binary, "raw", binary))
-    encoding = None if stream is None else stream.encoding
-    return TextIOWrapper(raw, encoding, "backslashreplace", write_through=True)
-
-
-class _UnfailingRaw(RawIOBase):
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        if self._raw is not None:
-            with suppress(OSError):
-                self._raw.write(data)
-        return len(data)
 
 
 def progress_bar(size: int, quiet: bool) -> Any:

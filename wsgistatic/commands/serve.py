@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from wsgistatic import servers
+from wsgistatic.commands.hosts import HostCheck
 from wsgistatic.commands.options import Parser, add_serving_options, help_text
 from wsgistatic.commands.output import fail, printable
 from wsgistatic.wsgi.middleware import StaticFiles
@@ -22,26 +23,32 @@ def main(arguments: Sequence[str]) -> int:
     options = vars(parser.parse(arguments))
     directory, prefix = options.pop("directory"), options.pop("prefix")
     host, port, name = options.pop("host"), options.pop("port"), options.pop("server")
+    allow_host = options.pop("allow_host")
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if not os.path.isdir(directory):
         return fail(f"there is no directory {directory}")
     try:
-        app = StaticFiles(None, directory, prefix, **options)
+        hosts = HostCheck(StaticFiles(None, directory, prefix, **options), host, allow_host)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
+    app = servers.AccessLog(hosts, _print)
+    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
+    shown = printable(os.path.abspath(directory))
+
+    def bind() -> servers.BoundServer:
+        server = servers.SERVERS[name](app, host, port)
+        _print(servers.announcement(shown, server, host, path))
+        if server.name == "wsgiref":
+            hint = "For a better server: pip install cheroot"
+            _print(f"wsgiref closes the connection after each request. {hint}")
+        return server
+
     try:
-        server = servers.SERVERS[name](servers.AccessLog(app, _print), host, port)
+        servers.run(bind, _print)
     except ImportError:
         return fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:
         return fail(servers.describe_bind_error(error, host, port))
-    path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
-    shown = printable(os.path.abspath(directory))
-    print(servers.announcement(shown, server, host, path))
-    if server.name == "wsgiref":
-        hint = "For a better server: pip install cheroot"
-        print(f"wsgiref closes the connection after each request. {hint}")
-    servers.run(server, _print)
     return 0
 
 
@@ -75,6 +82,10 @@ def _parser() -> Parser:
     add("--host", default=servers.DEFAULT_HOST, metavar="ADDRESS", help=help)
     help = help_text("Port to listen on, or 0 for any free port.", str(servers.DEFAULT_PORT))
     add("--port", type=servers.port_number, default=servers.DEFAULT_PORT, metavar="N", help=help)
+    help = "Host name under which browsers may reach the server, besides IP addresses, localhost, "
+    help += "--host and this machine's name. A name with a leading dot includes its subdomains; "
+    help += "* allows every name, and so DNS rebinding. Can be repeated."
+    add("--allow-host", action="append", default=[], metavar="NAME", help=help)
     choices, default = sorted(servers.SERVERS), servers.default_server()
     help = help_text("Server to use.", "cheroot if it is installed, otherwise wsgiref")
     add("--server", choices=choices, default=default, help=help)

@@ -93,14 +93,6 @@ def wants_media() -> bool:
     return _setting().get("media", False) is not False
 
 
-def has_media() -> bool:
-    """Return whether WSGISTATIC allows uploads to be served, and the settings say where."""
-    if "media" in _setting():
-        return wants_media()
-    url = _raw_url("MEDIA")
-    return bool(url and settings.MEDIA_ROOT) and not urlsplit(url).netloc
-
-
 def _setting() -> dict[str, Any]:
     value = getattr(settings, "WSGISTATIC", {})
     if not isinstance(value, dict):

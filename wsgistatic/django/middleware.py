@@ -16,7 +16,6 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from wsgistatic.django import conf
 from wsgistatic.django.responses import django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
 
@@ -54,8 +53,7 @@ class StaticFilesMiddleware:
     @cached_property
     def _files(self) -> Files:
         # Django iterates the bodies, so the server's file wrapper would not be seen by the server.
-        overrides = {"file_wrapper": False}
-        return files_in_front_of(_rest_of_project, overrides, conf.wants_media())
+        return files_in_front_of(_rest_of_project, {"file_wrapper": False})
 
     def _forget_settings(self, **change: object) -> None:
         self._hosts.clear()

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from wsgistatic.django import conf
 from wsgistatic.django.finders import FinderFiles
+from wsgistatic.django.hosts import AllowedHosts
 from wsgistatic.django.manifest import find_manifest
 from wsgistatic.files.errors import logger
 from wsgistatic.http.paths import parse_prefix
@@ -30,8 +31,9 @@ _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
 def wrap(application: WSGIApplication) -> WSGIApplication:
     """Serve static files, and uploads and a root if WSGISTATIC says so, in front of an app.
 
-    Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. The settings are
-    read only once, by this call. Nothing in MIDDLEWARE sees the requests for these files.
+    Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. Below their
+    prefixes, a request for a host that is not in ALLOWED_HOSTS gets a 400. The settings are read
+    only once, by this call. Nothing in MIDDLEWARE sees the requests for these files.
 
     Arguments:
         application: The WSGI app of the project, which gets all other requests.
@@ -42,15 +44,12 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
     Raises:
         ImproperlyConfigured: A setting is wrong. The message is that of ``manage.py check``.
     """
-    return _wrap(application, {}, conf.wants_media())
+    return _wrap(application, {})
 
 
 def wrap_all(application: WSGIApplication) -> WSGIApplication:
-    """Do the same as ``wrap``, for a server that has no front server.
-
-    Uploads are served too, unless WSGISTATIC forbids it, and nothing is offloaded.
-    """
-    return _wrap(application, {"offload": None}, conf.has_media())
+    """Do the same as ``wrap``, for a server that has no front server: nothing is offloaded."""
+    return _wrap(application, {"offload": None})
 
 
 class Files(NamedTuple):
@@ -60,15 +59,17 @@ class Files(NamedTuple):
     prefixes: tuple[str, ...]
 
 
-def _wrap(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> WSGIApplication:
-    return files_in_front_of(app, overrides, with_media).app
+def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
+    files = files_in_front_of(app, overrides)
+    return AllowedHosts(files.app, app, files.prefixes)
 
 
-def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any], with_media: bool) -> Files:
-    """Put the project's files in front of an app; ``overrides`` are options that win."""
+def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any]) -> Files:
+    """Put the files in front of an app without checking the host; ``overrides`` are options."""
     if settings.DEBUG:
         overrides = {**overrides, **_DEBUG}
-    layers = [*_static(overrides), *_root(overrides), *(_media(overrides) if with_media else [])]
+    layers = [*_static(overrides), *_root(overrides)]
+    layers += _media(overrides) if conf.wants_media() else []
     layers = [(parse_prefix(prefix), put_in_front) for prefix, put_in_front in layers]
     # The longest prefix comes last, and so is tried first.
     for _, put_in_front in sorted(layers, key=lambda layer: len(layer[0])):

@@ -123,8 +123,6 @@ def _is_special_on_windows(segment: str) -> bool:
 
 # RFC 3986 3.3: pchar without percent-encoding. quote() adds ALPHA / DIGIT / "_.-~" itself.
 _PCHAR = "/:@!$&'()*+,;="
-# Clients that know path parameters (RFC 2396) drop what follows a semicolon in a link.
-_LINK = _PCHAR.translate({ord(c): None for c in "/;"})
 # A query keeps every visible ASCII character but "#", which would begin a fragment.
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
@@ -161,8 +159,16 @@ def quote_path(path: str) -> str:
 
 
 def quote_name(name: str) -> str:
-    """Percent-encode a file name, as returned by ``os.fsdecode``, for one segment of a link."""
-    return quote(os.fsencode(name), safe=_LINK)
+    """Percent-encode a file name, as returned by ``os.fsdecode``, for one segment of a link.
+
+    The result has the form that programs which read directory pages expect. It needs no escaping in
+    HTML, and has no colon, which would end a scheme (RFC 3986 4.2). httpdirfs ignores links that
+    begin with anything but a letter, a digit or "%".
+    """
+    quoted = quote(os.fsencode(name), safe="")
+    if quoted.startswith(("-", ".", "_", "~")):
+        return f"%{ord(quoted[0]):02X}{quoted[1:]}"
+    return quoted
 
 
 def path_name(path: str) -> str:

@@ -1,8 +1,9 @@
 """Render the entries of a directory as HTML or JSON.
 
 A name is displayed with its misleading characters escaped, while its link has the real bytes.
-Links are relative, so that they work wherever the app is mounted. The page loads no script, image
-or font, and its stylesheet is constant.
+Links are relative, so that they work wherever the app is mounted. They have the plainest form,
+``<a href="NAME">NAME</a>``, because many programs read such pages without an HTML parser. The page
+loads no script, image or font, and its stylesheet is constant.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ tr:hover td{background:var(--over)}
 td:first-child{padding:0;white-space:normal;font-size:1rem}
 th:nth-child(2),td:nth-child(2){width:7rem;text-align:right}
 th:nth-child(3),td:nth-child(3){width:10.5rem;text-align:right}
-td a{display:block;position:relative;padding:.5rem .5rem .5rem 2.25rem}
+td a{display:block;position:relative;padding:.5rem .5rem .5rem 2.25rem;text-align:left;
+unicode-bidi:plaintext}
 td a:visited{color:var(--been)}
 td a::before{content:"";position:absolute;left:.6rem;top:.8rem;width:.8rem;height:1rem;
 background:var(--file);clip-path:polygon(0 0,62% 0,100% 30%,100% 100%,0 100%)}
@@ -167,7 +169,7 @@ def _row(entry: Entry) -> str:
     stamp = _timestamp(entry.modified)
     time = f'<time datetime="{stamp}">{stamp[:10]} {stamp[11:16]}</time>' if stamp else ""
     return (
-        f'<tr><td><a href="{escape(_url(entry))}"><bdi>{_shown(entry.name)}</bdi>{mark}</a></td>'
+        f'<tr><td><a href="{_url(entry)}">{_shown(entry.name)}{mark}</a></td>'
         f"<td>{size}</td><td>{time}</td></tr>\n"
     )
 
@@ -185,8 +187,7 @@ def _breadcrumbs(root: str, segments: Sequence[str]) -> str:
 
 
 def _url(entry: Entry) -> str:
-    # Without "./", the name "javascript:x" would be a link with a scheme.
-    return f"./{quote_name(entry.name)}{'/' if entry.is_directory else ''}"
+    return quote_name(entry.name) + ("/" if entry.is_directory else "")
 
 
 def _summary(directories: int, files: int, size: int) -> str:

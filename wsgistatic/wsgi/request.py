@@ -11,6 +11,14 @@ from wsgistatic.wsgi.trace import Reason, Step, Trace
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+# Fields that a server may disregard (RFC 9110 12.1 and 14.2, RFC 9530 4). Beyond this length, which
+# most servers refuse anyway, parsing them takes too long.
+_DISPENSABLE = {
+    *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_RANGE", "HTTP_WANT_REPR_DIGEST"),
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
+}
+_MAX_LENGTH = 64 * 1024
+
 
 class Request:
     """What a response depends on (PEP 3333).
@@ -69,7 +77,9 @@ class Request:
     def field(self, key: str) -> str | None:
         """Return the text under a key of environ, such as ``"HTTP_ACCEPT"``, or None."""
         value = self.environ.get(key)
-        return value if isinstance(value, str) else None
+        if not isinstance(value, str) or (len(value) > _MAX_LENGTH and key in _DISPENSABLE):
+            return None
+        return value
 
     def record(self, step: str, path: str, reason: Reason | None = None, note: str = "") -> None:
         """Add a step to the trace, if there is one."""

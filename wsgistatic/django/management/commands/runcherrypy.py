@@ -10,18 +10,25 @@ import argparse
 import logging
 import os
 import re
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    OutputWrapper,
+)
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connections
 from django.utils import autoreload
 
 from wsgistatic import servers
 from wsgistatic.django.wsgi import wrap_all
+from wsgistatic.streams import background_output, wait_for_output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -34,7 +41,7 @@ logger = logging.getLogger("django.server")  # runserver logs its requests there
 class Command(BaseCommand):
     """Serve the project until interrupted."""
 
-    help = "Serves the app, static files and uploads of the project with cheroot, in threads."
+    help = "Serves the project's app, static files and, if enabled, uploads with cheroot."
     requires_system_checks = ()  # each reload runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,10 +65,13 @@ class Command(BaseCommand):
             raise CommandError('runcherrypy needs cheroot: pip install "wsgistatic[serve]"')
         if not settings.DEBUG and not settings.ALLOWED_HOSTS:
             raise CommandError("ALLOWED_HOSTS must be set if DEBUG is False.")
-        if settings.DEBUG if options["reload"] is None else options["reload"]:
-            self._serve_with_reloader(options)
-        else:
-            servers.run(self._bind(self._application(options), options), self._print)
+        with background_output():
+            if options.get("stdout") is None:
+                self.stdout = OutputWrapper(sys.stdout)
+            if settings.DEBUG if options["reload"] is None else options["reload"]:
+                self._serve_with_reloader(options)
+            else:
+                servers.run(lambda: self._bind(self._application(options), options), self._print)
 
     def _serve_with_reloader(self, options: dict[str, Any]) -> None:
         """Serve in a child process, which Django restarts."""
@@ -71,6 +81,7 @@ class Command(BaseCommand):
         except SystemExit as error:
             if error.code:
                 raise
+        servers.ignore_signals()
         if is_parent:
             self._print("Stopped.")
 
@@ -83,6 +94,7 @@ class Command(BaseCommand):
         except CommandError as error:
             self.stderr.write(str(error))
             if app is not None:
+                wait_for_output()
                 os._exit(1)  # a thread has no other way to end the process
             return  # the next change may fix the settings
         server.serve()

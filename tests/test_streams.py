@@ -1,0 +1,132 @@
+"""Threads write the output, so that nobody waits for its reader."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.waiting import eventually
+from wsgistatic import streams
+from wsgistatic.streams import background_output, wait_for_output
+
+
+@contextmanager
+def piped() -> Iterator[int]:
+    """Let standard output be a pipe, written in the background; yield the end to read from.
+
+    This is not a fixture, because pytest replaces standard output after it has set up fixtures.
+    """
+    reader, writer = os.pipe()
+    try:
+        with open(writer, "w") as output, redirect_stdout(output), background_output():
+            yield reader
+    finally:
+        os.close(reader)
+
+
+def test_lines_are_dropped_and_counted_while_nobody_reads() -> None:
+    line = "x" * 999 + "\n"
+    with piped() as pipe:
+        for _ in range(5000):
+            sys.stdout.write(line)
+        text, kept, dropped = "", 0, 0
+        while kept + dropped < 5000 or not text.endswith("no room]\n"):
+            text += os.read(pipe, 65536).decode()
+            kept = text.count(line)
+            dropped = sum(map(int, re.findall(r"\[(\d+) lines? of output dropped: no", text)))
+        sys.stdout.write("after\n")
+        wait_for_output()
+        assert os.read(pipe, 100) == b"after\n"
+    assert kept + dropped == 5000
+    assert 1000 < kept < 2200  # 1 MiB, as much that is being written, and the pipe
+
+
+def test_pieces_of_a_line_are_dropped_together() -> None:
+    with piped() as pipe:
+        for _ in range(3000):
+            print("x" * 999)  # which writes the line end separately
+        while b"dropped" not in os.read(pipe, 65536):
+            pass
+        wait_for_output()
+
+
+def test_a_text_that_is_too_long_does_not_stop_others() -> None:
+    with piped() as pipe:
+        sys.stdout.write("x" * 2_000_000 + "\n")
+        wait_for_output()
+        assert os.read(pipe, 1000) == b"[1 line of output dropped: no room]\n"
+        sys.stdout.write("after\n")
+        wait_for_output()
+        assert os.read(pipe, 1000) == b"after\n"
+
+
+def test_the_end_does_not_wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_END_TIMEOUT", 0.01)
+    with piped():
+        print("x" * 500_000)
+
+
+def test_a_pipe_that_does_not_block() -> None:
+    with piped() as pipe:
+        os.set_blocking(sys.stdout.fileno(), False)
+        print("x" * 200_000)
+        text = b""
+        while len(text) < 200_001:
+            text += os.read(pipe, 65536)
+    assert text == b"x" * 200_000 + b"\n"
+
+
+def test_a_thread_ends_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_IDLE_TIME", 0.01)
+    with piped() as pipe:
+        raw: Any = sys.stdout.buffer
+        for word in (b"one\n", b"two\n"):
+            sys.stdout.write(word.decode())
+            assert os.read(pipe, 100) == word
+            assert eventually(lambda: not raw._has_thread)
+
+
+def test_existing_log_handlers_are_redirected(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logger = logging.getLogger("tests.streams.logger")
+    handler = logging.StreamHandler(sys.stderr)
+    other = logging.FileHandler(tmp_path / "log")
+    logger.addHandler(handler)
+    logger.addHandler(other)
+    stream = sys.stderr
+    try:
+        with background_output():
+            assert handler.stream is sys.stderr is not stream
+            logger.warning("once")
+        assert handler.stream is stream
+    finally:
+        logger.removeHandler(handler)
+        logger.removeHandler(other)
+        other.close()
+    assert capsys.readouterr().err == "once\n"
+    assert (tmp_path / "log").read_text() == "once\n"
+
+
+def test_the_streams_are_still_files() -> None:
+    with piped():
+        assert os.isatty(sys.stdout.fileno()) is False
+        assert not sys.stdout.isatty()
+
+
+def test_closed_streams() -> None:
+    with redirect_stdout(None), background_output():
+        print("nowhere")
+        assert not sys.stdout.isatty()
+        with pytest.raises(io.UnsupportedOperation):
+            sys.stdout.fileno()
+    wait_for_output()  # also if it is not in the background

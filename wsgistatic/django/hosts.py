@@ -1,0 +1,63 @@
+"""ALLOWED_HOSTS for the files that are served in front of Django."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_MAX_KNOWN = 1000  # values of a field; with a wildcard in ALLOWED_HOSTS there is no end of them
+
+logger = logging.getLogger("django.security.DisallowedHost")  # where Django logs such requests
+
+
+class AllowedHosts:
+    """WSGI middleware that refuses files to requests whose host Django would refuse.
+
+    Arguments:
+        files: The files in front of the app.
+        app: The app, which gets every request that is not below a prefix.
+        prefixes: The prefixes of the files, from ``parse_prefix``.
+    """
+
+    def __init__(
+        self, files: WSGIApplication, app: WSGIApplication, prefixes: Sequence[str]
+    ) -> None:
+        self._files, self._app = files, app
+        self._exact, self._below = set(prefixes), tuple(prefix + "/" for prefix in prefixes)
+        forwarded = bool(settings.USE_X_FORWARDED_HOST)
+        self._field = "HTTP_X_FORWARDED_HOST" if forwarded else "HTTP_HOST"
+        self._known: set[str | None] = set()  # values of the field that Django accepts
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Respond with 400 to a request for a host that is not allowed."""
+        if environ.get(self._field) in self._known:
+            return self._files(environ, start_response)
+        path_info = environ.get("PATH_INFO", "")
+        if path_info not in self._exact and not path_info.startswith(self._below):
+            return self._app(environ, start_response)
+        request = HttpRequest()
+        request.META = environ
+        try:
+            request.get_host()
+        except DisallowedHost as error:
+            logger.error("%s", error, extra={"status_code": 400, "request": request})
+            return _refuse(environ, start_response)
+        # Without the field, the host depends on others.
+        if self._field in environ and len(self._known) < _MAX_KNOWN:
+            self._known.add(environ[self._field])
+        return self._files(environ, start_response)
+
+
+def _refuse(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    body = b"400 Bad Request\n"
+    about = ("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")
+    start_response("400 Bad Request", [*about, ("Content-Length", str(len(body)))])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]

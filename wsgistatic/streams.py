@@ -1,0 +1,139 @@
+"""Standard output and standard error of a server, which must not wait for whoever reads them.
+
+A terminal is paused with Ctrl-S, a pipe is full because its reader pauses, a disk is full, the
+reader is gone: a server goes on without its log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from io import RawIOBase, TextIOWrapper
+from threading import Condition, Thread
+from time import sleep
+from typing import Any, TextIO
+
+_MAX_PENDING = 1024 * 1024  # bytes that wait to be written; more are dropped
+_END_TIMEOUT = 1.0  # seconds for which the end of the process waits for its output
+_IDLE_TIME = 1.0  # seconds without output, after which a thread ends
+_RETRY_TIME = 0.05  # seconds, if somebody has made the output non-blocking
+
+
+@contextmanager
+def background_output() -> Iterator[None]:
+    """Let threads write standard output and standard error until the block ends.
+
+    No other thread waits for the output. Lines for which there is no room are dropped, and counted
+    when there is room again. Errors are ignored. Undecodable file names are printed with escapes.
+    Existing log handlers that write to these streams are redirected too.
+    """
+    streams = [(stream, _in_background(stream)) for stream in (sys.stdout, sys.stderr)]
+    with redirect_stdout(streams[0][1]), redirect_stderr(streams[1][1]):
+        try:
+            for old, new in streams:
+                _redirect_handlers(old, new)
+            yield
+        finally:
+            wait_for_output()
+            for old, new in streams:
+                _redirect_handlers(new, old)
+
+
+def wait_for_output() -> None:
+    """Wait until the background output is written, but not for long."""
+    for stream in (sys.stdout, sys.stderr):
+        raw = getattr(stream, "buffer", None)
+        if isinstance(raw, _BackgroundRaw):
+            raw.wait()
+
+
+def _redirect_handlers(old: TextIO | None, new: TextIO | None) -> None:
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for logger in loggers:
+        for handler in getattr(logger, "handlers", ()):  # a placeholder has none
+            if isinstance(handler, logging.StreamHandler) and handler.stream is old:
+                handler.setStream(new)
+
+
+def _in_background(stream: TextIO | None) -> TextIO:
+    binary = getattr(stream, "buffer", None)
+    raw: Any = _BackgroundRaw(getattr(binary, "raw", binary))
+    encoding = None if stream is None else stream.encoding
+    return TextIOWrapper(raw, encoding, "backslashreplace", write_through=True)
+
+
+class _BackgroundRaw(RawIOBase):
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._pending: deque[bytes] = deque()
+        self._size = 0  # bytes in _pending
+        self._is_full = False  # then everything is dropped until _pending is taken
+        self._dropped = 0  # lines
+        self._has_thread = self._is_writing = False
+        self._changed = Condition()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._raw is not None and bool(self._raw.isatty())
+
+    def fileno(self) -> int:
+        if self._raw is None:
+            return super().fileno()
+        number: int = self._raw.fileno()
+        return number
+
+    def write(self, data: Any) -> int:
+        data = bytes(data)
+        with self._changed:
+            self._is_full = self._is_full or self._size + len(data) > _MAX_PENDING
+            if self._is_full:
+                self._dropped += data.count(b"\n")
+            else:
+                self._pending.append(data)
+                self._size += len(data)
+            self._changed.notify_all()
+            if not self._has_thread:
+                Thread(target=self._write_pending, daemon=True).start()
+                self._has_thread = True
+        return len(data)
+
+    def wait(self) -> None:
+        # This is not flush(), which log handlers call after each record.
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._has_work() or self._is_writing), _END_TIMEOUT)
+
+    def _has_work(self) -> bool:
+        return self._is_full or bool(self._pending)
+
+    def _write_pending(self) -> None:
+        while True:
+            with self._changed:
+                if not self._changed.wait_for(self._has_work, _IDLE_TIME):
+                    self._has_thread = False
+                    return
+                data = b"".join(self._pending)
+                if self._dropped:
+                    lines = f"{self._dropped} line{'s' if self._dropped > 1 else ''}"
+                    data += f"[{lines} of output dropped: no room]\n".encode()
+                self._pending.clear()
+                self._size, self._is_full, self._dropped = 0, False, 0
+                self._is_writing = True
+            self._write(data)
+            with self._changed:
+                self._is_writing = False
+                self._changed.notify_all()
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        with suppress(OSError, ValueError):  # ValueError: the stream has been closed
+            while self._raw is not None and rest:
+                written = self._raw.write(rest)
+                if written is None:
+                    sleep(_RETRY_TIME)
+                else:
+                    rest = rest[written:]
