@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.waiting import eventually
-from wsgistatic import streams
-from wsgistatic.streams import background_output, wait_for_output
+from wsgistatic.servers import streams
+from wsgistatic.servers.streams import background_output, wait_for_output
 
 
 @contextmanager

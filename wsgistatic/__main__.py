@@ -10,7 +10,7 @@ from wsgistatic.commands.compress import main as compress
 from wsgistatic.commands.explain import main as explain
 from wsgistatic.commands.output import fail
 from wsgistatic.commands.serve import main as serve
-from wsgistatic.streams import background_output
+from wsgistatic.servers.streams import background_output
 from wsgistatic.validation import closest_name
 
 # A directory with such a name can still be served, as ./NAME.

@@ -28,7 +28,7 @@ from django.utils import autoreload
 
 from wsgistatic import servers
 from wsgistatic.django.wsgi import wrap_all
-from wsgistatic.streams import background_output, wait_for_output
+from wsgistatic.servers.streams import background_output, wait_for_output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

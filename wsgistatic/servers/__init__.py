@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from wsgistatic.connections import discard_input
 from wsgistatic.http.paths import quote_path
 from wsgistatic.http.targets import is_host_valid, split_target
-from wsgistatic.streams import wait_for_output
+from wsgistatic.servers.connections import discard_input
+from wsgistatic.servers.streams import wait_for_output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -60,7 +60,7 @@ def bind_cheroot(
     """
     from cheroot.wsgi import Server  # noqa: PLC0415 - an optional dependency
 
-    from wsgistatic.cheroot_connections import Connection  # noqa: PLC0415
+    from wsgistatic.servers.cheroot_connections import Connection  # noqa: PLC0415
 
     address = (host or "0.0.0.0", port)  # noqa: S104
     server = Server(address, _with_server_options(app), numthreads=threads)

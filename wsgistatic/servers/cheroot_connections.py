@@ -9,8 +9,8 @@ from typing import Any
 
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from wsgistatic.connections import BLOCK_SIZE, discard_input
 from wsgistatic.http.targets import is_host_valid, split_target
+from wsgistatic.servers.connections import BLOCK_SIZE, discard_input
 
 
 class _RequestLine:
