@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -226,11 +227,13 @@ def test_errors_of_django_come_first(project: Project) -> None:
     assert not list(project.root.rglob("*.gz"))
 
 
-def test_documented_storages_setting(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "storages",
+    re.findall(r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", DOCUMENTATION, re.S),
+    ids=itertools.count(),
+)
+def test_documented_storages_setting(tmp_path: Path, storages: str) -> None:
     Project(tmp_path)
-    (storages,) = re.findall(
-        r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", DOCUMENTATION, re.S
-    )
     (tmp_path / "settings.py").write_text(
         "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django.contrib.staticfiles']\n"
         "STATIC_URL = '/static/'\nSTATIC_ROOT = 'collected'\nSTATICFILES_DIRS = ['assets']\n"
