@@ -98,13 +98,17 @@ def test_the_diagram_is_readable(built: Path, browser: Any, scheme: str) -> None
         getComputedStyle(document.querySelector('svg.request-diagram text')).fill,
         getComputedStyle(document.querySelector('svg.request-diagram rect')).fill,
         getComputedStyle(document.body).backgroundColor]""")
-    height = window.evaluate(
-        "document.querySelector('svg.request-diagram text').getBoundingClientRect().height"
-    )
+    width, ends, heights = window.evaluate("""() => {
+        const svg = document.querySelector('svg.request-diagram');
+        const boxes = [...svg.querySelectorAll('text')].map(each => each.getBBox());
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        return [svg.viewBox.baseVal.width, boxes.map(box => box.x + box.width),
+                boxes.map(box => box.height * scale)]; }""")
     window.close()
     assert min(abs(brightness(text) - brightness(other)) for other in (box, page)) > 128
     assert (brightness(page) < 128) is (scheme == "dark")
-    assert height >= 12  # pixels, on a phone
+    assert max(ends) <= width
+    assert min(heights) >= 12  # pixels, on a phone
 
 
 def brightness(color: str) -> float:
