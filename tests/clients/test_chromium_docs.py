@@ -1,4 +1,4 @@
-"""The built documentation in headless Chromium: pages fit phones and desktops, and no link is dead."""
+"""The built documentation in headless Chromium: pages fit the window, and no link is dead."""
 
 from __future__ import annotations
 
