@@ -29,6 +29,7 @@ extensions = [
 exclude_patterns = ["_build"]
 autosectionlabel_prefix_document = True
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
