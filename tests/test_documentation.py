@@ -69,6 +69,9 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
         ("/static/README", "", 200, "read me"),
         ("/", "", 200, "the app"),
     ],
+    "readme_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "readme_flask": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
+    "readme_file": [("/any", "bytes=-2", 206, "lo")],
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
@@ -109,6 +112,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
 NEEDED = {
     "django_nested": "django",
     "flask_build_only": "flask",
+    "readme_flask": "flask",
     "webpy": "web",
     "pastedeploy": "paste.deploy",
     "view": "bottle",
