@@ -386,6 +386,7 @@ def test_compressed_members_are_read_right_by_processes_forked_from_one(tmp_path
     # In a process of its own, since that of the tests has threads.
     script = """if True:
         import os, sys, zipfile
+        from wsgistatic.files.changes import read_fully
         from wsgistatic.files.packages import Archive, MemberReader
         with zipfile.ZipFile(sys.argv[1]) as file:
             contents = [(info, file.read(info)) for info in file.infolist()]
@@ -393,7 +394,7 @@ def test_compressed_members_are_read_right_by_processes_forked_from_one(tmp_path
             child = os.fork()
             for info, content in contents * 50:
                 reader = MemberReader(archive, info)
-                assert reader.read_at(0, len(content)) == content
+                assert read_fully(reader, 0, len(content)) == content
                 reader.close()
             if child:
                 assert os.waitpid(child, 0)[1] == 0

@@ -37,7 +37,7 @@ class Reader(Protocol):
     """An open source of bytes that can be read at any offset."""
 
     def read_at(self, offset: int, size: int, /) -> bytes:
-        """Return up to ``size`` bytes from an offset; fewer only at the end or after a signal."""
+        """Return up to ``size`` bytes from an offset; none only at the end."""
 
     def close(self) -> None:
         """Release it."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from wsgistatic.files.changes import FileChangedError
+from wsgistatic.files.decompressors import ForwardReader
 from wsgistatic.files.digests import VersionResults
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.versions import RegularFile, Signature, signature, written
@@ -75,47 +76,33 @@ def decoded_version(version: Version, coding: str, size: int) -> Version:
     return Opened(size, *of_source, file=reader, is_sequential=True)
 
 
-class DecodingReader:
-    """Decodes an open source forwards, and verifies it before it returns the last bytes."""
+class DecodingReader(ForwardReader):
+    """Decodes an open source, and verifies it before it returns the last bytes."""
 
     def __init__(self, opened: Opened, coding: str, size: int) -> None:
         self._opened, self._coding, self._size = opened, coding, size
-        self._decoded = _decode(opened, coding)
-        self._start, self._block = 0, b""  # the block that was decoded last, and its offset
+        super().__init__()
 
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return up to ``size`` bytes from an offset; fewer at the end of a block too."""
-        try:
-            return self._read_at(offset, size)
-        except ValueError as error:
-            raise OSError(errno.EIO, str(error)) from None
+    def content(self) -> Iterator[bytes]:
+        """Return the content in pieces."""
+        left, decoded = self._size, _decode(self._opened, self._coding)
+        for block in decoded:
+            left -= len(block)
+            if left < 0 or (left == 0 and any(decoded)):
+                raise ValueError("it decodes to more than it did before")
+            if left == 0 and self._has_changed():
+                raise FileChangedError("the file changed while it was decoded")
+            yield block
 
     def close(self) -> None:
         """Close the source."""
         self._opened.close()
 
-    def _read_at(self, offset: int, size: int) -> bytes:
-        if offset < self._start:
-            self._decoded = _decode(self._opened, self._coding)
-            self._start, self._block = 0, b""
-        while self._start + len(self._block) <= offset:
-            self._start += len(self._block)
-            self._block = next(self._decoded, b"")
-            if not self._block:
-                return b""
-        piece = self._block[offset - self._start :][:size]
-        if offset + len(piece) == self._size:
-            self._require_end()
-        return piece
-
-    def _require_end(self) -> None:
-        if any(self._decoded):
-            raise ValueError("it decodes to more than it did before")
-        opened = self._opened
-        if opened.status is not None and isinstance(opened.file, RegularFile):
-            now = os.fstat(opened.file.fileno())
-            if written(now) != written(opened.status):
-                raise FileChangedError("the file changed while it was decoded")
+    def _has_changed(self) -> bool:
+        status, file = self._opened.status, self._opened.file
+        if status is None or not isinstance(file, RegularFile):
+            return False
+        return written(os.fstat(file.fileno())) != written(status)
 
 
 def _decode(opened: Opened, coding: str) -> Iterator[bytes]:

@@ -14,16 +14,21 @@ import struct
 import zipfile
 import zlib
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
-from wsgistatic.files.decompressors import LZMA_HEAD, decompressor
+from wsgistatic.files.decompressors import (
+    LZMA_HEAD,
+    ForwardReader,
+    decompress,
+    decompressor,
+)
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
 from wsgistatic.files.sources import Opened, SharedFile, Source, Version, raw_file
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
-_SKIP = 64 * 1024  # bytes decompressed at a time on the way to a range
 _PIECE = 16 * 1024  # bytes read at a time to be decompressed
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
 _UNSUPPORTED = 0x61  # flags of encrypted, patched and strongly encrypted members
@@ -284,8 +289,8 @@ class StoredMember(RegularFile):
         return super().read_at(self._start + offset, size)
 
 
-class MemberReader:
-    """Decompresses a member, forwards as far as possible, and checks the archive for changes."""
+class MemberReader(ForwardReader):
+    """Decompresses a member, and checks it and the archive for changes."""
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
@@ -293,53 +298,30 @@ class MemberReader:
         if info.flag_bits & _UNSUPPORTED:
             raise OSError(errno.EIO, f"{info.filename!r} is encrypted or patched")
         self._start = archive.locate(info)
-        self._restart()
+        super().__init__()
 
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return up to ``size`` bytes from an offset."""
-        with as_oserror():
-            if offset < self._position:
-                self._restart()
-            while offset > self._position:
-                if not self._read(min(offset - self._position, _SKIP)):
-                    return b""
-            block = self._read(size)
-        self._archive.status()
-        return block
+    @as_oserror()
+    def content(self) -> Iterator[bytes]:
+        """Return the content in pieces; raise OSError if it cannot be decompressed."""
+        archive, info, start, head = self._archive, self._info, self._start, b""
+        if info.compress_type == zipfile.ZIP_LZMA:
+            head = archive.read_at(start, LZMA_HEAD)
+        stream = decompressor(info.compress_type, head)
+        offsets = range(len(head), info.compress_size, _PIECE)
+        blocks = (
+            archive.read_at(start + at, min(_PIECE, info.compress_size - at)) for at in offsets
+        )
+        return self._verified(decompress(stream, blocks))
 
     def close(self) -> None:
         """Do nothing: the archive stays open."""
 
-    @as_oserror()
-    def _restart(self) -> None:
-        method = self._info.compress_type
-        head = self._archive.read_at(self._start, LZMA_HEAD) if method == zipfile.ZIP_LZMA else b""
-        self._decompressor = decompressor(method, head)
-        self._position, self._consumed, self._crc = 0, len(head), 0
-
-    def _read(self, size: int) -> bytes:
-        """Return the next ``size`` bytes, or those up to the end."""
-        size = min(size, self._info.file_size - self._position)
-        pieces: list[bytes] = []
-        while size and (piece := self._decompress(size)):
-            pieces.append(piece)
-            size -= len(piece)
-        block = b"".join(pieces)
-        self._position += len(block)
-        self._crc = zlib.crc32(block, self._crc)
-        if self._position == self._info.file_size and self._crc != self._info.CRC:
-            raise zipfile.BadZipFile(f"wrong CRC of {self._info.filename!r}")
-        return block
-
-    def _decompress(self, size: int) -> bytes:
-        """Return up to ``size`` of the next bytes; none at the end."""
-        stream, block, is_last = self._decompressor, b"", False
-        while not (block or stream.eof or is_last):
-            piece = b""
-            if stream.needs_input:
-                left = self._info.compress_size - self._consumed
-                piece = self._archive.read_at(self._start + self._consumed, min(left, _PIECE))
-                self._consumed += len(piece)
-                is_last = not piece
-            block = stream.decompress(piece, size)
-        return block
+    def _verified(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        left, crc = self._info.file_size, 0
+        for piece in pieces:
+            block = piece[:left]
+            left, crc = left - len(block), zlib.crc32(block, crc)
+            if not left and crc != self._info.CRC:
+                raise zipfile.BadZipFile(f"wrong CRC of {self._info.filename!r}")
+            self._archive.status()
+            yield block
