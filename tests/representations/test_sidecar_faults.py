@@ -19,7 +19,7 @@ import pytest
 from tests.client import Response, call_raw, make_environ
 from tests.conftest import OLD, age, encoded, gzip_of_size, settle
 from wsgistatic import FileApp, StaticFiles
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import File, single_file
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.representations import sidecars
@@ -271,7 +271,7 @@ def test_sidecar_that_never_settles_is_read_at_a_bounded_rate(
     (site / "app.js").write_bytes(content)
     age(site / "app.js")
     (site / "app.js.gz").write_bytes(gzip.compress(content, 1))
-    monkeypatch.setattr(sidecars, "is_version_settled", lambda status, now_ns: False)
+    monkeypatch.setattr(sidecars, "are_settled", lambda *statuses: False)
     sizes = count_bytes(monkeypatch)
     app = StaticFiles(None, site, cache_size=0)
     start = time.monotonic()
@@ -291,13 +291,13 @@ def test_sidecar_that_changes_before_it_is_compared_is_looked_up_again(
     changes: Iterator[Callable[[], object]] = iter(
         [lambda: (site / "app.js").write_bytes(NEWER), *[lambda: None] * 9]
     )
-    real = sidecars._opened
+    real = File.opened
 
     def change_then_open(*arguments: Any) -> Any:
         next(changes)()
         return real(*arguments)
 
-    monkeypatch.setattr(sidecars, "_opened", change_then_open)
+    monkeypatch.setattr(File, "opened", change_then_open)
     result = get(StaticFiles(None, site), "GET" if want_body else "HEAD")
     assert result.status == 200
     assert "Content-Encoding" not in result.headers

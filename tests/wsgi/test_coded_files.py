@@ -301,6 +301,19 @@ def test_member_of_an_archive(coded: Path, compression: int) -> None:
         assert ask(app, "/").body == SVG
 
 
+def test_content_tag_of_a_member_does_not_depend_on_the_first_request(coded: Path) -> None:
+    path = coded / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("icon.svgz", encoded("gzip", SVG))
+    settle()
+    tags = set()
+    for method in ("GET", "HEAD"):
+        with zipfile.ZipFile(path) as archive:
+            app = FileApp(zipfile.Path(archive, "icon.svgz"), etag="content")
+            tags.add(ask(app, "/", REQUEST_METHOD=method, HTTP_ACCEPT_ENCODING="").headers["ETag"])
+    assert len(tags) == 1
+
+
 def test_file_object_with_a_name(coded: Path) -> None:
     with (coded / "icon.svgz").open("rb") as file:
         app = FileApp(file)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.decompressors import ForwardReader
 from wsgistatic.files.digests import VersionResults
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import RegularFile, Signature, signature, written
+from wsgistatic.files.versions import RegularFile, Signature, are_settled, signature, written
 from wsgistatic.http.codings import CODINGS
 
 # A few kilobytes can decode to gigabytes. This takes about a second, once for each version.
@@ -29,22 +28,16 @@ _TOO_LARGE = -1
 _LENGTHS: VersionResults[tuple[Signature, str, str], int | str] = VersionResults()
 
 
-def decoded_size(source: Source, version: Version, coding: str, *, settled: bool) -> int | None:
-    """Return the number of bytes that a version decodes to.
+def decoded_size(source: Source, version: Version, coding: str) -> int | None:
+    """Return the number of bytes that a version decodes to from the named content coding.
 
     Return None if that would take too long, or if the library of the coding is not installed.
     Raise OSError if it cannot be decoded, or cannot be read.
-
-    Arguments:
-        coding: name of the content coding.
-        settled: no later version can share the time stamps of this one.
     """
 
     def measure() -> int | str:
-        opening: AbstractContextManager[Opened]
-        opening = nullcontext(version) if isinstance(version, Opened) else source.open()
         size = 0
-        with opening as opened:
+        with source.opened(version) as opened:
             try:
                 for block in _decode(opened, coding):
                     size += len(block)
@@ -61,7 +54,7 @@ def decoded_size(source: Source, version: Version, coding: str, *, settled: bool
         found = measure() if version.size <= _MAX_UNKNOWN else None
     else:
         key = (signature(status), source.path, coding)
-        found = _LENGTHS.find(key, status, settled, version.size, measure)
+        found = _LENGTHS.find(key, status, are_settled(status), version.size, measure)
     if isinstance(found, str):
         raise OSError(errno.EIO, found)
     return None if found == _TOO_LARGE else found

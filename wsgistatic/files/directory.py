@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
@@ -27,7 +27,7 @@ from wsgistatic.files.symlinks import (
     open_no_follow,
     stat_no_follow,
 )
-from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
+from wsgistatic.files.versions import FILE_FLAGS, RegularFile, are_settled, modified_ns
 from wsgistatic.http.paths import may_be_alias
 
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
@@ -149,12 +149,18 @@ class File(Source):
         status = version.status
         return status and f"{modified_ns(status):x}-{status.st_size:x}"
 
-    def digest(self, version: Version, settled: bool) -> bytes | None:
+    def digest(self, version: Version) -> bytes | None:
         """Return the digest of the version, or None if the file has changed."""
         opened = version.file if isinstance(version, OpenFile) else None
         return version.status and DIGESTS.digest(
-            version.status, settled, lambda: nullcontext(opened) if opened else self.open().file
+            version.status,
+            are_settled(version.status),
+            lambda: nullcontext(opened) if opened else self.open().file,
         )
+
+    def opened(self, version: Version) -> AbstractContextManager[OpenFile]:
+        """Return a context with a version that is open already, or else the current one opened."""
+        return nullcontext(version) if isinstance(version, OpenFile) else self.open()
 
 
 class OpenFile(Opened):

@@ -257,7 +257,7 @@ class ZipMember(Source):
         info = self._info()
         return f"{info.CRC:08x}-{info.file_size:x}"
 
-    def digest(self, version: Version, settled: bool) -> bytes | None:
+    def digest(self, version: Version) -> bytes | None:
         """Return the digest of the bytes."""
         if self._digest is None:
             self._digest = self.hash(version)
@@ -290,7 +290,7 @@ class StoredMember(RegularFile):
 
 
 class MemberReader(ForwardReader):
-    """Decompresses a member, and checks it and the archive for changes."""
+    """Decompresses a member, and checks the archive for changes."""
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
@@ -313,6 +313,12 @@ class MemberReader(ForwardReader):
         )
         return self._verified(decompress(stream, blocks))
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from an offset."""
+        block = super().read_at(offset, size)
+        self._archive.status()
+        return block
+
     def close(self) -> None:
         """Do nothing: the archive stays open."""
 
@@ -323,5 +329,4 @@ class MemberReader(ForwardReader):
             left, crc = left - len(block), zlib.crc32(block, crc)
             if not left and crc != self._info.CRC:
                 raise zipfile.BadZipFile(f"wrong CRC of {self._info.filename!r}")
-            self._archive.status()
             yield block

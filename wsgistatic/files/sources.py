@@ -11,7 +11,7 @@ import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from operator import index
@@ -98,20 +98,22 @@ class Source(ABC):
         """Return a short text that is cheap to get and differs from version to version, or None."""
         return None
 
-    def digest(self, version: Version, settled: bool) -> bytes | None:
+    def digest(self, version: Version) -> bytes | None:
         """Return the SHA-256 digest of a version, or None if the source has changed.
 
-        Here None is also returned if the source is too large to be hashed for each response: it may
-        have changed since the last one, and nothing shows that.
-
-        ``settled``: no later version can share the time stamps of this one.
+        This default also returns None if the source is too large to be hashed for each response:
+        it may have changed since the last one, and nothing shows that.
         """
         return self.hash(version) if version.size <= _MAX_HASHED else None
 
     def hash(self, version: Version) -> bytes:
-        """Return the SHA-256 digest of a version, which is read."""
-        with nullcontext(version) if isinstance(version, Opened) else self.open() as opened:
+        """Read a version, and return its SHA-256 digest."""
+        with self.opened(version) as opened:
             return hash_content(opened.file, opened.size)
+
+    def opened(self, version: Version) -> AbstractContextManager[Opened]:
+        """Return a context with a version that is open already, or else the current one opened."""
+        return nullcontext(version) if isinstance(version, Opened) else self.open()
 
 
 class MemorySource(Source):
@@ -129,9 +131,9 @@ class MemorySource(Source):
 
     def fingerprint(self, version: Version) -> str:
         """Return the beginning of the digest."""
-        return self.digest(version, settled=True)[:16].hex()
+        return self.digest(version)[:16].hex()
 
-    def digest(self, version: Version, settled: bool) -> bytes:
+    def digest(self, version: Version) -> bytes:
         """Return the digest of the bytes."""
         if self._digest is None:
             self._digest = sha256(self.content).digest()

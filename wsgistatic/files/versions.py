@@ -78,6 +78,12 @@ def is_version_settled(status: os.stat_result, now_ns: int) -> bool:
     return is_settled(ctime, now_ns) and (mtime > now_ns or is_settled(mtime, now_ns))
 
 
+def are_settled(*statuses: os.stat_result) -> bool:
+    """Return whether no later versions of these files can have the same time stamps."""
+    now_ns = time.time_ns()
+    return all(is_version_settled(status, time_for(status, now_ns)) for status in statuses)
+
+
 # By device: by how much the clock of a file system is at least ahead of the monotonic clock. It had
 # reached each ctime when that was seen, since nothing but this clock sets a ctime.
 _clock_offsets: dict[int, int] = {}

@@ -10,7 +10,6 @@ import errno
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -18,7 +17,7 @@ from wsgistatic.files.changes import FileChangedError, read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import Signature, is_version_settled, signature, time_for
+from wsgistatic.files.versions import Signature, are_settled, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -55,7 +54,7 @@ class Choice(NamedTuple):
     varies: bool = False  # Accept-Encoding decides
     original_status: os.stat_result | None = None  # for a sidecar, that of the target's own file
     sidecar_stats: SidecarStats | None = None  # what was found beside a file
-    is_decoded: bool = False  # the source is stored in a coding, and the version is its content
+    stored: Version | None = None  # what the version was decoded from, if it was
     is_final: bool = True  # a later request would lead to it too
 
 
@@ -179,43 +178,48 @@ class Loader:
 
     def _describe(self, target: Target, choice: Choice) -> Representation:
         """Describe the chosen bytes, or return the description from the cache."""
-        version, coding, varies = choice.version, choice.coding, choice.varies
-        known = self._known(target, coding, version)
-        if known is not None and known.representation.varies == varies:
+        version, path = choice.version, target.source.path
+        known = self._known(target, choice.coding, version)
+        if known is not None and known.representation.varies == choice.varies:
             return known.representation
         now_ns = time.time_ns()
-        statuses = filter(None, (version.status, choice.original_status))
-        settled = all(is_version_settled(one, time_for(one, now_ns)) for one in statuses)
+        settled = are_settled(*filter(None, (version.status, choice.original_status)))
         tag = digest = None
-        etag = self.etag if self.validators is None else None
-        if etag == "stat":
+        if self.validators is not None:
+            tag = self.validators.etag
+        elif self.etag == "stat":
             fingerprint = choice.source.fingerprint(version)
             tag = None if fingerprint is None else f'"{fingerprint}"'
-        elif etag == "content":
-            digest = choice.source.digest(version, settled)
+        elif self.etag == "content":
+            digest = choice.source.digest(choice.stored or version)
             tag = None if digest is None else content_etag(digest)
             if digest is None:
                 settled = False
                 if isinstance(version, OpenFile):
                     version.refresh()  # it may have grown while it was hashed
-        if tag is not None and coding is not None:
-            tag = etag_for_coding(tag, coding)
-        validators, dated = self.validators or Validators(tag), None
-        if self.validators is not None and coding is not None and validators.etag is not None:
-            validators = validators._replace(etag=etag_for_coding(validators.etag, coding))
+        if tag is not None and choice.coding is not None:
+            tag = etag_for_coding(tag, choice.coding)
+        validators, dated = (self.validators or Validators())._replace(etag=tag), None
         if self.validators is None and version.status is not None:
-            is_hash = etag == "content"
+            is_hash = self.etag == "content"
             validators = make_validators(version.status, tag, now_ns, of_content=is_hash)
             if validators.last_modified is None and not is_hash:
                 dated = dated_from(version.status)
-        path = target.source.path
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
-        holder = version.holder or path
-        if choice.is_decoded:
-            digest = None  # it is that of the stored bytes
-        made = (holder, version.size, content_type, validators, policy, settled, coding, varies)
-        return Representation(*made, digest, has_ranges=not choice.is_decoded, dated_from=dated)
+        return Representation(
+            version.holder or path,
+            version.size,
+            content_type,
+            validators,
+            policy,
+            settled,
+            coding=choice.coding,
+            varies=choice.varies,
+            digest=digest if choice.stored is None else None,
+            has_ranges=choice.stored is None,
+            dated_from=dated,
+        )
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless it is to be described again."""
@@ -234,11 +238,9 @@ class Loader:
         """Return what the file is compressed to in memory, if that is to be sent."""
         target, choice, own, accept_encoding, _ = loaded
         compression, file, status = self.compression, choice.source, choice.version.status
-        if compression is None or status is None or choice.coding is not None or not own.settled:
+        if compression is None or status is None or not isinstance(file, File) or not own.settled:
             return None
-        if choice.is_decoded:
-            return None
-        if not isinstance(file, File) or not self._may_compress(own.path, own.size):
+        if choice.coding or choice.stored or not compression.applies_to(own.path, own.size):
             return None
         version = signature(status)
         coding = compression.coding_for(version, own.size, accept_encoding)
@@ -269,22 +271,16 @@ def _choose_stored(
     """Choose between the bytes of a file that is stored in a coding, and what they decode to."""
     available = [(coding, version.size), (IDENTITY, sys.maxsize)]
     chosen = select_coding(acceptable_codings(accept_encoding), available)
-    size = None
-    if chosen == IDENTITY:
-        status = version.status
-        settled = status is None or is_version_settled(status, time_for(status, time.time_ns()))
-        size = decoded_size(source, version, coding, settled=settled)
+    size = decoded_size(source, version, coding) if chosen == IDENTITY else None
     if size is None:
         # RFC 9110 12.5.3 allows a coding that is not acceptable if there is no other.
         return Choice(source, version, coding, varies=True, is_final=chosen == coding)
     decoded = decoded_version(version, coding, size)
-    return Choice(source, decoded, varies=True, is_decoded=True)
+    return Choice(source, decoded, varies=True, stored=version)
 
 
 def _read_version(file: File, version: Version, expected: Signature) -> bytes:
-    opening: AbstractContextManager[OpenFile]
-    opening = nullcontext(version) if isinstance(version, OpenFile) else file.open()
-    with opening as opened:
+    with file.opened(version) as opened:
         if signature(opened.status) != expected:  # HEAD opens what it has only looked at before
             raise FileChangedError("the file was replaced before it was read")
         return read_content(opened.file, opened.status)

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from wsgistatic.files.changes import FileChangedError, read_fully
@@ -26,10 +25,9 @@ from wsgistatic.files.versions import (
     SECOND,
     RegularFile,
     Signature,
-    is_version_settled,
+    are_settled,
     modified_ns,
     signature,
-    time_for,
 )
 from wsgistatic.http.codings import CODINGS, MAX_HEADER, MAX_TRAILER, IncompleteError
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -133,11 +131,11 @@ class Candidates:
 
     def _find_fault(self, chosen: Sidecar, sent: Version, version: Version) -> str:
         """Return the fault of a sidecar, or ""; raise BlockingIOError if it cannot be known now."""
-        sidecar_status, now_ns = sent.status or chosen.status, time.time_ns()
+        sidecar_status = sent.status or chosen.status
         versions = signature(sidecar_status), signature(self._status)
 
-        def look() -> str:
-            with _opened(chosen.file, sent) as sidecar, _opened(self._file, version) as original:
+        def compare() -> str:
+            with chosen.file.opened(sent) as sidecar, self._file.opened(version) as original:
                 if (signature(sidecar.status), signature(original.status)) != versions:
                     raise FileChangedError("it changed before it was compared")
                 fault = sidecar_fault(chosen.coding, sidecar.file, original.file) or ""
@@ -145,13 +143,10 @@ class Candidates:
                 logger.warning("%a: not sent, since %s", chosen.file.path, fault)
             return fault
 
-        settled = all(
-            is_version_settled(status, time_for(status, now_ns))
-            for status in (sidecar_status, self._status)
-        )
+        settled = are_settled(sidecar_status, self._status)
         key = (chosen.coding, *versions)
         size = min(sidecar_status.st_size, _MAX_READ) + min(self._status.st_size, _MAX_COMPARED)
-        fault = _FAULTS.find(key, sidecar_status, settled, size, look)
+        fault = _FAULTS.find(key, sidecar_status, settled, size, compare)
         if fault is None:
             raise BlockingIOError(errno.EAGAIN, "the sidecar changes too often")
         return fault
@@ -201,10 +196,6 @@ def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
 
 # One table for the process, as for digests; the result is "" if there is no fault.
 _FAULTS: VersionResults[tuple[str, Signature, Signature], str] = VersionResults()
-
-
-def _opened(file: File, version: Version) -> AbstractContextManager[OpenFile]:
-    return nullcontext(version) if isinstance(version, OpenFile) else file.open()
 
 
 def sidecar_fault(coding: str, sidecar: RegularFile, original: RegularFile) -> str | None:
