@@ -16,12 +16,11 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11
 from contextlib import AbstractContextManager
-from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
 from wsgistatic.files.changes import Reader
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import RegularFile, Signature, signature
 
 K = TypeVar("K", bound=Hashable)
@@ -36,18 +35,18 @@ _MAX_FILES = 10_000
 _RATE = 16 * 1024 * 1024
 
 
-class SingleFlight(Generic[K, T]):
+class SingleFlight(Locked, Generic[K, T]):
     """Lets one thread do the work for a key while the others wait for its result."""
 
     def __init__(self) -> None:
-        self.after_fork()
-        call_after_fork(self)
+        super().__init__()
+        # The future of a failed attempt has no result: its threads have to try for themselves.
+        self._in_progress: dict[K, Future[tuple[T] | None]] = {}
 
     def after_fork(self) -> None:
         """Forget work that was begun by threads which a forked child does not have."""
-        self._lock = Lock()
-        # The future of a failed attempt has no result: its threads have to try for themselves.
-        self._in_progress: dict[K, Future[tuple[T] | None]] = {}
+        super().after_fork()
+        self._in_progress = {}
 
     def run(self, key: K, function: Callable[[], T]) -> T:
         """Return the result of the function, or that of a thread that is already running it.
@@ -78,7 +77,7 @@ class SingleFlight(Generic[K, T]):
             ours.set_result(outcome)
 
 
-class Allowance(Generic[K]):
+class Allowance(Locked, Generic[K]):
     """Bounds the work that is done for each key to a number of bytes per second.
 
     The first time is free, and so are as many repetitions as make up a second's work. Then a key
@@ -86,14 +85,9 @@ class Allowance(Generic[K]):
     """
 
     def __init__(self, rate: int) -> None:
+        super().__init__()
         self._rate = rate
         self._due: OrderedDict[K, float] = OrderedDict()  # monotonic time in seconds
-        self.after_fork()
-        call_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread may have held when the process forked."""
-        self._lock = Lock()
 
     def take(self, key: K, size: int) -> bool:
         """Return whether ``size`` bytes may be processed for a key now, and count them if so."""
@@ -107,19 +101,14 @@ class Allowance(Generic[K]):
         return is_allowed
 
 
-class VersionResults(Generic[K, T]):
+class VersionResults(Locked, Generic[K, T]):
     """A bounded table of results of work on file versions."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._results: OrderedDict[K, T] = OrderedDict()
         self._once: SingleFlight[K, T | None] = SingleFlight()
         self._allowance: Allowance[tuple[int, int]] = Allowance(_RATE)
-        self.after_fork()
-        call_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread may have held when the process forked."""
-        self._lock = Lock()
 
     def find(
         self, key: K, status: os.stat_result, settled: bool, size: int, work: Callable[[], T | None]

@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from operator import index
 from tempfile import SpooledTemporaryFile
-from threading import Lock
 from time import monotonic
 from typing import Any, ClassVar, Protocol
 
 from wsgistatic.files.changes import ChangeDetector, Reader
 from wsgistatic.files.digests import hash_content
 from wsgistatic.files.errors import as_oserror
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import RegularFile, Signature, read_at, signature
 
 
@@ -254,17 +253,13 @@ class OffsetReader(io.RawIOBase):
         return read_at(self._raw.fileno(), size, offset)
 
 
-class SharedFile:
+class SharedFile(Locked):
     """A file object that responses share: each read seeks, under a lock."""
 
     def __init__(self, file: Seekable, lock: Any = None) -> None:
-        self._file, self._lock = file, lock or Lock()
+        super().__init__()
+        self._file, self._lock = file, lock or self._lock
         self._process, self._is_on_disk = os.getpid(), hidden_raw(file) is not None
-        call_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread of the parent may have held."""
-        self._lock = Lock()
 
     def open(self, close: Callable[[], object] = lambda: None, size: int | None = None) -> Opened:
         """Return the present version; ``close`` is called when it is closed."""

@@ -12,11 +12,10 @@ import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
 from time import monotonic
 
 from wsgistatic.files.directory import File
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.codings import PREFERENCE
@@ -216,7 +215,7 @@ class CachedFile:
 NO_FILE = CachedFile("", (), None)
 
 
-class Cache:
+class Cache(Locked):
     """Cached files within a budget.
 
     Arguments:
@@ -228,14 +227,13 @@ class Cache:
     def __init__(
         self, budget: int, max_body_size: int, stat_ttl: float, sidecars: Sidecars
     ) -> None:
+        super().__init__()
         self.files: OrderedDict[str, CachedFile] = OrderedDict()  # by key; for reading only
         self.budget = budget
         self._max_body_size = max_body_size
         self._stat_ttl = stat_ttl
         self._sidecars = sidecars
         self._size = 0
-        self._lock = Lock()
-        call_after_fork(self)
 
     def after_fork(self) -> None:
         """Drop the lock and, if another thread was just changing the cache, what it contains."""
@@ -243,7 +241,7 @@ class Cache:
             self.files.clear()
             self._size = 0
         # A thread may also have taken the lock without having marked it as locked yet.
-        self._lock = Lock()
+        super().after_fork()
 
     def keeps_body(self, size: int) -> bool:
         """Return whether a file of ``size`` bytes is kept with its body."""
