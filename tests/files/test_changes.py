@@ -305,7 +305,7 @@ def test_read_content_of_a_file_that_ends_early_although_its_status_is_the_same(
 
     status = path.stat()
     with (
-        EndsEarly(os.open(path, os.O_RDONLY), status) as file,
+        EndsEarly(os.open(path, os.O_RDONLY)) as file,
         pytest.raises(FileChangedError),
     ):
         read_content(file, status)

@@ -27,7 +27,6 @@ from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, FileApp, StaticFiles
-from wsgistatic.files import packages
 from wsgistatic.files.packages import Archive, MemberReader, ZipMember
 from wsgistatic.representations import cache as cache_module
 from wsgistatic.representations.cache import Variant
@@ -370,13 +369,24 @@ def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, arc
 def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: Any) -> None:
-        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+    duplicates: list[int] = []
+    dup, fstat = os.dup, os.fstat
+
+    def recorded_dup(descriptor: int) -> int:
+        duplicates.append(dup(descriptor))
+        return duplicates[-1]
+
+    def failing_fstat(descriptor: int) -> os.stat_result:
+        if descriptor in duplicates:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return fstat(descriptor)
 
     path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
-    monkeypatch.setattr(packages, "StoredMember", fail)
+    monkeypatch.setattr(os, "dup", recorded_dup)
+    monkeypatch.setattr(os, "fstat", failing_fstat)
     with zipfile.ZipFile(path) as opened:
         assert call(StaticFiles(None, zipfile.Path(opened, "pkg/")), "/secret.txt").status == 503
+    assert duplicates
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -296,12 +296,7 @@ class HandleFile(File):
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
-        descriptor = os.dup(self._descriptor())
-        try:
-            return OpenFile(RegularFile(descriptor, os.fstat(descriptor)), self.path)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return OpenFile(RegularFile(os.dup(self._descriptor())), self.path)
 
     def stat(self) -> os.stat_result:
         """Return the status of the open file."""
@@ -363,14 +358,13 @@ def _open_to_change(name: str, dir_fd: int | None) -> int:
 
 def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
     _require_regular(stat_no_follow(name, dir_fd))
-    descriptor = open_no_follow(name, dir_fd, FILE_FLAGS)
+    file = RegularFile(open_no_follow(name, dir_fd, FILE_FLAGS))
     try:
-        status = os.fstat(descriptor)
-        _require_regular(status)
-        return RegularFile(descriptor, status)
-    except BaseException:
-        os.close(descriptor)
+        _require_regular(file.status)
+    except OSError:
+        file.close()
         raise
+    return file
 
 
 def _require_regular(status: os.stat_result) -> None:

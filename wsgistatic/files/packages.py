@@ -134,7 +134,7 @@ class TraversableSource(Source):
         """Open the file, if it is one."""
         file = self._find_and_open()
         try:
-            return SharedFile(file).open(file.close)
+            return SharedFile(file, close=file.close).open()
         except BaseException:
             file.close()
             raise
@@ -242,12 +242,7 @@ class ZipMember(Source):
         )
         if is_plain and descriptor is not None and status is not None:
             start = archive.locate(info)
-            duplicate = os.dup(descriptor)
-            try:
-                member = StoredMember(duplicate, status, start)
-            except BaseException:
-                os.close(duplicate)
-                raise
+            member = StoredMember(os.dup(descriptor), start)
             return Opened(info.file_size, status, archive.path, file=member)
         reader = MemberReader(archive, info)
         return Opened(info.file_size, status, archive.path, file=reader, is_sequential=True)
@@ -280,8 +275,8 @@ class ZipMember(Source):
 class StoredMember(RegularFile):
     """A member that the archive holds uncompressed, from its first byte at ``start``."""
 
-    def __init__(self, descriptor: int, status: os.stat_result, start: int) -> None:
-        super().__init__(descriptor, status)
+    def __init__(self, descriptor: int, start: int) -> None:
+        super().__init__(descriptor)
         self._start = start
 
     def read_at(self, offset: int, size: int) -> bytes:

@@ -188,7 +188,7 @@ class DecompressedSource(Source):
             file = self._decompress(OffsetReader(self._raw))
             if self._measured is None or self._measured[0] != version:
                 self._measured = version, file.seek(0, os.SEEK_END)
-        return SharedFile(file).open(file.close, self._measured[1])
+        return SharedFile(file, close=file.close).open(self._measured[1])
 
     def _decompress(self, raw: OffsetReader) -> Any:
         kind = type(self._file)
@@ -254,15 +254,17 @@ class OffsetReader(io.RawIOBase):
 
 
 class SharedFile(Locked):
-    """A file object that responses share: each read seeks, under a lock."""
+    """Reads a file object that responses share: each read seeks, under a lock."""
 
-    def __init__(self, file: Seekable, lock: Any = None) -> None:
+    def __init__(
+        self, file: Seekable, lock: Any = None, close: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__()
-        self._file, self._lock = file, lock or self._lock
+        self._file, self._lock, self.close = file, lock or self._lock, close
         self._process, self._is_on_disk = os.getpid(), hidden_raw(file) is not None
 
-    def open(self, close: Callable[[], object] = lambda: None, size: int | None = None) -> Opened:
-        """Return the present version; ``close`` is called when it is closed."""
+    def open(self, size: int | None = None) -> Opened:
+        """Return the current version; find its size in bytes unless it is given."""
         if size is None:
             with self._reading():
                 self._file.seek(0, os.SEEK_END)
@@ -270,7 +272,7 @@ class SharedFile(Locked):
         if size < 0:
             raise OSError(errno.EIO, f"the source reports a size of {size}")
         is_sequential = type(self._file).__module__ in _DECOMPRESSING
-        return Opened(size, file=_SharedReader(self, close), is_sequential=is_sequential)
+        return Opened(size, file=self, is_sequential=is_sequential)
 
     def is_busy(self) -> bool:
         """Return whether another response reads from the file now."""
@@ -295,16 +297,6 @@ class SharedFile(Locked):
             raise OSError(errno.EIO, "the source was opened before the process was forked")
         with self._lock, as_oserror():
             yield
-
-
-class _SharedReader:
-    """Reads a shared file for one response."""
-
-    def __init__(self, shared: SharedFile, close: Callable[[], object]) -> None:
-        self.read_at, self._close = shared.read_at, close
-
-    def close(self) -> None:
-        self._close()
 
 
 def raw_file(file: object) -> io.FileIO | None:

@@ -127,12 +127,17 @@ read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 class RegularFile(io.FileIO):
     """An open regular file, unbuffered, that can be read at any offset.
 
-    It owns its descriptor; ``status`` is the version that was opened.
+    It owns its descriptor, even if an error is raised here. ``status`` is the version that was
+    opened.
     """
 
-    def __init__(self, descriptor: int, status: os.stat_result) -> None:
-        super().__init__(descriptor, "rb")
-        self.status = status
+    def __init__(self, descriptor: int) -> None:
+        try:
+            self.status = os.fstat(descriptor)
+            super().__init__(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset, and keep the position for file wrappers."""
@@ -142,16 +147,12 @@ class RegularFile(io.FileIO):
 def open_version(path: str, expected: Signature) -> RegularFile | None:
     """Open the file at a path if it is the expected version; otherwise return None."""
     try:
-        descriptor = os.open(path, FILE_FLAGS)
+        file = RegularFile(os.open(path, FILE_FLAGS))
     except OSError:
-        return None
-    try:
-        status = os.fstat(descriptor)
-        if signature(status) == expected:
-            return RegularFile(descriptor, status)
-    except OSError:
-        pass  # the caller then looks the file up again and handles the error there
-    os.close(descriptor)
+        return None  # the caller then looks the file up again and handles the error there
+    if signature(file.status) == expected:
+        return file
+    file.close()
     return None
 
 
