@@ -1,7 +1,7 @@
-"""What a file that is stored in a content coding decodes to, read in bounded memory.
+"""Decode a file that is stored in a content coding, in bounded memory.
 
-The length is not known before the whole is decoded, and without it a client could take a broken
-response for a complete one. So the first request of a version decodes it twice.
+The decoded length is known only once all of the file is decoded. Without it a client could take a
+broken response for a complete one, so the first request for a version decodes it twice.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from wsgistatic.http.codings import CODINGS
 
 # A few kilobytes can decode to gigabytes. This takes about a second, once for each version.
 _MAX_DECODED = 256 * 1024 * 1024  # bytes
-# Of a source without a version, whose length has to be found for each response.
-_MAX_UNKNOWN = 1024 * 1024  # bytes
+# Without a version, the length has to be found for each response.
+_MAX_UNVERSIONED = 1024 * 1024  # bytes of the source
 _BLOCK = 64 * 1024  # bytes
 _TOO_LARGE = -1
 
-# The length in bytes, ``_TOO_LARGE``, or an error.
+# A length in bytes, ``_TOO_LARGE``, or the message of an error.
 _LENGTHS: VersionResults[tuple[Signature, str, str], int | str] = VersionResults()
 
 
 def decoded_size(source: Source, version: Version, coding: str) -> int | None:
-    """Return the number of bytes that a version decodes to from the named content coding.
+    """Return the number of bytes that a version in the named content coding decodes to.
 
     Return None if that would take too long, or if the library of the coding is not installed.
     Raise OSError if it cannot be decoded, or cannot be read.
@@ -51,7 +51,7 @@ def decoded_size(source: Source, version: Version, coding: str) -> int | None:
 
     status = version.status
     if status is None:
-        found = measure() if version.size <= _MAX_UNKNOWN else None
+        found = measure() if version.size <= _MAX_UNVERSIONED else None
     else:
         key = (signature(status), source.path, coding)
         found = _LENGTHS.find(key, status, are_settled(status), version.size, measure)
@@ -61,7 +61,7 @@ def decoded_size(source: Source, version: Version, coding: str) -> int | None:
 
 
 def decoded_version(version: Version, coding: str, size: int) -> Version:
-    """Return the version that another one decodes to; it is open if that is, and closes it."""
+    """Return the version that another one decodes to; if that is open, it is open and closes it."""
     if not isinstance(version, Opened):
         return Version(size, version.status, version.holder, version.seen)
     reader = DecodingReader(version, coding, size)

@@ -1,7 +1,7 @@
 """Directories and files of packages, as ``importlib.resources`` returns them, and zip archives.
 
-An archive is served as it was opened, like the code imported from it: if it is replaced, the old
-one is served on; if it is rewritten in place, requests fail. No name leads upwards, since
+An archive is served as it was opened, like the code imported from it. If it is replaced, the old
+one is still served. If it is rewritten in place, requests fail. No name leads upwards, since
 ``split_path`` has checked it.
 """
 
@@ -35,7 +35,7 @@ _UNSUPPORTED = 0x61  # flags of encrypted, patched and strongly encrypted member
 
 
 class Traversable(Protocol):
-    """A file or directory of a package: what we use of ``importlib.resources.abc.Traversable``."""
+    """A file or directory of a package; a part of ``importlib.resources.abc.Traversable``."""
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class Traversable(Protocol):
 
 
 class FileTree(Protocol):
-    """What a site is served from: files by their names."""
+    """The files of a site, by their names."""
 
     def file(self, segments: tuple[str, ...], /) -> Source:
         """Name a file, whether or not it exists."""
@@ -85,7 +85,7 @@ def traversable_source(value: Any) -> ZipMember | TraversableSource:
 
 
 class Layers(NamedTuple):
-    """One or more directories as one. The first that has a name decides."""
+    """Directories that appear as one. The first that has a name provides it."""
 
     trees: list[FileTree]
 
@@ -99,21 +99,21 @@ class Layers(NamedTuple):
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError:
-                break  # it exists, even if it may not be served
+                break  # it exists, although it cannot be served
         if isinstance(source, File):
             return LayeredFile(self, source.directory, segments)
         return source
 
 
 class LayeredFile(File):
-    """A file that an earlier layer may come to hide."""
+    """A file that a new one in an earlier layer could hide."""
 
     def __init__(self, layers: Layers, directory: Directory, segments: tuple[str, ...]) -> None:
         super().__init__(directory, segments)
         self._layers, self.stat_suffices = layers, False
 
     def stat_beneath_root(self) -> os.stat_result:
-        """Return the status of the file, unless an earlier layer has one now."""
+        """Return the status of the file, unless an earlier layer hides it now."""
         if self._layers.file(self.segments).path != self.path:
             raise not_found_error()
         return self.stat()
@@ -156,44 +156,46 @@ class TraversableSource(Source):
 class Archive:
     """An open zip archive, and the file that it was opened from.
 
-    It is read at offsets: ZipFile seeks, under one lock for all members, and moves the position
-    that processes share if they forked after the archive was opened.
+    It is read at offsets. ZipFile itself seeks, under one lock for all members, and so moves the
+    position that forked processes share.
     """
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self.file = file
         self.path = os.path.abspath(file.filename) if file.filename else None
         self._raw = raw_file(file.fp)
-        self._opened: os.stat_result | None = None
-        self._opened = self.status()
+        descriptor = self.descriptor()
+        self._opened = None if descriptor is None else os.fstat(descriptor)
         self._shared = SharedFile(cast(Any, file.fp), cast(Any, file)._lock)
         self._names: list[str] = []
 
     def status(self) -> os.stat_result | None:
-        """Return the status of the open file, if it has one; raise OSError if it was rewritten."""
-        descriptor, opened = self.descriptor(), self._opened
-        now = None if descriptor is None else os.fstat(descriptor)
-        if now and opened and written(now) != written(opened):
+        """Return the status of the file, if there is one; raise OSError if it was rewritten."""
+        descriptor = self.descriptor()
+        if descriptor is None or self._opened is None:
+            return None
+        now = os.fstat(descriptor)
+        if written(now) != written(self._opened):
             raise OSError(errno.EIO, "the archive was rewritten in place")
         return now
 
     @as_oserror()
     def descriptor(self) -> int | None:
-        """Return the descriptor of the file, if it has one."""
+        """Return the descriptor of the file, if there is one."""
         return None if self._raw is None else self._raw.fileno()
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset in the archive."""
         descriptor = self.descriptor()
-        # What was appended may not be in the file yet. And without pread, reading at an offset
-        # moves the position that ZipFile uses.
+        # Appended members may still be in a buffer. And without pread, reading at an offset moves
+        # the position that ZipFile uses.
         if descriptor is None or self.file.mode != "r" or not hasattr(os, "pread"):
             return self._shared.read_at(offset, size)
         return read_at(descriptor, size, offset)
 
     @as_oserror()
     def locate(self, info: zipfile.ZipInfo) -> int:
-        """Return the offset of the bytes of a member, which its local header determines."""
+        """Return the offset of a member's bytes, which its local header determines."""
         header = self.read_at(info.header_offset, _LOCAL_HEADER)
         if header[:4] != b"PK\x03\x04":
             raise zipfile.BadZipFile(f"no local header of {info.filename!r}")
@@ -201,10 +203,10 @@ class Archive:
         return info.header_offset + _LOCAL_HEADER + sum(lengths)
 
     def has_directory(self, name: str) -> bool:
-        """Return whether the names of members begin with that of a directory.
+        """Return whether a directory has members.
 
-        ``zipfile.Path`` finds the parents of all names, which takes space quadratic in their
-        lengths, and never ends for some (CVE-2024-8088).
+        ``zipfile.Path`` computes the parents of all names, which takes space quadratic in their
+        lengths, and never ends for some names (CVE-2024-8088).
         """
         if not self._names:
             self._names = sorted(info.filename for info in self.file.infolist())
@@ -216,9 +218,9 @@ class Archive:
 class ZipMember(Source):
     """A member or directory of an archive, whether or not it exists.
 
-    Its validators are its CRC and size, so that all machines with the same archive agree, and the
-    time of the archive. The member's own time has no zone, and reproducible builds set it to a
-    constant.
+    Its entity tag is made of its CRC and size, so that all machines with the same archive agree.
+    Its date is that of the archive, since the member's own time has no zone, and is a constant in
+    reproducible builds.
     """
 
     def __init__(self, archive: Archive, name: str) -> None:
@@ -273,7 +275,7 @@ class ZipMember(Source):
 
 
 class StoredMember(RegularFile):
-    """A member that the archive holds uncompressed, from its first byte at ``start``."""
+    """A member that is stored uncompressed, ``start`` bytes into the archive."""
 
     def __init__(self, descriptor: int, start: int) -> None:
         super().__init__(descriptor)
@@ -289,7 +291,7 @@ class MemberReader(ForwardReader):
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
-        # Started now, so that HEAD too reports encryption or an unknown method as an error.
+        # Checked now, so that HEAD fails too for encryption or an unknown method.
         if info.flag_bits & _UNSUPPORTED:
             raise OSError(errno.EIO, f"{info.filename!r} is encrypted or patched")
         self._start = archive.locate(info)
