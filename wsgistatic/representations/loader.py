@@ -1,7 +1,7 @@
-"""From a source to the representation that a client gets: opened, described and remembered.
+"""Load the representation of a source that a client gets.
 
-For a file the loader chooses a stored coding, or compresses text in memory. It describes each
-version only once, and adds what it described to the cache.
+The loader may choose a sidecar of a file, decode it, or compress it in memory. It describes each
+version only once, and adds the representation to the cache.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ class Target(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Whose bytes are sent for a target."""
+    """The version that is sent for a target."""
 
-    source: Source  # the target's own, or a sidecar
+    source: Source  # that of the target, or a sidecar
     version: Version  # of that source; an ``Opened`` one if a body is wanted
-    coding: str | None = None  # content coding of its bytes; None for the target's own
-    varies: bool = False  # Accept-Encoding decides
-    original_status: os.stat_result | None = None  # for a sidecar, that of the target's own file
-    sidecar_stats: SidecarStats | None = None  # what was found beside a file
-    stored: Version | None = None  # what the version was decoded from, if it was
-    is_final: bool = True  # a later request would lead to it too
+    coding: str | None = None  # content coding of the version
+    varies: bool = False  # the choice depends on Accept-Encoding
+    original_status: os.stat_result | None = None  # for a sidecar, that of its file
+    sidecar_stats: SidecarStats | None = None
+    stored: Version | None = None  # if the version is decoded, the one that it is decoded from
+    is_final: bool = True  # a later request would get the same choice
 
 
 class Loaded(NamedTuple):
-    """The representation of a target that a client gets; to be closed after use."""
+    """The representation of a target that a client gets. Close it after use."""
 
     target: Target
     choice: Choice
@@ -69,7 +69,7 @@ class Loaded(NamedTuple):
 
     @property
     def opened(self) -> Opened:
-        """The version; for callers that wanted a body."""
+        """The open version, for callers that wanted a body."""
         return cast(Opened, self.choice.version)
 
     def close(self) -> None:
@@ -100,13 +100,13 @@ class Loader:
         """Load the representation for a value of Accept-Encoding (RFC 9110 12.5.3).
 
         Arguments:
-            want_body: open the source; otherwise its status is enough.
-            want_range: the request has a Range, which counts in stored bytes.
+            want_body: whether to open the source; otherwise its status is enough.
+            want_range: whether the request has a Range, which refers to stored bytes.
 
         Raises:
-            IsADirectoryError: it is a directory.
-            FileChangedError: it changed while it was opened; try again.
-            OSError: it does not exist or cannot be read.
+            IsADirectoryError: the source is a directory.
+            FileChangedError: the source changed while it was opened; try again.
+            OSError: the source does not exist or cannot be read.
         """
         version = target.source.open() if want_body else target.source.inspect()
         try:
@@ -119,9 +119,9 @@ class Loader:
             raise
 
     def content_to_keep(self, loaded: Loaded) -> bytes | None:
-        """Return all bytes, if they are in memory or will be kept there; else None.
+        """Return all bytes if they are in memory or will be kept there; otherwise None.
 
-        Raise FileChangedError if the file changed while it was read: try again.
+        Raise FileChangedError if the file changed while it was read; try again.
         """
         representation, version = loaded.representation, loaded.choice.version
         if loaded.content is not None or not (
@@ -139,14 +139,15 @@ class Loader:
         return content
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
-        """Add a representation to the cache, with its bytes if they are to be kept.
+        """Add a representation to the cache, with its content if that is given.
 
-        ``final``: without a Range, the same value of Accept-Encoding would lead to it too.
+        ``final`` is whether a request without Range, but with the same value of Accept-Encoding,
+        would get the same representation.
         """
         target, choice = loaded.target, loaded.choice
         status, seen = choice.version.status, choice.version.seen
         if status is None or choice.version.holder is None or not choice.is_final:
-            return  # no stat can check it, or it was chosen for a temporary reason
+            return  # no stat shows whether it is current, or the reason for it was temporary
         if not final and self.compression is not None and choice.varies and choice.coding is None:
             return
         original = None
@@ -222,7 +223,7 @@ class Loader:
         )
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
-        """Return the cached variant of a version, unless it is to be described again."""
+        """Return the cached variant of a version, unless it has to be described again."""
         known = self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
         if (
             known
@@ -235,7 +236,7 @@ class Loader:
         return None
 
     def _compress(self, loaded: Loaded) -> Loaded | None:
-        """Return what the file is compressed to in memory, if that is to be sent."""
+        """Return the file as compressed in memory, or None if its own bytes are to be sent."""
         target, choice, own, accept_encoding, _ = loaded
         compression, file, status = self.compression, choice.source, choice.version.status
         if compression is None or status is None or not isinstance(file, File) or not own.settled:
@@ -268,7 +269,7 @@ class Loader:
 def _choose_stored(
     source: Source, version: Version, coding: str, accept_encoding: str | None
 ) -> Choice:
-    """Choose between the bytes of a file that is stored in a coding, and what they decode to."""
+    """Choose between the bytes of a file that is stored in a coding, and its decoded bytes."""
     available = [(coding, version.size), (IDENTITY, sys.maxsize)]
     chosen = select_coding(acceptable_codings(accept_encoding), available)
     size = decoded_size(source, version, coding) if chosen == IDENTITY else None
@@ -281,6 +282,6 @@ def _choose_stored(
 
 def _read_version(file: File, version: Version, expected: Signature) -> bytes:
     with file.opened(version) as opened:
-        if signature(opened.status) != expected:  # HEAD opens what it has only looked at before
+        if signature(opened.status) != expected:  # of a HEAD, which opens the file only now
             raise FileChangedError("the file was replaced before it was read")
         return read_content(opened.file, opened.status)
