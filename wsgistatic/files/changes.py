@@ -77,13 +77,6 @@ def is_unchanged(file: RegularFile, opened: os.stat_result) -> bool:
     raise FileChangedError(_CHANGED)
 
 
-def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
-    """Raise FileChangedError as ``is_unchanged`` does, but wait until the result is certain."""
-    now = _current_status(file, opened)
-    if written(now) != written(opened) and now.st_size <= opened.st_size:
-        raise FileChangedError(_CHANGED)
-
-
 class ChangeDetector:
     """Checks an open file for changes during one response.
 
