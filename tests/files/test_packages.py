@@ -339,6 +339,23 @@ def test_compressed_member_is_read_again_from_its_start_to_seek_back(
     assert reader.read_at(len(BIG) + 9, 5) == reader.read_at(len(BIG), 5) == b""
 
 
+def test_failed_read_of_a_member_is_not_followed_by_bytes_of_another_offset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(offset: int, size: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = zip_of(tmp_path / "a.zip", {"x.bin": os.urandom(100_000)}, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(path) as file:
+        archive = Archive(file)
+        reader = MemberReader(archive, file.getinfo("x.bin"))
+        end = len(reader.read_at(0, 100_000))
+        monkeypatch.setattr(archive, "read_at", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            reader.read_at(end, 10)
+        assert reader.read_at(end, 10) == b""
+
+
 def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, archive: Path) -> None:
     hanging, other_is_done = threading.Event(), threading.Event()
 

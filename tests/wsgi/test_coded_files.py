@@ -20,6 +20,7 @@ from tests.conftest import age, encoded, settle
 from wsgistatic import FileApp, StaticFiles, Validators, serve_file
 from wsgistatic.files import decoded as decoded_module
 from wsgistatic.files.decoded import DecodingReader
+from wsgistatic.files.directory import Directory
 
 pytestmark = pytest.mark.usefixtures("open_descriptors")
 
@@ -287,6 +288,32 @@ def test_validators_of_the_caller_get_the_coding(coded: Path) -> None:
     assert ask(app, "/").headers["ETag"] == '"v1"'
     app = FileApp(coded / "icon.svgz", validators=Validators(None, 86400))
     assert "ETag" not in ask(app, "/", "gzip").headers
+
+
+def test_length_is_that_of_the_version_although_its_link_was_switched(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (coded / "other.svgz").write_bytes(encoded("gzip", SVG * 2))
+    link = coded / "current.svgz"
+    link.symlink_to("icon.svgz")
+    settle()
+    real = Directory.open
+
+    def switch_and_open(*arguments: Any) -> Any:
+        link.unlink()
+        link.symlink_to("other.svgz")
+        return real(*arguments)
+
+    def length() -> str:
+        return call_raw(app, make_environ("/current.svgz", "HEAD")).headers["Content-Length"]
+
+    app = StaticFiles(None, coded, cache_size=0)
+    monkeypatch.setattr(Directory, "open", switch_and_open)
+    assert length() == str(2 * len(SVG))
+    monkeypatch.setattr(Directory, "open", real)
+    link.unlink()
+    link.symlink_to("icon.svgz")
+    assert length() == str(len(SVG))
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -119,7 +119,7 @@ class ForwardReader(ABC):
             self._restart()
         with as_oserror():
             while self._offset + len(self._piece) <= offset:
-                self._offset += len(self._piece)
+                self._offset, self._piece = self._offset + len(self._piece), b""
                 self._piece = next(self._pieces, b"")
                 if not self._piece:
                     return b""

@@ -159,8 +159,8 @@ class File(Source):
         )
 
     def opened(self, version: Version) -> AbstractContextManager[OpenFile]:
-        """Return a context with a version that is open already, or else the current one opened."""
-        return nullcontext(version) if isinstance(version, OpenFile) else self.open()
+        """Open a version unless it is open; see ``Source.opened``."""
+        return cast("AbstractContextManager[OpenFile]", super().opened(version))
 
 
 class OpenFile(Opened):

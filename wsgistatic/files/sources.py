@@ -20,7 +20,7 @@ from tempfile import SpooledTemporaryFile
 from time import monotonic
 from typing import Any, ClassVar, Protocol
 
-from wsgistatic.files.changes import ChangeDetector, Reader
+from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader
 from wsgistatic.files.digests import hash_content
 from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.forks import Locked
@@ -111,8 +111,18 @@ class Source(ABC):
             return hash_content(opened.file, opened.size)
 
     def opened(self, version: Version) -> AbstractContextManager[Opened]:
-        """Return a context with the version if it is open; otherwise with one that it opens."""
-        return nullcontext(version) if isinstance(version, Opened) else self.open()
+        """Return a context with a version open; it stays open if it was.
+
+        Raise FileChangedError if the version is no longer current.
+        """
+        if isinstance(version, Opened):
+            return nullcontext(version)
+        opened = self.open()
+        before, now = version.status, opened.status
+        if before and now and signature(before) != signature(now):
+            opened.close()
+            raise FileChangedError("the file was replaced before it was read")
+        return opened
 
 
 class MemorySource(Source):

@@ -13,11 +13,11 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from wsgistatic.files.changes import FileChangedError, read_content, read_fully
+from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import Signature, are_settled, signature
+from wsgistatic.files.versions import are_settled, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -256,7 +256,7 @@ class Loader:
                 version,
                 coding,
                 own.size,
-                lambda: _read_version(file, choice.version, version),
+                lambda: _read_version(file, choice.version),
             )
         except RefusedError:
             return loaded._replace(choice=choice._replace(is_final=False))
@@ -280,8 +280,6 @@ def _choose_stored(
     return Choice(source, decoded, varies=True, stored=version)
 
 
-def _read_version(file: File, version: Version, expected: Signature) -> bytes:
+def _read_version(file: File, version: Version) -> bytes:
     with file.opened(version) as opened:
-        if signature(opened.status) != expected:  # of a HEAD, which opens the file only now
-            raise FileChangedError("the file was replaced before it was read")
         return read_content(opened.file, opened.status)
