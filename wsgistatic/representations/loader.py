@@ -185,26 +185,17 @@ class Loader:
             return known.representation
         now_ns = time.time_ns()
         settled = are_settled(*filter(None, (version.status, choice.original_status)))
-        tag = digest = None
-        if self.validators is not None:
-            tag = self.validators.etag
-        elif self.etag == "stat":
-            fingerprint = choice.source.fingerprint(version)
-            tag = None if fingerprint is None else f'"{fingerprint}"'
-        elif self.etag == "content":
-            digest = choice.source.digest(choice.stored or version)
-            tag = None if digest is None else content_etag(digest)
-            if digest is None:
-                settled = False
-                if isinstance(version, OpenFile):
-                    version.refresh()  # it may have grown while it was hashed
-        if tag is not None and choice.coding is not None:
-            tag = etag_for_coding(tag, choice.coding)
+        of_content = self.etag == "content" and self.validators is None
+        digest = choice.source.digest(choice.stored or version) if of_content else None
+        if of_content and digest is None:
+            settled = False
+            if isinstance(version, OpenFile):
+                version.refresh()  # it may have grown while it was hashed
+        tag = self._tag(choice, digest)
         validators, dated = (self.validators or Validators())._replace(etag=tag), None
         if self.validators is None and version.status is not None:
-            is_hash = self.etag == "content"
-            validators = make_validators(version.status, tag, now_ns, of_content=is_hash)
-            if validators.last_modified is None and not is_hash:
+            validators = make_validators(version.status, tag, now_ns, of_content=of_content)
+            if validators.last_modified is None and not of_content:
                 dated = dated_from(version.status)
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
@@ -221,6 +212,17 @@ class Loader:
             has_ranges=choice.stored is None,
             dated_from=dated,
         )
+
+    def _tag(self, choice: Choice, digest: bytes | None) -> str | None:
+        """Return the entity tag of the caller, of the content or of the source, in that order."""
+        if self.validators is not None:
+            tag = self.validators.etag
+        elif digest is not None:
+            tag = content_etag(digest)
+        else:
+            text = choice.source.fingerprint(choice.version) if self.etag == "stat" else None
+            tag = None if text is None else f'"{text}"'
+        return tag if tag is None or choice.coding is None else etag_for_coding(tag, choice.coding)
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless it has to be described again."""

@@ -114,20 +114,15 @@ def make_validators(
             bytes may change before they are sent. There is no date, because such tags are for files
             whose times mean nothing: releases share them, or machines disagree.
     """
-    etag = opaque_tag
-    if etag is not None and _is_in_doubt(status, now_ns):
+    etag, changed, judged_ns = opaque_tag, modified_ns(status), time_for(status, now_ns)
+    is_certain = is_settled(changed, min(now_ns, judged_ns))
+    if changed > now_ns:  # set by hand, so the last status change shows how recent it is
+        is_certain = is_settled(status.st_ctime_ns, judged_ns)
+    if etag is not None and not is_certain:
         etag = f"W/{etag}" if of_content else f'W/"{secrets.token_hex(8)}"'
-    changed = modified_ns(status)
-    if of_content or min(now_ns, time_for(status, now_ns)) - changed < COARSE_TICK:
+    if of_content or min(now_ns, judged_ns) - changed < COARSE_TICK:
         return Validators(etag)
     return Validators(etag, changed // SECOND, True)
-
-
-def _is_in_doubt(status: os.stat_result, now_ns: int) -> bool:
-    changed, judged_ns = modified_ns(status), time_for(status, now_ns)
-    if changed > now_ns:  # set by hand, so the last status change tells how recent it is
-        return not is_settled(status.st_ctime_ns, judged_ns)
-    return not is_settled(changed, min(now_ns, judged_ns))
 
 
 def dated_from(status: os.stat_result) -> float:

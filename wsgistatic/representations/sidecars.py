@@ -65,12 +65,7 @@ class Sidecars:
 
     def find(self, file: File, status: os.stat_result) -> Candidates:
         """Return the sidecars of a file that are at least as new as a version of it."""
-        found = Candidates(file, status, self._codings, self.stats(file.path))
-        if any(found.stats):
-            for coding, there in zip(self._codings, found.stats, strict=True):
-                if there is not None:
-                    found.add(coding, there)
-        return found
+        return Candidates(file, status, self._codings, self.stats(file.path))
 
 
 class Candidates:
@@ -88,8 +83,11 @@ class Candidates:
         self._has_failed = False
         self.stats = stats
         self.sidecars: list[Sidecar] = []
+        for coding, there in zip(codings, stats, strict=True):
+            if there is not None:
+                self._add(coding, there)
 
-    def add(self, coding: str, there: Signature | int) -> None:
+    def _add(self, coding: str, there: Signature | int) -> None:
         """Add the sidecar that a stat has found, if it may be sent."""
         sidecar = self._file.with_suffix(CODINGS[coding].suffix)
         try:
