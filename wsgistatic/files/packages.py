@@ -218,8 +218,8 @@ class Archive:
 class ZipMember(Source):
     """A member or directory of an archive, whether or not it exists.
 
-    Its entity tag is made of its CRC and size, so that all machines with the same archive agree.
-    Its date is that of the archive, since the member's own time has no zone, and is a constant in
+    Its fingerprint is its CRC and size, so that all machines with the same archive agree. Its time
+    is that of the archive, since the member's own time has no zone, and is a constant in
     reproducible builds.
     """
 
@@ -242,7 +242,7 @@ class ZipMember(Source):
             and info.compress_size == info.file_size
             and not info.flag_bits & _UNSUPPORTED
         )
-        if is_plain and descriptor is not None and status is not None:
+        if is_plain and descriptor is not None:
             start = archive.locate(info)
             member = StoredMember(os.dup(descriptor), start)
             return Opened(info.file_size, status, archive.path, file=member)
