@@ -192,7 +192,7 @@ def test_file_that_cannot_be_decoded_is_an_error(
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("change", ["rewritten", "longer", "shorter", "broken"])
+@pytest.mark.parametrize("change", ["rewritten", "longer", "shorter", "broken", "same"])
 def test_file_that_changes_while_it_is_decoded_breaks_the_response(
     coded: Path, change: str
 ) -> None:
@@ -202,6 +202,7 @@ def test_file_that_changes_while_it_is_decoded_breaks_the_response(
         "longer": gzip.compress(LARGE + LARGE),
         "shorter": gzip.compress(LARGE[:500_000]),
         "broken": path.read_bytes()[:-9],
+        "same": path.read_bytes(),  # only its time shows that it was written
     }[change]
     app = StaticFiles(None, coded, media_types=TYPES)
     result = start(app, make_environ("/7.pbf"))
