@@ -32,7 +32,7 @@ class Manifest(Locked):
         self._version = self._current_version()
         self._names = _hashed(storage.hashed_files)
 
-    def lists(self, url: str) -> bool:
+    def lists(self, path: str, url: str) -> bool:
         """Return whether a URL path leads to a hashed name."""
         with self._lock:
             version = self._current_version()
