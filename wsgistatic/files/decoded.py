@@ -61,7 +61,7 @@ def decoded_size(source: Source, version: Version, coding: str) -> int | None:
 
 
 def decoded_version(version: Version, coding: str, size: int) -> Version:
-    """Return the version that another one decodes to; if that is open, it is open and closes it."""
+    """Return a version as it decodes; if the version is open, so is the result, which closes it."""
     if not isinstance(version, Opened):
         return Version(size, version.status, version.holder, version.seen)
     reader = DecodingReader(version, coding, size)
