@@ -21,15 +21,17 @@ import pytest
 import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
-from tests.documents import DOCUMENTATION, passage
+from tests.documents import DOCUMENTATION, ROOT, code_blocks, passage
+from tests.walkthrough import Walkthrough
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
 
-BLOCK = re.compile(
-    r"^\.\. code-block:: (?:python|ini)\n    :name: ([\w-]+)\n\n((?:    .*\n|\n)+)", re.M
-)
-EXAMPLES = {name: textwrap.dedent(block) for name, block in BLOCK.findall(DOCUMENTATION)}
+EXAMPLES = {
+    block.options["name"]: block.text
+    for block in code_blocks(DOCUMENTATION)
+    if "name" in block.options and block.language in ("python", "ini")
+}
 SETTINGS = sorted(name for name in EXAMPLES if "settings" in name)
 
 SETTINGS_BEFORE = """
@@ -121,6 +123,7 @@ application = loadapp("config:site.ini", relative_to=".")
 RUN = """
 import json, sys
 from webob import Request
+__file__ = "wsgi.py"
 exec(compile(sys.stdin.read(), "example", "exec"), globals())
 answers = []
 for path, value, _, _ in json.loads(sys.argv[1]):
@@ -196,6 +199,21 @@ def test_example(project: Path, name: str) -> None:
     for (path, _, status, body), answer in zip(REQUESTS[name], answers, strict=True):
         assert answer[0] == status, path
         assert body in answer[1]
+
+
+PAGES = [*(ROOT / "docs/start").glob("*.rst"), *(ROOT / "docs/howto").glob("*.rst")]
+WALKS = sorted(
+    page.relative_to(ROOT / "docs").as_posix()
+    for page in PAGES
+    if any(block.language == "console" for block in code_blocks(page.read_text()))
+)
+
+
+@pytest.mark.parametrize("page", sorted(set(WALKS) - {"howto/asgi.rst"}))  # needs tests/servers
+def test_following_a_page(request: pytest.FixtureRequest, tmp_path: Path, page: str) -> None:
+    if not page.startswith("start/"):  # those begin in an empty folder
+        request.getfixturevalue("project")
+    assert Walkthrough(page, tmp_path).follow() > 0
 
 
 def test_a_request_cannot_forge_a_line_of_the_log(
