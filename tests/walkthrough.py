@@ -71,7 +71,7 @@ class Walkthrough:
             programs[script.name] = f"#!{sys.executable}\nimport sys\n{load}\nsys.exit(main())\n"
         folder.mkdir()
         for name, text in programs.items():
-            if name in self._text:
+            if name in self._text + DEFAULT_SERVER:
                 (folder / name).write_text(text)
                 (folder / name).chmod(0o755)
 

@@ -484,7 +484,7 @@ def test_the_bar_counts_every_byte(
 
 
 def test_every_option_and_default_is_documented() -> None:
-    section = passage("Compressing ahead of time\n---", "From a build script")
+    section = passage("Options of the command\n---", "Traps")
     rows = dict(re.findall(r"^``(--[a-z-]+)[^`\n]*(?:``)? +(?:``([\d.]+)``)?", section, re.M))
     known = {
         action.option_strings[0]: action.default
