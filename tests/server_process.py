@@ -58,7 +58,7 @@ class ServerProcess:
         """Wait until the server announces its URL."""
         try:
             self.announcement = self.read_until("http://")
-            match = re.search(r"http://\S+:(\d+)\S*", self.announcement)
+            match = re.search(r"http://\S+:(\d+)/\S*", self.announcement)
             assert match is not None, self.announcement
             self.url, self.port = match[0], int(match[1])
         except BaseException:

@@ -76,6 +76,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "sidecars": [("/static/hello.txt", "", 200, "hello")],
     "offload": [("/static/x", "", 404, ""), ("/", "", 200, "the app")],
     "origin": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
+    "metrics": [("/static/hello.txt", "", 200, "hello"), ("/metrics", "", 200, "static_bytes 5")],
     "video": [("/static/hello.txt", "bytes=-2", 206, "lo")],
     "private_download": [("/invoices/7", "", 403, "")],
     "private_flask": [("/report", "bytes=-2", 206, "lo"), ("/report", "", 200, "hello")],
@@ -321,7 +322,7 @@ def test_the_output_of_explain(
         content = gzip_of_size(gzip.compress(bytes(5000)), size) if ".gz" in name else bytes(size)
         (project / "static" / name).write_bytes(content)
         os.utime(project / "static" / name, (modified, modified))
-    block = passage("    $ wsgistatic explain", "\nIn a running")
+    block = passage("    $ wsgistatic explain", "\n2. Read")
     command, *lines = textwrap.dedent(block).splitlines()
     monkeypatch.chdir(project)
     assert main(shlex.split(command)[2:]) == 0

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from tests.documents import ROOT, code_blocks
-from tests.server_process import ServerProcess
+from tests.servers.processes import run_command
 
 # Commands that run until they are interrupted.
 SERVER = re.compile(r"(waitress-serve|flask run|pserve|uvicorn|python manage\.py run|wsgistatic [^ce])")
@@ -29,7 +29,8 @@ class Walkthrough:
       as shown; ``...`` stands for any text. Without output, the command must succeed.
     - A server runs until the next one starts. If wsgi.py is new, a server starts for it.
     - The programs are those of the packages in the interpreter of the tests.
-    - Installations are skipped, and so are blocks in other languages, such as ``shell-session``.
+    - Installations are skipped, but one of the project makes its folder importable.
+    - Blocks in other languages, such as ``shell-session``, are skipped.
 
     Args:
         page: the page, relative to ``docs``.
@@ -46,7 +47,7 @@ class Walkthrough:
         programs = folder.parent / f"{folder.name}-programs"
         self._write_programs(programs)
         path = os.pathsep.join([str(programs), os.environ["PATH"]])
-        self._environment = os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"}
+        self._environment = os.environ | {"PATH": path}
 
     def follow(self) -> int:
         """Follow the page; return the number of commands that ran."""
@@ -58,7 +59,9 @@ class Walkthrough:
                 elif block.language == "console":
                     for part in re.split(r"^\$ ", block.text, flags=re.M)[1:]:
                         command, _, output = part.partition("\n")
-                        if not command.startswith(INSTALL):
+                        if command.startswith(f"{INSTALL} -e"):
+                            self._environment["PYTHONPATH"] = str(self._folder)
+                        elif not command.startswith(INSTALL):
                             self._run(command, output)
                             count += 1
         return count
@@ -103,9 +106,10 @@ class Walkthrough:
         self._servers.close()
         if command.startswith("wsgistatic"):
             command += " --port 8000"  # the default
-        words = ["sh", "-c", f"exec {self._with_port(command)}"]
-        server = ServerProcess(words, cwd=self._folder, env=self._environment)
-        self._servers.enter_context(server)
+        changed = dict(self._environment.items() - os.environ.items())
+        words = ["env", *(f"{name}={value}" for name, value in changed.items())]
+        words += ["sh", "-c", f"exec {self._with_port(command)}"]
+        self._servers.enter_context(run_command(words, self._folder, int(self._port)))
         self._needs_server = False
 
     def _with_port(self, text: str) -> str:
