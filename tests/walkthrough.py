@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from contextlib import ExitStack
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from importlib.metadata import entry_points
 from pathlib import Path
+
+import pytest
 
 from tests.documents import ROOT, code_blocks
 from tests.servers.processes import run_command
@@ -29,7 +32,8 @@ class Walkthrough:
       as shown; ``...`` stands for any text. Without output, the command must succeed.
     - A server runs until the next one starts. If wsgi.py is new, a server starts for it.
     - The programs are those of the packages in the interpreter of the tests.
-    - Installations are skipped, but one of the project makes its folder importable.
+    - Nothing is installed. The test is skipped if a package is missing, and an installation of the
+      project with ``-e`` makes its folder importable.
     - Blocks in other languages, such as ``shell-session``, are skipped.
 
     Args:
@@ -38,6 +42,8 @@ class Walkthrough:
     """
 
     def __init__(self, page: str, folder: Path) -> None:
+        if shutil.which("curl") is None:
+            pytest.skip("not installed: curl")
         self._folder = folder
         self._servers = ExitStack()
         self._needs_server = False
@@ -59,9 +65,9 @@ class Walkthrough:
                 elif block.language == "console":
                     for part in re.split(r"^\$ ", block.text, flags=re.M)[1:]:
                         command, _, output = part.partition("\n")
-                        if command.startswith(f"{INSTALL} -e"):
-                            self._environment["PYTHONPATH"] = str(self._folder)
-                        elif not command.startswith(INSTALL):
+                        if command.startswith(INSTALL):
+                            self._require(command.removeprefix(INSTALL).split())
+                        else:
                             self._run(command, output)
                             count += 1
         return count
@@ -77,6 +83,13 @@ class Walkthrough:
             if name in self._text + DEFAULT_SERVER:
                 (folder / name).write_text(text)
                 (folder / name).chmod(0o755)
+
+    def _require(self, words: list[str]) -> None:
+        if words[0] == "-e":
+            self._environment["PYTHONPATH"] = str(self._folder)
+        for word in words:
+            if word.isalnum():  # not "." or ".[serve]", which is wsgistatic
+                pytest.importorskip(word.lower())
 
     def _write(self, name: str, text: str) -> None:
         file = self._folder / name
