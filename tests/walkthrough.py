@@ -22,8 +22,6 @@ from tests.servers.processes import run_command
 SERVER = re.compile(
     r"(waitress-serve|flask run|pserve|uvicorn|python manage\.py run|wsgistatic [^ce])"
 )
-    r"(waitress-serve|flask run|pserve|uvicorn|python manage\.py run|wsgistatic [^ce])"
-)
 INSTALL = "python -m pip install"
 DEFAULT_SERVER = "waitress-serve --listen=127.0.0.1:8000 wsgi:application"
 
