@@ -47,7 +47,7 @@ def evaluate_preconditions(
         now: Current time in seconds since the epoch. It resolves years of two digits.
 
     Returns:
-        The status of the response: 412 or 304, or 200 to continue with Range and If-Range.
+        The status of the response, 412 or 304, or 200 to continue with Range and If-Range.
     """
     if_match, if_unmodified_since, if_none_match, if_modified_since = preconditions
     # Steps 1 and 2: "When ... If-Match is not present, and If-Unmodified-Since is present".
