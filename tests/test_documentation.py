@@ -21,16 +21,18 @@ import pytest
 import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
-from tests.documents import DOCUMENTATION, ROOT, passage
+from tests.documents import DOCUMENTATION, ROOT, code_blocks, passage
+from tests.walkthrough import Walkthrough
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.http.media_types import _TYPES, _WELL_KNOWN, MediaTypes
 from wsgistatic.wsgi.options import ARGUMENTS, FILE_OPTIONS, FILES, OPTIONS
 
-BLOCK = re.compile(
-    r"^\.\. code-block:: (?:python|ini)\n    :name: ([\w-]+)\n\n((?:    .*\n|\n)+)", re.M
-)
-EXAMPLES = {name: textwrap.dedent(block) for name, block in BLOCK.findall(DOCUMENTATION)}
+EXAMPLES = {
+    block.options["name"]: block.text
+    for block in code_blocks(DOCUMENTATION)
+    if "name" in block.options and block.language in ("python", "ini")
+}
 SETTINGS = sorted(name for name in EXAMPLES if "settings" in name)
 
 SETTINGS_BEFORE = """
@@ -74,19 +76,27 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "readme_file": [("/any", "bytes=-2", 206, "lo")],
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
+    "vite": [("/static/assets/main-B73g3bRJ.js", "", 200, "title"), ("/", "", 200, "B73g3bRJ.js")],
+    "sidecars": [("/static/hello.txt", "", 200, "hello")],
+    "offload": [("/static/x", "", 404, ""), ("/", "", 200, "the app")],
+    "origin": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
+    "metrics": [("/static/hello.txt", "", 200, "hello"), ("/metrics", "", 200, "static_bytes 5")],
+    "video": [("/static/hello.txt", "bytes=-2", 206, "lo")],
+    "private_download": [("/invoices/7", "", 403, "")],
+    "private_flask": [("/report", "bytes=-2", 206, "lo"), ("/report", "", 200, "hello")],
+    "export": [("/any", "bytes=0-3", 206, "name"), ("/any", "", 200, "hello.txt;5")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
     "view": [("/report", "bytes=-2", 206, "lo"), ("/report", "", 200, "hello")],
     "sources": [("/any", "bytes=0-3", 206, "name"), ("/any", "", 200, "hello.txt;5")],
     "package": [("/static/hello.txt", "bytes=-2", 206, "ed"), ("/static/x", "", 404, "")],
     "listing": [("/static/", "", 200, '"hello.txt"'), ("/static", "", 301, "")],
-    "spa": [("/app/hello.txt", "", 200, "hello"), ("/app/user/7", "", 404, "")],
+    "spa": [("/shop/index.html", "", 200, "Shop"), ("/shop/x.css", "", 404, "")],
     "spa_with_app": [
-        ("/hello.txt", "", 200, "hello"),
-        ("/", "", 200, "the app"),
+        ("/index.html", "", 200, "Shop"),
+        ("/", "", 200, "Shop"),
         ("/api/users/99", "", 404, ""),
     ],
     "site": [
-        ("/hello.txt", "", 200, "hello"),
         ("/about", "", 200, "about"),
         ("/about.html", "", 301, ""),
         ("/nope", "", 404, "Nothing here"),
@@ -112,6 +122,8 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
 NEEDED = {
     "django_nested": "django",
     "flask_build_only": "flask",
+    "private_download": "bottle",
+    "private_flask": "flask",
     "readme_flask": "flask",
     "webpy": "web",
     "pastedeploy": "paste.deploy",
@@ -127,6 +139,7 @@ application = loadapp("config:site.ini", relative_to=".")
 RUN = """
 import json, sys
 from webob import Request
+__file__ = "wsgi.py"
 exec(compile(sys.stdin.read(), "example", "exec"), globals())
 answers = []
 for path, value, _, _ in json.loads(sys.argv[1]):
@@ -144,8 +157,11 @@ def project(tmp_path: Path) -> Path:
         ("static/hello.txt", "hello"),
         ("static/only.txt", "only"),
         ("static/README", "read me"),
-        ("static/about.html", "about"),
-        ("static/404.html", "Nothing here"),
+        ("public/about.html", "about"),
+        ("public/404.html", "Nothing here"),
+        ("frontend/dist/index.html", "Shop"),
+        ("dist/assets/main-B73g3bRJ.js", "title"),
+        ("dist/.vite/manifest.json", '{"src/main.js": {"file": "assets/main-B73g3bRJ.js"}}'),
         ("theme/hello.txt", "theme"),
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
@@ -159,7 +175,7 @@ def project(tmp_path: Path) -> Path:
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
          "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
     ):  # fmt: skip
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     with zipfile.ZipFile(tmp_path / "packages.zip", "w") as packages:
         packages.writestr("mypackage/__init__.py", "")
@@ -168,7 +184,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_every_example_gets_requests() -> None:
-    assert EXAMPLES.keys() == REQUESTS.keys() | {*SETTINGS}
+    assert EXAMPLES.keys() == REQUESTS.keys() | {*SETTINGS, "private_django", "get_ranges"}
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -202,6 +218,44 @@ def test_example(project: Path, name: str) -> None:
     for (path, _, status, body), answer in zip(REQUESTS[name], answers, strict=True):
         assert answer[0] == status, path
         assert body in answer[1]
+
+
+PAGES = [*(ROOT / "docs/start").glob("*.rst"), *(ROOT / "docs/howto").glob("*.rst")]
+WALKS = sorted(
+    page.relative_to(ROOT / "docs").as_posix()
+    for page in PAGES
+    if any(block.language == "console" for block in code_blocks(page.read_text()))
+)
+
+
+@pytest.mark.parametrize("page", sorted(set(WALKS) - {"howto/asgi.rst"}))  # needs tests/servers
+def test_following_a_page(request: pytest.FixtureRequest, tmp_path: Path, page: str) -> None:
+    if not page.startswith("start/"):  # those begin in an empty folder
+        request.getfixturevalue("project")
+    assert Walkthrough(page, tmp_path).follow() > 0
+
+
+def test_a_private_download_with_django(project: Path) -> None:
+    pytest.importorskip("django")
+    (project / "private").mkdir()
+    (project / "private/7-12.pdf").write_text("%PDF")
+    installed = 'INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]\n'
+    (project / "mysite/settings.py").write_text(SETTINGS_BEFORE + installed)
+    code = f"""import django
+django.setup()
+{EXAMPLES["private_django"]}
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import RequestFactory
+request = RequestFactory().get("/", headers={{"Range": "bytes=1-"}})
+for request.user in (AnonymousUser(), User(pk=7)):
+    print(invoice(request, 12).status_code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "mysite.settings"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["302", "206"], done.stderr
 
 
 def test_a_request_cannot_forge_a_line_of_the_log(
@@ -327,7 +381,7 @@ def test_the_output_of_explain(
         content = gzip_of_size(gzip.compress(bytes(5000)), size) if ".gz" in name else bytes(size)
         (project / "static" / name).write_bytes(content)
         os.utime(project / "static" / name, (modified, modified))
-    block = passage("    $ wsgistatic explain", "\nIn a running")
+    block = passage("    $ wsgistatic explain", "\n2. Read")
     command, *lines = textwrap.dedent(block).splitlines()
     monkeypatch.chdir(project)
     assert main(shlex.split(command)[2:]) == 0

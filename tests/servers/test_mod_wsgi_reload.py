@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.harness.processes import free_port
 from tests.connection import Connection
-from tests.documents import DOCUMENTATION
+from tests.documents import ROOT
 from tests.servers.apache import apache_command, as_nobody
 from tests.servers.mod_wsgi import HOME, express, load_lines, search_path
 from tests.servers.processes import run_command
@@ -24,8 +24,8 @@ from tests.test_documentation import EXAMPLES
 
 pytestmark = pytest.mark.servers
 
-SECTION = DOCUMENTATION.partition("mod_wsgi with reload on change\n---")[2]
-BLOCKS = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n)+)", SECTION)[:2]]
+PAGE = (ROOT / "docs/howto/mod-wsgi.rst").read_text()
+BLOCKS = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n)+)", PAGE)]
 URLS = """
 from django.urls import path
 from mysite import views
@@ -118,7 +118,7 @@ def test_express_reloads_a_changed_view(tmp_path: Path, project: Path, build: st
 
 @contextmanager
 def configured(tmp_path: Path, project: Path, lines: str, build: str) -> Iterator[int]:
-    """Run Apache with configuration lines from the README; return its port."""
+    """Run Apache with the documented configuration lines; return its port."""
     port = free_port(())
     folder = tmp_path / "server"
     folder.mkdir()
