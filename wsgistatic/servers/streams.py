@@ -46,6 +46,7 @@ def wait_for_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         raw = getattr(stream, "buffer", None)
         if isinstance(raw, _BackgroundRaw):
+            stream.flush()
             raw.wait()
 
 
@@ -60,15 +61,15 @@ def _in_background(stream: TextIO | None) -> TextIO:
     binary = getattr(stream, "buffer", None)
     raw: Any = _BackgroundRaw(getattr(binary, "raw", binary))
     encoding = None if stream is None else stream.encoding
-    return TextIOWrapper(raw, encoding, "backslashreplace", write_through=True)
+    # Lines arrive whole, although print() writes their ends separately.
+    return TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True)
 
 
 class _BackgroundRaw(RawIOBase):
     def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._pending = bytearray()
-        self._is_full = False  # then everything is dropped until _pending is taken
-        self._dropped = 0  # lines
+        self._dropped = 0  # lines; others are dropped too until _pending is taken
         self._is_writing = False
         self._changed = Condition()
         Thread(target=self._write_pending, daemon=True).start()
@@ -86,8 +87,7 @@ class _BackgroundRaw(RawIOBase):
     def write(self, data: Any) -> int:
         data = bytes(data)
         with self._changed:
-            self._is_full = self._is_full or len(self._pending) + len(data) > _MAX_PENDING
-            if self._is_full:
+            if self._dropped or len(self._pending) + len(data) > _MAX_PENDING:
                 self._dropped += data.count(b"\n")
             else:
                 self._pending += data
@@ -105,7 +105,7 @@ class _BackgroundRaw(RawIOBase):
             self._changed.notify_all()
 
     def _has_work(self) -> bool:
-        return self._is_full or bool(self._pending)
+        return bool(self._pending or self._dropped)
 
     def _write_pending(self) -> None:
         """Write until the stream is closed and nothing is left."""
@@ -120,7 +120,7 @@ class _BackgroundRaw(RawIOBase):
                 if self._dropped:
                     lines = f"{self._dropped} line{'s' if self._dropped > 1 else ''}"
                     data += f"[{lines} of output dropped: no room]\n".encode()
-                self._pending, self._is_full, self._dropped = bytearray(), False, 0
+                self._pending, self._dropped = bytearray(), 0
                 self._is_writing = True
             self._write(memoryview(data))
 
