@@ -163,7 +163,7 @@ def explain(
     trace = Trace()
     request = Request(environ, trace)
     response = app.site.respond(request) or app.site.not_found(request)
-    getattr(response.body, "close", lambda: None)()
+    response.close()
     event = answer_event(request, response)
     steps = [("prefix", f"below {path_name(below)}/")]
     steps += [(step.name, _finding(step)) for step in trace.steps]

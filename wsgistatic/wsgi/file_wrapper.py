@@ -30,7 +30,7 @@ def wrap_file(
     and frees the thread. True uses the whole list: sendfile takes half the processor time, but a
     file truncated while it is sent is noticed later. The file must be positioned at its start.
     """
-    wrapper: FileWrapper | None = request.get("wsgi.file_wrapper")
+    wrapper: FileWrapper | None = request.environ.get("wsgi.file_wrapper")
     if option is False or not callable(wrapper):  # socketify has the key with the value None
         return None
     if getattr(wrapper, "__module__", None) == "waitress.buffers":
@@ -45,7 +45,7 @@ def _sends_files(wrapper: FileWrapper, request: Request) -> bool:
     module = getattr(wrapper, "__module__", None)
     if module == "gunicorn.http.wsgi":
         # gevent's sendfile reads blocks of 8 KB, which makes it a third as fast.
-        return not type(request.get("gunicorn.socket")).__module__.startswith("gevent")
+        return not type(request.environ.get("gunicorn.socket")).__module__.startswith("gevent")
     # uWSGI's wrapper is a built-in function without a module. It sends from byte 0, whatever the
     # offset.
     return module == "mod_wsgi" or getattr(wrapper, "__name__", "") == "uwsgi_sendfile"

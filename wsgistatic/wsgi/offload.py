@@ -114,8 +114,7 @@ class Offload:
         """
         etag = representation.validators.etag
         return (
-            request.method == "GET"
-            and not request.is_plain
+            not request.is_plain
             and (request.range is None or (plan.status == 206 and not is_weak(etag or "")))
             and request.field("HTTP_IF_MATCH") is None
             and request.field("HTTP_IF_UNMODIFIED_SINCE") is None

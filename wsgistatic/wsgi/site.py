@@ -20,7 +20,6 @@ from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
 from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
-from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi import responses
 from wsgistatic.wsgi.fallback import VARY, states_page_load
 from wsgistatic.wsgi.listing import Listing, is_found
@@ -49,9 +48,8 @@ class Site:
         self._tree, self._prefix, self._standalone = tree, prefix, standalone
         self._index, self._dotfiles = options.index, options.dotfiles
         self._clean_urls = options.clean_urls
-        fallback, not_found = options.fallback, options.not_found
-        self._fallback = None if fallback is None else check_inner_path("fallback", fallback)
-        self._not_found = None if not_found is None else check_inner_path("not_found", not_found)
+        self._fallback = options.fallback and tuple(options.fallback.split("/"))
+        self._not_found = options.not_found and tuple(options.not_found.split("/"))
         self._responder, self._policy = responder, responder.policy
         self._listing: Listing | None = None
         self._root: str | None = None
@@ -64,7 +62,7 @@ class Site:
     def respond(self, request: Request) -> responses.Response | None:
         """Respond to a request below the prefix; None for a miss."""
         response = self._find(request)
-        if response is None and self._standalone and self._fallback is not None:
+        if response is None and self._standalone:
             response = self.fallback(request)
         return response
 
@@ -97,7 +95,7 @@ class Site:
 
     def fallback(self, request: Request) -> responses.Response | None:
         """Respond to a miss with the page of a single-page app, if it is a page load."""
-        if self._fallback is None or not request.is_read:
+        if not self._fallback or not request.is_read:
             return None
         is_page_load = states_page_load(request)
         if is_page_load is None:
@@ -135,7 +133,7 @@ class Site:
 
     def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
-        if self._not_found is not None:
+        if self._not_found:
             plain = Request(request.environ, request.trace, is_plain=True)
             page = self._respond_with(plain, "404 page", self._not_found)
             if page is not None and page.status == "200 OK":
