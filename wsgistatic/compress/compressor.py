@@ -18,8 +18,7 @@ from threading import Event
 from typing import NamedTuple
 
 from wsgistatic.compress.edits import Draft
-from wsgistatic.compress.existing import ExistingSidecar
-from wsgistatic.compress.marks import add_mark
+from wsgistatic.compress.existing import ExistingSidecar, add_mark
 from wsgistatic.compress.originals import FileVersion, find_originals
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import File, Folder, single_file
