@@ -13,6 +13,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from wsgistatic.http.fields import Headers, add_vary
+from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.negotiation import names_type
+from wsgistatic.http.paths import SplitPath
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responses import Response
 
@@ -26,14 +29,34 @@ VARY = "Accept, Sec-Fetch-Dest, Sec-Fetch-Mode"
 _PAGES = ("document", "iframe", "frame")
 
 
-def states_page_load(request: Request) -> bool | None:
-    """Return whether a browser says that it loads a page; None without Sec-Fetch-Dest."""
+def is_page_load(
+    request: Request, path: SplitPath | None, media_types: MediaTypes, *, standalone: bool
+) -> bool:
+    """Return whether a request loads a page.
+
+    Arguments:
+        path: The path below the prefix, or None if it is not the path of any file.
+        standalone: Whether there is no wrapped app.
+    """
     destination = request.field("HTTP_SEC_FETCH_DEST")
-    if destination is None:
-        return None
-    # A service worker that forwards a page load sends "empty" and "navigate".
-    is_forwarded = destination == "empty" and request.field("HTTP_SEC_FETCH_MODE") == "navigate"
-    return is_forwarded or destination in _PAGES
+    mode = request.field("HTTP_SEC_FETCH_MODE")
+    if destination is not None:
+        # A service worker that forwards a page load sends "empty" and "navigate".
+        return destination in _PAGES or (destination == "empty" and mode == "navigate")
+    if path is None:
+        return False
+    # A script or an image that is missing must not be answered with HTML.
+    name = path.segments[-1] if path.segments else ""
+    if "." in name and media_types.knows(name):
+        return False
+    if mode is not None:  # Chrome 76 to 79
+        return mode == "navigate"
+    accept = request.field("HTTP_ACCEPT")
+    if names_type(accept, "text/html"):
+        return True
+    # Link previews and monitors accept anything, but so do the clients of an app's API.
+    accepts_anything = (accept or "").strip() in ("", "*/*")
+    return standalone and "." not in name and accepts_anything
 
 
 def call_before_page(

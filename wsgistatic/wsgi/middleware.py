@@ -179,7 +179,6 @@ class StaticFiles(Copyable):
         self._files = responder.cache.files if on_answer is None else {}
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
-        self._is_standalone = app is None
         self._app = self._app_after_miss = self._respond_not_found if app is None else app
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
@@ -250,8 +249,6 @@ class StaticFiles(Copyable):
                     return body
         request = Request(environ, None if self._on_answer is None else Trace())
         response = self.site.respond(request)
-        if response is None and self._is_standalone:
-            response = self.site.not_found(request)
         if self._on_answer is not None:
             self._report(self._on_answer, request, response)
         if response is not None:

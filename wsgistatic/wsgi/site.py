@@ -1,9 +1,22 @@
-"""Map a URL to a file, and respond if there is none.
+"""The path of a request from its URL to a file, and the responses if there is none.
 
-``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file or an index, the
-page of a clean URL, and a directory, in this order. The ``Responder`` responds with the file that
-is found. None stands for a miss, which goes to the wrapped app. ``Site.fallback`` follows a miss,
-or the app's 404.
+``StaticFiles`` answers most cache hits itself. Every other request below the prefix takes these
+steps in ``Site.respond``:
+
+1. The cache is searched for PATH_INFO. A cached file is sent if it has not changed.
+2. A single stat finds out whether the path exists. Most misses end here.
+3. PATH_INFO is split into names. Names that are hidden, impossible or not canonical are misses.
+4. Then come, in this order: the redirect to a clean URL, a file or the index of a directory, the
+   page of a clean URL, and the listing of a directory. A method other than GET and HEAD gets a 405
+   if GET would find one of them.
+
+The ``Responder`` sends what was found. It evaluates the preconditions and Range, and may leave the
+file to the front server (``Offload``).
+
+A miss is None, and ``StaticFiles`` calls the wrapped app. If ``fallback`` is set and the app
+responds with 404, ``Site.fallback`` replaces that response for page loads. Without an app, a miss
+gets the page of ``fallback`` or a 404 here. Hosts are not checked here: the command and the Django
+integration refuse unknown ones in a middleware of their own, before the request gets here.
 """
 
 from __future__ import annotations
@@ -16,12 +29,11 @@ from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import add_vary
-from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
 from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi import responses
-from wsgistatic.wsgi.fallback import VARY, states_page_load
+from wsgistatic.wsgi.fallback import VARY, is_page_load
 from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
@@ -60,10 +72,10 @@ class Site:
                 self._listing = Listing(tree, self._policy, prefix, options)
 
     def respond(self, request: Request) -> responses.Response | None:
-        """Respond to a request below the prefix; None for a miss."""
+        """Respond to a request below the prefix; None for a miss, if there is a wrapped app."""
         response = self._find(request)
         if response is None and self._standalone:
-            response = self.fallback(request)
+            return self.fallback(request) or self.not_found(request)
         return response
 
     def _find(self, request: Request) -> responses.Response | None:
@@ -97,10 +109,9 @@ class Site:
         """Respond to a miss with the page of a single-page app, if it is a page load."""
         if not self._fallback or not request.is_read:
             return None
-        is_page_load = states_page_load(request)
-        if is_page_load is None:
-            is_page_load = self._may_load_page(request)
-        if not is_page_load:
+        path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
+        types = self._responder.media_types
+        if not is_page_load(request, path, types, standalone=self._standalone):
             request.record("fallback", "", note="for navigations that do not name an asset")
             return None
         environ = request.environ
@@ -111,25 +122,6 @@ class Site:
         if response is None:
             return None
         return response._replace(headers=add_vary(response.headers, VARY))
-
-    def _may_load_page(self, request: Request) -> bool:
-        """Return whether a request without Sec-Fetch-Dest loads a page, by its path and Accept."""
-        path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
-        if path is None:
-            return False
-        # A script or an image that is missing must not be answered with HTML.
-        name = path.segments[-1] if path.segments else ""
-        if "." in name and self._responder.media_types.knows(name):
-            return False
-        mode = request.field("HTTP_SEC_FETCH_MODE")
-        if mode is not None:  # Chrome 76 to 79
-            return mode == "navigate"
-        accept = request.field("HTTP_ACCEPT")
-        if names_type(accept, "text/html"):
-            return True
-        # Link previews and monitors accept anything, but so do the clients of an app's API.
-        accepts_anything = (accept or "").strip() in ("", "*/*")
-        return self._standalone and "." not in name and accepts_anything
 
     def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
