@@ -87,9 +87,9 @@ def _check_encodable(option: str, name: str) -> None:
 
 
 def closest_name(name: str, known: Iterable[str], least: float = 0.6) -> str | None:
-    """Return the known name that a mistyped one probably stands for, or None.
+    """Return the known name that a mistyped one was probably meant to be, or None.
 
-    ``least`` is how much they have in common at least, from 0 to 1.
+    ``least`` is the required similarity, from 0 to 1.
     """
     from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
 

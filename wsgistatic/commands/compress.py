@@ -103,10 +103,10 @@ def _parser() -> Parser:
     help = "Remove sidecars that have lost their file. Downloads such as data.csv.gz stay."
     group.add_argument("--prune", action="store_true", help=help)
     add = partial(parser.add_argument_group("Compression").add_argument, action=Convert)
-    help = f"Content codings to write, of {','.join(CODINGS)}."
+    help = f"Content codings to write. Available: {','.join(CODINGS)}."
     help = help_text(help, "all whose library is installed")
     add("--codings", convert=lambda _, text: text.split(","), metavar="NAMES", help=help)
-    help = "Compress less, and faster. Can be repeated."
+    help = "Level of a coding; lower ones are faster. Can be repeated."
     help = help_text(help, "the highest level of each coding")
     add("--level", dest="levels", convert=_level, default={}, metavar="CODING=N", help=help)
     help = help_text("Number of files to compress at a time.", "the number of processors")

@@ -1,4 +1,4 @@
-"""What exists under the name of a sidecar, whoever wrote it, and the mark of ours.
+"""Existing files under the names of sidecars, and the mark that identifies ours.
 
 The mark stands between the header and the data of the stream, where every decoder skips it:
 
@@ -99,7 +99,7 @@ class ExistingSidecar:
 
     def redate(self, version: FileVersion) -> None:
         """Give it the modification time of a version."""
-        file = cast(IO[bytes], self._file)  # it is ours, so it could be opened
+        file = cast(IO[bytes], self._file)  # it has our mark, so it could be opened
         redate(self._folder, self._name, file, version.status)
 
 

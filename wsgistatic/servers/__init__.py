@@ -99,7 +99,7 @@ SERVERS: dict[str, Callable[[WSGIApplication, str, int], BoundServer]] = {
 
 
 def default_server() -> str:
-    """Return the name of the better server that is installed."""
+    """Return the name of the best server that is installed."""
     return "cheroot" if find_spec("cheroot") else "wsgiref"
 
 
@@ -145,13 +145,13 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
 
 
 def ignore_signals() -> None:
-    """Ignore SIGINT and SIGTERM until the process ends, as handlers of Python do not."""
+    """Ignore SIGINT and SIGTERM, even while the interpreter shuts down."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def port_number(text: str) -> int:
-    """Return the port number that a command-line argument means."""
+    """Return the port number in a command-line argument."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"a port must be from 0 to 65535, not {text!r}")
     return int(text)
@@ -165,7 +165,7 @@ def describe_bind_error(error: OSError | ValueError, host: str, port: int) -> st
 
 
 def announcement(what: str, server: BoundServer, host: str, path: str = "/") -> str:
-    """Return the line that says what is served, with a URL to click on."""
+    """Return the line that tells the user what is served, and at which URL."""
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound
         host = "localhost"
     url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}{path}"

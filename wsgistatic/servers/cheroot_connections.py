@@ -1,4 +1,4 @@
-"""cheroot's connections, with what RFC 9112 demands and bounded memory for unread bodies.
+"""cheroot's connections, made to conform to RFC 9112, and to bound memory for unread bodies.
 
 Import this module only where cheroot may be required, since it is an optional dependency.
 """

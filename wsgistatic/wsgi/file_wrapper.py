@@ -1,9 +1,9 @@
 """When the server's ``wsgi.file_wrapper`` may send an open file (PEP 3333).
 
-An allow-list of wrapper classes decides, which is based on measurements on thirty servers. Most
-wrappers send past Content-Length or from the wrong offset. Unknown servers get our own iterator,
-which is correct everywhere. Wrappers that use sendfile get whole files only. That is correct on all
-servers of the list, even if a middleware around us iterates the wrapper.
+Only the wrapper classes of an allow-list are used. It is based on measurements of thirty servers,
+most of whose wrappers send past Content-Length or from the wrong offset. Unknown servers get our
+own iterator, which is correct everywhere. Wrappers that use sendfile get whole files only, which is
+correct on all servers of the list, even if a middleware around us iterates the wrapper.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Offloading: the front server sends the file that a response header names.
 
-The front server gets a request only if it cannot answer it differently: preconditions are
-evaluated here, and so is a Range that leads to anything but 206. It gets a file only if it passes
-on every header field of the response. Apache's module takes the header literally and drops
+The front server gets a request only if it cannot answer it differently. Preconditions are evaluated
+here, and so is a Range that leads to anything but 206. The front server gets a file only if it
+passes on every header field of the response. Apache's module takes the header literally and drops
 Content-Encoding, so compressed copies are not used with it.
 """
 
@@ -30,9 +30,9 @@ class FrontServer(NamedTuple):
     drops: Callable[[str], bool]  # whether a field, in lower case, does not reach the client
 
 
-# What nginx keeps of a response with X-Accel-Redirect, and then what the documented configuration
-# adds because nearly every file has it. Fields that only some sites have are not counted on: a
-# missing Content-Security-Policy would go unnoticed.
+# The fields that nginx keeps of a response with X-Accel-Redirect, and those that the documented
+# configuration adds because nearly every file has them. Fields that only some sites use are not
+# taken for granted, since a missing Content-Security-Policy would go unnoticed.
 _PASSED_BY_NGINX = {
     *("accept-ranges", "cache-control", "content-disposition", "content-length", "content-type"),
     *("expires", "access-control-allow-origin", "access-control-expose-headers"),
@@ -45,7 +45,7 @@ _NGINX = FrontServer(
     ("Accept-Ranges", "Content-Length"),
     lambda name: name not in _PASSED_BY_NGINX,
 )
-# lighttpd obeys X-LIGHTTPD-send-file from FastCGI only, so that this is just the option's name.
+# lighttpd obeys X-LIGHTTPD-send-file from FastCGI only, so this is only the name of the option.
 _LIGHTTPD = FrontServer("X-Sendfile", True, ("Content-Length",), lambda name: False)
 _APACHE = FrontServer(
     "X-Sendfile", False, ("Content-Length",), lambda name: name == "content-encoding"
@@ -105,11 +105,11 @@ class Offload:
     def handles(self, request: Request, plan: RangePlan, representation: Representation) -> bool:
         """Return whether the front server is to send what was planned.
 
-        It sends no error pages, since their status would be 200. Preconditions that we have
-        answered it would evaluate again: nginx compares If-Match with an entity tag of its own, and
-        If-Modified-Since with dates that say nothing (RFC 9110 8.8.2.2). An If-None-Match that did
-        not match our tag matches nowhere else. Of the requests with a Range it gets those that we
-        would answer with 206, too: it may take an equal weak tag in If-Range for a match, and read
+        The front server sends no error pages, since their status would be 200. It gets no requests
+        with preconditions, which it would evaluate again: nginx compares If-Match with an entity
+        tag of its own, and If-Modified-Since with dates that are not validators (RFC 9110 8.8.2.2).
+        An If-None-Match that does not match our tag is harmless. Of the requests with a Range it
+        gets only those that we would answer with 206. It may accept a weak tag in If-Range or read
         a malformed Range differently, and its 416 would have the Cache-Control of the file.
         """
         etag = representation.validators.etag

@@ -1,4 +1,4 @@
-"""The request, as the code here reads it from environ."""
+"""A WSGI request, read from environ."""
 
 from __future__ import annotations
 

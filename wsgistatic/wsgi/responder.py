@@ -91,7 +91,7 @@ class Responder:
     ) -> Response | None:
         representation = variant.representation
         if request.range is not None and not representation.has_ranges:
-            return None  # a range counts in the file's own bytes
+            return None  # ranges refer to the file's own bytes
         if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
         response = self._without_body(request, representation)
@@ -119,8 +119,8 @@ class Responder:
             if response is not None:
                 self._loader.remember(loaded, loaded.content, final=request.range is None)
             else:
-                # The range of a file can be read without the rest, at the next request too. And
-                # the short path would send a body from memory that the front server is to send.
+                # A range of a file can be read without the rest, so a 206 need not fill the cache.
+                # And the short path would send a cached body instead of the front server.
                 keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
                 keep = keep and not (self._offload and self._offload.can_send(representation))
                 content = self._loader.content_to_keep(loaded) if keep else None

@@ -224,8 +224,8 @@ def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
 def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
     """Wrap an app so that no cache stores its 404 and 410 responses.
 
-    While the machines of a fleet change to a new release one by one, a file exists on one of them
-    and not yet on another. A cache that stored the miss would keep on missing.
+    During a rolling release, a new file exists on some machines and not yet on others. A cache that
+    stored the miss would keep sending it.
     """
 
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
