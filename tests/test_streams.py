@@ -6,11 +6,13 @@ import io
 import logging
 import os
 import re
+import select
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +100,29 @@ def test_the_threads_end_with_the_block() -> None:
         sys.stdout.write("one\n")
         assert os.read(pipe, 100) == b"one\n"
     assert eventually(lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_forked_child_writes_its_output_itself() -> None:
+    with piped() as pipe:
+        print("parent")
+        assert os.read(pipe, 100) == b"parent\n"
+        child = os.fork()
+        if child == 0:
+            print("child")
+            wait_for_output()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert select.select([pipe], [], [], 0)[0]
+        assert os.read(pipe, 100) == b"child\n"
+
+
+def test_after_a_fork_nothing_waits_for_a_thread() -> None:
+    with piped() as pipe:
+        raw: Any = sys.stdout.buffer
+        raw.after_fork()  # in this process, so that its coverage is measured
+        print("child")
+        assert select.select([pipe], [], [], 0)[0]
+        assert os.read(pipe, 100) == b"child\n"
 
 
 def test_existing_log_handlers_are_redirected(

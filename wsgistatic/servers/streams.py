@@ -15,6 +15,8 @@ from threading import Condition, Thread
 from time import sleep
 from typing import Any, TextIO
 
+from wsgistatic.files.forks import call_after_fork
+
 _MAX_PENDING = 1024 * 1024  # bytes that wait to be written; more are dropped
 _END_TIMEOUT = 1.0  # seconds for which the end of the process waits for its output
 _RETRY_TIME = 0.05  # seconds, if another process has made the output non-blocking
@@ -71,7 +73,9 @@ class _BackgroundRaw(RawIOBase):
         self._pending = bytearray()
         self._dropped = 0  # lines; others are dropped too until _pending is taken
         self._is_writing = False
+        self._is_forked = False
         self._changed = Condition()
+        call_after_fork(self)
         Thread(target=self._write_pending, daemon=True).start()
 
     def writable(self) -> bool:
@@ -84,8 +88,16 @@ class _BackgroundRaw(RawIOBase):
         number: int = super().fileno() if self._raw is None else self._raw.fileno()
         return number
 
+    def after_fork(self) -> None:
+        """Write directly in a child, which has no thread for it and may end at any time."""
+        self._pending, self._dropped, self._is_writing = bytearray(), 0, False
+        self._is_forked, self._changed = True, Condition()
+
     def write(self, data: Any) -> int:
         data = bytes(data)
+        if self._is_forked:
+            self._write(memoryview(data))
+            return len(data)
         with self._changed:
             if self._dropped or len(self._pending) + len(data) > _MAX_PENDING:
                 self._dropped += data.count(b"\n")

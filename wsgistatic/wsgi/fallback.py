@@ -90,23 +90,21 @@ def call_before_page(
         is_started = True
         return start_response(status, headers, *exc_info)
 
-    body: Iterable[bytes] = ()
     try:
         body = app(environ, start)
         if is_started:
             return body
-        resumed = _ResumedBody(body)
-    except BaseException:
-        _close(body)
-        if page is not None:
-            page.close()
-        raise
-    if page is None:
-        return resumed
-    try:
+        try:
+            resumed = _ResumedBody(body)
+        except BaseException:
+            _close(body)
+            raise
+        if page is None:
+            return resumed
         resumed.close()
     except BaseException:
-        page.close()
+        if page is not None:
+            page.close()
         raise
     return page
 

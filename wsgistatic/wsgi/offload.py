@@ -39,21 +39,18 @@ _PASSED_BY_NGINX = {
     *("content-encoding", "etag", "last-modified", "repr-digest", "vary"),
     "x-content-type-options",
 }
-_NGINX = FrontServer(
-    "X-Accel-Redirect",
-    True,
-    ("Accept-Ranges", "Content-Length"),
-    lambda name: name not in _PASSED_BY_NGINX,
-)
 # lighttpd obeys X-LIGHTTPD-send-file from FastCGI only, so this is only the name of the option.
-_LIGHTTPD = FrontServer("X-Sendfile", True, ("Content-Length",), lambda name: False)
-_APACHE = FrontServer(
-    "X-Sendfile", False, ("Content-Length",), lambda name: name == "content-encoding"
-)
 _FRONT_SERVERS = {
-    "x-accel-redirect": _NGINX,
-    "x-lighttpd-send-file": _LIGHTTPD,
-    "x-sendfile": _APACHE,
+    "x-accel-redirect": FrontServer(
+        *("X-Accel-Redirect", True, ("Accept-Ranges", "Content-Length")),
+        lambda name: name not in _PASSED_BY_NGINX,
+    ),
+    "x-lighttpd-send-file": FrontServer(
+        "X-Sendfile", True, ("Content-Length",), lambda name: False
+    ),
+    "x-sendfile": FrontServer(
+        "X-Sendfile", False, ("Content-Length",), lambda name: name == "content-encoding"
+    ),
 }
 _ALLOWED = (
     'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '

@@ -94,12 +94,9 @@ class Responder:
             return None  # ranges refer to the file's own bytes
         if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
-        response = self._without_body(request, representation)
-        if response is None:
-            plan = plan_for(request, representation, self._options.max_ranges)
-            response = self._offloaded(request, plan, representation)
-        if response is not None:
-            return response if self.cache.is_fresh(variant) else None
+        plan = self._plan(request, representation)
+        if isinstance(plan, Response):
+            return plan if self.cache.is_fresh(variant) else None
         body = self._body_from_cache(request, plan, variant)
         return None if body is None else content_response(request, plan, representation, body)
 
@@ -112,11 +109,9 @@ class Responder:
         )
         try:
             representation = loaded.representation
-            response = self._without_body(request, representation)
-            if response is None:
-                plan = plan_for(request, representation, self._options.max_ranges)
-                response = self._offloaded(request, plan, representation)
-            if response is not None:
+            plan = self._plan(request, representation)
+            if isinstance(plan, Response):
+                response = plan
                 self._loader.remember(loaded, loaded.content, final=request.range is None)
             else:
                 # A range of a file can be read without the rest, so a 206 need not fill the cache.
@@ -138,8 +133,8 @@ class Responder:
         loaded.close()
         return response
 
-    def _without_body(self, request: Request, representation: Representation) -> Response | None:
-        """Return the response to a failed precondition or to HEAD; otherwise None."""
+    def _plan(self, request: Request, representation: Representation) -> Response | RangePlan:
+        """Return the response if none of the body is sent from here, otherwise what to send."""
         preconditions = request.preconditions
         if preconditions is not None:
             response = conditional_response(preconditions, representation)
@@ -147,16 +142,10 @@ class Responder:
                 return response
         if request.is_head:
             return responses.head_response(request, representation)
-        return None
-
-    def _offloaded(
-        self, request: Request, plan: RangePlan, representation: Representation
-    ) -> Response | None:
-        """Return the response that lets the front server send what was planned, or None."""
-        front = self._offload
-        if front is None or not front.handles(request, plan, representation):
-            return None
-        return front.respond(request, representation)
+        plan = plan_for(request, representation, self._options.max_ranges)
+        if self._offload is not None and self._offload.handles(request, plan, representation):
+            return self._offload.respond(request, representation)
+        return plan
 
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant

@@ -28,7 +28,7 @@ from wsgistatic.files.directory import Directory
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.caching import is_caching_field
-from wsgistatic.http.fields import add_vary
+from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
 from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
@@ -210,8 +210,7 @@ class Site:
     ) -> responses.Response | None:
         """Redirect ``/dir`` to ``/dir/`` if it has an index; its relative links need the slash."""
         try:
-            index.inspect()
-            fields = self._policy.for_file(index.path, url, "text/html").others
+            fields = self._page_fields(index, url)
         except OSError as error:
             return responses.response_to_error(error, index.path, self._policy)
         return responses.redirect(request.location_as_directory(), fields)
@@ -224,11 +223,8 @@ class Site:
         if stem is None:
             return None
         *above, name = path.segments
-        page = self._tree.file(path.segments)
         try:
-            page.inspect()
-            url = url_path(self._prefix, path)
-            fields = self._policy.for_file(page.path, url, "text/html").others
+            fields = self._page_fields(self._tree.file(path.segments), url_path(self._prefix, path))
         except OSError:
             return None  # the code that serves it reports the error
         if name == self._index:
@@ -238,6 +234,11 @@ class Site:
             return None
         _, _, stem = request.path_info.removesuffix(_PAGE).rpartition("/")
         return responses.redirect(request.location_beside(stem), fields)
+
+    def _page_fields(self, page: Source, url: str) -> Headers:
+        """Return the fields of a redirect to a page; raise OSError if it cannot be read."""
+        page.inspect()
+        return self._policy.for_file(page.path, url, "text/html").others
 
     def _stem_of(self, path: SplitPath) -> str | None:
         """Return the name of a page without its extension, if clean URLs leave that out."""
