@@ -30,11 +30,11 @@ from wsgistatic.validation import check_path
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.events import OnAnswer, answer_event
-from wsgistatic.wsgi.fallback import call_before_page
+from wsgistatic.wsgi.misses import call_before_page, no_store_if_missing
 from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import Response, no_store_if_missing
+from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.site import Site
 from wsgistatic.wsgi.trace import Trace
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from time import monotonic
 
 from wsgistatic.files.body import BlockIterator, MultipartIterator
@@ -107,31 +107,28 @@ class Responder:
             want_body=not request.is_head,
             want_range=request.range is not None,
         )
-        try:
-            representation = loaded.representation
+        representation, is_final = loaded.representation, request.range is None
+        with ExitStack() as unsent:
+            unsent.callback(loaded.close)
             plan = self._plan(request, representation)
             if isinstance(plan, Response):
-                response = plan
-                self._loader.remember(loaded, loaded.content, final=request.range is None)
-            else:
-                # A range of a file can be read without the rest, so a 206 need not fill the cache.
-                # And the short path would send a cached body instead of the front server.
-                keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
-                keep = keep and not (self._offload and self._offload.can_send(representation))
-                content = self._loader.content_to_keep(loaded) if keep else None
-                if content is None and loaded.opened.is_sequential:
-                    plan = _without_backward_ranges(plan, representation.size)
-                self._loader.remember(loaded, content, final=request.range is None)
-                if content is None and plan.content_length:
-                    body = self._stream(request, plan, representation, loaded.opened)
-                    return content_response(request, plan, representation, body)
-                ready = [b""] if content is None else _parts(plan, content)
-                response = content_response(request, plan, representation, ready)
-        except BaseException:
-            loaded.close()
-            raise
-        loaded.close()
-        return response
+                self._loader.remember(loaded, loaded.content, final=is_final)
+                return plan
+            # A range of a file can be read without the rest, so a 206 need not fill the cache. And
+            # the short path would send a cached body instead of the front server.
+            keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
+            keep = keep and not (self._offload and self._offload.can_send(representation))
+            content = self._loader.content_to_keep(loaded) if keep else None
+            if content is None and loaded.opened.is_sequential:
+                plan = _without_backward_ranges(plan, representation.size)
+            self._loader.remember(loaded, content, final=is_final)
+            if content is not None or plan.content_length == 0:
+                body = [b""] if content is None else _parts(plan, content)
+                return content_response(request, plan, representation, body)
+            stream = self._stream(request, plan, representation, loaded.opened)
+            response = content_response(request, plan, representation, stream)
+            unsent.pop_all()  # the body closes the file
+            return response
 
     def _plan(self, request: Request, representation: Representation) -> Response | RangePlan:
         """Return the response if none of the body is sent from here, otherwise what to send."""

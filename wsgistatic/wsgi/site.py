@@ -33,8 +33,8 @@ from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_pa
 from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi import responses
-from wsgistatic.wsgi.fallback import VARY, is_page_load
 from wsgistatic.wsgi.listing import Listing, is_found
+from wsgistatic.wsgi.misses import VARY, is_page_load
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
@@ -46,7 +46,7 @@ _OF_A_FILE = {"etag", "last-modified", "accept-ranges"}
 
 
 class Site:
-    """Responds to requests below a prefix; to every method if it is ``standalone``."""
+    """Responds to requests below a prefix, and to misses too if it is ``standalone``."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""The option ``fallback``: which requests load a page, and a wrapped app that is called first.
+"""Misses and the 404 responses of the wrapped app: ``fallback`` and ``no_store_misses``.
 
-Only page loads get the page of a single-page app, because other code would take it for the script
-or the data that it requested. Browsers state what they load in Sec-Fetch-Dest and Sec-Fetch-Mode
+Only page loads get the page of ``fallback``, because other code would take it for the script or the
+data that it requested. Browsers state what they load in Sec-Fetch-Dest and Sec-Fetch-Mode
 (Fetch Metadata). They send these fields only over HTTPS and to localhost, so otherwise Accept and
 the name in the path decide.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import names_type
@@ -135,3 +136,22 @@ def _close(body: Iterable[bytes]) -> None:
 
 def _discard(data: bytes) -> None:
     """Stand for ``write`` while nothing of the app's body is sent."""
+
+
+def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
+    """Wrap an app so that no cache stores its 404 and 410 responses.
+
+    During a rolling release, a new file exists on some machines and not yet on others. A cache that
+    stored the miss would keep sending it.
+    """
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: Headers, *exc_info: Any) -> Callable[[bytes], object]:
+            if status[:3] in ("404", "410"):
+                headers = [field for field in headers if not is_caching_field(field[0])]
+                headers.append(("Cache-Control", "no-store"))
+            return start_response(status, headers, *exc_info)
+
+        return app(environ, start)
+
+    return wrapped
