@@ -15,7 +15,7 @@ from threading import Condition, Thread
 from time import sleep
 from typing import Any, TextIO
 
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 
 _MAX_PENDING = 1024 * 1024  # bytes that wait to be written; more are dropped
 _END_TIMEOUT = 1.0  # seconds for which the end of the process waits for its output
@@ -67,15 +67,15 @@ def _in_background(stream: TextIO | None) -> TextIO:
     return TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True)
 
 
-class _BackgroundRaw(RawIOBase):
+class _BackgroundRaw(Locked, RawIOBase):
     def __init__(self, raw: Any) -> None:
+        super().__init__()
         self._raw = raw
         self._pending = bytearray()
         self._dropped = 0  # lines; others are dropped too until _pending is taken
         self._is_writing = False
         self._is_forked = False
         self._changed = Condition()
-        call_after_fork(self)
         Thread(target=self._write_pending, daemon=True).start()
 
     def writable(self) -> bool:
