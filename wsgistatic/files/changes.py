@@ -114,10 +114,10 @@ class ChangeDetector:
         check_sent = is_last or self._is_recent
         if self._is_recent:
             self._is_recent = not is_version_settled(opened, time_for(opened, time.time_ns()))
-        if written(now) != written(opened):
-            # As long as nothing is sent, nothing tells growth from a rewrite: start again.
-            if now.st_size <= opened.st_size or not self._started:
-                raise FileChangedError(_CHANGED)
+        # As long as nothing is sent, nothing tells growth from a rewrite: start again.
+        is_growth = now.st_size > opened.st_size and self._started
+        if written(now) != written(opened) and not is_growth:
+            raise FileChangedError(_CHANGED)
         if now.st_size != opened.st_size or now.st_ctime_ns != opened.st_ctime_ns:
             check_sent = check_sent or not self._shows_change
             self._suspect = self._shows_change = True
