@@ -89,6 +89,7 @@ _COMMANDS = {
     "servestatic": ["servestatic.compress"],
 }
 _MIDDLEWARES = {
+    "wsgistatic": "wsgistatic.django.middleware.StaticFilesMiddleware",
     "whitenoise": "whitenoise.middleware.WhiteNoiseMiddleware",
     "servestatic": "servestatic.middleware.ServeStaticMiddleware",
 }

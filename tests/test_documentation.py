@@ -26,12 +26,21 @@ from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
 
-BLOCK = re.compile(r"^\.\. code-block:: (?:python|ini)\n\n((?:    .*\n|\n)+)", re.M)
-EXAMPLES = {
-    name[1]: code
-    for block in BLOCK.findall(DOCUMENTATION)
-    if (name := re.match(r"# example: (\w+)\n", code := textwrap.dedent(block)))
-}
+BLOCK = re.compile(
+    r"^\.\. code-block:: (?:python|ini)\n    :name: ([\w-]+)\n\n((?:    .*\n|\n)+)", re.M
+)
+EXAMPLES = {name: textwrap.dedent(block) for name, block in BLOCK.findall(DOCUMENTATION)}
+SETTINGS = sorted(name for name in EXAMPLES if "settings" in name)
+
+SETTINGS_BEFORE = """
+from pathlib import Path
+
+BASE_DIR = Path.cwd()
+INSTALLED_APPS = []
+SECRET_KEY = "x"
+ROOT_URLCONF = "mysite.urls"
+ALLOWED_HOSTS = ["*"]
+"""
 
 # Requests to each example's application: path, Range, expected status and body.
 REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
@@ -47,6 +56,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
         ("/", "", 200, "the app"),
     ],
     "flask": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "flask_build_only": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "pyramid": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "bottle": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "cherrypy": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
@@ -58,6 +68,9 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
         ("/static/README", "", 200, "read me"),
         ("/", "", 200, "the app"),
     ],
+    "readme_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "readme_flask": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
+    "readme_file": [("/any", "bytes=-2", 206, "lo")],
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
@@ -88,6 +101,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "observe": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "uploads": [("/media/upload.txt", "bytes=0-1", 206, "up")],
     "isolated": [("/static/hello.txt", "", 200, "hello")],
+    "stored_codings": [("/hello.txt", "", 200, "hello")],
     "origins": [("/static/hello.txt", "bytes=0-1", 206, "he")],
     "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
 }
@@ -95,6 +109,8 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
 # The module that an example needs, where it is not named like the example.
 NEEDED = {
     "django_nested": "django",
+    "flask_build_only": "flask",
+    "readme_flask": "flask",
     "webpy": "web",
     "pastedeploy": "paste.deploy",
     "view": "bottle",
@@ -131,9 +147,7 @@ def project(tmp_path: Path) -> Path:
         ("theme/hello.txt", "theme"),
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
-        ("mysite/settings.py", "from pathlib import Path\nBASE_DIR = Path.cwd()\n"
-         "INSTALLED_APPS = []\nSECRET_KEY = 'x'\nROOT_URLCONF = 'mysite.urls'\n"
-         "ALLOWED_HOSTS = ['*']\n" + EXAMPLES["settings"]),
+        ("mysite/settings.py", SETTINGS_BEFORE + EXAMPLES["settings"]),
         ("mysite/app.py", "from webob import Response\n"
          "def main(global_conf, **settings):\n    return Response('the app')\n"
          "def application(environ, start_response):\n"
@@ -152,7 +166,21 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_every_example_gets_requests() -> None:
-    assert EXAMPLES.keys() == REQUESTS.keys() | {"settings"}
+    assert EXAMPLES.keys() == REQUESTS.keys() | {*SETTINGS}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings(project: Path, name: str) -> None:
+    pytest.importorskip("django")
+    (project / "mysite/settings.py").write_text(SETTINGS_BEFORE + EXAMPLES[name])
+    (project / "staticfiles").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "check", "--settings", "mysite.settings",
+         "--fail-level", "WARNING"],
+        cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -230,7 +258,7 @@ def test_the_console_script_is_the_module() -> None:
 
 def test_the_lines_for_views_are_tested() -> None:
     tested = (Path(__file__).parent / "frameworks" / "apps.py").read_text()
-    section = passage("In a view of", "# example: view")
+    section = passage("In a view of", ":name: view")
     lines = re.findall(r"``(return .*?)``", section)
     assert len(lines) == 2
     assert all(line in tested for line in lines)

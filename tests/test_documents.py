@@ -67,5 +67,11 @@ def test_groups_and_extras_exist(source: str) -> None:
     assert mentioned(source, r'"\.\[([a-z]+)\]"') <= names_in_table("project.optional-dependencies")
 
 
+def test_the_readme_is_short() -> None:
+    readme = (ROOT / "README.rst").read_text()
+    assert len(readme.splitlines()) <= 250
+    assert "image::" not in readme  # a package index has no images beside it
+
+
 def test_the_version_is_that_of_the_distribution() -> None:
     assert wsgistatic.__version__ == distribution("wsgistatic").version

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from inspect import signature
 
 
 def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -23,6 +24,17 @@ def check_bool(option: str, value: object, allowed: str = "True or False") -> No
     """Raise TypeError unless the value is True or False; the message lists what is allowed."""
     if not isinstance(value, bool):
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
+
+
+def check_parameters(option: str, function: Callable[..., object], *names: str) -> None:
+    """Raise TypeError if a function cannot be called with these positional arguments."""
+    try:
+        signature(function).bind(*names)
+    except ValueError:
+        pass  # a built-in function does not tell its parameters
+    except TypeError as error:
+        wanted = f"{option} must be callable with ({', '.join(names)})"
+        raise TypeError(f"{wanted}, not {function!r}: {error}") from None
 
 
 def check_integer(option: str, value: object, least: int, most: int | None = None) -> None:

@@ -319,7 +319,7 @@ def test_a_directory_with_an_undecodable_name(
     assert rb"f\udcff at http" in written.getvalue()
 
 
-def test_only_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_thread_at_a_time_writes_a_line() -> None:
     alone = []
 
     class Output(io.StringIO):
@@ -327,15 +327,14 @@ def test_only_one_thread_at_a_time_writes_a_line(monkeypatch: pytest.MonkeyPatch
             alone.append(serve._line_lock.locked())
             return super().write(text)
 
-    monkeypatch.setattr(sys, "stdout", Output())
-    serve._print("a line")
+    serve._print(Output(), "a line")
     assert alone == [True]
 
 
 def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
         for _ in range(200):
-            serve._print("x" * 50)
+            serve._print(sys.stdout, "x" * 50)
 
     writers = [threading.Thread(target=write) for _ in range(8)]
     for writer in writers:

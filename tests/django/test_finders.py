@@ -100,6 +100,18 @@ def test_no_cache_without_memory_for_it(
         call(app, "/static/only.css")
 
 
+def test_list_of_origins(sources: Path, configure: Configure) -> None:
+    configure(WSGISTATIC={"allow_origin": ["https://a.example", "https://b.example"]})
+    app = wrap(inner_app)
+    for origin, allowed in (
+        ("https://b.example", "https://b.example"),
+        ("https://c.example", None),
+    ):
+        headers = call(app, "/static/app.css", HTTP_ORIGIN=origin).headers
+        assert headers["Vary"] == "Origin"
+        assert headers.get("Access-Control-Allow-Origin") == allowed
+
+
 def test_ranges_validators_and_no_cache(sources: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"cache_control": "public", "stat_ttl": 9.0, "allow_origin": "*"})
     app = wrap(inner_app)

@@ -64,6 +64,19 @@ def test_only_files_are_protected(roots: Path, configure: Configure) -> None:
         assert call(app, path, **evil).body == b"the app"
 
 
+def test_the_app_decides_about_hosts_beside_a_root(
+    roots: Path, configure: Configure, tmp_path: Path
+) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public/robots.txt").write_text("robots")
+    configure(ALLOWED_HOSTS=["a.example"], WSGISTATIC={"root": tmp_path / "public"})
+    app = wrap(inner_app)
+    for path in ("/health", "/robots.txt"):
+        assert call(app, path, HTTP_HOST="10.0.0.1").body == b"the app"
+    assert call(app, CSS, HTTP_HOST="10.0.0.1").status == 400
+    assert call(app, "/robots.txt", HTTP_HOST="a.example").body == b"robots"
+
+
 def test_the_refusal(roots: Path, configure: Configure, caplog: pytest.LogCaptureFixture) -> None:
     configure(ALLOWED_HOSTS=["a.example"])
     app = wrap(inner_app)

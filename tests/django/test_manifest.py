@@ -93,7 +93,7 @@ def test_manifest_is_read_under_the_lock(collected: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(manifest._storage, "load_manifest", load_manifest)
     write_manifest(collected / "staticfiles.json", {"new.css": "new.cafe.css"})
-    assert manifest.lists("/static/new.cafe.css")
+    assert manifest.lists("", "/static/new.cafe.css")
     assert locked == [True]
 
 

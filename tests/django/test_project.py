@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http.client import HTTPException
 
 import pytest
 
@@ -30,13 +31,18 @@ def get(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
         return response.status, dict(response.headers), response.read()
 
 
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
 def eventually(condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
             if condition():
                 return True
-        except OSError:
+        except (OSError, HTTPException):
             pass  # the server is restarting
         time.sleep(0.2)
     return False
@@ -55,9 +61,7 @@ def test_check_reports_wrong_settings(project: Project) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--nostatic"]])
 def test_runserver(project: Project, arguments: list[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with project.run_server("runserver", "--noreload", f"127.0.0.1:{port}", *arguments) as server:
+    with project.run_server("runserver", "--noreload", free_address(), *arguments) as server:
         url = server.url
         assert eventually(lambda: get(url + "static/shop/app.css")[2] == CSS)
         assert get(url + "static/vendor/lib.js")[2] == b"lib()\n"
@@ -66,6 +70,50 @@ def test_runserver(project: Project, arguments: list[str]) -> None:
         if arguments:
             status, headers, body = get(url + "static/shop/app.css", Range="bytes=0-3")
             assert (status, body, headers["Cache-Control"]) == (206, b"body", "no-cache")
+
+
+IN_MIDDLEWARE = (
+    'MIDDLEWARE.insert(0, "wsgistatic.django.middleware.StaticFilesMiddleware")\n'
+    "WSGI_APPLICATION = None"
+)
+
+
+@pytest.mark.parametrize("settings", ["", "WSGI_APPLICATION = None", IN_MIDDLEWARE])
+def test_app_for_runserver(project: Project, settings: str) -> None:
+    project.append_settings(f'INSTALLED_APPS.insert(0, "wsgistatic.django.runserver")\n{settings}')
+    with project.run_server("runserver", "--noreload", free_address()) as server:
+        url = server.url
+        assert eventually(lambda: get(url)[2] == b"first /static/shop/app.css\n")
+        status, headers, body = get(url + "static/shop/app.css", Range="bytes=0-3")
+        assert (status, body, headers["Cache-Control"]) == (206, b"body", "no-cache")
+        assert b"--primary" in get(url + "static/admin/css/base.css")[2]
+
+
+def test_app_for_runserver_without_django_staticfiles(project: Project) -> None:
+    project.append_settings(
+        'INSTALLED_APPS = ["wsgistatic.django", "shop", "wsgistatic.django.runserver"]\n'
+        'MIDDLEWARE = ["wsgistatic.django.middleware.StaticFilesMiddleware"]\n'
+        "TEMPLATES = []; ROOT_URLCONF = (); DEBUG = False"
+    )
+    (project.directory / "collected").mkdir()
+    (project.directory / "collected/app.css").write_text("collected")
+    with project.run_server("runserver", "--noreload", free_address()) as server:
+        assert eventually(lambda: get(server.url + "static/app.css")[2] == b"collected")
+
+
+def test_app_for_runserver_reloads(project: Project) -> None:
+    project.append_settings('INSTALLED_APPS.insert(0, "wsgistatic.django.runserver")')
+    views = project.directory / "shop/views.py"
+    text = views.read_text()
+    with project.run_server("runserver", free_address()) as server:
+        assert eventually(lambda: get(server.url)[2].startswith(b"first"))
+
+        def changed() -> bool:
+            views.write_text(text.replace('"first"', '"second"'))
+            return get(server.url)[2].startswith(b"second")
+
+        assert eventually(changed)
+        assert get(server.url + "static/shop/app.css", Range="bytes=0-3")[0] == 206
 
 
 def test_collectstatic_with_hashed_names(project: Project) -> None:

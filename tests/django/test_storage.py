@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.template import Context, Engine
+from django.templatetags.static import static
 from django.test.utils import override_settings
 
 from tests.documents import DOCUMENTATION
@@ -39,21 +43,31 @@ class Project:
         (self.sources / "img/photo.png").write_bytes(bytes(3000))
         (self.sources / "tiny.txt").write_text("tiny")
 
-    def collect(self, backend: str, compress: dict[str, Any] | None = None, **options: Any) -> str:
-        output = StringIO()
+    @contextmanager
+    def settings(self, backend: str, **options: Any) -> Iterator[None]:
+        """Use a storage with these OPTIONS."""
         with override_settings(
             STATICFILES_DIRS=[str(self.sources)],
             STATIC_ROOT=str(self.root),
-            STORAGES={
-                "staticfiles": {
-                    "BACKEND": backend,
-                    "OPTIONS": {} if compress is None else {"compress": compress},
-                }
-            },
+            STORAGES={"staticfiles": {"BACKEND": backend, "OPTIONS": options}},
         ):
             # Otherwise Django 4.2 ignores OPTIONS in settings that have no settings module.
             vars(settings._wrapped).pop("STATICFILES_STORAGE", None)
-            call_command("collectstatic", interactive=False, stdout=output, **options)
+            yield
+
+    def collect(
+        self,
+        backend: str,
+        compress: dict[str, Any] | None = None,
+        arguments: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> str:
+        """Run collectstatic with these arguments, and a storage with these OPTIONS."""
+        output = StringIO()
+        if compress is not None:
+            options["compress"] = compress
+        with self.settings(backend, **options):
+            call_command("collectstatic", interactive=False, stdout=output, **(arguments or {}))
         return output.getvalue()
 
     def collected(self) -> set[str]:
@@ -83,7 +97,7 @@ def with_sidecars(*names: str) -> set[str]:
 
 
 def test_collected_files_get_sidecars(project: Project) -> None:
-    output = project.collect(PLAIN, verbosity=2)
+    output = project.collect(PLAIN, arguments={"verbosity": 2})
     assert project.collected() == with_sidecars("css/app.css", "img/a.svg") | {
         "img/photo.png", "tiny.txt",
     }  # fmt: skip
@@ -96,7 +110,7 @@ def test_collected_files_get_sidecars(project: Project) -> None:
 def test_names_cannot_forge_output(project: Project) -> None:
     (project.sources / "a\n::error::\x1b[2J.js").write_text(TEXT)
     for backend in (PLAIN, MANIFEST):
-        lines = project.collect(backend, verbosity=2).splitlines()
+        lines = project.collect(backend, arguments={"verbosity": 2}).splitlines()
         ours = [line for line in lines if line.startswith("Post-processed 'a")]
         assert len(ours) == {PLAIN: 3, MANIFEST: 4}[backend]
         assert "\x1b" not in "".join(ours)
@@ -187,12 +201,12 @@ def test_options_of_the_compressor(project: Project) -> None:
 @pytest.mark.parametrize("backend", [PLAIN, MANIFEST])
 def test_dry_run_writes_nothing(project: Project, backend: str) -> None:
     project.root.mkdir()
-    project.collect(backend, dry_run=True)
+    project.collect(backend, arguments={"dry_run": True})
     assert project.collected() == set()
 
 
 def test_links_get_sidecars_in_static_root(project: Project) -> None:
-    project.collect(PLAIN, link=True)
+    project.collect(PLAIN, arguments={"link": True})
     assert (project.root / "css/app.css").is_symlink()
     assert with_sidecars("css/app.css") <= project.collected()
     assert not list(project.sources.rglob("*.gz"))
@@ -213,11 +227,13 @@ def test_errors_of_django_come_first(project: Project) -> None:
     assert not list(project.root.rglob("*.gz"))
 
 
-def test_documented_storages_setting(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "storages",
+    re.findall(r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", DOCUMENTATION, re.S),
+    ids=itertools.count(),
+)
+def test_documented_storages_setting(tmp_path: Path, storages: str) -> None:
     Project(tmp_path)
-    (storages,) = re.findall(
-        r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", DOCUMENTATION, re.S
-    )
     (tmp_path / "settings.py").write_text(
         "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django.contrib.staticfiles']\n"
         "STATIC_URL = '/static/'\nSTATIC_ROOT = 'collected'\nSTATICFILES_DIRS = ['assets']\n"
@@ -234,3 +250,75 @@ def test_documented_storages_setting(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "4 static files copied" in done.stdout
     assert len(list((tmp_path / "collected").rglob("app*.css.br"))) == 2
+
+
+def test_excluded_files_get_no_sidecars(project: Project) -> None:
+    (project.sources / "vendor").mkdir()
+    (project.sources / "vendor/lib.js").write_text(TEXT)
+    project.collect(MANIFEST, exclude=["vendor", "*.svg"])
+    compressed = {name for name in project.collected() if Path(name).suffix in EXTENSIONS}
+    assert {name.partition(".")[0] for name in compressed} == {"css/app"}
+    assert len(compressed) == 2 * len(EXTENSIONS)  # of the plain name, and of the hashed one
+
+
+@pytest.mark.parametrize("exclude", ["*.map", [5]])
+def test_wrong_globs(project: Project, exclude: Any) -> None:
+    with pytest.raises(TypeError, match=r"exclude must be a sequence of globs such as '\*\.map'"):
+        project.collect(PLAIN, exclude=exclude)
+
+
+def test_only_hashed_names_are_kept(project: Project) -> None:
+    for _ in range(2):
+        project.collect(MANIFEST, keep_only_hashed=True)
+        paths = json.loads((project.root / "staticfiles.json").read_text())["paths"]
+        assert project.collected() == {
+            *with_sidecars(paths["css/app.css"], paths["img/a.svg"]),
+            *(paths["img/photo.png"], paths["tiny.txt"], "staticfiles.json"),
+        }
+        project.assert_sidecars_are_right()
+    assert len(list(project.sources.rglob("*.*"))) == 4
+    with pytest.raises(TypeError, match="keep_only_hashed must be True or False, not 1"):
+        project.collect(MANIFEST, keep_only_hashed=1)
+
+
+def test_dry_run_deletes_nothing(project: Project) -> None:
+    project.collect(MANIFEST)
+    before = project.collected()
+    project.collect(MANIFEST, arguments={"dry_run": True}, keep_only_hashed=True)
+    assert project.collected() == before
+
+
+def test_nothing_is_deleted_after_an_error(project: Project) -> None:
+    (project.sources / "css/app.css").write_text('a { background: url("nothing.svg") }')
+    with pytest.raises((ValueError, CommandError), match=r"nothing\.svg"):
+        project.collect(MANIFEST, keep_only_hashed=True)
+    assert {"css/app.css", "img/a.svg"} <= project.collected()
+
+
+def test_file_that_is_not_in_the_manifest(project: Project) -> None:
+    (project.sources / "late.css").write_text("late")
+    source = "{% load static %}\n\n{% static name %}"
+    loader = "django.template.loaders.locmem.Loader"
+    engine = Engine(
+        loaders=[(loader, {"shop/home.html": source})],
+        libraries={"static": "django.templatetags.static"},
+    )
+    project.collect(MANIFEST)
+    with project.settings(MANIFEST, keep_only_hashed=True):
+        (project.root / "staticfiles.json").write_text('{"version": "1.1", "paths": {}}')
+        with pytest.raises(ValueError, match="Missing staticfiles manifest entry") as raised:
+            engine.get_template("shop/home.html").render(Context({"name": "late.css"}))
+        assert str(raised.value) == (
+            "Missing staticfiles manifest entry for 'late.css', requested in shop/home.html, "
+            f"line 3. Run collectstatic, which finds {project.sources / 'late.css'}."
+        )
+        for name in ("css/lost.css", "/css/app.css", "../app.css"):
+            with pytest.raises(ValueError, match="Missing staticfiles manifest entry") as raised:
+                static(name)
+            assert str(raised.value) == (
+                f"Missing staticfiles manifest entry for '{name}'. No finder finds it."
+            )
+    with project.settings(MANIFEST, manifest_strict=False):
+        assert re.fullmatch(r"/static/late\.\w{12}\.css", static("late.css"))
+        with pytest.raises(ValueError, match=r"'css/lost.css' could not be found.*No finder"):
+            static("css/lost.css")

@@ -26,36 +26,36 @@ def cache_control(app: Any, path: str, **headers: str) -> str | None:
 
 
 def test_none_matches_no_url() -> None:
-    assert not immutable_rule(None)(f"/static/{HASHED}")
+    assert not immutable_rule(None)("/p", f"/static/{HASHED}")
 
 
 def test_hashed_matches_hashed_names() -> None:
     rule = immutable_rule("hashed")
-    assert rule(f"/static/{HASHED}")
-    assert not rule("/static/hashed/app.css")
+    assert rule("/p", f"/static/{HASHED}")
+    assert not rule(f"/p/{HASHED}", "/static/hashed/app.css")
 
 
 @pytest.mark.parametrize("value", [r"c/v\d+/", re.compile(r"C/V\d+/", re.I)])
 def test_regular_expression_is_searched_on_the_url(value: str | re.Pattern[str]) -> None:
     rule = immutable_rule(value)
-    assert rule("/static/v2/app.css")
-    assert not rule("/static/app.css")
-    assert not rule("/static/v2")
+    assert rule("/p", "/static/v2/app.css")
+    assert not rule("/static/v2/app.css", "/static/app.css")
+    assert not rule("/p", "/static/v2")
 
 
 def test_result_of_a_function_is_converted_to_bool() -> None:
-    assert immutable_rule(lambda url: url == "/a")("/a") is True
-    assert immutable_rule(lambda url: url == "/a")("/b") is False
-    assert immutable_rule(re.compile("/a").match)("/abc") is True
-    assert immutable_rule(lambda url: None)("/a") is False
+    rule = immutable_rule(lambda path, url: re.match("/a", url) if path == "/p" else None)
+    assert rule("/p", "/abc") is True
+    assert rule("/p", "/b") is False
+    assert rule("/q", "/abc") is False
 
 
 def test_failing_function_is_logged_and_means_false(caplog: pytest.LogCaptureFixture) -> None:
-    def fail(url: str) -> bool:
+    def fail(path: str, url: str) -> bool:
         raise RuntimeError("broken rule")
 
     with caplog.at_level(logging.ERROR, "wsgistatic"):
-        assert immutable_rule(fail)("/a/\u20ac") is False
+        assert immutable_rule(fail)("/p", "/a/\u20ac") is False
     assert "'/a/\\u20ac': the immutable function failed" in caplog.text
     assert "broken rule" in caplog.text
 

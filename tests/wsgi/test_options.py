@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,39 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"headers": {"cache-control": "max_age=1"}}, ValueError, "headers.'cache-control'. must be"),
     ({"cache_control": "a\nb"}, ValueError, r"cache_control must be .* not 'a\\nb'"),
     ({"immutable": 5}, TypeError, "immutable must be 'hashed', .* not 5"),
-    ({"allow_origin": 5}, TypeError, "allow_origin must be a str or None, not 5"),
+    (
+        {"immutable": len},
+        TypeError,
+        r"immutable must be callable with \(path, url\), not <built-in",
+    ),
+    ({"immutable": lambda url: True}, TypeError, "immutable must be callable with .*too many"),
+    (
+        {"cache_control": lambda: ""},
+        TypeError,
+        r"cache_control must be callable with \(path, url\)",
+    ),
+    ({"headers": lambda a, b: 0}, TypeError, r"headers must be callable with \(headers, path, url"),
+    (
+        {"allow_origin": 5},
+        TypeError,
+        "allow_origin must be a str, a list of origins or None, not 5",
+    ),
+    ({"allow_origin": []}, ValueError, r"allow_origin must list origins such as .* not \[\]"),
+    ({"allow_origin": ["*"]}, ValueError, r"allow_origin must list origins such as .* not \['\*'"),
+    ({"allow_origin": ["https://a/"]}, ValueError, "allow_origin must list origins .* not"),
+    (
+        {"allow_origin": ["https://A"]},
+        ValueError,
+        "allow_origin must list origins .* in lower case",
+    ),
+    ({"allow_origin": ["a.example"]}, ValueError, "allow_origin must list origins such as"),
+    ({"allow_origin": [5]}, ValueError, r"allow_origin must list origins such as .* not \[5\]"),
     ({"allow_origin": "a\nb"}, ValueError, r"allow_origin must be .* not 'a\\nb'"),
     ({"nosniff": "yes"}, TypeError, "nosniff must be True or False, not 'yes'"),
     ({"media_types": ["x"]}, TypeError, r"media_types must map .* not be \['x'\]"),
     ({"media_types": {"": "a/b"}}, ValueError, "media_types has the key ''"),
+    ({"media_types": {"mp4": "video/mp4"}}, ValueError, "key 'mp4', .* its dot; write '.mp4'"),
+    ({"media_types": {"TAR.GZ": "a/b"}}, ValueError, "key 'TAR.GZ', .* its dot; write '.TAR.GZ'"),
     ({"media_types": {".x": "text"}}, ValueError, "media_types has the value 'text' for '.x'"),
     ({"charset": "utf 8"}, ValueError, "charset must be .* not 'utf 8'"),
     ({"charset": 8}, ValueError, "charset must be .* not 8"),
@@ -286,3 +315,9 @@ def test_the_error_about_a_mistyped_option_suggests_the_closest(
 def test_no_option_is_suggested_for_a_name_like_none_of_them(site: Path) -> None:
     with pytest.raises(TypeError, match="unknown option 'zzz'; options are"):
         FileApp(site / "hello.txt", zzz=1)  # type: ignore[call-arg]
+
+
+def test_a_built_in_function_may_hide_its_parameters(site: Path) -> None:
+    with pytest.raises(ValueError, match="signature"):
+        signature(max)
+    StaticFiles(None, site, cache_control=max)

@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock
+from typing import TextIO
 
 from wsgistatic import servers
 from wsgistatic.commands.hosts import HostCheck
@@ -31,20 +33,22 @@ def main(arguments: Sequence[str]) -> int:
         hosts = HostCheck(StaticFiles(None, directory, prefix, **options), host, allow_host)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
-    app = servers.AccessLog(hosts, _print)
+    # The stream of now: a thread may log after the end, when sys.stdout is another stream again.
+    log = partial(_print, sys.stdout)
+    app = servers.AccessLog(hosts, log)
     path = f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
     shown = printable(os.path.abspath(directory))
 
     def bind() -> servers.BoundServer:
         server = servers.SERVERS[name](app, host, port)
-        _print(servers.announcement(shown, server, host, path))
+        log(servers.announcement(shown, server, host, path))
         if server.name == "wsgiref":
             hint = "For a better server: pip install cheroot"
-            _print(f"wsgiref closes the connection after each request. {hint}")
+            log(f"wsgiref closes the connection after each request. {hint}")
         return server
 
     try:
-        servers.run(bind, _print)
+        servers.run(bind, log)
     except ImportError:
         return fail(f"{name} is not installed: pip install {name}")
     except (OSError, ValueError) as error:
@@ -52,9 +56,9 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _print(line: str) -> None:
+def _print(stream: TextIO, line: str) -> None:
     with _line_lock:  # Python's text streams are not thread-safe
-        sys.stdout.write(line + "\n")
+        stream.write(line + "\n")
 
 
 _DESCRIPTION = """\

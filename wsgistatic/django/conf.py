@@ -1,7 +1,8 @@
 """What to serve where, according to WSGISTATIC and STATIC_URL, STATIC_ROOT, MEDIA_URL, MEDIA_ROOT.
 
 A wrong setting raises ``SettingsError``. ``wrap`` lets it propagate, and the system checks report
-it under the same id and in the same words.
+it under the same id and in the same words. A directory that is missing is only a warning, since
+tests and management commands do not need it.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from wsgistatic.http.paths import parse_prefix
-from wsgistatic.validation import check_bool, closest_name
+from wsgistatic.validation import check_bool, check_path, closest_name
 from wsgistatic.wsgi.middleware import StaticFiles
 from wsgistatic.wsgi.options import OPTIONS
 
-Kind = Literal["STATIC", "MEDIA"]
+Kind = Literal["STATIC", "MEDIA", "ROOT"]
 
 # The keys that are not options of StaticFiles.
-_OWN = {"STATIC": ("media", "finders", "prefix"), "MEDIA": ("attachment", "prefix")}
-_NAMES = {"STATIC": "WSGISTATIC", "MEDIA": "WSGISTATIC['media']"}
+_OWN = {
+    "STATIC": ("media", "root", "finders", "prefix"),
+    "MEDIA": ("attachment", "prefix"),
+    "ROOT": ("directory",),
+}
+_NAMES = {"STATIC": "WSGISTATIC", "MEDIA": "WSGISTATIC['media']", "ROOT": "WSGISTATIC['root']"}
 # An upload must not become the page of its folder or the compressed form of another upload. The
 # folder may not exist before the first upload.
 _UPLOADS = {"index": None, "encodings": (), "check_dir": False}
@@ -46,16 +51,33 @@ class Place(NamedTuple):
     root: str  # path of the directory, or "" to ask the staticfiles finders
     options: dict[str, Any]  # for StaticFiles
     attachment: bool = False  # whether browsers should save the files instead of displaying them
+    warning: SettingsError | None = None  # why there may be no files yet
 
 
 def static_place() -> Place:
-    """Return how to serve static files."""
-    uses_finders = _own_flag("STATIC", "finders", bool(settings.DEBUG))
-    place = _place("STATIC", "" if uses_finders else _root("STATIC"))
-    if place.root and place.options.get("check_dir", True) and not os.path.isdir(place.root):
-        message = f"STATIC_ROOT is {place.root!r}, which is not a directory."
-        raise SettingsError("W002", message, "Run collectstatic.")
-    return place
+    """Return how to serve static files. If STATIC_ROOT is not set, the root is the empty text."""
+    if _own_flag("STATIC", "finders", bool(settings.DEBUG)):
+        return _place("STATIC", "")
+    if not settings.STATIC_ROOT:
+        warning = SettingsError("W001", "STATIC_ROOT is not set.", "collectstatic needs it too.")
+        return _place("STATIC", "")._replace(warning=warning)
+    return _with_warning(_place("STATIC", _root("STATIC")), "STATIC_ROOT", "Run collectstatic.")
+
+
+def root_place() -> Place | None:
+    """Return how to serve the files at the root of the site, or None if there are none."""
+    if _setting().get("root") is None:
+        return None
+    hint = "Its files are served as soon as it exists."
+    return _with_warning(_place("ROOT", _root("ROOT")), _NAMES["ROOT"], hint)
+
+
+def _with_warning(place: Place, name: str, hint: str) -> Place:
+    """Add a warning if the directory does not exist, and let it appear later."""
+    if not place.options.get("check_dir", True) or os.path.isdir(place.root):
+        return place
+    warning = SettingsError("W002", f"{name} is {place.root!r}, which is not a directory.", hint)
+    return place._replace(options={**place.options, "check_dir": False}, warning=warning)
 
 
 def media_place() -> Place:
@@ -85,9 +107,15 @@ def _options(kind: Kind) -> dict[str, Any]:
     if kind == "MEDIA":
         media = options.get("media", True)
         options = {} if isinstance(media, bool) else media
+    if kind == "ROOT":
+        root = options["root"]
+        options = {"directory": root} if isinstance(root, (str, os.PathLike)) else root
     if not isinstance(options, dict):
-        message = f"{name} must be True, False or a dict of options, not {options!r}."
-        raise SettingsError("E003", message, "True serves MEDIA_ROOT at MEDIA_URL.")
+        allowed, hint = "True, False", "True serves MEDIA_ROOT at MEDIA_URL."
+        if kind == "ROOT":
+            allowed, hint = "a path", 'The key "directory" of the dict is the path.'
+        message = f"{name} must be {allowed} or a dict of options, not {options!r}."
+        raise SettingsError("E003", message, hint)
     known = sorted({*OPTIONS, *_OWN[kind]})
     unknown = [option for option in options if option not in known]
     if unknown:
@@ -118,6 +146,8 @@ def _place(kind: Kind, root: str) -> Place:
 
 def _prefix(kind: Kind) -> str:
     """Return the prefix of PATH_INFO: the path of the URL, without the script name."""
+    if kind == "ROOT":
+        return "/"
     options = _options(kind)
     with _reporting_wrong_values(kind):
         prefix = options["prefix"] if "prefix" in options else _prefix_of_url(kind)
@@ -132,9 +162,11 @@ def _prefix_of_url(kind: Kind) -> str:
         raise SettingsError("E004", f"{kind}_URL is not set.", hint)
     parts = urlsplit(url)
     if parts.scheme or parts.netloc:
-        hint = "If that host fetches the files from this app, add the path that it requests to "
-        hint += f'{_NAMES[kind]}: {{"prefix": "{parts.path or "/"}"}}.'
-        raise SettingsError("E005", f"{kind}_URL is {url!r}, which is on another host.", hint)
+        if kind == "MEDIA":
+            hint = "If that host fetches the files from this app, add the path that it requests to "
+            hint += f'{_NAMES[kind]}: {{"prefix": "{parts.path or "/"}"}}.'
+            raise SettingsError("E005", f"{kind}_URL is {url!r}, which is on another host.", hint)
+        url = parts.path or "/"  # a CDN fetches the files from here
     script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
     return unquote(url.removeprefix(script_name) if url.startswith(script_name + "/") else url)
 
@@ -149,27 +181,31 @@ def _raw_url(kind: Kind) -> Any:
 
 
 def _root(kind: Kind) -> str:
-    root = getattr(settings, f"{kind}_ROOT")
-    if not root:
-        if kind == "STATIC":
-            raise SettingsError("W001", "STATIC_ROOT is not set.", "collectstatic needs it too.")
+    name = f"{kind}_ROOT"
+    if kind == "ROOT":
+        name = f"{_NAMES[kind]}['directory']"
+        root = _options(kind).get("directory")
+    else:
+        root = getattr(settings, name)
+    if kind == "MEDIA" and not root:
         hint = "Set it to the directory that holds the uploads."
         raise SettingsError("E006", "MEDIA_ROOT is not set.", hint)
     with _reporting_wrong_values(kind):
-        if not isinstance(root, (str, os.PathLike)):
-            raise TypeError(f"{kind}_ROOT must be a path, not {root!r}")
-    return os.path.join(os.getcwd(), os.fspath(root))
+        root = check_path(name, root)
+    return str(root)
 
 
 def _require_separate(media: Place) -> None:
-    """Ensure that no upload can be fetched as a static file, without the policy for uploads."""
+    """Ensure that no upload can be fetched as another file, without the policy for uploads."""
     if parse_prefix(media.prefix) == parse_prefix(_prefix("STATIC")):
         hint = "Use a different path for each."
         raise SettingsError("E007", "MEDIA_URL and STATIC_URL are the same.", hint)
-    if settings.STATIC_ROOT:
-        roots = [PurePath(os.path.realpath(root)) for root in (_root("STATIC"), media.root)]
+    others: list[tuple[Kind, str]] = [("STATIC", "STATIC_ROOT")] if settings.STATIC_ROOT else []
+    others += [("ROOT", _NAMES["ROOT"])] if _setting().get("root") is not None else []
+    for kind, name in others:
+        roots = [PurePath(os.path.realpath(root)) for root in (_root(kind), media.root)]
         if roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]):
-            message = "One of MEDIA_ROOT and STATIC_ROOT is inside the other."
+            message = f"One of MEDIA_ROOT and {name} is inside the other."
             hint = "Uploads could be fetched as static files. Use separate directories."
             raise SettingsError("E008", message, hint)
 

@@ -54,7 +54,7 @@ class FinderFiles:
         response = self._respond(request)
         if response is None:
             return self._app(environ, start_response)
-        return response.start(request, start_response)
+        return response.for_origin(request, self._responder.policy).start(request, start_response)
 
     def _respond(self, request: Request) -> Response | None:
         path_info = request.path_info

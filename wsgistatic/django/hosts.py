@@ -31,23 +31,29 @@ class AllowedHosts:
         self, files: WSGIApplication, app: WSGIApplication, prefixes: Sequence[str]
     ) -> None:
         self._files, self._app = files, app
-        self._exact, self._below = set(prefixes), tuple(prefix + "/" for prefix in prefixes)
+        # At the root the app has paths of its own. So it decides about hosts there.
+        self._has_root = "" in prefixes
+        named = [prefix for prefix in prefixes if prefix]
+        self._exact, self._below = set(named), tuple(prefix + "/" for prefix in named)
         forwarded = bool(settings.USE_X_FORWARDED_HOST)
         self._field = "HTTP_X_FORWARDED_HOST" if forwarded else "HTTP_HOST"
         self._known: set[str | None] = set()  # values of the field that Django accepts
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond with 400 to a request for a host that is not allowed."""
+        """Respond with 400 if the host is not allowed, or pass the request to the app."""
         if environ.get(self._field) in self._known:
             return self._files(environ, start_response)
         path_info = environ.get("PATH_INFO", "")
-        if path_info not in self._exact and not path_info.startswith(self._below):
+        is_named = path_info in self._exact or path_info.startswith(self._below)
+        if not is_named and not self._has_root:
             return self._app(environ, start_response)
         request = HttpRequest()
         request.META = environ
         try:
             request.get_host()
         except DisallowedHost as error:
+            if not is_named:
+                return self._app(environ, start_response)
             logger.error("%s", error, extra={"status_code": 400, "request": request})
             return _refuse(environ, start_response)
         # Without the field, the host depends on others.

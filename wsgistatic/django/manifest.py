@@ -38,7 +38,7 @@ class Manifest:
         """Drop the lock, which another thread may have held when the process forked."""
         self._lock = Lock()
 
-    def lists(self, url: str) -> bool:
+    def lists(self, path: str, url: str) -> bool:
         """Return whether a URL path leads to a hashed name."""
         with self._lock:
             version = self._current_version()

@@ -7,16 +7,25 @@ in parallel, in the same way as by ``wsgistatic compress``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from types import FrameType
 from typing import Any
 
+from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
+from django.core.exceptions import SuspiciousOperation
+from django.template.base import Node
 
 from wsgistatic.commands.output import printable
 from wsgistatic.compress.compressor import Action, Compressor
 from wsgistatic.files.directory import Directory, File, OpenFile, single_file
 from wsgistatic.files.errors import logger
 from wsgistatic.http.media_types import why_not_compressed
+from wsgistatic.validation import check_bool
 
 _LEFT = (
     "sidecars that another tool wrote are left alone: %d, such as %s. "
@@ -41,12 +50,21 @@ class CompressionMixin:
         compress: Keyword arguments of ``wsgistatic.compress.Compressor`` (``codings``, ``levels``,
             ``min_size``, ``min_saving``, ``force``), and ``jobs``, the number of threads. All other
             arguments are passed on to the storage.
+        exclude: Globs of files that get no sidecars, as for ``compress_directory``. They are
+            compared with the names before hashing.
     """
 
     def __init__(
-        self, *args: Any, compress: Mapping[str, Any] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        compress: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        **kwargs: Any,
     ) -> None:
         options = dict(compress or {})
+        if isinstance(exclude, str) or not all(isinstance(glob, str) for glob in exclude):
+            raise TypeError(f"exclude must be a sequence of globs such as '*.map', not {exclude!r}")
+        self._exclude = tuple(exclude)
         self._jobs: int | None = options.pop("jobs", None)
         self._compressor = Compressor(**options)
         super().__init__(*args, **kwargs)
@@ -60,11 +78,12 @@ class CompressionMixin:
         written or removed, and at the end the exception for each file that was not compressed.
         ``collectstatic`` prints the names, so control characters in them are escaped.
         """
-        names = set(paths)
+        names = {name for name in paths if not self._is_excluded(name)}
         post_process = getattr(super(), "post_process", None)
         if post_process is not None:
             for name, result, processed in post_process(paths, dry_run=dry_run, **options):
-                if result and not isinstance(processed, Exception):
+                is_done = result and not isinstance(processed, Exception)
+                if is_done and not self._is_excluded(name):
                     names.add(result)
                 yield printable(name), result and printable(result), processed
         if dry_run:
@@ -72,7 +91,7 @@ class CompressionMixin:
         storage: Any = self
         root = storage.path("")
         files: dict[str, tuple[str, File]] = {}
-        for name in sorted(names):
+        for name in filter(storage.exists, sorted(names)):
             below = os.path.relpath(storage.path(name), root)
             if not why_not_compressed(os.path.basename(below)):
                 file = _CollectedFile(Directory(root), tuple(below.split(os.sep)))
@@ -95,10 +114,76 @@ class CompressionMixin:
             logger.warning(_LEFT, len(left), min(left))
         yield from failures  # collectstatic stops at the first
 
+    def _is_excluded(self, name: str) -> bool:
+        path = PurePosixPath(name.replace("\\", "/"))
+        texts = {text for one in (path, *path.parents) for text in (str(one), one.name)}
+        return any(fnmatchcase(text, glob) for glob in self._exclude for text in texts)
+
 
 class CompressedStaticFilesStorage(CompressionMixin, StaticFilesStorage):
     """Django's StaticFilesStorage with sidecars."""
 
 
-class CompressedManifestStaticFilesStorage(CompressionMixin, ManifestStaticFilesStorage):
-    """Django's ManifestStaticFilesStorage with sidecars for hashed and plain names."""
+class MissingEntryError(ValueError):
+    """A file is not in the manifest of static files."""
+
+
+class _ManifestStorage(ManifestStaticFilesStorage):
+    """Django's storage with a manifest, whose settings are OPTIONS."""
+
+    def __init__(
+        self,
+        *args: Any,
+        keep_only_hashed: bool = False,
+        manifest_strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        check_bool("keep_only_hashed", keep_only_hashed)
+        check_bool("manifest_strict", manifest_strict)
+        self._keep_only_hashed, self.manifest_strict = keep_only_hashed, manifest_strict
+        super().__init__(*args, **kwargs)
+
+    def post_process(
+        self, paths: Mapping[str, Any], dry_run: bool = False, **options: Any
+    ) -> Iterator[Any]:
+        """Process the collected files as Django does, and delete the plain names if asked to."""
+        hashed = {}
+        for name, result, processed in super().post_process(paths, dry_run=dry_run, **options):
+            hashed[name] = result
+            yield name, result, processed  # at an exception, collectstatic stops
+        for name, result in hashed.items():
+            if self._keep_only_hashed and result not in (None, name):
+                self.delete(name)
+
+    def stored_name(self, name: str) -> str:
+        """Return the hashed name; explain an error more fully than Django does."""
+        try:
+            return str(super().stored_name(name))
+        except ValueError as error:
+            found = None
+            with suppress(SuspiciousOperation):  # such as "/css/app.css"
+                found = finders.find(name)
+            hint = f"Run collectstatic, which finds {found}." if found else "No finder finds it."
+            raise MissingEntryError(f"{error}{_requested_in()}. {hint}") from None
+
+
+def _requested_in() -> str:
+    """Return the template and the line that are being rendered, as far as the stack tells."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        node = frame.f_locals.get("self")
+        if isinstance(node, Node) and node.token is not None:
+            return f", requested in {node.origin}, line {node.token.lineno}"
+        frame = frame.f_back
+    return ""
+
+
+class CompressedManifestStaticFilesStorage(CompressionMixin, _ManifestStorage):
+    """Django's ManifestStaticFilesStorage with sidecars for hashed and plain names.
+
+    Arguments:
+        compress, exclude: As for ``CompressionMixin``.
+        keep_only_hashed: Whether to delete the files with plain names from STATIC_ROOT.
+        manifest_strict: Whether the name of a file that is not in the manifest is an error, even if
+            the file exists.
+    """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.headers import Headers
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from wsgistatic.django import conf
 from wsgistatic.django.finders import FinderFiles
 from wsgistatic.django.hosts import AllowedHosts
 from wsgistatic.django.manifest import find_manifest
+from wsgistatic.files.errors import logger
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
 from wsgistatic.wsgi.middleware import StaticFiles
@@ -27,11 +29,11 @@ _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
-    """Serve static files, and uploads if WSGISTATIC asks for them, in front of an app.
+    """Serve static files, and uploads and a root if WSGISTATIC says so, in front of an app.
 
     Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. Below their
     prefixes, a request for a host that is not in ALLOWED_HOSTS gets a 400. The settings are read
-    only once, by this call.
+    only once, by this call. Nothing in MIDDLEWARE sees the requests for these files.
 
     Arguments:
         application: The WSGI app of the project, which gets all other requests.
@@ -50,19 +52,36 @@ def wrap_all(application: WSGIApplication) -> WSGIApplication:
     return _wrap(application, {"offload": None})
 
 
+class Files(NamedTuple):
+    """The files of a project in front of an app, and the prefixes of PATH_INFO to ask it for."""
+
+    app: WSGIApplication
+    prefixes: tuple[str, ...]
+
+
 def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
-    overrides = _DEBUG if settings.DEBUG else overrides
-    layers = [_static(overrides), *([_media(overrides)] if conf.wants_media() else [])]
+    files = files_in_front_of(app, overrides)
+    return AllowedHosts(files.app, app, files.prefixes)
+
+
+def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any]) -> Files:
+    """Put the files in front of an app without checking the host; ``overrides`` are options."""
+    if settings.DEBUG:
+        overrides = {**overrides, **_DEBUG}
+    layers = [*_static(overrides), *_root(overrides)]
+    layers += _media(overrides) if conf.wants_media() else []
     layers = [(parse_prefix(prefix), put_in_front) for prefix, put_in_front in layers]
-    files = app
     # The longest prefix comes last, and so is tried first.
     for _, put_in_front in sorted(layers, key=lambda layer: len(layer[0])):
-        files = put_in_front(files)
-    return AllowedHosts(files, app, [prefix for prefix, _ in layers])
+        app = put_in_front(app)
+    return Files(app, tuple(prefix for prefix, _ in layers))
 
 
-def _static(overrides: dict[str, Any]) -> Layer:
-    prefix, root, options, _ = conf.static_place()
+def _static(overrides: dict[str, Any]) -> list[Layer]:
+    place = conf.static_place()
+    if place.warning is not None:
+        _log_once(str(place.warning))
+    prefix, root, options = place[:3]
     # The manifest's files are immutable, unless the options decide that for each file.
     if not (settings.DEBUG or "immutable" in options or callable(options.get("cache_control"))):
         manifest = find_manifest(prefix)
@@ -77,14 +96,31 @@ def _static(overrides: dict[str, Any]) -> Layer:
                 app = FinderFiles(app, prefix, linked_from=root, **options)
             return StaticFiles(app, root, prefix, **options)
 
-        return prefix, put_in_front
-    return prefix, lambda app: FinderFiles(app, prefix, **options)
+        return [(prefix, put_in_front)]
+    if place.warning is not None:
+        return []
+    return [(prefix, lambda app: FinderFiles(app, prefix, **options))]
 
 
-def _media(overrides: dict[str, Any]) -> Layer:
-    prefix, root, options, attachment = conf.media_place()
+def _root(overrides: dict[str, Any]) -> list[Layer]:
+    place = conf.root_place()
+    if place is None:
+        return []
+    if place.warning is not None:
+        _log_once(str(place.warning))
+    prefix, root, options = place[:3]
+    return [(prefix, lambda app: StaticFiles(app, root, prefix, **{**options, **overrides}))]
+
+
+@cache  # tests create many handlers
+def _log_once(message: str) -> None:
+    logger.warning(message)
+
+
+def _media(overrides: dict[str, Any]) -> list[Layer]:
+    prefix, root, options, attachment, _ = conf.media_place()
     options = with_upload_policy(options, attachment=attachment) | overrides
-    return prefix, lambda app: StaticFiles(app, root, prefix, **options)
+    return [(prefix, lambda app: StaticFiles(app, root, prefix, **options))]
 
 
 def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:

@@ -76,6 +76,11 @@ def _checked(overrides: Mapping[str, MediaType] | None) -> dict[str, MediaType]:
                 f"media_types has the key {key!r}, which is neither an extension such as '.foo' "
                 "nor a file name"
             )
+        if f".{key.lower()}" in _TYPES:
+            raise ValueError(
+                f"media_types has the key {key!r}, which is an extension without its dot; write "
+                f"{'.' + key!r}"
+            )
         pair = (value, None) if isinstance(value, str) else value
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not _is_media_type(pair[0]):
             raise ValueError(

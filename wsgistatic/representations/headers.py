@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,8 +20,9 @@ from wsgistatic.files.errors import logger
 from wsgistatic.http.caching import cache_control_value, is_caching_field
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
-from wsgistatic.validation import check_bool
+from wsgistatic.validation import check_bool, check_parameters
 
+AllowOrigin = str | Sequence[str] | None
 CacheControl = str | int | Callable[[str, str], "str | int | None"] | None
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
 
@@ -43,18 +44,21 @@ class HeaderPolicy:
 
     The arguments are the options of the same names. ``immutable`` wins over ``cache_control``, and
     ``headers`` over all others. ``allows_origin`` is whether scripts of other origins may read the
-    responses.
+    responses. If ``allow_origin`` is a list, ``origins`` holds it, and Access-Control-Allow-Origin
+    has to be added to the response to each request from one of them.
     """
 
     def __init__(
         self,
         cache_control: CacheControl,
         nosniff: bool,
-        allow_origin: str | None,
+        allow_origin: AllowOrigin,
         immutable: Immutable = None,
         headers: CustomHeaders = None,
     ) -> None:
-        if cache_control is not None and not callable(cache_control):
+        if callable(cache_control):
+            check_parameters("cache_control", cache_control, "path", "url")
+        elif cache_control is not None:
             alternatives = ", a callable (path, url) or None"
             cache_control = cache_control_value("cache_control", cache_control, alternatives)
         check_bool("nosniff", nosniff)
@@ -63,9 +67,13 @@ class HeaderPolicy:
         self._is_immutable = immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
-        if allow_origin is not None:
-            check_field_value("allow_origin", allow_origin, " or None")
+        self.origins = _origins(allow_origin)
+        if isinstance(allow_origin, str):
             fields.append(("Access-Control-Allow-Origin", allow_origin))
+        elif self.allows_origin:
+            # Fetch 3.2.6: also without the other field, or a cache would send it to other origins.
+            fields.append(("Vary", "Origin"))
+        if self.allows_origin:
             fields.append(("Access-Control-Expose-Headers", _EXPOSED))
         self._fields = self.common = fields
         if isinstance(headers, Mapping):
@@ -82,7 +90,7 @@ class HeaderPolicy:
         Raise CustomHeadersError if the function ``headers`` fails.
         """
         value: str | None
-        if self._is_immutable(url):
+        if self._is_immutable(path, url):
             value = IMMUTABLE_CACHE_CONTROL
         elif callable(self._cache_control):
             value = _call_cache_control(self._cache_control, path, url)
@@ -94,6 +102,25 @@ class HeaderPolicy:
         others = [field for field in fields if field[0].lower() != "content-type"]
         types = [value for name, value in fields if name.lower() == "content-type"]
         return FileFields(types[-1] if types else content_type, others)
+
+
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^A-Z\s/?#@,]+")  # as browsers send it
+
+
+def _origins(allow_origin: object) -> frozenset[str]:
+    """Check the option ``allow_origin``, and return the origins if it is a list."""
+    if allow_origin is None:
+        return frozenset()
+    if isinstance(allow_origin, str) or not isinstance(allow_origin, Sequence):
+        check_field_value("allow_origin", allow_origin, ", a list of origins or None")
+        return frozenset()
+    is_origin = (isinstance(one, str) and _ORIGIN.fullmatch(one) for one in allow_origin)
+    if not allow_origin or not all(is_origin):
+        raise ValueError(
+            "allow_origin must list origins such as 'https://example.com', in lower case and "
+            f"without a path, not {allow_origin!r}"
+        )
+    return frozenset(allow_origin)
 
 
 def _call_cache_control(
@@ -118,7 +145,9 @@ def check_headers(value: object) -> None:
             check_field(name, content)
             if name.lower() == "cache-control":
                 cache_control_value(f"headers[{name!r}]", content)
-    elif value is not None and not callable(value):
+    elif callable(value):
+        check_parameters("headers", value, "headers", "path", "url")
+    elif value is not None:
         raise TypeError(
             "headers must be a mapping of field names to values, a callable (headers, path, url) "
             f"or None, not {value!r}"

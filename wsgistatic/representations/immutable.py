@@ -1,8 +1,8 @@
 """The option ``immutable``: which URLs permanently name one version of a file.
 
-Whatever form the option has, the rule made from it is a function of the URL path that never
-raises. In doubt it returns False: a false positive pins a stale file in browsers for a year, while
-a false negative only costs a revalidation.
+Whatever form the option has, the rule made from it is a function (path, url) that never raises.
+In doubt it returns False: a false positive pins a stale file in browsers for a year, while a false
+negative only costs a revalidation.
 """
 
 from __future__ import annotations
@@ -13,29 +13,31 @@ from functools import partial
 from itertools import pairwise
 
 from wsgistatic.files.errors import logger
+from wsgistatic.validation import check_parameters
 
-Immutable = str | re.Pattern[str] | Callable[[str], object] | None
+Immutable = str | re.Pattern[str] | Callable[[str, str], object] | None
 
 # A year is the longest lifetime that caches are expected to honour. With "immutable" (RFC 8246)
 # browsers do not even revalidate when the user reloads the page.
 IMMUTABLE_CACHE_CONTROL = "max-age=31536000, immutable"
 
 _ALLOWED = (
-    "'hashed', a regular expression that is searched on the URL path, a callable (url) -> bool "
-    "or None"
+    "'hashed', a regular expression that is searched on the URL path, "
+    "a callable (path, url) -> bool or None"
 )
 
 
-def immutable_rule(value: Immutable) -> Callable[[str], bool]:
-    """Return the function that decides whether a URL path is immutable."""
+def immutable_rule(value: Immutable) -> Callable[[str, str], bool]:
+    """Return the function (path, url) that decides whether a URL path is immutable."""
     if value is None:
-        return lambda url: False
+        return lambda path, url: False
     if value == "hashed":
-        return is_hashed
+        return lambda path, url: is_hashed(url)
     pattern = _compile(value) if isinstance(value, str) else value
     if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
-        return lambda url: pattern.search(url) is not None
+        return lambda path, url: pattern.search(url) is not None
     if callable(value):
+        check_parameters("immutable", value, "path", "url")
         return partial(_call, value)
     raise TypeError(f"immutable must be {_ALLOWED}, not {value!r}")
 
@@ -50,9 +52,9 @@ def _compile(text: str) -> re.Pattern[str]:
         raise ValueError(f"immutable must be {_ALLOWED}, not {text!r}: {error}") from error
 
 
-def _call(function: Callable[[str], object], url: str) -> bool:
+def _call(function: Callable[[str, str], object], path: str, url: str) -> bool:
     try:
-        return bool(function(url))
+        return bool(function(path, url))
     except Exception:
         logger.exception("%a: the immutable function failed", url)
         return False

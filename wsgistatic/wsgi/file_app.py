@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.body import FileBody
-from wsgistatic.files.directory import HandleFile, single_file
+from wsgistatic.files.directory import File, HandleFile, single_file
 from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
 from wsgistatic.files.sources import (
     MemorySource,
@@ -29,6 +29,7 @@ from wsgistatic.representations.headers import CustomHeaders
 from wsgistatic.representations.loader import Target
 from wsgistatic.validation import check_choice, check_path
 from wsgistatic.wsgi.copying import Copyable
+from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
@@ -42,6 +43,7 @@ AnySource = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | io.BytesIO | Seekable | Traversable
 )
 Disposition = Literal["attachment", "inline"]
+FileOffload = tuple[str, str, str | os.PathLike[str]]
 
 _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"
@@ -77,6 +79,9 @@ class FileApp(Copyable):
         disposition: ``"attachment"`` to save the file under that name, ``"inline"`` to display it.
         validators: Validators of a source whose version you know (RFC 9110 8.8), or None to use
             those of the source.
+        offload: Lets the front server send the file if it is below a directory: the header field,
+            the path by which that server knows the directory, and the path of the directory. All
+            other sources are sent by the app. Compressed copies are not used then.
         options: The per-file options of ``StaticFiles``, from ``cache_control`` on.
 
     Raises:
@@ -91,12 +96,15 @@ class FileApp(Copyable):
         download_name: str | None = None,
         disposition: Disposition = "attachment",
         validators: Validators | None = None,
+        offload: FileOffload | None = None,
         **options: Unpack[FileOptionKwargs],
     ) -> None:
         check_download_name(download_name, disposition)
         _check_validators(validators)
         options.setdefault("encodings", ())
-        checked = FileOptions.from_kwargs(options, ("disposition", "download_name", "validators"))
+        checked = FileOptions.from_kwargs(
+            options, ("disposition", "download_name", "offload", "validators")
+        )
         self._source = find_source(source)
         if download_name is not None:
             types = MediaTypes(checked.media_types, checked.charset)
@@ -118,8 +126,11 @@ class FileApp(Copyable):
         if validators is not None:
             # A sidecar would get the same entity tag as its original.
             checked = replace(checked, encodings=())
-        self._responder = Responder(checked, validators=validators)
-        others = {"download_name": download_name, "disposition": disposition}
+        front = None if offload is None else _front_server(offload, self._source)
+        if front is not None:
+            checked = replace(checked, encodings=())
+        self._responder = Responder(checked, front, validators)
+        others = {"download_name": download_name, "disposition": disposition, "offload": offload}
         given = self._source.content if isinstance(self._source, MemorySource) else source
         by_path = isinstance(source, (str, os.PathLike))
         lasting = self._source.path if by_path else given
@@ -135,13 +146,14 @@ class FileApp(Copyable):
         return self._respond(Request(environ))
 
     def _respond(self, request: Request) -> Response:
+        policy = self._responder.policy
         if not request.is_read:
-            return method_not_allowed(request, self._responder.policy)
+            return method_not_allowed(request, policy).for_origin(request, policy)
         url = quote_path(request.script_name + request.path_info)
         response = None
         with suppress(IsADirectoryError):
             response = self._responder.respond(request, Target(self._source, url, ""))
-        response = response or error_response(404, self._responder.policy)
+        response = (response or error_response(404, policy)).for_origin(request, policy)
         if response.status != "200 OK" or request.is_head:
             # Django's GZipMiddleware and Flask-Compress read the field after the view. They would
             # compress a part, whose Content-Range counts other bytes, and add a body to a 304 or
@@ -159,6 +171,7 @@ def serve_file(
     download_name: str | None = None,
     disposition: Disposition = "attachment",
     validators: Validators | None = None,
+    offload: FileOffload | None = None,
     **options: Unpack[FileOptionKwargs],
 ) -> Served:
     """Respond to a request with a file or other source, from a view.
@@ -171,7 +184,7 @@ def serve_file(
     Arguments:
         environ: The WSGI environ of the request. Accept-Encoding is removed from it unless the
             response is a whole file, so that compression middleware leaves the others alone.
-        source, download_name, disposition, validators, options: As for ``FileApp``.
+        source, download_name, disposition, validators, offload, options: As for ``FileApp``.
 
     Returns:
         The status line, the header fields as a list of pairs, and the body. Its ``close()`` must be
@@ -185,6 +198,7 @@ def serve_file(
         download_name=download_name,
         disposition=disposition,
         validators=validators,
+        offload=offload,
         **options,
     )
     close = None if isinstance(source, io.BytesIO) else getattr(source, "close", None)
@@ -210,6 +224,19 @@ def _check_validators(validators: object) -> None:
     if date is not None and (not isinstance(date, int) or date < 0):
         allowed = "whole seconds since the epoch, or None"
         raise ValueError(f"validators.last_modified must be {allowed}, not {date!r}")
+
+
+def _front_server(offload: object, source: Source) -> Offload | None:
+    """Check the argument ``offload``; return None for a source that the front server lacks."""
+    if not isinstance(offload, (tuple, list)) or len(offload) != 3:
+        allowed = "a header field, the front server's path to a directory, and the directory's path"
+        raise TypeError(f"offload must be {allowed}, or None, not {offload!r}")
+    root = check_path("offload", offload[2]).rstrip(os.sep) + os.sep
+    front = Offload(offload[:2], root)
+    # An open file may have another name by now, or none. And ".." would be resolved, or refused.
+    is_named = isinstance(source, File) and not isinstance(source, HandleFile)
+    is_inside = source.path.startswith(root) and ".." not in source.path.split(os.sep)
+    return front if is_named and is_inside else None
 
 
 def find_source(source: object) -> Source:

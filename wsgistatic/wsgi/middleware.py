@@ -23,7 +23,7 @@ from wsgistatic.http.media_types import MediaType
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import NO_FILE
-from wsgistatic.representations.headers import CacheControl, CustomHeaders
+from wsgistatic.representations.headers import AllowOrigin, CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
 from wsgistatic.validation import check_path
@@ -89,8 +89,8 @@ class StaticFiles(Copyable):
         cache_control: Value of Cache-Control, or seconds for its ``max-age``; a function
             (path, url) that returns either or None; or None to send no such field.
         immutable: URLs that browsers may cache for a year: ``"hashed"``, a regular expression that
-            is searched in the URL path, a function (url), or None.
-        allow_origin: Value of Access-Control-Allow-Origin, or None.
+            is searched in the URL path, a function (path, url), or None.
+        allow_origin: Value of Access-Control-Allow-Origin, a list of origins, or None.
         nosniff: Whether to send ``X-Content-Type-Options: nosniff``.
         media_types: Media types by extension (``".foo"``) or by whole file name. They take
             precedence over the built-in table. A pair of a media type and a content coding is for
@@ -136,7 +136,7 @@ class StaticFiles(Copyable):
         on_answer: OnAnswer | None = None,
         cache_control: CacheControl = table.DEFAULT_CACHE_CONTROL,
         immutable: Immutable = None,
-        allow_origin: str | None = None,
+        allow_origin: AllowOrigin = None,
         nosniff: bool = True,
         media_types: Mapping[str, MediaType] | None = None,
         charset: str | None = "utf-8",
@@ -175,8 +175,11 @@ class StaticFiles(Copyable):
         self.encodings = options.encodings
         responder = Responder(options, front)
         self._cache = responder.cache
-        # The files that may take the short path. on_answer has to see every request.
-        self._files = responder.cache.files if on_answer is None else {}
+        self._policy = policy = responder.policy
+        # The files that may take the short path. on_answer has to see every request, and a list of
+        # origins decides on each one.
+        takes_short_path = on_answer is None and not policy.origins
+        self._files = responder.cache.files if takes_short_path else {}
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
         self._is_standalone = app is None
@@ -255,6 +258,8 @@ class StaticFiles(Copyable):
         if self._on_answer is not None:
             self._report(self._on_answer, request, response)
         if response is not None:
+            if self._policy.origins:
+                response = response.for_origin(request, self._policy)
             return response.start(request, start_response)
         if self._has_fallback and request.is_read:
             return self._call_before_fallback(request, start_response)
@@ -273,7 +278,7 @@ class StaticFiles(Copyable):
             return answer
         if self._on_answer is not None:
             self._report(self._on_answer, request, answer)
-        return answer.start(request, start_response)
+        return answer.for_origin(request, self._policy).start(request, start_response)
 
     @staticmethod
     def _report(on_answer: OnAnswer, request: Request, response: Response | None) -> None:
@@ -286,4 +291,5 @@ class StaticFiles(Copyable):
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         request = Request(environ)
-        return self.site.not_found(request).start(request, start_response)
+        response = self.site.not_found(request).for_origin(request, self._policy)
+        return response.start(request, start_response)

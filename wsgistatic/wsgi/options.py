@@ -22,7 +22,12 @@ from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.media_types import MediaType, MediaTypes
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.representations.headers import CacheControl, CustomHeaders, HeaderPolicy
+from wsgistatic.representations.headers import (
+    AllowOrigin,
+    CacheControl,
+    CustomHeaders,
+    HeaderPolicy,
+)
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
 from wsgistatic.wsgi.offload import Offload
@@ -145,6 +150,11 @@ def _words(option: str, text: str) -> tuple[str, ...]:
     return () if text.lower() == "none" else tuple(text.replace(",", " ").split())
 
 
+def _one_or_more(option: str, text: str) -> str | tuple[str, ...]:
+    words = _words(option, text)
+    return words if len(words) > 1 else text
+
+
 def _switch_or_words(option: str, text: str) -> bool | tuple[str, ...]:
     if text.lower() in _BOOLS:
         return _BOOLS[text.lower()]
@@ -250,10 +260,10 @@ class FileOptions:
         "hashed means those with a content hash in their name, as build tools write them, and a "
         "regular expression those whose URL path it is found in.",
     )
-    allow_origin: str | None = _option(
-        (None, HEADERS, _check_policy, _TEXT_OR_NONE, "ORIGIN"),
-        "Value of Access-Control-Allow-Origin, such as * for every origin. Scripts of that origin "
-        "may then read the files, and the header fields that describe ranges.",
+    allow_origin: AllowOrigin = _option(
+        (None, HEADERS, _check_policy, _or_none(_one_or_more), "ORIGIN,..."),
+        "Origins whose scripts may read the files, and the header fields that describe ranges: * "
+        "for every origin, or one or more such as https://example.com.",
     )
     nosniff: bool = _option(
         (True, HEADERS, *_SWITCH),
@@ -410,7 +420,7 @@ class FileOptionKwargs(TypedDict, total=False):
 
     cache_control: CacheControl
     immutable: Immutable
-    allow_origin: str | None
+    allow_origin: AllowOrigin
     nosniff: bool
     media_types: Mapping[str, MediaType] | None
     charset: str | None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
+_ALLOW = "Access-Control-Allow-Origin"
 # A field that scripts add, such as those for tracing, has no effect here and may be sent. They may
 # send no Authorization: a server in front of this one may depend on it, and the "*" of Fetch 3.3.3
 # excludes it too. "*" itself would not be understood by older browsers, or with credentials.
@@ -54,6 +55,13 @@ class Response(NamedTuple):
         if request.is_head and isinstance(self.body, list):
             return [b""]
         return self.body
+
+    def for_origin(self, request: Request, policy: HeaderPolicy) -> Response:
+        """Return the response to the origin of a request, if ``allow_origin`` is a list."""
+        origin = request.field("HTTP_ORIGIN") if policy.origins else None
+        if origin not in policy.origins or any(name == _ALLOW for name, _ in self.headers):
+            return self
+        return self._replace(headers=[*self.headers, (_ALLOW, origin)])
 
     def close(self) -> None:
         """Close the body of a response that is not sent."""

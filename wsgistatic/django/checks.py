@@ -1,0 +1,170 @@
+"""The system checks: of WSGISTATIC, of the middleware's place, and for what WhiteNoise left."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+
+from wsgistatic.django import conf
+
+MIDDLEWARE = "wsgistatic.django.middleware.StaticFilesMiddleware"
+_SECURITY = "django.middleware.security.SecurityMiddleware"
+# Django's middleware that does no harm to files. The rest takes time, varies or even changes them.
+_MAY_PRECEDE = (
+    _SECURITY,
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+)
+# Options of WSGISTATIC that need a directory, so that they do not apply to the finders.
+_NOT_WITH_FINDERS = ("clean_urls", "compress", "fallback", "listing")
+
+
+def check_settings(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Check WSGISTATIC and the settings that it depends on."""
+    found: dict[str, CheckMessage] = {}
+    for read in (conf.static_place, conf.root_place, _media_place):
+        try:
+            place = read()
+        except conf.SettingsError as error:
+            found[error.message] = Error(error.message, hint=error.hint, id=error.id)
+        else:
+            warning = place and place.warning
+            if warning:
+                found[warning.message] = Warning(warning.message, hint=warning.hint, id=warning.id)
+    return list(found.values())
+
+
+def _media_place() -> conf.Place | None:
+    return conf.media_place() if conf.wants_media() else None
+
+
+def check_finders(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Find options that have no effect because static files come from the finders."""
+    try:
+        place = conf.static_place()
+    except conf.SettingsError:
+        return []  # check_settings reports it
+    ignored = [name for name in _NOT_WITH_FINDERS if place.options.get(name)]
+    if place.root or place.warning or not ignored:
+        return []
+    message = f"WSGISTATIC: the staticfiles finders ignore {', '.join(ignored)}."
+    hint = 'They are in use because of DEBUG or "finders". With "finders": False, static files '
+    hint += "come from STATIC_ROOT."
+    return [Warning(message, hint=hint, id="wsgistatic.W006")]
+
+
+def check_middleware(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Check the place of StaticFilesMiddleware in MIDDLEWARE."""
+    middleware = list(settings.MIDDLEWARE)
+    if MIDDLEWARE not in middleware:
+        return []
+    found: list[CheckMessage] = []
+    place = middleware.index(MIDDLEWARE)
+    before, after = middleware[:place], middleware[place:]
+    if _SECURITY in after:
+        found.append(
+            Warning(
+                "StaticFilesMiddleware comes before SecurityMiddleware.",
+                hint="Put it after SecurityMiddleware, which redirects to HTTPS and adds fields.",
+                id="wsgistatic.W003",
+            )
+        )
+    early = [one for one in before if one.startswith("django.") and one not in _MAY_PRECEDE]
+    if early:
+        found.append(
+            Warning(
+                f"StaticFilesMiddleware comes after {', '.join(early)}.",
+                hint="Put it before these, right after SecurityMiddleware: they spend time on each "
+                "file, and some add fields that prevent caching or compress it again.",
+                id="wsgistatic.W004",
+            )
+        )
+    if _wraps():
+        found.append(
+            Warning(
+                f"{settings.WSGI_APPLICATION} uses wrap, so StaticFilesMiddleware gets no files.",
+                hint="Use one of them. wrap is faster, but bypasses all of MIDDLEWARE.",
+                id="wsgistatic.W005",
+            )
+        )
+    return found
+
+
+def check_runserver(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Check that the app with our runserver comes before the one whose command it extends."""
+    names = [config.name for config in apps.get_app_configs()]
+    ours, theirs = "wsgistatic.django.runserver", "django.contrib.staticfiles"
+    if not {ours, theirs} <= {*names} or names.index(ours) < names.index(theirs):
+        return []
+    message = f"{ours} has no effect in INSTALLED_APPS after {theirs}."
+    return [Warning(message, hint="Put it before.", id="wsgistatic.W008")]
+
+
+def _wraps() -> bool:
+    """Return whether wsgi.py calls ``wrap``. Its code is only read: it might start something."""
+    module = (settings.WSGI_APPLICATION or "").rpartition(".")[0]
+    try:
+        spec = find_spec(module) if module else None
+        source = Path(spec.origin or "").read_text() if spec else ""
+    except (ImportError, OSError, ValueError):
+        return False
+    return "wsgistatic.django" in source and re.search(r"\bwrap\(", source) is not None
+
+
+# What stands in for WhiteNoise's settings, after the common prefix.
+_SETTINGS = {
+    "ADD_HEADERS_FUNCTION": 'Use WSGISTATIC["headers"], a function of the same form.',
+    "ALLOW_ALL_ORIGINS": 'Use WSGISTATIC["allow_origin"] = "*".',
+    "AUTOREFRESH": "Changed files are always noticed.",
+    "CHARSET": 'Use WSGISTATIC["charset"].',
+    "IMMUTABLE_FILE_TEST": 'Use WSGISTATIC["immutable"], a function of the same form.',
+    "INDEX_FILE": 'Use WSGISTATIC["index"]; the default is "index.html".',
+    "KEEP_ONLY_HASHED_FILES": 'Use "keep_only_hashed" in the OPTIONS of the storage.',
+    "MANIFEST_STRICT": 'Use "manifest_strict" in the OPTIONS of the storage.',
+    "MAX_AGE": 'Use WSGISTATIC["cache_control"], which may be a number of seconds, too.',
+    "MIMETYPES": 'Use WSGISTATIC["media_types"].',
+    "ROOT": 'Use WSGISTATIC["root"].',
+    "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage.',
+    "STATIC_PREFIX": 'Use WSGISTATIC["prefix"].',
+    "USE_FINDERS": 'Use WSGISTATIC["finders"].',
+}
+# What stands in for WhiteNoise's classes and apps.
+_NAMES = {
+    "whitenoise.middleware.WhiteNoiseMiddleware": MIDDLEWARE,
+    "whitenoise.runserver_nostatic": "wsgistatic.django.runserver",
+    **{
+        f"whitenoise.storage.{name}": f"wsgistatic.django.storage.{name}"
+        for name in ("CompressedStaticFilesStorage", "CompressedManifestStaticFilesStorage")
+    },
+}
+
+
+def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Find what is left of WhiteNoise in the settings, and name its equivalent."""
+    backend = getattr(settings, "STORAGES", {}).get("staticfiles", {}).get("BACKEND")
+    used = {
+        "MIDDLEWARE": settings.MIDDLEWARE,
+        "INSTALLED_APPS": settings.INSTALLED_APPS,
+        "STORAGES": [backend],
+    }
+    found = [
+        (f"{name} contains {value!r}.", f"Use {_NAMES[value]!r}.")
+        for name, values in used.items()
+        for value in values
+        if value in _NAMES
+    ]
+    prefix = "WHITENOISE_"
+    for name in sorted(filter(str.isupper, dir(settings))):
+        if name.startswith(prefix):
+            hint = _SETTINGS.get(name.removeprefix(prefix), "Remove it.")
+            found.append((f"{name} has no effect on wsgistatic.", hint))
+    return [Warning(message, hint=hint, id="wsgistatic.W007") for message, hint in found]
+
+
+CHECKS = (check_settings, check_finders, check_middleware, check_runserver, check_leftovers)
