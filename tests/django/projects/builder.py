@@ -1,4 +1,4 @@
-"""Create projects with Django's own commands, change them as our documentation says, and run them."""
+"""Create projects with Django's own commands, change them as the documentation says, run them."""
 
 from __future__ import annotations
 
