@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.django.projects.builder import append, run_python, run_server, write_files
-from tests.django.projects.pages import check_file, codings_of, files_of_page
+from tests.django.projects.pages import Browser
 
 MIDDLEWARE = "wsgistatic.django.middleware.StaticFilesMiddleware"
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
@@ -112,11 +112,12 @@ def port(collected: Path, tmp_path: Path, mode: Mode) -> Iterator[int]:
 
 @pytest.mark.parametrize("mode", MODES, indirect=True, ids=IDS)
 def test_files_of_pages(port: int, mode: Mode) -> None:
-    admin, polls = files_of_page(port, "/admin/login/"), files_of_page(port, "/polls/")
-    assert {path.rpartition(".")[2] for path in {**admin, **polls}} == {"css", "js", "png", "svg"}
-    for path, response in {**admin, **polls}.items():
-        check_file(port, path, response)
+    browser = Browser(port)
+    files = {**browser.files_of_page("/admin/login/"), **browser.files_of_page("/polls/")}
+    assert {path.rpartition(".")[2] for path in files} == {"css", "js", "png", "svg"}
+    for path, response in files.items():
+        browser.check_file(path, response)
         cache_control = "no-cache" if mode.debug else "max-age=31536000, immutable"
         assert response.headers["Cache-Control"] == cache_control
-        codings = codings_of(port, path, response.body)
+        codings = browser.codings_of(path, response.body)
         assert codings == (set() if mode.debug or len(response.body) < 200 else {"gzip", "br"})
