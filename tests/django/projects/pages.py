@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
+from importlib import import_module
 from urllib.parse import urldefrag, urljoin
-
-import brotli
 
 from tests.connection import Connection, Response
 
@@ -20,6 +20,10 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
     "woff2": "font/woff2",
 }
+# The codings that the storage writes, since Brotli is optional.
+DECODERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress}
+with suppress(ImportError):
+    DECODERS["br"] = import_module("brotli").decompress
 _REFERENCE = re.compile(rb"""url\(\s*["']?([^"')]+)["']?\s*\)""")
 
 
@@ -93,7 +97,7 @@ class Browser:
     def codings_of(self, path: str, body: bytes) -> set[str]:
         """Return the content codings in which a file is sent, after checking the responses."""
         found = set()
-        for coding, decode in (("gzip", gzip.decompress), ("br", brotli.decompress)):
+        for coding, decode in DECODERS.items():
             response = self.request(path, Accept_Encoding=coding)
             assert response.status == 200
             if response.headers.get("Content-Encoding") is not None:
