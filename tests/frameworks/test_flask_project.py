@@ -63,7 +63,10 @@ def basket():
 <script src="{{ url_for('static', filename='shop.js', v=3) }}"></script>
 {% block content %}{% endblock %}
 """,
-    "bookshop/templates/home.html": "{% extends 'base.html' %}{% block content %}shop{% endblock %}",
+    "bookshop/templates/home.html": """
+{% extends 'base.html' %}
+{% block content %}shop{% endblock %}
+""",
     "bookshop/basket/templates/basket/basket.html": """
 {% extends 'base.html' %}
 {% block content %}

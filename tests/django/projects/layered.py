@@ -206,7 +206,7 @@ urlpatterns = [
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
 """
-_FILES = {
+_FILES: dict[str, str | bytes] = {
     "manage.py": """
 import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")

@@ -15,6 +15,7 @@ from tests.connection import Connection, Response
 MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
+    "gif": "image/gif",
     "ico": "image/x-icon",
     "png": "image/png",
     "svg": "image/svg+xml",

@@ -28,7 +28,6 @@ from tests.vite_build import (
 from wsgistatic.django import wrap
 from wsgistatic.wsgi.options import DEFAULT_CACHE_CONTROL
 
-
 # Called with the method, the path, the header fields and the body; returns the status, the header
 # fields and the body of the response.
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]

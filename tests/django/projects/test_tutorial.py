@@ -15,7 +15,7 @@ from tests.django.projects.pages import DECODERS, Browser
 
 MIDDLEWARE = "wsgistatic.django.middleware.StaticFilesMiddleware"
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
-POLLS = {
+POLLS: dict[str, str | bytes] = {
     "polls/urls.py": """
 from django.urls import path
 from . import views
