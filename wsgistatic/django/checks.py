@@ -28,7 +28,7 @@ _NOT_WITH_FINDERS = ("clean_urls", "compress", "fallback", "listing")
 def check_settings(app_configs: object = None, **options: Any) -> list[CheckMessage]:
     """Check WSGISTATIC and the settings that it depends on."""
     found: dict[str, CheckMessage] = {}
-    for read in (conf.static_place, conf.root_place, _media_place):
+    for read in conf.READERS:
         try:
             place = read()
         except conf.SettingsError as error:
@@ -40,10 +40,6 @@ def check_settings(app_configs: object = None, **options: Any) -> list[CheckMess
     return list(found.values())
 
 
-def _media_place() -> conf.Place | None:
-    return conf.media_place() if conf.wants_media() else None
-
-
 def check_finders(app_configs: object = None, **options: Any) -> list[CheckMessage]:
     """Find options that have no effect because static files come from the finders."""
     try:
@@ -51,7 +47,7 @@ def check_finders(app_configs: object = None, **options: Any) -> list[CheckMessa
     except conf.SettingsError:
         return []  # check_settings reports it
     ignored = [name for name in _NOT_WITH_FINDERS if place.options.get(name)]
-    if place.root or place.warning or not ignored:
+    if place.root is not None or not ignored:
         return []
     message = f"WSGISTATIC: the staticfiles finders ignore {', '.join(ignored)}."
     hint = 'They are in use because of DEBUG or "finders". With "finders": False, static files '

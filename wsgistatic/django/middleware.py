@@ -16,6 +16,7 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from wsgistatic.django.hosts import KnownHosts
 from wsgistatic.django.responses import django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
 
@@ -26,7 +27,6 @@ _MISS: list[bytes] = []  # the body of a miss, recognised by its identity
 # A key of environ: the status line and the header fields with which the project responded.
 _RESPONSE = "wsgistatic.django.response"
 _MISSING = (404, 410)
-_MAX_HOSTS = 100
 
 
 class StaticFilesMiddleware:
@@ -46,7 +46,6 @@ class StaticFilesMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        self._hosts: set[str] = set()
         self._files  # noqa: B018 - a wrong setting fails now
         setting_changed.connect(self._forget_settings)
 
@@ -55,9 +54,13 @@ class StaticFilesMiddleware:
         # Django iterates the bodies, so the server's file wrapper would not be seen by the server.
         return files_in_front_of(_rest_of_project, {"file_wrapper": False})
 
+    @cached_property
+    def _hosts(self) -> KnownHosts:
+        return KnownHosts()
+
     def _forget_settings(self, **change: object) -> None:
-        self._hosts.clear()
-        vars(self).pop("_files", None)
+        for name in ("_files", "_hosts"):
+            vars(self).pop(name, None)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Respond to a request; return a coroutine if Django calls the middleware that way."""
@@ -98,9 +101,10 @@ class StaticFilesMiddleware:
                 for name, value in headers:
                     missing[name] = value
             return missing
-        if environ.get("HTTP_HOST") not in self._hosts or "HTTP_X_FORWARDED_HOST" in environ:
+        hosts = self._hosts
+        if environ.get(hosts.field) not in hosts.values:
             try:
-                self._check_host(request)
+                hosts.check(request)
             except BaseException:
                 getattr(body, "close", int)()
                 raise
@@ -113,14 +117,6 @@ class StaticFilesMiddleware:
         line = f"{missing.status_code} {missing.reason_phrase}"
         environ = {**environ, _RESPONSE: (line, [*missing.items()])}
         return self._respond(request, environ, missing)
-
-    def _check_host(self, request: HttpRequest) -> None:
-        """Raise DisallowedHost as Django does. To check a host only once saves a tenth of a hit."""
-        request.get_host()
-        host: Any = request.META.get("HTTP_HOST")
-        is_plain = host is not None and "HTTP_X_FORWARDED_HOST" not in request.META
-        if is_plain and len(self._hosts) < _MAX_HOSTS:
-            self._hosts.add(host)
 
 
 def _rest_of_project(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
