@@ -1,8 +1,8 @@
-"""What to serve where, according to WSGISTATIC and STATIC_URL, STATIC_ROOT, MEDIA_URL, MEDIA_ROOT.
+"""Read from WSGISTATIC, STATIC_URL, STATIC_ROOT, MEDIA_URL and MEDIA_ROOT what to serve where.
 
 A wrong setting raises ``SettingsError``. ``wrap`` lets it propagate, and the system checks report
-it under the same id and in the same words. A directory that is missing is only a warning, since
-tests and management commands do not need it.
+it with the same id and message. A missing directory is only a warning, since tests and management
+commands do not need it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UPLOADS = {"index": None, "encodings": (), "check_dir": False}
 
 
 class SettingsError(ImproperlyConfigured):
-    """A setting is wrong; the id, message and hint are those of the system check."""
+    """A setting is wrong. The id, message and hint are those of the system check."""
 
     def __init__(self, id: str, message: str, hint: str) -> None:
         super().__init__(f"{message} {hint}")

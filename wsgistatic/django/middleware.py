@@ -1,7 +1,7 @@
 """``StaticFilesMiddleware``: serve a project's files from MIDDLEWARE, under WSGI and ASGI.
 
-It calls the WSGI app that ``wrap`` makes, around a stand-in for the rest of the project. Under ASGI
-it calls that app, and reads the files, in threads.
+It calls the same WSGI app as ``wrap``, with a stand-in for the rest of the project. Under ASGI it
+calls that app, and reads the files, in threads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from wsgistatic.django.hosts import KnownHosts
-from wsgistatic.django.responses import django_response, environ_of
+from wsgistatic.django.responses import close_body, django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _MISSING = (404, 410)
 
 
 class StaticFilesMiddleware:
-    """Serves static files, and uploads if WSGISTATIC asks for them. All else passes through.
+    """Serves static files and, if WSGISTATIC has them, uploads and a root. All else passes through.
 
     Put it into MIDDLEWARE after SecurityMiddleware. The settings are read when Django loads the
     middleware, and again after ``override_settings``.
@@ -51,7 +51,7 @@ class StaticFilesMiddleware:
 
     @cached_property
     def _files(self) -> Files:
-        # Django iterates the bodies, so the server's file wrapper would not be seen by the server.
+        # Django iterates over the bodies itself, so a file wrapper would not reach the server.
         return files_in_front_of(_rest_of_project, {"file_wrapper": False})
 
     @cached_property
@@ -92,7 +92,7 @@ class StaticFilesMiddleware:
         environ: WSGIEnvironment,
         missing: HttpResponseBase | None = None,
     ) -> HttpResponseBase | None:
-        """Return the response to a request for a file, else ``missing`` with the fields for it."""
+        """Return the response to a request for a file; otherwise ``missing`` with added fields."""
         started: list[Any] = []
         body = self._files.app(environ, lambda *response: started.extend(response))  # type: ignore[arg-type]
         status, headers = started
@@ -106,7 +106,7 @@ class StaticFilesMiddleware:
             try:
                 hosts.check(request)
             except BaseException:
-                getattr(body, "close", int)()
+                close_body(body)
                 raise
         return django_response(request, status, headers, body)
 
