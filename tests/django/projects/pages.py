@@ -87,7 +87,9 @@ class Browser:
         assert body, path
         assert response.headers["Content-Type"] == MEDIA_TYPES[path.rpartition(".")[2]], path
         head = self.request(path, "HEAD")
-        assert (head.status, head.length, head.headers["ETag"]) == (200, len(body), tag)
+        assert (head.status, head.body, head.headers["ETag"]) == (200, b"", tag)
+        # Django 4.2's runserver drops the Content-Length of a HEAD response.
+        assert head.headers.get("Content-Length", str(len(body))) == str(len(body))
         part = self.request(path, Range="bytes=10-19", If_Range=tag)
         assert (part.status, part.body) == (206, body[10:20])
         assert part.headers["Content-Range"] == f"bytes 10-19/{len(body)}"
