@@ -67,23 +67,23 @@ def static_place() -> Place:
     if not settings.STATIC_ROOT:
         warning = SettingsError("W001", "STATIC_ROOT is not set.", "collectstatic needs it too.")
         return _place("STATIC", "")._replace(warning=warning)
-    return _with_warning(_place("STATIC", _root("STATIC")), "STATIC_ROOT", "Run collectstatic.")
+    return _place_of_directory("STATIC", "STATIC_ROOT", "Run collectstatic.")
 
 
 def root_place() -> Place | None:
     """Return how to serve files at the root of the site, or None if WSGISTATIC has no "root"."""
     if _setting().get("root") is None:
         return None
-    hint = "Its files are served as soon as it exists."
-    return _with_warning(_place("ROOT", _root("ROOT")), _NAMES["ROOT"], hint)
+    return _place_of_directory("ROOT", _NAMES["ROOT"], "Its files are served as soon as it exists.")
 
 
 def media_place() -> Place | None:
     """Return how to serve uploads, or None unless WSGISTATIC has "media"."""
     if _setting().get("media", False) is False:
         return None
-    place = _place("MEDIA", _root("MEDIA"))
-    _require_separate(place.prefix, _root("MEDIA"))
+    root = _root("MEDIA")
+    place = _place("MEDIA", root)
+    _require_separate(place.prefix, root)
     attachment = _own_flag("MEDIA", "attachment", False)
     return place._replace(options={**_UPLOADS, **place.options}, attachment=attachment)
 
@@ -91,9 +91,10 @@ def media_place() -> Place | None:
 READERS: tuple[Callable[[], Place | None], ...] = (static_place, root_place, media_place)
 
 
-def _with_warning(place: Place, name: str, hint: str) -> Place:
-    """Add a warning if the directory does not exist, and allow it to appear later."""
-    root = place.root or ""
+def _place_of_directory(kind: Kind, name: str, hint: str) -> Place:
+    """Return the place, with a warning if the directory does not exist; it may appear later."""
+    root = _root(kind)
+    place = _place(kind, root)
     if not place.options.get("check_dir", True) or os.path.isdir(root):
         return place
     warning = SettingsError("W002", f"{name} is {root!r}, which is not a directory.", hint)

@@ -25,7 +25,7 @@ _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
-    """Serve static files, and uploads and a root if WSGISTATIC says so, in front of an app.
+    """Serve static files and, if WSGISTATIC has them, uploads and a root in front of an app.
 
     Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. Below their
     prefixes, a request for a host that is not in ALLOWED_HOSTS gets a 400. The settings are read
@@ -43,16 +43,9 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
     return _wrap(application, {})
 
 
-def wrap_all(application: WSGIApplication) -> WSGIApplication:
-    """Do the same as ``wrap``, for a server that has no front server: nothing is offloaded."""
+def wrap_without_offload(application: WSGIApplication) -> WSGIApplication:
+    """Do the same as ``wrap``, but for a server that is not behind a front server."""
     return _wrap(application, {"offload": None})
-
-
-class Files(NamedTuple):
-    """The files of a project in front of an app, and the prefixes of PATH_INFO to ask it for."""
-
-    app: WSGIApplication
-    prefixes: tuple[str, ...]
 
 
 def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
@@ -60,8 +53,15 @@ def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
     return AllowedHosts(files.app, app, files.prefixes)
 
 
+class Files(NamedTuple):
+    """The files of a project in front of an app."""
+
+    app: WSGIApplication
+    prefixes: tuple[str, ...]  # of PATH_INFO, below which there may be files
+
+
 def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any]) -> Files:
-    """Put the files in front of an app without checking the host; ``overrides`` are options."""
+    """Put the files in front of an app. Hosts are not checked; ``overrides`` are options."""
     if settings.DEBUG:
         overrides = {**overrides, **_DEBUG}
     prefixes = []
