@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.urls import get_script_prefix, set_script_prefix
 
 from tests.client import call, call_raw, make_environ
@@ -147,6 +148,12 @@ def test_media_url_of_another_host_is_not_served(
 ) -> None:
     configure(MEDIA_URL=url)
     assert call(wrap_without_offload(inner_app), "/media/photo.jpg").body == b"the app"
+
+
+def test_asgi_apps_are_rejected(roots: Path) -> None:
+    application: Any = get_asgi_application()
+    with pytest.raises(TypeError, match=r"application must be a WSGI app \(under ASGI, use Static"):
+        wrap(application)
 
 
 def test_many_threads(roots: Path) -> None:

@@ -15,6 +15,7 @@ from wsgistatic.django.manifest import find_manifest
 from wsgistatic.files.errors import logger
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
+from wsgistatic.validation import check_app
 from wsgistatic.wsgi.middleware import StaticFiles
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
 
     Raises:
         ImproperlyConfigured: A setting is wrong. The message is that of ``manage.py check``.
+        TypeError: The application is not a WSGI app.
     """
     return _wrap(application, {})
 
@@ -49,6 +51,7 @@ def wrap_without_offload(application: WSGIApplication) -> WSGIApplication:
 
 
 def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
+    check_app("application", app, "a WSGI app (under ASGI, use StaticFilesMiddleware)")
     files = files_in_front_of(app, overrides)
     return AllowedHosts(files.app, app, files.prefixes)
 
