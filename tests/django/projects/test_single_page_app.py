@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.test import AsyncClient, Client
 from werkzeug.test import Client as WSGIClient
@@ -153,3 +155,28 @@ def test_posts(ask: Ask) -> None:
         status, _, body = ask("POST", path, PAGE_LOAD)
         assert status in (403, 404), path
         assert PAGE.encode() not in body
+
+
+def test_build_among_the_static_files(ask: Ask, configure: Configure, tmp_path: Path) -> None:
+    # Vite's option "base" is "/static/" then, and a template names the entry point. Scripts name
+    # other files of the build themselves, which Django's storage leaves alone.
+    configure(
+        DEBUG=False, STATICFILES_DIRS=[tmp_path / "dist"],
+        STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
+        WSGISTATIC={"immutable": "hashed"},
+        STORAGES={
+            "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "staticfiles": {
+                "BACKEND": "wsgistatic.django.storage.CompressedManifestStaticFilesStorage",
+            },
+        },
+    )  # fmt: skip
+    call_command("collectstatic", interactive=False, verbosity=0)
+    entry = staticfiles_storage.url("assets/index-GpEN3EET.js")
+    assert entry != "/static/assets/index-GpEN3EET.js"
+    for url in (entry, "/static/assets/index-GpEN3EET.js", "/static/assets/about-B5Qt9EMX.js"):
+        status, headers, _ = ask("GET", url, MODULE)
+        assert (status, headers["Cache-Control"]) == (200, "max-age=31536000, immutable")
+    assert ask("GET", "/static/sw.js")[1]["Cache-Control"] == DEFAULT_CACHE_CONTROL
+    assert ask("GET", "/static" + DEAD_CHUNK, MODULE)[0] == 404
+    assert ask("GET", "/static/.vite/manifest.json")[0] == 404
