@@ -196,6 +196,9 @@ def test_allowed_hosts(site: Path, configure: Configure) -> None:
         forwarded = {"Host": "evil.example", "X_Forwarded_Host": "good.example"}
         with override_settings(USE_X_FORWARDED_HOST=True):
             assert ask("/static/app.css", **forwarded).status == "200 OK"
+            swapped = {"Host": "good.example", "X_Forwarded_Host": "evil.example"}
+            assert ask("/static/app.css", **swapped).status == "400 Bad Request"
+        assert ask("/static/app.css", **swapped).status == "200 OK"
         assert ask("/static/app.css", **forwarded).status == "400 Bad Request"
 
 
