@@ -128,7 +128,7 @@ TEST_RUNNER = "django.test.runner.DiscoverRunner"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_URL = "http://media.testserver/"
 DATABASES["default"]["NAME"] = ":memory:"
-# The test runner turns DEBUG off, but the tests shall not need collectstatic.
+# The test runner turns DEBUG off, but the tests should not need collectstatic.
 WSGISTATIC = {"finders": True}
 """
 _TESTS = """
