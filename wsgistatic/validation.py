@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable
-from inspect import signature
+from inspect import iscoroutinefunction, signature
 
 
 def check_choice(option: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -24,6 +24,14 @@ def check_bool(option: str, value: object, allowed: str = "True or False") -> No
     """Raise TypeError unless the value is True or False; the message lists what is allowed."""
     if not isinstance(value, bool):
         raise TypeError(f"{option} must be {allowed}, not {value!r}")
+
+
+def check_app(option: str, value: object, allowed: str) -> None:
+    """Raise TypeError unless the value can be a WSGI app; the message says what is allowed."""
+    if not callable(value):
+        raise TypeError(f"{option} must be {allowed}, not {value!r}")
+    if iscoroutinefunction(value) or iscoroutinefunction(type(value).__call__):
+        raise TypeError(f"{option} must be {allowed}, not the ASGI app {value!r}")
 
 
 def check_parameters(option: str, function: Callable[..., object], *names: str) -> None:

@@ -321,8 +321,9 @@ def test_middleware_together_with_wrap(
     configure(WSGI_APPLICATION="a_wsgi_module.application", MIDDLEWARE=[OURS])
     assert check_messages() == (
         [
-            "wsgistatic.W005 a_wsgi_module.application uses wrap, so StaticFilesMiddleware gets no "
-            "files. Use one of them. wrap is faster, but bypasses all of MIDDLEWARE."
+            "wsgistatic.W005 a_wsgi_module.application uses wrap, so StaticFilesMiddleware never "
+            "sees a request for a file. Use one of them. wrap is faster, but bypasses all of "
+            "MIDDLEWARE."
         ]
         if found
         else []
@@ -351,7 +352,7 @@ def test_place_of_the_app_for_runserver(
     configure(INSTALLED_APPS=["wsgistatic.django", *names])
     message = (
         "wsgistatic.W008 wsgistatic.django.runserver has no effect in INSTALLED_APPS after "
-        "django.contrib.staticfiles. Put it before."
+        "django.contrib.staticfiles. Put it before that app."
     )
     assert check_messages() == ([message] if found else [])
 

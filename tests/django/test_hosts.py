@@ -97,4 +97,4 @@ def test_the_known_hosts_are_bounded(
     app: Any = wrap(inner_app)
     for number in range(20):
         assert call(app, CSS, HTTP_HOST=f"{number}.example").status == 200
-    assert app._known == {f"{number}.example" for number in range(5)}
+    assert app._hosts.values == {f"{number}.example" for number in range(5)}

@@ -29,6 +29,7 @@ from tests.django.conftest import Configure, write
 from tests.server_process import open_files
 from tests.servers.processes import serve_in_thread
 from tests.waiting import eventually
+from wsgistatic.django import hosts
 from wsgistatic.django.middleware import StaticFilesMiddleware
 from wsgistatic.django.responses import django_response
 from wsgistatic.django.wsgi import wrap
@@ -195,6 +196,9 @@ def test_allowed_hosts(site: Path, configure: Configure) -> None:
         forwarded = {"Host": "evil.example", "X_Forwarded_Host": "good.example"}
         with override_settings(USE_X_FORWARDED_HOST=True):
             assert ask("/static/app.css", **forwarded).status == "200 OK"
+            swapped = {"Host": "good.example", "X_Forwarded_Host": "evil.example"}
+            assert ask("/static/app.css", **swapped).status == "400 Bad Request"
+        assert ask("/static/app.css", **swapped).status == "200 OK"
         assert ask("/static/app.css", **forwarded).status == "400 Bad Request"
 
 
@@ -205,12 +209,13 @@ def test_hosts_are_checked_after_each_change_of_the_settings(site: Path) -> None
         assert client.get("/static/app.css", headers={"Host": "a.example"}).status_code == 400
 
 
-def test_number_of_remembered_hosts_is_bounded(site: Path) -> None:
+def test_number_of_remembered_hosts_is_bounded(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "_MAX_KNOWN", 100)
     middleware: Any = StaticFilesMiddleware(page)
     for number in range(200):
         request = RequestFactory().get("/static/app.css", headers={"Host": f"h{number}.example"})
         assert middleware(request).status_code == 200
-    assert len(middleware._hosts) == 100
+    assert len(middleware._hosts.values) == 100
 
 
 @BOTH

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.urls import get_script_prefix, set_script_prefix
 
 from tests.client import call, call_raw, make_environ
 from tests.django.conftest import Configure, write
-from wsgistatic.django.wsgi import wrap, wrap_all
+from wsgistatic.django.wsgi import wrap, wrap_without_offload
 
 
 def inner_app(environ: Any, start_response: Any) -> list[bytes]:
@@ -135,7 +136,7 @@ def test_debug_disables_caching_and_offload(roots: Path, configure: Configure) -
 
 def test_offload_without_debug(roots: Path, configure: Configure) -> None:
     configure(WSGISTATIC={**OFFLOAD, "media": OFFLOAD})
-    app, own = wrap(inner_app), wrap_all(inner_app)
+    app, own = wrap(inner_app), wrap_without_offload(inner_app)
     for path, name in (("/static/app.css", "app.css"), ("/media/photo.jpg", "photo.jpg")):
         assert call(app, path).headers["X-Accel-Redirect"] == f"/internal/{name}"
         assert "X-Accel-Redirect" not in call(own, path).headers
@@ -146,7 +147,13 @@ def test_media_url_of_another_host_is_not_served(
     roots: Path, configure: Configure, url: str
 ) -> None:
     configure(MEDIA_URL=url)
-    assert call(wrap_all(inner_app), "/media/photo.jpg").body == b"the app"
+    assert call(wrap_without_offload(inner_app), "/media/photo.jpg").body == b"the app"
+
+
+def test_asgi_apps_are_rejected(roots: Path) -> None:
+    application: Any = get_asgi_application()
+    with pytest.raises(TypeError, match=r"application must be a WSGI app \(under ASGI, use Static"):
+        wrap(application)
 
 
 def test_many_threads(roots: Path) -> None:

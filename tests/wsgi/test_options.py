@@ -286,6 +286,21 @@ def test_app_must_be_callable(site: Path) -> None:
         StaticFiles("app", site)  # type: ignore[arg-type]
 
 
+async def asgi_function(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError
+
+
+class ASGIApp:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("app", [asgi_function, ASGIApp()])
+def test_asgi_apps_are_rejected(site: Path, app: Any) -> None:
+    with pytest.raises(TypeError, match="app must be a WSGI app or None, not the ASGI app <"):
+        StaticFiles(app, site)
+
+
 @pytest.mark.parametrize(("app", "its_own"), [(StaticFiles, "stat_ttl"), (FileApp, "validators")])
 def test_the_error_about_an_unknown_option_lists_those_allowed(
     site: Path, app: Any, its_own: str

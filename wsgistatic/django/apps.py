@@ -1,4 +1,4 @@
-"""The Django app, which adds the system checks and the management commands."""
+"""The configuration of the app, which adds system checks and management commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wsgistatic.django import checks
 
 
 class WsgiStaticConfig(AppConfig):
-    """The app that ``"wsgistatic.django"`` in INSTALLED_APPS stands for."""
+    """The configuration of ``"wsgistatic.django"`` in INSTALLED_APPS."""
 
     name = "wsgistatic.django"
     label = "wsgistatic"  # the default would be "django"

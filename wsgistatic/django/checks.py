@@ -1,4 +1,4 @@
-"""The system checks: of WSGISTATIC, of the middleware's place, and for what WhiteNoise left."""
+"""The system checks of WSGISTATIC, MIDDLEWARE and INSTALLED_APPS, and for traces of WhiteNoise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from wsgistatic.django import conf
 
 MIDDLEWARE = "wsgistatic.django.middleware.StaticFilesMiddleware"
 _SECURITY = "django.middleware.security.SecurityMiddleware"
-# Django's middleware that does no harm to files. The rest takes time, varies or even changes them.
+# Middleware of Django that may handle files. The rest spends time on them, adds Vary, or even
+# changes them.
 _MAY_PRECEDE = (
     _SECURITY,
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -28,7 +29,7 @@ _NOT_WITH_FINDERS = ("clean_urls", "compress", "fallback", "listing")
 def check_settings(app_configs: object = None, **options: Any) -> list[CheckMessage]:
     """Check WSGISTATIC and the settings that it depends on."""
     found: dict[str, CheckMessage] = {}
-    for read in (conf.static_place, conf.root_place, _media_place):
+    for read in conf.READERS:
         try:
             place = read()
         except conf.SettingsError as error:
@@ -40,74 +41,55 @@ def check_settings(app_configs: object = None, **options: Any) -> list[CheckMess
     return list(found.values())
 
 
-def _media_place() -> conf.Place | None:
-    return conf.media_place() if conf.wants_media() else None
-
-
 def check_finders(app_configs: object = None, **options: Any) -> list[CheckMessage]:
-    """Find options that have no effect because static files come from the finders."""
+    """Warn about options that have no effect because static files come from the finders."""
     try:
         place = conf.static_place()
     except conf.SettingsError:
         return []  # check_settings reports it
     ignored = [name for name in _NOT_WITH_FINDERS if place.options.get(name)]
-    if place.root or place.warning or not ignored:
+    if place.root is not None or not ignored:
         return []
     message = f"WSGISTATIC: the staticfiles finders ignore {', '.join(ignored)}."
     hint = 'They are in use because of DEBUG or "finders". With "finders": False, static files '
     hint += "come from STATIC_ROOT."
-    return [Warning(message, hint=hint, id="wsgistatic.W006")]
+    return [_warning("W006", message, hint)]
 
 
 def check_middleware(app_configs: object = None, **options: Any) -> list[CheckMessage]:
-    """Check the place of StaticFilesMiddleware in MIDDLEWARE."""
+    """Check the position of StaticFilesMiddleware in MIDDLEWARE."""
     middleware = list(settings.MIDDLEWARE)
     if MIDDLEWARE not in middleware:
         return []
-    found: list[CheckMessage] = []
-    place = middleware.index(MIDDLEWARE)
-    before, after = middleware[:place], middleware[place:]
-    if _SECURITY in after:
-        found.append(
-            Warning(
-                "StaticFilesMiddleware comes before SecurityMiddleware.",
-                hint="Put it after SecurityMiddleware, which redirects to HTTPS and adds fields.",
-                id="wsgistatic.W003",
-            )
-        )
-    early = [one for one in before if one.startswith("django.") and one not in _MAY_PRECEDE]
+    found = []
+    position = middleware.index(MIDDLEWARE)
+    if _SECURITY in middleware[position:]:
+        message = "StaticFilesMiddleware comes before SecurityMiddleware."
+        hint = "Put it after SecurityMiddleware, which redirects to HTTPS and adds header fields."
+        found.append(_warning("W003", message, hint))
+    early = [
+        name
+        for name in middleware[:position]
+        if name.startswith("django.") and name not in _MAY_PRECEDE
+    ]
     if early:
-        found.append(
-            Warning(
-                f"StaticFilesMiddleware comes after {', '.join(early)}.",
-                hint="Put it before these, right after SecurityMiddleware: they spend time on each "
-                "file, and some add fields that prevent caching or compress it again.",
-                id="wsgistatic.W004",
-            )
-        )
+        message = f"StaticFilesMiddleware comes after {', '.join(early)}."
+        hint = "Put it before these, right after SecurityMiddleware. They spend time on each file, "
+        hint += "and some add header fields that prevent caching, or compress the file again."
+        found.append(_warning("W004", message, hint))
     if _wraps():
-        found.append(
-            Warning(
-                f"{settings.WSGI_APPLICATION} uses wrap, so StaticFilesMiddleware gets no files.",
-                hint="Use one of them. wrap is faster, but bypasses all of MIDDLEWARE.",
-                id="wsgistatic.W005",
-            )
-        )
+        message = f"{settings.WSGI_APPLICATION} uses wrap, so StaticFilesMiddleware never sees a "
+        message += "request for a file."
+        hint = "Use one of them. wrap is faster, but bypasses all of MIDDLEWARE."
+        found.append(_warning("W005", message, hint))
     return found
 
 
-def check_runserver(app_configs: object = None, **options: Any) -> list[CheckMessage]:
-    """Check that the app with our runserver comes before the one whose command it extends."""
-    names = [config.name for config in apps.get_app_configs()]
-    ours, theirs = "wsgistatic.django.runserver", "django.contrib.staticfiles"
-    if not {ours, theirs} <= {*names} or names.index(ours) < names.index(theirs):
-        return []
-    message = f"{ours} has no effect in INSTALLED_APPS after {theirs}."
-    return [Warning(message, hint="Put it before.", id="wsgistatic.W008")]
-
-
 def _wraps() -> bool:
-    """Return whether wsgi.py calls ``wrap``. Its code is only read: it might start something."""
+    """Return whether wsgi.py calls ``wrap``.
+
+    The file is read instead of imported, since importing it may have side effects.
+    """
     module = (settings.WSGI_APPLICATION or "").rpartition(".")[0]
     try:
         spec = find_spec(module) if module else None
@@ -117,7 +99,17 @@ def _wraps() -> bool:
     return "wsgistatic.django" in source and re.search(r"\bwrap\(", source) is not None
 
 
-# What stands in for WhiteNoise's settings, after the common prefix.
+def check_runserver(app_configs: object = None, **options: Any) -> list[CheckMessage]:
+    """Check that the app with our runserver comes before the one whose command it extends."""
+    names = [config.name for config in apps.get_app_configs()]
+    ours, theirs = "wsgistatic.django.runserver", "django.contrib.staticfiles"
+    if not {ours, theirs} <= {*names} or names.index(ours) < names.index(theirs):
+        return []
+    message = f"{ours} has no effect in INSTALLED_APPS after {theirs}."
+    return [_warning("W008", message, "Put it before that app.")]
+
+
+# The equivalents of WhiteNoise's settings, by their names without the prefix.
 _SETTINGS = {
     "ADD_HEADERS_FUNCTION": 'Use WSGISTATIC["headers"], a function of the same form.',
     "ALLOW_ALL_ORIGINS": 'Use WSGISTATIC["allow_origin"] = "*".',
@@ -127,14 +119,14 @@ _SETTINGS = {
     "INDEX_FILE": 'Use WSGISTATIC["index"]; the default is "index.html".',
     "KEEP_ONLY_HASHED_FILES": 'Use "keep_only_hashed" in the OPTIONS of the storage.',
     "MANIFEST_STRICT": 'Use "manifest_strict" in the OPTIONS of the storage.',
-    "MAX_AGE": 'Use WSGISTATIC["cache_control"], which may be a number of seconds, too.',
+    "MAX_AGE": 'Use WSGISTATIC["cache_control"], which may also be a number of seconds.',
     "MIMETYPES": 'Use WSGISTATIC["media_types"].',
     "ROOT": 'Use WSGISTATIC["root"].',
     "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage.',
     "STATIC_PREFIX": 'Use WSGISTATIC["prefix"].',
     "USE_FINDERS": 'Use WSGISTATIC["finders"].',
 }
-# What stands in for WhiteNoise's classes and apps.
+# The equivalents of WhiteNoise's classes and apps.
 _NAMES = {
     "whitenoise.middleware.WhiteNoiseMiddleware": MIDDLEWARE,
     "whitenoise.runserver_nostatic": "wsgistatic.django.runserver",
@@ -146,7 +138,7 @@ _NAMES = {
 
 
 def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMessage]:
-    """Find what is left of WhiteNoise in the settings, and name its equivalent."""
+    """Warn about what is left of WhiteNoise in the settings, and name its equivalent."""
     backend = getattr(settings, "STORAGES", {}).get("staticfiles", {}).get("BACKEND")
     used = {
         "MIDDLEWARE": settings.MIDDLEWARE,
@@ -164,7 +156,11 @@ def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMes
         if name.startswith(prefix):
             hint = _SETTINGS.get(name.removeprefix(prefix), "Remove it.")
             found.append((f"{name} has no effect on wsgistatic.", hint))
-    return [Warning(message, hint=hint, id="wsgistatic.W007") for message, hint in found]
+    return [_warning("W007", message, hint) for message, hint in found]
+
+
+def _warning(id: str, message: str, hint: str) -> CheckMessage:
+    return Warning(message, hint=hint, id=f"wsgistatic.{id}")
 
 
 CHECKS = (check_settings, check_finders, check_middleware, check_runserver, check_leftovers)

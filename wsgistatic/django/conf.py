@@ -1,14 +1,14 @@
-"""What to serve where, according to WSGISTATIC and STATIC_URL, STATIC_ROOT, MEDIA_URL, MEDIA_ROOT.
+"""Read from WSGISTATIC, STATIC_URL, STATIC_ROOT, MEDIA_URL and MEDIA_ROOT what to serve where.
 
 A wrong setting raises ``SettingsError``. ``wrap`` lets it propagate, and the system checks report
-it under the same id and in the same words. A directory that is missing is only a warning, since
-tests and management commands do not need it.
+it with the same id and message. A missing directory is only a warning, since tests and management
+commands do not need it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, Literal, NamedTuple
@@ -37,7 +37,7 @@ _UPLOADS = {"index": None, "encodings": (), "check_dir": False}
 
 
 class SettingsError(ImproperlyConfigured):
-    """A setting is wrong; the id, message and hint are those of the system check."""
+    """A setting is wrong. The id, message and hint are those of the system check."""
 
     def __init__(self, id: str, message: str, hint: str) -> None:
         super().__init__(f"{message} {hint}")
@@ -47,50 +47,58 @@ class SettingsError(ImproperlyConfigured):
 class Place(NamedTuple):
     """Where files of one kind are, and how to serve them."""
 
+    kind: Kind
     prefix: str  # of PATH_INFO
-    root: str  # path of the directory, or "" to ask the staticfiles finders
+    root: str | None  # path of the directory, or None to use the staticfiles finders
     options: dict[str, Any]  # for StaticFiles
     attachment: bool = False  # whether browsers should save the files instead of displaying them
     warning: SettingsError | None = None  # why there may be no files yet
 
 
+def places() -> list[Place]:
+    """Return all places from which files are served."""
+    return [place for read in READERS if (place := read()) is not None]
+
+
 def static_place() -> Place:
-    """Return how to serve static files. If STATIC_ROOT is not set, the root is the empty text."""
+    """Return how to serve static files. If STATIC_ROOT is not set, the root is the empty string."""
     if _own_flag("STATIC", "finders", bool(settings.DEBUG)):
-        return _place("STATIC", "")
+        return _place("STATIC", None)
     if not settings.STATIC_ROOT:
         warning = SettingsError("W001", "STATIC_ROOT is not set.", "collectstatic needs it too.")
         return _place("STATIC", "")._replace(warning=warning)
-    return _with_warning(_place("STATIC", _root("STATIC")), "STATIC_ROOT", "Run collectstatic.")
+    return _place_of_directory("STATIC", "STATIC_ROOT", "Run collectstatic.")
 
 
 def root_place() -> Place | None:
-    """Return how to serve the files at the root of the site, or None if there are none."""
+    """Return how to serve files at the root of the site, or None if WSGISTATIC has no "root"."""
     if _setting().get("root") is None:
         return None
-    hint = "Its files are served as soon as it exists."
-    return _with_warning(_place("ROOT", _root("ROOT")), _NAMES["ROOT"], hint)
+    return _place_of_directory("ROOT", _NAMES["ROOT"], "Its files are served as soon as it exists.")
 
 
-def _with_warning(place: Place, name: str, hint: str) -> Place:
-    """Add a warning if the directory does not exist, and let it appear later."""
-    if not place.options.get("check_dir", True) or os.path.isdir(place.root):
-        return place
-    warning = SettingsError("W002", f"{name} is {place.root!r}, which is not a directory.", hint)
-    return place._replace(options={**place.options, "check_dir": False}, warning=warning)
-
-
-def media_place() -> Place:
-    """Return how to serve uploads."""
-    place = _place("MEDIA", _root("MEDIA"))
-    _require_separate(place)
+def media_place() -> Place | None:
+    """Return how to serve uploads, or None unless WSGISTATIC has "media"."""
+    if _setting().get("media", False) is False:
+        return None
+    root = _root("MEDIA")
+    place = _place("MEDIA", root)
+    _require_separate(place.prefix, root)
     attachment = _own_flag("MEDIA", "attachment", False)
     return place._replace(options={**_UPLOADS, **place.options}, attachment=attachment)
 
 
-def wants_media() -> bool:
-    """Return whether WSGISTATIC asks for uploads to be served."""
-    return _setting().get("media", False) is not False
+READERS: tuple[Callable[[], Place | None], ...] = (static_place, root_place, media_place)
+
+
+def _place_of_directory(kind: Kind, name: str, hint: str) -> Place:
+    """Return the place, with a warning if the directory does not exist; it may appear later."""
+    root = _root(kind)
+    place = _place(kind, root)
+    if not place.options.get("check_dir", True) or os.path.isdir(root):
+        return place
+    warning = SettingsError("W002", f"{name} is {root!r}, which is not a directory.", hint)
+    return place._replace(options={**place.options, "check_dir": False}, warning=warning)
 
 
 def _setting() -> dict[str, Any]:
@@ -133,15 +141,15 @@ def _own_flag(kind: Kind, name: str, default: bool) -> bool:
     return bool(value)
 
 
-def _place(kind: Kind, root: str) -> Place:
-    """Return the place, with options that ``StaticFiles`` accepts."""
+def _place(kind: Kind, root: str | None) -> Place:
+    """Return the place, after checking that ``StaticFiles`` accepts its options."""
     options = {name: value for name, value in _options(kind).items() if name not in _OWN[kind]}
     prefix = _prefix(kind)
-    directory = root if os.path.isdir(root) else os.curdir
+    directory = root if root and os.path.isdir(root) else os.curdir
     with _reporting_wrong_values(kind):
         # Some options are allowed only without an app, so the check needs one.
         StaticFiles(lambda environ, start_response: [], directory, prefix, **options)
-    return Place(prefix, root, options)
+    return Place(kind, prefix, root, options)
 
 
 def _prefix(kind: Kind) -> str:
@@ -195,15 +203,15 @@ def _root(kind: Kind) -> str:
     return str(root)
 
 
-def _require_separate(media: Place) -> None:
+def _require_separate(media_prefix: str, media_root: str) -> None:
     """Ensure that no upload can be fetched as another file, without the policy for uploads."""
-    if parse_prefix(media.prefix) == parse_prefix(_prefix("STATIC")):
+    if parse_prefix(media_prefix) == parse_prefix(_prefix("STATIC")):
         hint = "Use a different path for each."
         raise SettingsError("E007", "MEDIA_URL and STATIC_URL are the same.", hint)
     others: list[tuple[Kind, str]] = [("STATIC", "STATIC_ROOT")] if settings.STATIC_ROOT else []
     others += [("ROOT", _NAMES["ROOT"])] if _setting().get("root") is not None else []
     for kind, name in others:
-        roots = [PurePath(os.path.realpath(root)) for root in (_root(kind), media.root)]
+        roots = [PurePath(os.path.realpath(root)) for root in (_root(kind), media_root)]
         if roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]):
             message = f"One of MEDIA_ROOT and {name} is inside the other."
             hint = "Uploads could be fetched as static files. Use separate directories."

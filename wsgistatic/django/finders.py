@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 class FinderFiles:
     """WSGI middleware that serves what the staticfiles finders find.
 
-    All other requests go to the wrapped app. Of the options of ``StaticFiles`` it follows those for
-    single files, and ``index``, ``dotfiles``, ``cache_size`` and ``cache_file_size``.
+    All other requests go to the wrapped app. The options are those of ``StaticFiles`` for single
+    files, and ``index``, ``dotfiles``, ``cache_size`` and ``cache_file_size``.
 
-    With ``linked_from``, the path of STATIC_ROOT, it serves only files to which the same name
-    below that path leads, as it does after ``collectstatic --link``. So nobody who can write to
-    STATIC_ROOT can have other files served.
+    With ``linked_from``, the path of STATIC_ROOT, a file is served only if the same name below that
+    path is a link to it, as after ``collectstatic --link``. So write access to STATIC_ROOT is not
+    enough to have other files served.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ def _first_found(name: str) -> str | None:
         if isinstance(found, (list, tuple)):
             found = found[0] if found else None
         if found:
-            # What a finder cannot list, collectstatic would not collect either.
+            # collectstatic would not collect the files of a finder that cannot list them.
             can_list = type(finder).list is not finders.BaseFinder.list
             return os.path.abspath(found) if can_list else None
     return None

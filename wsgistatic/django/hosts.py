@@ -1,4 +1,4 @@
-"""ALLOWED_HOSTS for the files that are served in front of Django."""
+"""ALLOWED_HOSTS for files, which are served before Django checks the host."""
 
 from __future__ import annotations
 
@@ -13,9 +13,29 @@ from django.http import HttpRequest
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_MAX_KNOWN = 1000  # values of a field; with a wildcard in ALLOWED_HOSTS there is no end of them
+_MAX_KNOWN = 1000  # a wildcard in ALLOWED_HOSTS accepts any number of hosts
 
 logger = logging.getLogger("django.security.DisallowedHost")  # where Django logs such requests
+
+
+class KnownHosts:
+    """Django's check of the host, which runs once for each value that passes.
+
+    Attributes:
+        field: The key in environ of the field that names the host.
+        values: The values of that field that have passed.
+    """
+
+    def __init__(self) -> None:
+        self.field = "HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "HTTP_HOST"
+        self.values: set[str | None] = set()
+
+    def check(self, request: HttpRequest) -> None:
+        """Raise DisallowedHost as Django does."""
+        request.get_host()
+        # Without the field, the host depends on other fields.
+        if self.field in request.META and len(self.values) < _MAX_KNOWN:
+            self.values.add(request.META[self.field])
 
 
 class AllowedHosts:
@@ -31,17 +51,16 @@ class AllowedHosts:
         self, files: WSGIApplication, app: WSGIApplication, prefixes: Sequence[str]
     ) -> None:
         self._files, self._app = files, app
-        # At the root the app has paths of its own. So it decides about hosts there.
+        # The app has paths of its own at the root, so it decides about hosts there.
         self._has_root = "" in prefixes
         named = [prefix for prefix in prefixes if prefix]
         self._exact, self._below = set(named), tuple(prefix + "/" for prefix in named)
-        forwarded = bool(settings.USE_X_FORWARDED_HOST)
-        self._field = "HTTP_X_FORWARDED_HOST" if forwarded else "HTTP_HOST"
-        self._known: set[str | None] = set()  # values of the field that Django accepts
+        self._hosts = KnownHosts()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond with 400 if the host is not allowed, or pass the request to the app."""
-        if environ.get(self._field) in self._known:
+        hosts = self._hosts
+        if environ.get(hosts.field) in hosts.values:
             return self._files(environ, start_response)
         path_info = environ.get("PATH_INFO", "")
         is_named = path_info in self._exact or path_info.startswith(self._below)
@@ -50,15 +69,12 @@ class AllowedHosts:
         request = HttpRequest()
         request.META = environ
         try:
-            request.get_host()
+            hosts.check(request)
         except DisallowedHost as error:
             if not is_named:
                 return self._app(environ, start_response)
             logger.error("%s", error, extra={"status_code": 400, "request": request})
             return _refuse(environ, start_response)
-        # Without the field, the host depends on others.
-        if self._field in environ and len(self._known) < _MAX_KNOWN:
-            self._known.add(environ[self._field])
         return self._files(environ, start_response)
 
 

@@ -1,7 +1,7 @@
 """The hashed names that ``ManifestStaticFilesStorage`` created. Their files never change.
 
-Names are not guessed from their form: the manifest lists them. The storage's own method reads it,
-again whenever the file changes.
+The manifest lists these names, so they need not be guessed from their form. The storage's own
+method reads it, and reads it again whenever it changes.
 """
 
 from __future__ import annotations

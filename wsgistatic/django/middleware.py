@@ -1,7 +1,7 @@
 """``StaticFilesMiddleware``: serve a project's files from MIDDLEWARE, under WSGI and ASGI.
 
-It calls the WSGI app that ``wrap`` makes, around a stand-in for the rest of the project. Under ASGI
-it calls that app, and reads the files, in threads.
+It calls the same WSGI app as ``wrap``, with a stand-in for the rest of the project. Under ASGI it
+calls that app, and reads the files, in threads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from wsgistatic.django.responses import django_response, environ_of
+from wsgistatic.django.hosts import KnownHosts
+from wsgistatic.django.responses import close_body, django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
 
 if TYPE_CHECKING:
@@ -26,11 +27,10 @@ _MISS: list[bytes] = []  # the body of a miss, recognised by its identity
 # A key of environ: the status line and the header fields with which the project responded.
 _RESPONSE = "wsgistatic.django.response"
 _MISSING = (404, 410)
-_MAX_HOSTS = 100
 
 
 class StaticFilesMiddleware:
-    """Serves static files, and uploads if WSGISTATIC asks for them. All else passes through.
+    """Serves static files and, if WSGISTATIC has them, uploads and a root. All else passes through.
 
     Put it into MIDDLEWARE after SecurityMiddleware. The settings are read when Django loads the
     middleware, and again after ``override_settings``.
@@ -46,18 +46,21 @@ class StaticFilesMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        self._hosts: set[str] = set()
         self._files  # noqa: B018 - a wrong setting fails now
         setting_changed.connect(self._forget_settings)
 
     @cached_property
     def _files(self) -> Files:
-        # Django iterates the bodies, so the server's file wrapper would not be seen by the server.
+        # Django iterates over the bodies itself, so a file wrapper would not reach the server.
         return files_in_front_of(_rest_of_project, {"file_wrapper": False})
 
+    @cached_property
+    def _hosts(self) -> KnownHosts:
+        return KnownHosts()
+
     def _forget_settings(self, **change: object) -> None:
-        self._hosts.clear()
-        vars(self).pop("_files", None)
+        for name in ("_files", "_hosts"):
+            vars(self).pop(name, None)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Respond to a request; return a coroutine if Django calls the middleware that way."""
@@ -89,7 +92,7 @@ class StaticFilesMiddleware:
         environ: WSGIEnvironment,
         missing: HttpResponseBase | None = None,
     ) -> HttpResponseBase | None:
-        """Return the response to a request for a file, else ``missing`` with the fields for it."""
+        """Return the response to a request for a file; otherwise ``missing`` with added fields."""
         started: list[Any] = []
         body = self._files.app(environ, lambda *response: started.extend(response))  # type: ignore[arg-type]
         status, headers = started
@@ -98,11 +101,12 @@ class StaticFilesMiddleware:
                 for name, value in headers:
                     missing[name] = value
             return missing
-        if environ.get("HTTP_HOST") not in self._hosts or "HTTP_X_FORWARDED_HOST" in environ:
+        hosts = self._hosts
+        if environ.get(hosts.field) not in hosts.values:
             try:
-                self._check_host(request)
+                hosts.check(request)
             except BaseException:
-                getattr(body, "close", int)()
+                close_body(body)
                 raise
         return django_response(request, status, headers, body)
 
@@ -113,14 +117,6 @@ class StaticFilesMiddleware:
         line = f"{missing.status_code} {missing.reason_phrase}"
         environ = {**environ, _RESPONSE: (line, [*missing.items()])}
         return self._respond(request, environ, missing)
-
-    def _check_host(self, request: HttpRequest) -> None:
-        """Raise DisallowedHost as Django does. To check a host only once saves a tenth of a hit."""
-        request.get_host()
-        host: Any = request.META.get("HTTP_HOST")
-        is_plain = host is not None and "HTTP_X_FORWARDED_HOST" not in request.META
-        if is_plain and len(self._hosts) < _MAX_HOSTS:
-            self._hosts.add(host)
 
 
 def _rest_of_project(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Between WSGI and Django: requests become environs, and responses become Django's.
+"""Convert requests of Django to environs, and WSGI responses to responses of Django.
 
 Large bodies are streamed. Under ASGI, they are read in threads.
 """
@@ -56,7 +56,7 @@ def file_response(request: HttpRequest, source: AnySource, **options: Any) -> Ht
 
 
 def environ_of(request: HttpRequest) -> WSGIEnvironment:
-    """Return environ as PEP 3333 has it. Django decodes paths; ASGI decodes the query, too."""
+    """Return environ as in PEP 3333. Django decodes paths, and under ASGI the query too."""
     environ: WSGIEnvironment = request.META
     path, script_name = request.path_info, environ.get("SCRIPT_NAME")
     is_asgi = isinstance(request, ASGIRequest)
@@ -93,7 +93,7 @@ class _CheckedHeaders(ResponseHeaders):
 
     def __init__(self, headers: Headers) -> None:
         self._store = {field[0].lower(): field for field in headers}
-        if len(self._store) < len(headers):  # a function of the user's repeats a field
+        if len(self._store) < len(headers):  # the user's function repeats a field
             self._store = {}
             for name, value in headers:
                 self[name] = f"{self[name]}, {value}" if name in self else value
@@ -103,7 +103,7 @@ class _ReadyResponse(HttpResponse):
     """A response whose content is ready.
 
     It sets the same attributes as Django's constructor, which converts and checks each value. That
-    would take a third as long as all the rest of a hit in Django.
+    would take a third as long as the rest of a hit in Django.
     """
 
     def __init__(self, status: str, headers: Headers, body: list[bytes]) -> None:
@@ -150,4 +150,11 @@ class AsyncBody:
     def close(self) -> None:
         """Close the body, but not while a block is read. Django calls this in a thread."""
         with self._lock:
-            getattr(self._body, "close", int)()
+            close_body(self._body)
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """Close a body that can be closed (PEP 3333)."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()

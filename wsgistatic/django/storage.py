@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -86,12 +86,15 @@ class CompressionMixin:
                 if is_done and not self._is_excluded(name):
                     names.add(result)
                 yield printable(name), result and printable(result), processed
-        if dry_run:
-            return
+        if not dry_run:
+            yield from self._compress(sorted(names))
+
+    def _compress(self, names: Iterable[str]) -> Iterator[Processed]:
+        """Compress the files with these names; yield what ``post_process`` does for them."""
         storage: Any = self
         root = storage.path("")
         files: dict[str, tuple[str, File]] = {}
-        for name in filter(storage.exists, sorted(names)):
+        for name in filter(storage.exists, names):
             below = os.path.relpath(storage.path(name), root)
             if not why_not_compressed(os.path.basename(below)):
                 file = _CollectedFile(Directory(root), tuple(below.split(os.sep)))

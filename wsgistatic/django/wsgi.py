@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.headers import Headers
@@ -16,20 +15,18 @@ from wsgistatic.django.manifest import find_manifest
 from wsgistatic.files.errors import logger
 from wsgistatic.http.paths import parse_prefix
 from wsgistatic.representations.headers import untrusted_uploads
+from wsgistatic.validation import check_app
 from wsgistatic.wsgi.middleware import StaticFiles
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-    # A prefix, and a function that puts the files below it in front of an app.
-    Layer = tuple[str, Callable[[WSGIApplication], WSGIApplication]]
 
 # With DEBUG files keep changing, and there is no front server.
 _DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
-    """Serve static files, and uploads and a root if WSGISTATIC says so, in front of an app.
+    """Serve static files and, if WSGISTATIC has them, uploads and a root in front of an app.
 
     Static files come from STATIC_ROOT, or with DEBUG from the staticfiles finders. Below their
     prefixes, a request for a host that is not in ALLOWED_HOSTS gets a 400. The settings are read
@@ -43,73 +40,68 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
 
     Raises:
         ImproperlyConfigured: A setting is wrong. The message is that of ``manage.py check``.
+        TypeError: The application is not a WSGI app.
     """
     return _wrap(application, {})
 
 
-def wrap_all(application: WSGIApplication) -> WSGIApplication:
-    """Do the same as ``wrap``, for a server that has no front server: nothing is offloaded."""
+def wrap_without_offload(application: WSGIApplication) -> WSGIApplication:
+    """Do the same as ``wrap``, but for a server that is not behind a front server."""
     return _wrap(application, {"offload": None})
 
 
-class Files(NamedTuple):
-    """The files of a project in front of an app, and the prefixes of PATH_INFO to ask it for."""
-
-    app: WSGIApplication
-    prefixes: tuple[str, ...]
-
-
 def _wrap(app: WSGIApplication, overrides: dict[str, Any]) -> WSGIApplication:
+    check_app("application", app, "a WSGI app (under ASGI, use StaticFilesMiddleware)")
     files = files_in_front_of(app, overrides)
     return AllowedHosts(files.app, app, files.prefixes)
 
 
+class Files(NamedTuple):
+    """The files of a project in front of an app."""
+
+    app: WSGIApplication
+    prefixes: tuple[str, ...]  # of PATH_INFO, below which there may be files
+
+
 def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any]) -> Files:
-    """Put the files in front of an app without checking the host; ``overrides`` are options."""
+    """Put the files in front of an app. Hosts are not checked; ``overrides`` are options."""
     if settings.DEBUG:
         overrides = {**overrides, **_DEBUG}
-    layers = [*_static(overrides), *_root(overrides)]
-    layers += _media(overrides) if conf.wants_media() else []
-    layers = [(parse_prefix(prefix), put_in_front) for prefix, put_in_front in layers]
+    prefixes = []
     # The longest prefix comes last, and so is tried first.
-    for _, put_in_front in sorted(layers, key=lambda layer: len(layer[0])):
-        app = put_in_front(app)
-    return Files(app, tuple(prefix for prefix, _ in layers))
+    for place in sorted(conf.places(), key=lambda place: len(parse_prefix(place.prefix))):
+        if place.warning is not None:
+            _log_once(str(place.warning))
+        if place.root != "":  # STATIC_ROOT is set
+            app = _put_in_front(place, overrides, app)
+            prefixes.append(parse_prefix(place.prefix))
+    return Files(app, tuple(prefixes))
 
 
-def _static(overrides: dict[str, Any]) -> list[Layer]:
-    place = conf.static_place()
-    if place.warning is not None:
-        _log_once(str(place.warning))
-    prefix, root, options = place[:3]
+def _put_in_front(
+    place: conf.Place, overrides: dict[str, Any], app: WSGIApplication
+) -> WSGIApplication:
+    prefix, root, options = place.prefix, place.root, {**_options(place), **overrides}
+    if root is None:
+        return FinderFiles(app, prefix, **options)
+    if place.kind == "STATIC" and options.get("symlinks", "inside") == "inside":
+        # The links that collectstatic --link creates lead out of STATIC_ROOT.
+        app = FinderFiles(app, prefix, linked_from=root, **options)
+    return StaticFiles(app, root, prefix, **options)
+
+
+def _options(place: conf.Place) -> dict[str, Any]:
+    """Return the options of a place with what Django adds to them."""
+    options = place.options
+    if place.kind == "MEDIA":
+        return _with_upload_policy(options, attachment=place.attachment)
     # The manifest's files are immutable, unless the options decide that for each file.
-    if not (settings.DEBUG or "immutable" in options or callable(options.get("cache_control"))):
-        manifest = find_manifest(prefix)
+    decides = "immutable" in options or callable(options.get("cache_control"))
+    if place.kind == "STATIC" and not (settings.DEBUG or decides):
+        manifest = find_manifest(place.prefix)
         if manifest is not None:
-            options = {**options, "immutable": manifest.lists}
-    options = options | overrides
-    if root:
-
-        def put_in_front(app: WSGIApplication) -> WSGIApplication:
-            if options.get("symlinks", "inside") == "inside":
-                # The links that collectstatic --link makes lead out of STATIC_ROOT.
-                app = FinderFiles(app, prefix, linked_from=root, **options)
-            return StaticFiles(app, root, prefix, **options)
-
-        return [(prefix, put_in_front)]
-    if place.warning is not None:
-        return []
-    return [(prefix, lambda app: FinderFiles(app, prefix, **options))]
-
-
-def _root(overrides: dict[str, Any]) -> list[Layer]:
-    place = conf.root_place()
-    if place is None:
-        return []
-    if place.warning is not None:
-        _log_once(str(place.warning))
-    prefix, root, options = place[:3]
-    return [(prefix, lambda app: StaticFiles(app, root, prefix, **{**options, **overrides}))]
+            return {**options, "immutable": manifest.lists}
+    return options
 
 
 @cache  # tests create many handlers
@@ -117,13 +109,7 @@ def _log_once(message: str) -> None:
     logger.warning(message)
 
 
-def _media(overrides: dict[str, Any]) -> list[Layer]:
-    prefix, root, options, attachment, _ = conf.media_place()
-    options = with_upload_policy(options, attachment=attachment) | overrides
-    return [(prefix, lambda app: StaticFiles(app, root, prefix, **options))]
-
-
-def with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:
+def _with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[str, Any]:
     """Add the header fields for uploads to options of ``StaticFiles``, whose own fields win."""
     own, policy = options.get("headers"), untrusted_uploads(attachment=attachment)
 

@@ -26,7 +26,7 @@ from wsgistatic.representations.cache import NO_FILE
 from wsgistatic.representations.headers import AllowOrigin, CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
-from wsgistatic.validation import check_path
+from wsgistatic.validation import check_app, check_path
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.events import OnAnswer, answer_event
@@ -150,8 +150,8 @@ class StaticFiles(Copyable):
     ) -> None:
         # The signature is for help() and type checkers; the table of options checks the values.
         arguments = locals()
-        if app is not None and not callable(app):
-            raise TypeError(f"app must be a WSGI app or None, not {app!r}")
+        if app is not None:
+            check_app("app", app, "a WSGI app or None")
         if not_found is not None and app is not None:
             raise ValueError(f"not_found must be None if there is an app, not {not_found!r}")
         given = {**unknown, **{name: arguments[name] for name in table.OPTIONS}}

@@ -1,10 +1,10 @@
-"""The app's configuration."""
+"""The configuration of the app."""
 
 from django.apps import AppConfig
 
 
 class RunserverConfig(AppConfig):
-    """The app that ``"wsgistatic.django.runserver"`` in INSTALLED_APPS stands for."""
+    """The configuration of ``"wsgistatic.django.runserver"`` in INSTALLED_APPS."""
 
     name = "wsgistatic.django.runserver"
     label = "wsgistatic_runserver"

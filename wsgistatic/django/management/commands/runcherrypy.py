@@ -27,7 +27,7 @@ from django.db import connections
 from django.utils import autoreload
 
 from wsgistatic import servers
-from wsgistatic.django.wsgi import wrap_all
+from wsgistatic.django.wsgi import wrap_without_offload
 from wsgistatic.servers.streams import background_output, wait_for_output
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Command(BaseCommand):
         self.check_migrations()
         connections.close_all()
         try:
-            return wrap_all(get_internal_wsgi_application())
+            return wrap_without_offload(get_internal_wsgi_application())
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
 
