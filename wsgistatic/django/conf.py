@@ -48,20 +48,27 @@ class Place(NamedTuple):
     """Where files of one kind are, and how to serve them."""
 
     prefix: str  # of PATH_INFO
-    root: str  # path of the directory, or "" to ask the staticfiles finders
+    root: str  # path of the directory, or "" if there is none
     options: dict[str, Any]  # for StaticFiles
     attachment: bool = False  # whether browsers should save the files instead of displaying them
     warning: SettingsError | None = None  # why there may be no files yet
+    finders: bool = False  # whether to ask the staticfiles finders first
 
 
 def static_place() -> Place:
-    """Return how to serve static files. If STATIC_ROOT is not set, the root is the empty text."""
-    if _own_flag("STATIC", "finders", bool(settings.DEBUG)):
-        return _place("STATIC", "")
+    """Return how to serve static files.
+
+    Without DEBUG, pages name files as the storage does. The finders do not find its hashed names,
+    so STATIC_ROOT is served with them.
+    """
+    finders = _own_flag("STATIC", "finders", bool(settings.DEBUG))
+    if finders and (settings.DEBUG or not settings.STATIC_ROOT):
+        return _place("STATIC", "")._replace(finders=True)
     if not settings.STATIC_ROOT:
         warning = SettingsError("W001", "STATIC_ROOT is not set.", "collectstatic needs it too.")
         return _place("STATIC", "")._replace(warning=warning)
-    return _with_warning(_place("STATIC", _root("STATIC")), "STATIC_ROOT", "Run collectstatic.")
+    place = _with_warning(_place("STATIC", _root("STATIC")), "STATIC_ROOT", "Run collectstatic.")
+    return place._replace(warning=None, finders=True) if finders else place
 
 
 def root_place() -> Place | None:

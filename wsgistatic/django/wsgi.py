@@ -88,18 +88,17 @@ def _static(overrides: dict[str, Any]) -> list[Layer]:
         if manifest is not None:
             options = {**options, "immutable": manifest.lists}
     options = options | overrides
-    if root:
 
-        def put_in_front(app: WSGIApplication) -> WSGIApplication:
-            if options.get("symlinks", "inside") == "inside":
-                # The links that collectstatic --link makes lead out of STATIC_ROOT.
-                app = FinderFiles(app, prefix, linked_from=root, **options)
-            return StaticFiles(app, root, prefix, **options)
+    def put_in_front(app: WSGIApplication) -> WSGIApplication:
+        if options.get("symlinks", "inside") == "inside":
+            # The links that collectstatic --link makes lead out of STATIC_ROOT.
+            app = FinderFiles(app, prefix, linked_from=root, **options)
+        return StaticFiles(app, root, prefix, **options)
 
-        return [(prefix, put_in_front)]
-    if place.warning is not None:
-        return []
-    return [(prefix, lambda app: FinderFiles(app, prefix, **options))]
+    layers: list[Layer] = [(prefix, put_in_front)] if root else []
+    if place.finders:
+        layers.append((prefix, lambda app: FinderFiles(app, prefix, **options)))
+    return layers
 
 
 def _root(overrides: dict[str, Any]) -> list[Layer]:
@@ -118,7 +117,7 @@ def _log_once(message: str) -> None:
 
 
 def _media(overrides: dict[str, Any]) -> list[Layer]:
-    prefix, root, options, attachment, _ = conf.media_place()
+    prefix, root, options, attachment = conf.media_place()[:4]
     options = with_upload_policy(options, attachment=attachment) | overrides
     return [(prefix, lambda app: StaticFiles(app, root, prefix, **options))]
 

@@ -180,9 +180,9 @@ def choose_sidecar(
 def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     """Return whether a sidecar was made from this version of its original.
 
-    A tool that copies the mtime to the sidecar may keep whole seconds only, or a float, as WhiteNoise
-    does. If the original changed within what is lost, the sidecar's ctime tells whether it was made
-    afterwards.
+    A tool that copies the mtime to the sidecar may keep whole seconds only, or round it to a float,
+    as WhiteNoise does. If the original changed within what is lost, the sidecar's ctime tells
+    whether it was made afterwards.
     """
     if sidecar.st_mtime_ns == original.st_mtime_ns > SECOND:
         return True  # of one build, even if that gives all its files the same time
