@@ -1,4 +1,4 @@
-"""The system checks: of WSGISTATIC, of the middleware's place, and for what WhiteNoise left."""
+"""The system checks: of WSGISTATIC, of the middleware's place, and for what others left."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_finders(app_configs: object = None, **options: Any) -> list[CheckMessa
     except conf.SettingsError:
         return []  # check_settings reports it
     ignored = [name for name in _NOT_WITH_FINDERS if place.options.get(name)]
-    if place.root or place.warning or not ignored:
+    if not place.finders or not ignored:
         return []
     message = f"WSGISTATIC: the staticfiles finders ignore {', '.join(ignored)}."
     hint = 'They are in use because of DEBUG or "finders". With "finders": False, static files '
@@ -117,36 +117,51 @@ def _wraps() -> bool:
     return "wsgistatic.django" in source and re.search(r"\bwrap\(", source) is not None
 
 
-# What stands in for WhiteNoise's settings, after the common prefix.
+# What stands in for settings of WhiteNoise and ServeStatic, after the common prefix.
 _SETTINGS = {
     "ADD_HEADERS_FUNCTION": 'Use WSGISTATIC["headers"], a function of the same form.',
-    "ALLOW_ALL_ORIGINS": 'Use WSGISTATIC["allow_origin"] = "*".',
+    "ALLOW_ALL_ORIGINS": 'Use WSGISTATIC["allow_origin"] = "*" instead of True.',
+    "ALLOW_UNSAFE_SYMLINKS": 'Use WSGISTATIC["symlinks"] = "follow" instead of True.',
     "AUTOREFRESH": "Changed files are always noticed.",
     "CHARSET": 'Use WSGISTATIC["charset"].',
-    "IMMUTABLE_FILE_TEST": 'Use WSGISTATIC["immutable"], a function of the same form.',
+    "IMMUTABLE_FILE_TEST": 'Use WSGISTATIC["immutable"], a regular expression or a function of '
+    "the same form.",
     "INDEX_FILE": 'Use WSGISTATIC["index"]; the default is "index.html".',
     "KEEP_ONLY_HASHED_FILES": 'Use "keep_only_hashed" in the OPTIONS of the storage.',
     "MANIFEST_STRICT": 'Use "manifest_strict" in the OPTIONS of the storage.',
     "MAX_AGE": 'Use WSGISTATIC["cache_control"], which may be a number of seconds, too.',
     "MIMETYPES": 'Use WSGISTATIC["media_types"].',
-    "ROOT": 'Use WSGISTATIC["root"].',
-    "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage.',
+    "ROOT": 'Use WSGISTATIC["root"], a path or a dict with options of its own. An index.html in it '
+    'is the page of "/", unless that dict has "index": None.',
+    "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage, a list of globs such '
+    'as "*.map".',
     "STATIC_PREFIX": 'Use WSGISTATIC["prefix"].',
     "USE_FINDERS": 'Use WSGISTATIC["finders"].',
+    **dict.fromkeys(
+        ("USE_BROTLI", "USE_GZIP", "USE_ZSTD"),
+        'Use "compress": {"codings": [...]} in the OPTIONS of the storage.',
+    ),
+    "ZSTD_LEVEL": 'Use "compress": {"levels": {"zstd": ...}} in the OPTIONS of the storage.',
 }
-# What stands in for WhiteNoise's classes and apps.
+_PREFIXES = ("WHITENOISE_", "SERVESTATIC_")
+# What stands in for their classes and apps.
+_STORAGES = ("CompressedStaticFilesStorage", "CompressedManifestStaticFilesStorage")
 _NAMES = {
     "whitenoise.middleware.WhiteNoiseMiddleware": MIDDLEWARE,
+    "servestatic.middleware.ServeStaticMiddleware": MIDDLEWARE,
     "whitenoise.runserver_nostatic": "wsgistatic.django.runserver",
+    "servestatic.runserver_nostatic": "wsgistatic.django.runserver",
+    "servestatic": "wsgistatic.django",
     **{
-        f"whitenoise.storage.{name}": f"wsgistatic.django.storage.{name}"
-        for name in ("CompressedStaticFilesStorage", "CompressedManifestStaticFilesStorage")
+        f"{package}.{name}": f"wsgistatic.django.{name}"
+        for package in ("whitenoise", "servestatic")
+        for name in (f"storage.{storage}" for storage in _STORAGES)
     },
 }
 
 
 def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMessage]:
-    """Find what is left of WhiteNoise in the settings, and name its equivalent."""
+    """Find what is left of WhiteNoise or ServeStatic in the settings, and name its equivalent."""
     backend = getattr(settings, "STORAGES", {}).get("staticfiles", {}).get("BACKEND")
     used = {
         "MIDDLEWARE": settings.MIDDLEWARE,
@@ -159,9 +174,9 @@ def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMes
         for value in values
         if value in _NAMES
     ]
-    prefix = "WHITENOISE_"
     for name in sorted(filter(str.isupper, dir(settings))):
-        if name.startswith(prefix):
+        prefix = next(filter(name.startswith, _PREFIXES), None)
+        if prefix is not None:
             hint = _SETTINGS.get(name.removeprefix(prefix), "Remove it.")
             found.append((f"{name} has no effect on wsgistatic.", hint))
     return [Warning(message, hint=hint, id="wsgistatic.W007") for message, hint in found]
