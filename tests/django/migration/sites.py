@@ -68,6 +68,7 @@ class Site:
             ("assets/app.css", CSS),
             ("assets/data.notes", "notes\n" * 100),
             ("assets/docs/index.html", "<p>docs</p>"),
+            ("assets/small.js", "go();\n" * 20),
             ("assets/photo.png", bytes(3000)),
             ("assets/é.txt", "e acute"),
             ("assets/deleted.txt", "deleted"),

@@ -213,10 +213,14 @@ def assert_described(answer: Answer, text: str) -> None:
         assert str(answer.status) == text
 
 
-def default_sites(prepare: Prepare) -> Iterator[Site]:
-    """The two projects with default settings, one after the other."""
-    yield prepare(BEFORE, root="WHITENOISE_ROOT")
-    yield prepare(AFTER, root="WSGISTATIC")
+def default_sites(prepare: Prepare, storage: str = "") -> Iterator[Site]:
+    """Prepare the two projects with default settings, one after the other."""
+    for settings, root in ((BEFORE, "WHITENOISE_ROOT"), (AFTER, "WSGISTATIC")):
+        storages = {**settings["STORAGES"]}
+        backend = storages["staticfiles"]["BACKEND"]
+        if storage:
+            storages["staticfiles"] = {"BACKEND": f"{backend.rpartition('.')[0]}.{storage}"}
+        yield prepare({**settings, "STORAGES": storages}, root=root)
 
 
 @pytest.mark.parametrize("row", RESPONSES, ids=lambda row: " ".join(code(row[0])))
@@ -227,8 +231,11 @@ def test_response(row: list[str], prepare: Prepare) -> None:
         assert_described(answer, text)
 
 
-def test_no_other_responses_differ(prepare: Prepare) -> None:
-    theirs, ours = [site.answers(REQUESTS) for site in default_sites(prepare)]
+@pytest.mark.parametrize(
+    "storage", ["CompressedManifestStaticFilesStorage", "CompressedStaticFilesStorage"]
+)
+def test_no_other_responses_differ(prepare: Prepare, storage: str) -> None:
+    theirs, ours = [site.answers(REQUESTS) for site in default_sites(prepare, storage)]
     listed = {of_table(row).path for row in RESPONSES if code(row[1])[0][:1].isdigit()}
     fields = {code(row[1])[0].removeprefix("no ").partition(":")[0] for row in RESPONSES}
     for request, one, other in zip(REQUESTS, theirs, ours, strict=True):
