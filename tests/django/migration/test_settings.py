@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from whitenoise.media_types import MediaTypes as WhiteNoiseTypes
 
 from tests.django.conftest import Configure
@@ -157,6 +158,19 @@ def test_row(prefix: str, row: Row, tmp_path: Path, prepare: Prepare) -> None:
         expected |= IMMUTABLE if setting == "IMMUTABLE_FILE_TEST" else set()
         expected |= set() if setting in SERVES_UNLISTED else {UNLISTED}
     assert found == expected
+
+
+@pytest.mark.parametrize("finders", [True, False])
+def test_url_of_the_functions_behind_a_script_name(prepare: Prepare, finders: bool) -> None:
+    both = (
+        {**BEFORE, "WHITENOISE_ADD_HEADERS_FUNCTION": add_headers},
+        {**AFTER, "WSGISTATIC": {"headers": add_headers, "finders": finders}},
+    )
+    for settings in both:
+        prepare(settings)
+        response = Client().get("/static/app.css", SCRIPT_NAME="/app")
+        response.close()
+        assert response["X-Url"] == "/static/app.css"
 
 
 def settings_of(package: str, prefix: str) -> set[str]:
