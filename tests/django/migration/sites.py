@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.test import Client
 from django.urls import path as route
 
-from tests.conftest import OLD
+from tests.conftest import OLD, settle
 from tests.django.conftest import Configure
 from tests.django.migration.page import diff
 from wsgistatic.http.codings import CODINGS
@@ -96,6 +96,7 @@ class Site:
             os.utime(path, (OLD, OLD))  # Django writes hashed files again
         write_file(self.base / "assets/late.txt", "not collected")
         write_file(self.base / "collected/unlisted.txt", "not in the manifest")
+        settle()  # until then, ETags are weak
 
     @property
     def collected(self) -> set[str]:
