@@ -21,10 +21,11 @@ import pytest
 import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
-from tests.documents import DOCUMENTATION, passage
+from tests.documents import DOCUMENTATION, ROOT, passage
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
-from wsgistatic.wsgi.options import ARGUMENTS, OPTIONS
+from wsgistatic.http.media_types import _TYPES, _WELL_KNOWN, MediaTypes
+from wsgistatic.wsgi.options import ARGUMENTS, FILE_OPTIONS, FILES, OPTIONS
 
 BLOCK = re.compile(
     r"^\.\. code-block:: (?:python|ini)\n    :name: ([\w-]+)\n\n((?:    .*\n|\n)+)", re.M
@@ -68,6 +69,9 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
         ("/static/README", "", 200, "read me"),
         ("/", "", 200, "the app"),
     ],
+    "readme_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
+    "readme_flask": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
+    "readme_file": [("/any", "bytes=-2", 206, "lo")],
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "fileapp": [("/any", "bytes=-2", 206, "lo")],
@@ -99,6 +103,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "uploads": [("/media/upload.txt", "bytes=0-1", 206, "up")],
     "isolated": [("/static/hello.txt", "", 200, "hello")],
     "stored_codings": [("/hello.txt", "", 200, "hello")],
+    "media_types": [("/hello.txt", "", 200, "hello")],
     "origins": [("/static/hello.txt", "bytes=0-1", 206, "he")],
     "helpers": [("/", "bytes=5-7", 206, "567"), ("/", "bytes=5000-", 416, ""), ("/", "", 200, "")],
 }
@@ -107,6 +112,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
 NEEDED = {
     "django_nested": "django",
     "flask_build_only": "flask",
+    "readme_flask": "flask",
     "webpy": "web",
     "pastedeploy": "paste.deploy",
     "view": "bottle",
@@ -208,27 +214,80 @@ def test_a_request_cannot_forge_a_line_of_the_log(
     assert caplog.messages == [r"'G\x1b /static/x\n[INFO] \x1b[0m': does not exist"]
 
 
-def test_option_table() -> None:
-    table = passage("``StaticFiles``           default")
-    rows = dict(re.findall(r"^``(\w+)`` +(?:``(.*?)``|\(required\))", table, re.M))
-    defaults = {name: option.default for name, option in (ARGUMENTS | OPTIONS).items()}
-    defaults["app"] = None  # required, as the directory
-    defaults["media_types"] = {}
-    assert rows.keys() == defaults.keys()
-    for name, value in rows.items():
-        if value:
-            assert value.replace('"', "'") == repr(defaults[name]), name
+def described(page: str) -> dict[str, dict[str, str]]:
+    """Return the sections of a reference page, and the default of each value described there."""
+    text = (ROOT / "docs" / "reference" / page).read_text()
+    sections: dict[str, dict[str, str]] = {}
+    for title, section in re.findall(r"^(\w.*)\n-+\n((?:.*\n(?!-+\n))*)", text, re.M):
+        pattern = r"^\.\. confval:: (.*)\n    :type: .+\n    :default: (?:``(.*)``|required)$"
+        sections[title] = dict(re.findall(pattern, section, re.M))
+    return sections
 
 
-def test_option_table_of_sources() -> None:
-    table = passage("options for sources       default")
-    rows = dict(re.findall(r"^``(\w+)`` +``(.*?)``", table, re.M))
+def test_every_option_is_described_in_its_section() -> None:
+    expected: dict[str, dict[str, str]] = {}
+    for name, option in (ARGUMENTS | OPTIONS).items():
+        default = "" if name == "directory" else repr(option.default).replace("'", '"')
+        expected.setdefault(option.section, {})[name] = default
+    expected[FILES]["app"] = ""  # required, as the directory
+    assert described("options.rst") == expected
+
+
+def test_the_options_of_sources_are_described() -> None:
+    options = described("sources.rst")["Options"]
+    options["offload"] = options.pop("offload (of FileApp)")
     for function in (FileApp, serve_file):
         parameters = inspect.signature(function).parameters.values()
         defaults = {
             each.name: repr(each.default) for each in parameters if each.default != each.empty
         }
-        assert {name: value.replace('"', "'") for name, value in rows.items()} == defaults
+        assert {name: value.replace('"', "'") for name, value in options.items()} == defaults
+
+
+def test_the_other_options_of_sources_are_listed() -> None:
+    sentence = passage("options of ``StaticFiles`` for a single file:", "``encodings`` defaults")
+    assert {*re.findall(r":confval:`(\w+)`", sentence)} == FILE_OPTIONS.keys()
+
+
+@pytest.mark.parametrize("page", ["options.rst", "sources.rst"])
+def test_the_examples_of_options(project: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    monkeypatch.chdir(project)
+    (project / "static/index.html").write_text("index")
+    text = (ROOT / "docs" / "reference" / page).read_text()
+    names = {name: getattr(wsgistatic, name) for name in wsgistatic.__all__}
+    names["app"] = FileApp(b"")
+    tried = set()
+    for name, block in re.findall(r"^\.\. confval:: (\w+).*\n((?:    .*\n|\n)+)", text, re.M):
+        _, is_there, example = block.partition("    .. code-block:: python\n")
+        if is_there:
+            assert f"{name}=" in example
+            exec(compile(textwrap.dedent(example), name, "exec"), names)
+            tried.add(name)
+    names_of_options = {*re.findall(r"^\.\. confval:: (\w+)", text, re.M)}
+    assert tried == names_of_options - {"app", "directory"}  # these are in every example
+
+
+def test_every_reason_is_described() -> None:
+    text = (ROOT / "docs" / "reference" / "events.rst").read_text()
+    pattern = r'^\.\. attribute:: wsgistatic\.Reason\.(\w+)\n    :value: "(.*)"\n\n    \S'
+    described = re.findall(pattern, text, re.M)
+    assert described == [(reason.name, reason.value) for reason in Reason]
+
+
+def test_every_media_type_is_listed() -> None:
+    text = (ROOT / "docs" / "reference" / "media-types.rst").read_text()
+    lists = text.partition("The built-in table\n---")[2]
+    whole, known, coded = (lists.index(title) for title in ("Whole names", "Names in", "Stored in"))
+    types = MediaTypes(charset=None)
+    listed = set()
+    for entry in re.finditer(r"^- ``(\S+)``(?: with .*)?:((?:\s+``\S+``)+)$", lists, re.M):
+        for name in re.findall(r"``(\S+)``", entry[2]):
+            above = ".well-known/" if known < entry.start() < coded else ""
+            assert types.content_type(above + name) == entry[1], name
+            listed.add(above + name)
+        assert (types.coding(name) is not None) == (entry.start() > coded)
+        assert name.startswith(".") is not (whole < entry.start() < coded)
+    assert listed == _TYPES.keys() | {f".well-known/{name}" for name in _WELL_KNOWN}
 
 
 def test_helpers_are_public() -> None:

@@ -48,8 +48,8 @@ def test_docutils_has_no_remarks(document: str) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_paths_exist(source: str) -> None:
-    pattern = r"(?<![\w./-])((?:tests|benchmarks|wsgistatic|\.ci)/[\w./]*\w(?:::\w+)?)"
-    for path in mentioned(source, pattern) - {"tests/clients/test_NAME.py"}:
+    pattern = r"(?<![\w./-])((?:tests|benchmarks|wsgistatic|docs|\.ci)/[\w./]*\w(?:::\w+)?)"
+    for path in mentioned(source, pattern) - {"tests/clients/test_NAME.py", "docs/_build"}:
         file, _, test = path.partition("::")
         assert (ROOT / file).exists(), path
         assert not test or f"\ndef {test}(" in (ROOT / file).read_text(), path
@@ -65,6 +65,12 @@ def test_modules_of_commands_exist(source: str) -> None:
 def test_groups_and_extras_exist(source: str) -> None:
     assert mentioned(source, r"--group ([a-z-]+)") <= names_in_table("dependency-groups")
     assert mentioned(source, r'"\.\[([a-z]+)\]"') <= names_in_table("project.optional-dependencies")
+
+
+def test_the_readme_is_short() -> None:
+    readme = (ROOT / "README.rst").read_text()
+    assert len(readme.splitlines()) <= 250
+    assert "image::" not in readme  # a package index has no images beside it
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

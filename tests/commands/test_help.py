@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -10,13 +11,21 @@ from pathlib import Path
 import pytest
 
 import wsgistatic
+from tests.documents import ROOT
 from wsgistatic.__main__ import main
+from wsgistatic.commands import compress, explain, serve
 from wsgistatic.wsgi.options import OPTIONS
 
 PROGRAMS = {
     "wsgistatic": [],
     "wsgistatic compress": ["compress"],
     "wsgistatic explain": ["explain"],
+}
+
+PARSERS = {
+    "wsgistatic": serve._parser,
+    "wsgistatic compress": compress._parser,
+    "wsgistatic explain": explain._parser,
 }
 
 
@@ -110,6 +119,30 @@ def test_the_help_of_compress(capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of(capsys, "compress")
     assert entry(text, "--min-size").endswith("[default: 256 bytes]")
     assert entry(text, "--min-saving").endswith("[default: 5 percent]")
+
+
+def flags_of(program: str) -> set[str]:
+    parser = PARSERS[program]()
+    flags = (action.option_strings or [str(action.metavar)] for action in parser._actions)
+    return {*itertools.chain(*flags), *parser.switches}
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_every_option_is_documented(program: str) -> None:
+    page = (ROOT / "docs" / "reference" / "command-line.rst").read_text()
+    section = page.partition(f".. program:: {program}\n")[2].partition(".. program::")[0]
+    described = {
+        re.split(r"[ [=]", text)[0]
+        for line in re.findall(r"^\.\. option:: (.*)\n\n    \S", section, re.M)
+        for text in line.split(", ")
+    }
+    expected = flags_of(program)
+    if program == "wsgistatic explain":
+        # Its page refers to the options of StaticFiles, which are described once.
+        serving = flags_of("wsgistatic") - {"DIR", "-h", "--help", "--version"}
+        assert "--cache-control" in expected & serving
+        expected -= serving
+    assert described == expected
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

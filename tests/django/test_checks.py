@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import re
 from ast import literal_eval
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,13 +14,14 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import BaseCommand, load_command_class
 from django.utils.module_loading import import_string
 
 from tests.client import call
 from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner_app
-from tests.documents import DOCUMENTATION
-from wsgistatic.django import checks
+from tests.documents import ROOT
+from wsgistatic.django import checks, conf
 from wsgistatic.django.conf import _OWN, _UPLOADS
 from wsgistatic.django.wsgi import _log_once, wrap
 
@@ -159,13 +163,45 @@ def test_directory_with_a_common_name_prefix_is_not_inside(
         assert check_messages() == []
 
 
+PAGE = (ROOT / "docs" / "reference" / "django.rst").read_text()
+
+
 def test_every_key_is_documented() -> None:
-    tables = DOCUMENTATION.partition("``WSGISTATIC``  ")[2].split("every other key")
-    first, second = tables[0], tables[1].partition("``WSGISTATIC[")[2]
-    for text, kind in ((first, "STATIC"), (second, "MEDIA")):
-        assert re.findall(r"^``\"(\w+)\"``", text, re.M)[: len(_OWN[kind])] == [*_OWN[kind]]
-    more = re.findall(r"^``\"(\w+)\"`` +``(.*?)``", second, re.M)[1:]
-    assert {name: literal_eval(value) for name, value in more} == _UPLOADS
+    keys = dict(
+        re.findall(
+            r"^\.\. confval:: WSGISTATIC\[(.*)\]\n(?:    :type.*\n)?    :default: (.*)", PAGE, re.M
+        )
+    )
+    media = {key: keys.pop(key) for key in list(keys) if key.startswith('"media"][')}
+    assert {key.strip('"') for key in keys} == {*_OWN["STATIC"]}
+    media = {key.split('"')[3]: value for key, value in media.items()}
+    assert media.keys() == {*_OWN["MEDIA"], *_UPLOADS}
+    assert {name: literal_eval(media[name].strip("`")) for name in _UPLOADS} == _UPLOADS
+
+
+def test_every_check_is_documented() -> None:
+    described = re.findall(r"^\.\. system-check:: wsgistatic\.(\w+)\n\n    \S", PAGE, re.M)
+    code = "".join(inspect.getsource(module) for module in (checks, conf))
+    assert described == sorted({*re.findall(r'"(?:wsgistatic\.)?([EW]\d{3})"', code)})
+
+
+def test_every_option_of_runcherrypy_is_documented() -> None:
+    parser = load_command_class("wsgistatic.django", "runcherrypy").create_parser("", "")
+    section = PAGE.partition(".. program:: runcherrypy\n")[2].partition("System checks\n---")[0]
+    described = {
+        word.split()[0]
+        for line in re.findall(r"^\.\. option:: (.*)", section, re.M)
+        for word in line.split(", ")
+    }
+    base = {
+        flag for action in BaseCommand().create_parser("", "")._actions for flag in flags(action)
+    }
+    ours = {flag for action in parser._actions for flag in flags(action)}
+    assert described == ours - base | {"--skip-checks"}
+
+
+def flags(action: argparse.Action) -> Sequence[str]:
+    return action.option_strings or [action.dest]
 
 
 def test_messages_for_static_and_media(roots: Path, configure: Configure) -> None:

@@ -145,7 +145,7 @@ class MonotonicClock:
             monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: self.now)
 
     def send(self, case: Case, app: StaticFiles) -> Response:
-        self.now += 1.1
+        self.now = max(self.now, time.monotonic()) + 1.1  # sources use the real clock
         return case.send(app)
 
 

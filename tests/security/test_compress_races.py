@@ -46,6 +46,7 @@ def stop(*_):
     sys.exit()
 
 signal.signal(signal.SIGTERM, stop)
+print("ready", flush=True)
 while True:
     swaps += not libc.renameat2(AT_FDCWD, name, AT_FDCWD, link, RENAME_EXCHANGE)
     if swaps % 30_000 < 100:  # sometimes a run gets further before the next swap
@@ -61,7 +62,8 @@ def swapping(directory: Path, name: str, link: str) -> Iterator[list[int]]:
         [sys.executable, "-c", SWAPPER, name, link], cwd=directory, stdout=subprocess.PIPE
     ) as process:
         try:
-            time.sleep(0.2)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
             yield swaps
         finally:
             process.terminate()

@@ -39,7 +39,7 @@ def wrap(application: WSGIApplication) -> WSGIApplication:
         application: The WSGI app of the project, which gets all other requests.
 
     Returns:
-        The WSGI app to serve: ``application = wrap(get_wsgi_application())``.
+        The WSGI app to serve, as in ``application = wrap(get_wsgi_application())``.
 
     Raises:
         ImproperlyConfigured: A setting is wrong. The message is that of ``manage.py check``.

@@ -1,6 +1,6 @@
 """Conditional requests: validators, preconditions and If-Range (RFC 9110 8.8 and 13).
 
-A list that is malformed matches by the entity tags before the error.
+In a malformed list, the entity tags before the error count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wsgistatic.http.fields import OWS
 
 
 class Validators(NamedTuple):
-    """What distinguishes one version of a representation from the others (RFC 9110 8.8).
+    """The validators of one version of a representation (RFC 9110 8.8).
 
     Attributes:
         etag: Entity tag, including its quotes, or None.
@@ -47,7 +47,7 @@ def evaluate_preconditions(
         now: Current time in seconds since the epoch. It resolves years of two digits.
 
     Returns:
-        The status of the response: 412 or 304, or 200 to continue with Range and If-Range.
+        The status of the response, 412 or 304, or 200 to continue with Range and If-Range.
     """
     if_match, if_unmodified_since, if_none_match, if_modified_since = preconditions
     # Steps 1 and 2: "When ... If-Match is not present, and If-Unmodified-Since is present".
