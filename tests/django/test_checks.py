@@ -373,8 +373,23 @@ def test_leftovers_of_whitenoise(roots: Path, configure: Configure) -> None:
         f"Use '{OURS}'.",
         f"wsgistatic.W007 STORAGES contains 'whitenoise.storage.{storage}'. "
         f"Use 'wsgistatic.django.storage.{storage}'.",
-        'wsgistatic.W007 WHITENOISE_ROOT has no effect on wsgistatic. Use WSGISTATIC["root"].',
+        'wsgistatic.W007 WHITENOISE_ROOT has no effect on wsgistatic. Use WSGISTATIC["root"], '
+        'a path or a dict with options of its own. An index.html in it is the page of "/", unless '
+        'that dict has "index": None.',
         "wsgistatic.W007 WHITENOISE_WIBBLE has no effect on wsgistatic. Remove it.",
+    ]
+
+
+def test_leftovers_of_servestatic(roots: Path, configure: Configure) -> None:
+    configure(
+        SERVESTATIC_ALLOW_UNSAFE_SYMLINKS=True,
+        MIDDLEWARE=["servestatic.middleware.ServeStaticMiddleware"],
+    )
+    messages = [f"{message.msg} {message.hint}" for message in checks.check_leftovers()]
+    assert messages == [
+        f"MIDDLEWARE contains 'servestatic.middleware.ServeStaticMiddleware'. Use '{OURS}'.",
+        "SERVESTATIC_ALLOW_UNSAFE_SYMLINKS has no effect on wsgistatic. "
+        'Use WSGISTATIC["symlinks"] = "follow" instead of True.',
     ]
 
 

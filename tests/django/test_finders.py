@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from django.contrib.staticfiles.finders import BaseFinder
+from django.core.checks import run_checks
 from django.core.exceptions import SuspiciousFileOperation
+from django.core.management import call_command
+from django.templatetags.static import static
 
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
@@ -55,6 +58,33 @@ def test_precedence_of_the_finders(sources: Path) -> None:
     write(sources / "first/admin/css/base.css", "mine")
     assert call(app, "/static/admin/css/base.css").body == b"mine"
     assert call(app, "/static/collected.css").body == b"the app"
+
+
+def test_hashed_names_without_debug(sources: Path, configure: Configure) -> None:
+    """The finders do not find them, and without DEBUG pages name no others."""
+    storage = "wsgistatic.django.storage.CompressedManifestStaticFilesStorage"
+    configure(
+        DEBUG=False, WSGISTATIC={"finders": True}, STORAGES={"staticfiles": {"BACKEND": storage}}
+    )
+    call_command("collectstatic", interactive=False, verbosity=0)
+    app = wrap(inner_app)
+    url = static("only.css")
+    assert url != "/static/only.css"
+    assert call(app, url).body == b"only"
+    assert "immutable" in call(app, url).headers["Cache-Control"]
+    write(sources / "second/only.css", "only, but new")
+    assert call(app, "/static/only.css").body == b"only, but new"  # the finders come first
+    assert call(app, url).body == b"only"
+    assert call(app, "/static/.hidden").body == b"the app"
+
+
+def test_finders_without_static_root(sources: Path, configure: Configure) -> None:
+    for root in (None, sources / "none"):
+        configure(DEBUG=False, WSGISTATIC={"finders": True}, STATIC_ROOT=root)
+        app = wrap(inner_app)
+        assert call(app, "/static/app.css").body == b"first"
+        assert call(app, "/static/collected.css").body == b"the app"
+        assert run_checks(tags=["wsgistatic"]) == []
 
 
 def test_changes_are_seen_at_once(sources: Path) -> None:

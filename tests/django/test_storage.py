@@ -23,6 +23,7 @@ from django.templatetags.static import static
 from django.test.utils import override_settings
 
 from tests.documents import DOCUMENTATION
+from wsgistatic.django.storage import CompressedManifestStaticFilesStorage
 from wsgistatic.http.codings import CODINGS
 
 TEXT = "".join(f"/* line {number} of some text */\n" for number in range(300))
@@ -259,6 +260,29 @@ def test_excluded_files_get_no_sidecars(project: Project) -> None:
     compressed = {name for name in project.collected() if Path(name).suffix in EXTENSIONS}
     assert {name.partition(".")[0] for name in compressed} == {"css/app"}
     assert len(compressed) == 2 * len(EXTENSIONS)  # of the plain name, and of the hashed one
+
+
+class _LenientStorage(CompressedManifestStaticFilesStorage):
+    manifest_strict = False  # as Django documents it
+
+
+def test_a_subclass_sets_manifest_strict(project: Project) -> None:
+    backend = f"{__name__}.{_LenientStorage.__name__}"
+    project.collect(backend)
+    (project.sources / "late.css").write_text("late")
+    (project.root / "late.css").write_text("late")
+    with project.settings(backend):
+        assert re.fullmatch(r"/static/late\.\w{12}\.css", static("late.css"))
+    with (
+        project.settings(backend, manifest_strict=True),
+        pytest.raises(ValueError, match="Missing staticfiles manifest entry"),
+    ):
+        static("late.css")
+    with (
+        project.settings(backend, manifest_strict=1),
+        pytest.raises(TypeError, match="manifest_strict must be True or False, not 1"),
+    ):
+        static("late.css")
 
 
 @pytest.mark.parametrize("exclude", ["*.map", [5]])

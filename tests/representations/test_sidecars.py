@@ -148,6 +148,7 @@ def test_choose_sidecar(
 
 
 HALF = SECOND // 2
+FLOAT_NS = 1_700_000_000_100_000_143  # as os.utime sets it for the float of 53 ns later
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,10 @@ HALF = SECOND // 2
         (10 * SECOND, 10 * SECOND + HALF, 10 * SECOND + HALF, True),
         (10 * SECOND, 10 * SECOND + HALF - 1, 10 * SECOND + HALF, False),
         (10 * SECOND + 1, 99 * SECOND, 10 * SECOND + HALF, False),
+        # The mtime was copied as a float, which is 53 ns less.
+        (FLOAT_NS, FLOAT_NS + 53, FLOAT_NS + 53, True),
+        (FLOAT_NS, FLOAT_NS + 52, FLOAT_NS + 53, False),
+        (FLOAT_NS - 1, 2 * FLOAT_NS, FLOAT_NS + 53, False),
         # Without an mtime the ctime takes its place.
         (0, 11 * SECOND, 10 * SECOND, True),
         (0, 9 * SECOND, 10 * SECOND, False),
@@ -169,5 +174,7 @@ HALF = SECOND // 2
 )
 def test_is_fresh(made: int, made_ctime: int, modified: int, expected: bool) -> None:
     sidecar: Any = SimpleNamespace(st_mtime_ns=made, st_ctime_ns=made_ctime)
-    original: Any = SimpleNamespace(st_mtime_ns=modified, st_ctime_ns=modified)
+    original: Any = SimpleNamespace(
+        st_mtime=modified / SECOND, st_mtime_ns=modified, st_ctime_ns=modified
+    )
     assert is_fresh(sidecar, original) is expected

@@ -1,4 +1,4 @@
-"""The system checks of WSGISTATIC, MIDDLEWARE and INSTALLED_APPS, and for traces of WhiteNoise."""
+"""The system checks of WSGISTATIC, MIDDLEWARE and INSTALLED_APPS, and for traces of others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_finders(app_configs: object = None, **options: Any) -> list[CheckMessa
     except conf.SettingsError:
         return []  # check_settings reports it
     ignored = [name for name in _NOT_WITH_FINDERS if place.options.get(name)]
-    if place.root is not None or not ignored:
+    if not place.finders or not ignored:
         return []
     message = f"WSGISTATIC: the staticfiles finders ignore {', '.join(ignored)}."
     hint = 'They are in use because of DEBUG or "finders". With "finders": False, static files '
@@ -109,36 +109,51 @@ def check_runserver(app_configs: object = None, **options: Any) -> list[CheckMes
     return [_warning("W008", message, "Put it before that app.")]
 
 
-# The equivalents of WhiteNoise's settings, by their names without the prefix.
+# The equivalents of settings of WhiteNoise and ServeStatic, by their names without the prefix.
 _SETTINGS = {
     "ADD_HEADERS_FUNCTION": 'Use WSGISTATIC["headers"], a function of the same form.',
-    "ALLOW_ALL_ORIGINS": 'Use WSGISTATIC["allow_origin"] = "*".',
+    "ALLOW_ALL_ORIGINS": 'Use WSGISTATIC["allow_origin"] = "*" instead of True.',
+    "ALLOW_UNSAFE_SYMLINKS": 'Use WSGISTATIC["symlinks"] = "follow" instead of True.',
     "AUTOREFRESH": "Changed files are always noticed.",
     "CHARSET": 'Use WSGISTATIC["charset"].',
-    "IMMUTABLE_FILE_TEST": 'Use WSGISTATIC["immutable"], a function of the same form.',
+    "IMMUTABLE_FILE_TEST": 'Use WSGISTATIC["immutable"], a regular expression or a function of '
+    "the same form.",
     "INDEX_FILE": 'Use WSGISTATIC["index"]; the default is "index.html".',
     "KEEP_ONLY_HASHED_FILES": 'Use "keep_only_hashed" in the OPTIONS of the storage.',
     "MANIFEST_STRICT": 'Use "manifest_strict" in the OPTIONS of the storage.',
     "MAX_AGE": 'Use WSGISTATIC["cache_control"], which may also be a number of seconds.',
     "MIMETYPES": 'Use WSGISTATIC["media_types"].',
-    "ROOT": 'Use WSGISTATIC["root"].',
-    "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage.',
+    "ROOT": 'Use WSGISTATIC["root"], a path or a dict with options of its own. An index.html in it '
+    'is the page of "/", unless that dict has "index": None.',
+    "SKIP_COMPRESS_EXTENSIONS": 'Use "exclude" in the OPTIONS of the storage, a list of globs such '
+    'as "*.map".',
     "STATIC_PREFIX": 'Use WSGISTATIC["prefix"].',
     "USE_FINDERS": 'Use WSGISTATIC["finders"].',
+    **dict.fromkeys(
+        ("USE_BROTLI", "USE_GZIP", "USE_ZSTD"),
+        'Use "compress": {"codings": [...]} in the OPTIONS of the storage.',
+    ),
+    "ZSTD_LEVEL": 'Use "compress": {"levels": {"zstd": ...}} in the OPTIONS of the storage.',
 }
-# The equivalents of WhiteNoise's classes and apps.
+_PREFIXES = ("WHITENOISE_", "SERVESTATIC_")
+# The equivalents of their classes and apps.
+_STORAGES = ("CompressedStaticFilesStorage", "CompressedManifestStaticFilesStorage")
 _NAMES = {
     "whitenoise.middleware.WhiteNoiseMiddleware": MIDDLEWARE,
+    "servestatic.middleware.ServeStaticMiddleware": MIDDLEWARE,
     "whitenoise.runserver_nostatic": "wsgistatic.django.runserver",
+    "servestatic.runserver_nostatic": "wsgistatic.django.runserver",
+    "servestatic": "wsgistatic.django",
     **{
-        f"whitenoise.storage.{name}": f"wsgistatic.django.storage.{name}"
-        for name in ("CompressedStaticFilesStorage", "CompressedManifestStaticFilesStorage")
+        f"{package}.{name}": f"wsgistatic.django.{name}"
+        for package in ("whitenoise", "servestatic")
+        for name in (f"storage.{storage}" for storage in _STORAGES)
     },
 }
 
 
 def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMessage]:
-    """Warn about what is left of WhiteNoise in the settings, and name its equivalent."""
+    """Warn about what is left of WhiteNoise or ServeStatic, and name its equivalent."""
     backend = getattr(settings, "STORAGES", {}).get("staticfiles", {}).get("BACKEND")
     used = {
         "MIDDLEWARE": settings.MIDDLEWARE,
@@ -151,9 +166,9 @@ def check_leftovers(app_configs: object = None, **options: Any) -> list[CheckMes
         for value in values
         if value in _NAMES
     ]
-    prefix = "WHITENOISE_"
     for name in sorted(filter(str.isupper, dir(settings))):
-        if name.startswith(prefix):
+        prefix = next(filter(name.startswith, _PREFIXES), None)
+        if prefix is not None:
             hint = _SETTINGS.get(name.removeprefix(prefix), "Remove it.")
             found.append((f"{name} has no effect on wsgistatic.", hint))
     return [_warning("W007", message, hint) for message, hint in found]

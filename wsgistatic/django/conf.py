@@ -49,10 +49,11 @@ class Place(NamedTuple):
 
     kind: Kind
     prefix: str  # of PATH_INFO
-    root: str | None  # path of the directory, or None to use the staticfiles finders
+    root: str | None  # path of the directory, or None if there is none
     options: dict[str, Any]  # for StaticFiles
     attachment: bool = False  # whether browsers should save the files instead of displaying them
     warning: SettingsError | None = None  # why there may be no files yet
+    finders: bool = False  # whether to ask the staticfiles finders first
 
 
 def places() -> list[Place]:
@@ -61,13 +62,19 @@ def places() -> list[Place]:
 
 
 def static_place() -> Place:
-    """Return how to serve static files. If STATIC_ROOT is not set, the root is the empty string."""
-    if _own_flag("STATIC", "finders", bool(settings.DEBUG)):
-        return _place("STATIC", None)
+    """Return how to serve static files.
+
+    Without DEBUG, pages name files as the storage does. The finders do not find its hashed names,
+    so STATIC_ROOT is served too.
+    """
+    finders = _own_flag("STATIC", "finders", bool(settings.DEBUG))
+    if finders and (settings.DEBUG or not settings.STATIC_ROOT):
+        return _place("STATIC", None)._replace(finders=True)
     if not settings.STATIC_ROOT:
         warning = SettingsError("W001", "STATIC_ROOT is not set.", "collectstatic needs it too.")
-        return _place("STATIC", "")._replace(warning=warning)
-    return _place_of_directory("STATIC", "STATIC_ROOT", "Run collectstatic.")
+        return _place("STATIC", None)._replace(warning=warning)
+    place = _place_of_directory("STATIC", "STATIC_ROOT", "Run collectstatic.")
+    return place._replace(warning=None, finders=True) if finders else place
 
 
 def root_place() -> Place | None:

@@ -76,7 +76,7 @@ class FinderFiles:
                 return redirect(request.location_as_directory(), headers)
         if file is None:
             return None
-        url = quote_path(request.script_name + path_info)
+        url = quote_path(path_info)  # as for StaticFiles
         key = f"{url}\0{file}"  # the same URL may lead to another file next time
         response = self._responder.respond_from_cache(request, key)
         return response or self._responder.respond(request, Target(single_file(file), url, key))

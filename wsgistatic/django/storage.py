@@ -138,12 +138,14 @@ class _ManifestStorage(ManifestStaticFilesStorage):
         self,
         *args: Any,
         keep_only_hashed: bool = False,
-        manifest_strict: bool = True,
+        manifest_strict: bool | None = None,
         **kwargs: Any,
     ) -> None:
         check_bool("keep_only_hashed", keep_only_hashed)
-        check_bool("manifest_strict", manifest_strict)
-        self._keep_only_hashed, self.manifest_strict = keep_only_hashed, manifest_strict
+        self._keep_only_hashed = keep_only_hashed
+        if manifest_strict is not None:  # otherwise a subclass may have set the attribute
+            check_bool("manifest_strict", manifest_strict)
+            self.manifest_strict = manifest_strict
         super().__init__(*args, **kwargs)
 
     def post_process(
@@ -188,5 +190,5 @@ class CompressedManifestStaticFilesStorage(CompressionMixin, _ManifestStorage):
         compress, exclude: As for ``CompressionMixin``.
         keep_only_hashed: Whether to delete the files with plain names from STATIC_ROOT.
         manifest_strict: Whether the name of a file that is not in the manifest is an error, even if
-            the file exists.
+            the file exists. By default, Django's class attribute of this name decides (True).
     """

@@ -72,7 +72,7 @@ def files_in_front_of(app: WSGIApplication, overrides: dict[str, Any]) -> Files:
     for place in sorted(conf.places(), key=lambda place: len(parse_prefix(place.prefix))):
         if place.warning is not None:
             _log_once(str(place.warning))
-        if place.root != "":  # STATIC_ROOT is set
+        if place.finders or place.root is not None:
             app = _put_in_front(place, overrides, app)
             prefixes.append(parse_prefix(place.prefix))
     return Files(app, tuple(prefixes))
@@ -82,12 +82,12 @@ def _put_in_front(
     place: conf.Place, overrides: dict[str, Any], app: WSGIApplication
 ) -> WSGIApplication:
     prefix, root, options = place.prefix, place.root, {**_options(place), **overrides}
-    if root is None:
-        return FinderFiles(app, prefix, **options)
-    if place.kind == "STATIC" and options.get("symlinks", "inside") == "inside":
-        # The links that collectstatic --link creates lead out of STATIC_ROOT.
-        app = FinderFiles(app, prefix, linked_from=root, **options)
-    return StaticFiles(app, root, prefix, **options)
+    if root is not None:
+        if place.kind == "STATIC" and options.get("symlinks", "inside") == "inside":
+            # The links that collectstatic --link creates lead out of STATIC_ROOT.
+            app = FinderFiles(app, prefix, linked_from=root, **options)
+        app = StaticFiles(app, root, prefix, **options)
+    return FinderFiles(app, prefix, **options) if place.finders else app
 
 
 def _options(place: conf.Place) -> dict[str, Any]:

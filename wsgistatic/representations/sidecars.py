@@ -11,6 +11,7 @@ version.
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -170,15 +171,22 @@ def choose_sidecar(
 def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     """Return whether a sidecar was made from this version of its original.
 
-    A tool that copies the mtime to the sidecar may keep whole seconds only. If the original changed
-    within that second, the sidecar's ctime tells whether it was made afterwards.
+    A tool that copies the mtime to the sidecar may keep whole seconds only, or round it to a float,
+    as WhiteNoise does. If the original changed within what is lost, the sidecar's ctime tells
+    whether it was made afterwards.
     """
     if sidecar.st_mtime_ns == original.st_mtime_ns > SECOND:
         return True  # both are from one build, even if it gives all files the same time
     made, modified = modified_ns(sidecar), modified_ns(original)
-    if made == modified // SECOND * SECOND:
+    if made in (modified // SECOND * SECOND, _from_float(original.st_mtime)):
         return max(made, sidecar.st_ctime_ns) >= modified
     return made >= modified
+
+
+def _from_float(seconds: float) -> int:
+    """Return the nanoseconds that ``os.utime`` sets for a float (which rounds the mtime)."""
+    fraction, whole = math.modf(seconds)
+    return int(whole) * SECOND + math.floor(fraction * SECOND)
 
 
 def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
