@@ -175,11 +175,11 @@ def test_sidecars_of_other_tools_are_reported(
 @pytest.mark.parametrize(
     ("coding", "spoil", "reason"),
     [
-        ("gzip", lambda content: content[:-1], "it is not one complete stream of gzip"),
-        ("br", lambda content: content[:-1], "it is not one complete stream of br"),
-        ("zstd", lambda content: content[:-1], "it is not one complete stream of zstd"),
+        ("gzip", lambda content: content[:-1], "it is not one complete gzip stream"),
+        ("br", lambda content: content[:-1], "it is not one complete br stream"),
+        ("zstd", lambda content: content[:-1], "it is not one complete zstd stream"),
         ("gzip", lambda content: content[:60] + b"??" + content[62:], "it is not gzip"),
-        ("gzip", lambda content: b"", "left alone: it is not one complete stream of gzip"),
+        ("gzip", lambda content: b"", "left alone: it is not one complete gzip stream"),
     ],
 )
 def test_a_check_says_what_is_wrong(

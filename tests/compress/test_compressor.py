@@ -142,7 +142,7 @@ def test_a_newer_sidecar_of_another_tool_is_kept_if_its_content_is_right(path: P
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda content: content[:-9], "it is not one complete stream of {}"),
+        (lambda content: content[:-9], "it is not one complete {} stream"),
         (lambda content: content + b"more", "it is not "),
         (lambda content: content[:40] + bytes(20) + content[60:], "it is not "),
     ],
@@ -224,10 +224,10 @@ def test_a_sidecar_of_a_longer_or_shorter_file_is_replaced(path: Path, size: int
 FOREIGN = {
     "another file": (gzip.compress(b"another", mtime=0), "it holds other bytes"),
     "its beginning": (gzip.compress(TEXT[:-1], mtime=0), "it holds other bytes"),
-    "cut off": (gzip.compress(TEXT, mtime=0)[:-9], "it is not one complete stream of gzip"),
+    "cut off": (gzip.compress(TEXT, mtime=0)[:-9], "it is not one complete gzip stream"),
     "two members": (gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:]), "it is not one "),
     "no gzip": (b"no gzip", "it is not gzip: "),
-    "empty": (b"", "it is not one complete stream of gzip"),
+    "empty": (b"", "it is not one complete gzip stream"),
 }
 
 

@@ -14,7 +14,6 @@ from wsgistatic.files.body import BlockIterator, MultipartIterator
 from wsgistatic.files.changes import (
     FileChangedError,
     is_unchanged,
-    raise_if_changed,
     read_content,
 )
 from wsgistatic.files.directory import OpenFile, single_file
@@ -250,15 +249,13 @@ def test_growth_before_the_first_block_counts_as_a_change(path: Path) -> None:
         (rewrite_with_the_same_mtime, False),  # no time stamp that it compares shows this
     ],
 )
-def test_is_unchanged_and_raise_if_changed(path: Path, change: Change, expected: bool) -> None:
+def test_is_unchanged(path: Path, change: Change, expected: bool) -> None:
     with open_file(path) as opened:
         assert is_unchanged(opened.file, opened.status)
         change(path)
         with pytest.raises(FileChangedError) if expected else nullcontext():
             while not is_unchanged(opened.file, opened.status):
                 pass  # an append may be in progress
-        with pytest.raises(FileChangedError) if expected else nullcontext():
-            raise_if_changed(opened.file, opened.status)
 
 
 def test_rewrite_is_certain_at_the_same_time_for_all_responses(
@@ -305,7 +302,7 @@ def test_read_content_of_a_file_that_ends_early_although_its_status_is_the_same(
 
     status = path.stat()
     with (
-        EndsEarly(os.open(path, os.O_RDONLY), status) as file,
+        EndsEarly(os.open(path, os.O_RDONLY)) as file,
         pytest.raises(FileChangedError),
     ):
         read_content(file, status)

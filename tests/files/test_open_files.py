@@ -99,10 +99,9 @@ def test_responses_that_are_read_by_turns(
 def test_file_at_an_offset_of_a_shared_descriptor(tmp_path: Path) -> None:
     with source_of("path", tmp_path, CONTENT) as path:
         descriptor = os.open(path, os.O_RDONLY)
-        status = os.fstat(descriptor)
         with (
-            StoredMember(os.dup(descriptor), status, 10) as member,
-            RegularFile(descriptor, status) as file,
+            StoredMember(os.dup(descriptor), 10) as member,
+            RegularFile(descriptor) as file,
         ):
             assert member.read_at(5, 3) == CONTENT[15:18]
             assert member.read_at(8, 4) == CONTENT[18:22]

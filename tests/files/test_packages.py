@@ -27,7 +27,6 @@ from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
 from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, FileApp, StaticFiles
-from wsgistatic.files import packages
 from wsgistatic.files.packages import Archive, MemberReader, ZipMember
 from wsgistatic.representations import cache as cache_module
 from wsgistatic.representations.cache import Variant
@@ -340,6 +339,23 @@ def test_compressed_member_is_read_again_from_its_start_to_seek_back(
     assert reader.read_at(len(BIG) + 9, 5) == reader.read_at(len(BIG), 5) == b""
 
 
+def test_failed_read_of_a_member_is_not_followed_by_bytes_of_another_offset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(offset: int, size: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = zip_of(tmp_path / "a.zip", {"x.bin": os.urandom(100_000)}, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(path) as file:
+        archive = Archive(file)
+        reader = MemberReader(archive, file.getinfo("x.bin"))
+        end = len(reader.read_at(0, 100_000))
+        monkeypatch.setattr(archive, "read_at", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            reader.read_at(end, 10)
+        assert reader.read_at(end, 10) == b""
+
+
 def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, archive: Path) -> None:
     hanging, other_is_done = threading.Event(), threading.Event()
 
@@ -370,13 +386,24 @@ def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, arc
 def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*arguments: Any) -> None:
-        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+    duplicates: list[int] = []
+    dup, fstat = os.dup, os.fstat
+
+    def recorded_dup(descriptor: int) -> int:
+        duplicates.append(dup(descriptor))
+        return duplicates[-1]
+
+    def failing_fstat(descriptor: int) -> os.stat_result:
+        if descriptor in duplicates:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return fstat(descriptor)
 
     path = zip_of(tmp_path / "a.zip", MEMBERS, zipfile.ZIP_STORED)
-    monkeypatch.setattr(packages, "StoredMember", fail)
+    monkeypatch.setattr(os, "dup", recorded_dup)
+    monkeypatch.setattr(os, "fstat", failing_fstat)
     with zipfile.ZipFile(path) as opened:
         assert call(StaticFiles(None, zipfile.Path(opened, "pkg/")), "/secret.txt").status == 503
+    assert duplicates
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -386,6 +413,7 @@ def test_compressed_members_are_read_right_by_processes_forked_from_one(tmp_path
     # In a process of its own, since that of the tests has threads.
     script = """if True:
         import os, sys, zipfile
+        from wsgistatic.files.changes import read_fully
         from wsgistatic.files.packages import Archive, MemberReader
         with zipfile.ZipFile(sys.argv[1]) as file:
             contents = [(info, file.read(info)) for info in file.infolist()]
@@ -393,7 +421,7 @@ def test_compressed_members_are_read_right_by_processes_forked_from_one(tmp_path
             child = os.fork()
             for info, content in contents * 50:
                 reader = MemberReader(archive, info)
-                assert reader.read_at(0, len(content)) == content
+                assert read_fully(reader, 0, len(content)) == content
                 reader.close()
             if child:
                 assert os.waitpid(child, 0)[1] == 0

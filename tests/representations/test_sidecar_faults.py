@@ -19,7 +19,7 @@ import pytest
 from tests.client import Response, call_raw, make_environ
 from tests.conftest import OLD, age, encoded, gzip_of_size, settle
 from wsgistatic import FileApp, StaticFiles
-from wsgistatic.files.directory import single_file
+from wsgistatic.files.directory import File, single_file
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.representations import sidecars
@@ -89,19 +89,19 @@ BGZIP_END = gzip.compress(b"", mtime=0)  # bgzip ends each file with an empty me
         ("gzip", gzip_of(NEWER) + BGZIP_END, NEWER,
          "its trailer gives a length of 0 bytes"),
         ("gzip", BGZIP_END + gzip_of(NEWER), NEWER,
-         "it is not one stream of gzip: more follows it"),
+         "it is not one gzip stream: more data follows"),
         ("zstd", zstd_of(NEWER[:900]) + zstd_of(NEWER[900:]), NEWER,
          "its header gives a length of 900 bytes"),
         ("zstd", zstd_of(NEWER[:900], size=False) + zstd_of(NEWER[900:], size=False), NEWER,
-         "it is not one stream of zstd: more follows it"),
+         "it is not one zstd stream: more data follows"),
         ("zstd", b"\x50\x2a\x4d\x18\x04\0\0\0skip" + zstd_of(NEWER), NEWER,
-         "it is not a frame of zstd"),  # as pzstd writes it
+         "it is not a zstd frame"),  # as pzstd writes it
         # another format
         ("gzip", zlib.compress(NEWER), NEWER, "it is not gzip"),
         ("gzip", b"", NEWER, "it is not gzip"),
         ("gzip", b"\x1f\x8b\x08\xe0" + bytes(20), NEWER, "it is not gzip"),
-        ("zstd", gzip_of(NEWER), NEWER, "it is not a frame of zstd"),
-        ("zstd", b"\x28\xb5\x2f\xfd", NEWER, "it is not a frame of zstd"),
+        ("zstd", gzip_of(NEWER), NEWER, "it is not a zstd frame"),
+        ("zstd", b"\x28\xb5\x2f\xfd", NEWER, "it is not a zstd frame"),
         ("br", b"", NEWER, "it is not br of RFC 7932"),
         ("br", large_window_brotli(NEWER), NEWER, "it is not br of RFC 7932"),
         ("br", gzip_of(NEWER), NEWER, "it is not br: brotli: decoder failed"),
@@ -113,9 +113,9 @@ BGZIP_END = gzip.compress(b"", mtime=0)  # bgzip ends each file with an empty me
         ("gzip", encoded("gzip", NEWER)[:-8] + bytes(4) + encoded("gzip", NEWER)[-4:], NEWER,
          "it is not gzip: Error -3 while decompressing data: incorrect data check"),
         ("gzip", encoded("gzip", b"")[:10] + bytes(4), b"",
-         "it is not one complete stream of gzip"),
-        ("zstd", encoded("zstd", NEWER)[:-1], NEWER, "it is not one complete stream of zstd"),
-        ("br", encoded("br", NEWER)[:-1], NEWER, "it is not one complete stream of br"),
+         "it is not one complete gzip stream"),
+        ("zstd", encoded("zstd", NEWER)[:-1], NEWER, "it is not one complete zstd stream"),
+        ("br", encoded("br", NEWER)[:-1], NEWER, "it is not one complete br stream"),
         ("gzip", gzip_of_size(encoded("gzip", NEWER), 200_000), NEWER,
          "it is much larger than its file"),
     ],
@@ -271,7 +271,7 @@ def test_sidecar_that_never_settles_is_read_at_a_bounded_rate(
     (site / "app.js").write_bytes(content)
     age(site / "app.js")
     (site / "app.js.gz").write_bytes(gzip.compress(content, 1))
-    monkeypatch.setattr(sidecars, "is_version_settled", lambda status, now_ns: False)
+    monkeypatch.setattr(sidecars, "are_settled", lambda *statuses: False)
     sizes = count_bytes(monkeypatch)
     app = StaticFiles(None, site, cache_size=0)
     start = time.monotonic()
@@ -291,13 +291,13 @@ def test_sidecar_that_changes_before_it_is_compared_is_looked_up_again(
     changes: Iterator[Callable[[], object]] = iter(
         [lambda: (site / "app.js").write_bytes(NEWER), *[lambda: None] * 9]
     )
-    real = sidecars._opened
+    real = File.opened
 
     def change_then_open(*arguments: Any) -> Any:
         next(changes)()
         return real(*arguments)
 
-    monkeypatch.setattr(sidecars, "_opened", change_then_open)
+    monkeypatch.setattr(File, "opened", change_then_open)
     result = get(StaticFiles(None, site), "GET" if want_body else "HEAD")
     assert result.status == 200
     assert "Content-Encoding" not in result.headers

@@ -20,6 +20,7 @@ from tests.conftest import age, encoded, settle
 from wsgistatic import FileApp, StaticFiles, Validators, serve_file
 from wsgistatic.files import decoded as decoded_module
 from wsgistatic.files.decoded import DecodingReader
+from wsgistatic.files.directory import Directory
 
 pytestmark = pytest.mark.usefixtures("open_descriptors")
 
@@ -191,7 +192,7 @@ def test_file_that_cannot_be_decoded_is_an_error(
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("change", ["rewritten", "longer", "shorter", "broken"])
+@pytest.mark.parametrize("change", ["rewritten", "longer", "shorter", "broken", "same"])
 def test_file_that_changes_while_it_is_decoded_breaks_the_response(
     coded: Path, change: str
 ) -> None:
@@ -201,6 +202,7 @@ def test_file_that_changes_while_it_is_decoded_breaks_the_response(
         "longer": gzip.compress(LARGE + LARGE),
         "shorter": gzip.compress(LARGE[:500_000]),
         "broken": path.read_bytes()[:-9],
+        "same": path.read_bytes(),  # only its time shows that it was written
     }[change]
     app = StaticFiles(None, coded, media_types=TYPES)
     result = start(app, make_environ("/7.pbf"))
@@ -289,6 +291,32 @@ def test_validators_of_the_caller_get_the_coding(coded: Path) -> None:
     assert "ETag" not in ask(app, "/", "gzip").headers
 
 
+def test_length_is_that_of_the_version_although_its_link_was_switched(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (coded / "other.svgz").write_bytes(encoded("gzip", SVG * 2))
+    link = coded / "current.svgz"
+    link.symlink_to("icon.svgz")
+    settle()
+    real = Directory.open
+
+    def switch_and_open(*arguments: Any) -> Any:
+        link.unlink()
+        link.symlink_to("other.svgz")
+        return real(*arguments)
+
+    def length() -> str:
+        return call_raw(app, make_environ("/current.svgz", "HEAD")).headers["Content-Length"]
+
+    app = StaticFiles(None, coded, cache_size=0)
+    monkeypatch.setattr(Directory, "open", switch_and_open)
+    assert length() == str(2 * len(SVG))
+    monkeypatch.setattr(Directory, "open", real)
+    link.unlink()
+    link.symlink_to("icon.svgz")
+    assert length() == str(len(SVG))
+
+
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_member_of_an_archive(coded: Path, compression: int) -> None:
     path = coded / "archive.zip"
@@ -299,6 +327,19 @@ def test_member_of_an_archive(coded: Path, compression: int) -> None:
         app = FileApp(zipfile.Path(archive, "icon.svgz"))
         assert ask(app, "/", "gzip").headers["Content-Encoding"] == "gzip"
         assert ask(app, "/").body == SVG
+
+
+def test_content_tag_of_a_member_does_not_depend_on_the_first_request(coded: Path) -> None:
+    path = coded / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("icon.svgz", encoded("gzip", SVG))
+    settle()
+    tags = set()
+    for method in ("GET", "HEAD"):
+        with zipfile.ZipFile(path) as archive:
+            app = FileApp(zipfile.Path(archive, "icon.svgz"), etag="content")
+            tags.add(ask(app, "/", REQUEST_METHOD=method, HTTP_ACCEPT_ENCODING="").headers["ETag"])
+    assert len(tags) == 1
 
 
 def test_file_object_with_a_name(coded: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,25 +17,20 @@ from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from wsgistatic.files.errors import logger
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.paths import parse_prefix, quote_path
 
 
-class Manifest:
+class Manifest(Locked):
     """The hashed names in the manifest of a ``ManifestFilesMixin``."""
 
     def __init__(self, storage: Any, prefix: str) -> None:
+        super().__init__()
         self._storage = storage
         self._below = quote_path(parse_prefix(prefix)) + "/"
         self._version = self._current_version()
         self._names = _hashed(storage.hashed_files)
-        self.after_fork()
-        call_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread may have held when the process forked."""
-        self._lock = Lock()
 
     def lists(self, path: str, url: str) -> bool:
         """Return whether a URL path leads to a hashed name."""

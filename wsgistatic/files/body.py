@@ -1,8 +1,8 @@
 """Response bodies that read a file block by block, exactly as many bytes as were announced.
 
 (Given a ``fileno`` or a file wrapper, many servers send to the end of the file.) A read that ends
-early raises: the client must see a broken response, not a short one. The file is closed by the last
-block, by any error and by ``close()``, since some servers never call that.
+early raises an error, so that the client sees a broken response instead of a short one. The file is
+closed by the last block, by any error and by ``close()``, which some servers never call.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ DEFAULT_BLOCK_SIZE = 256 * 1024  # bytes; larger blocks gain little on any serve
 
 
 class FileBody:
-    """What the two public iterators have in common.
+    """The base class of the two public iterators.
 
-    It is part of no reference cycle: a server that drops it without closing it closes the file.
+    It is not part of a reference cycle, so the file is closed even if a server drops the body
+    without closing it.
     """
 
     def __init__(self, file: Any, parts: _Parts, tail: bytes, options: _Options) -> None:
@@ -33,7 +34,7 @@ class FileBody:
         self._block_size, self._detector, self._label = options
         self._parts, self._steps = parts, _steps(parts, self._block_size, tail)
         self._unread = sum(stop - start for _, (start, stop) in parts)
-        # The first block is read now: from then on a rewrite can be told from growth.
+        # Once the first block is read, a rewrite can be distinguished from growth.
         self._first = self._advance()
 
     def __iter__(self) -> Iterator[bytes]:

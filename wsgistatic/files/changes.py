@@ -1,11 +1,11 @@
 """Detect that an open file changes while it is sent, by ``fstat`` after each block.
 
-A file that became shorter, or kept its length with a new mtime, was truncated or rewritten, and the
-response must break. A longer file may have been appended to (a log), or rewritten. A new ctime
-alone may come from a rename, or from a rewrite whose mtime was put back. In doubt the samples of
-sent blocks are read again and their checksums compared, when the change first shows and before the
-last block goes out. Of a long response that is a selection of blocks, since reading all of it again
-would stop an event loop for seconds.
+If the file became shorter, or kept its length with a new mtime, it was truncated or rewritten, and
+the response must break. If it became longer, it may have been appended to (a log), or rewritten. A
+new ctime alone may come from a rename, or from a rewrite that restored the mtime. In doubt, blocks
+that were sent are read again, and checksums of samples are compared. This is done when the change
+is first seen, and before the last block is sent. For a long response only some blocks are read,
+since reading all of them would stop an event loop for seconds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Protocol
 
 from wsgistatic.files.versions import SECOND, RegularFile, written
 
-# One byte in 509 goes into the checksum, 515 of a block of 256 KiB: 1 us beside the 12 us of the
-# read, where a checksum of all bytes takes 60. A prime, so that samples do not always hit the same
+# One byte in 509 is a sample, which makes 515 in a block of 256 KiB. Their checksum takes 1 us, one
+# of all bytes 60 us, and the read 12 us. A prime keeps the samples from always being in the same
 # field of fixed-length records.
 _STRIDE = 509
 _MAX_CHECKED = 256  # blocks that are read again at a time, evenly spaced
@@ -37,7 +37,7 @@ class Reader(Protocol):
     """An open source of bytes that can be read at any offset."""
 
     def read_at(self, offset: int, size: int, /) -> bytes:
-        """Return up to ``size`` bytes from an offset; fewer only at the end or after a signal."""
+        """Return up to ``size`` bytes from an offset; none only at the end."""
 
     def close(self) -> None:
         """Release it."""
@@ -61,13 +61,13 @@ def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
 
 
 def is_unchanged(file: RegularFile, opened: os.stat_result) -> bool:
-    """Return whether an open file is known not to have been truncated, or rewritten unless longer.
+    """Return True if an open file is unchanged or longer, and False if that is not certain yet.
 
-    Return False as long as an append may be in progress: check again later. This never waits, so
-    that a server's event loop can call it.
+    Check again if it is False, since an append may be in progress. This never waits, so that a
+    server's event loop can call it.
 
     Raises:
-        FileChangedError: it was truncated or rewritten.
+        FileChangedError: the file was truncated or rewritten.
     """
     now = os.fstat(file.fileno())
     if written(now) == written(opened) or now.st_size > opened.st_size:
@@ -77,17 +77,12 @@ def is_unchanged(file: RegularFile, opened: os.stat_result) -> bool:
     raise FileChangedError(_CHANGED)
 
 
-def raise_if_changed(file: RegularFile, opened: os.stat_result) -> None:
-    """Raise FileChangedError as ``is_unchanged`` does, but wait until that is certain."""
-    now = _current_status(file, opened)
-    if written(now) != written(opened) and now.st_size <= opened.st_size:
-        raise FileChangedError(_CHANGED)
-
-
 class ChangeDetector:
-    """Checks one open file for changes since its status was ``opened``, during one response.
+    """Checks an open file for changes during one response.
 
-    ``suspect``: it changed so recently that the next change may not show in its mtime.
+    Arguments:
+        opened: status of the file when it was opened.
+        suspect: whether the file changed so recently that another change may not show in its mtime.
     """
 
     def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
@@ -100,12 +95,12 @@ class ChangeDetector:
     ) -> None:
         """Raise FileChangedError if the file was rewritten.
 
-        ``sent`` are offset and size of each block before this one.
+        ``sent`` has the offset and the size of each block before this one.
         """
         was_suspect = self._suspect
         opened, now = self._opened, _current_status(self._file, self._opened)
         if written(now) != written(opened):
-            # As long as nothing is sent, nothing tells growth from a rewrite: start again.
+            # Before the first block, growth cannot be distinguished from a rewrite.
             if now.st_size <= opened.st_size or not self._started:
                 raise FileChangedError(_CHANGED)
             self._suspect = True
@@ -131,7 +126,7 @@ def _checksum(block: bytes) -> int:
 
 
 def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result:
-    """Return the status of an open file; while an append may be in progress, wait for its end."""
+    """Return the status of an open file; wait if an append may be in progress."""
     now = os.fstat(file.fileno())
     end = time.monotonic() + _PATIENCE
     while _may_be_growing(now, opened) and time.monotonic() < end:
@@ -143,9 +138,9 @@ def _current_status(file: RegularFile, opened: os.stat_result) -> os.stat_result
 def _may_be_growing(now: os.stat_result, opened: os.stat_result) -> bool:
     """Return whether an append may be in progress that has not set the size yet.
 
-    Linux sets the mtime of an append before the size: by some microseconds, on a busy machine by
+    Linux sets the mtime of an append some microseconds before the size, on a busy machine some
     milliseconds. A rewrite of the same length is therefore certain only ``_PATIENCE`` after its
-    mtime. That moment is the same for all responses: they do not wait one after another.
+    mtime. That moment is the same for all responses, so they do not wait one after another.
     """
     if now.st_size != opened.st_size or now.st_mtime_ns == opened.st_mtime_ns:
         return False

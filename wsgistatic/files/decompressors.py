@@ -1,7 +1,6 @@
-"""Decompressors of the members of zip archives, in bounded memory.
+"""Decompress in bounded memory: the methods of zip archives, and a reader for what is decompressed.
 
-Each returns only as many bytes as it is asked for. Those of ``zipfile`` return all that 4 KB of
-bz2 or lzma contain, up to gigabytes.
+The decompressors of ``zipfile`` return all that 4 KB of bz2 or lzma contain, up to gigabytes.
 """
 
 from __future__ import annotations
@@ -9,12 +8,17 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any, Protocol
 
+from wsgistatic.files.errors import as_oserror
+
 LZMA_HEAD = 9  # bytes before the data: a version, a length and the properties (APPNOTE.TXT 5.8.8)
-_MAX_DICTIONARY = 64 * 1024 * 1024  # bytes of memory that lzma takes, at its highest preset
 ZSTANDARD = 93  # since Python 3.14
+_MAX_DICTIONARY = 64 * 1024 * 1024  # bytes of memory that lzma takes, at its highest preset
+_PIECE = 64 * 1024  # bytes decompressed at a time
 
 
 class Decompressor(Protocol):
@@ -24,30 +28,8 @@ class Decompressor(Protocol):
     def eof(self) -> bool:
         """Whether the compressed data have ended."""
 
-    @property
-    def needs_input(self) -> bool:
-        """Whether the next bytes need more compressed data."""
-
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take more data, and return up to ``max_length`` bytes."""
-
-
-class _Stored:
-    """Returns the data as they are."""
-
-    eof = False
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._rest
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        data = self._rest + data
-        self._rest = data[max_length:]
-        return data[:max_length]
+        """Take more data, and return up to ``max_length`` bytes; none if it needs more data."""
 
 
 class _Inflater:
@@ -60,16 +42,12 @@ class _Inflater:
     def eof(self) -> bool:
         return self._stream.eof
 
-    @property
-    def needs_input(self) -> bool:
-        return not self._stream.unconsumed_tail
-
     def decompress(self, data: bytes, max_length: int) -> bytes:
         return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
 
 
-def decompressor(method: int, head: bytes) -> Decompressor:
-    """Return a decompressor for a compression method of zip archives.
+def decompressor(method: int, head: bytes) -> Decompressor | None:
+    """Return a decompressor for a compression method of zip archives; None for stored data.
 
     Arguments:
         method: number of the method.
@@ -79,7 +57,7 @@ def decompressor(method: int, head: bytes) -> Decompressor:
         ImportError, ValueError: the method is not supported, or takes too much memory.
     """
     if method == zipfile.ZIP_STORED:
-        return _Stored()
+        return None
     if method == zipfile.ZIP_DEFLATED:
         return _Inflater()
     if method == zipfile.ZIP_BZIP2:
@@ -107,3 +85,42 @@ def _lzma(head: bytes) -> Decompressor:
         {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": lc, "lp": lp, "pb": pb},
     ]
     return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+
+
+def decompress(stream: Decompressor | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress blocks, in pieces of bounded size."""
+    if stream is None:
+        yield from blocks
+        return
+    for block in blocks:
+        data = block
+        while not stream.eof and (piece := stream.decompress(data, _PIECE)):
+            yield piece
+            data = b""
+
+
+class ForwardReader(ABC):
+    """Reads content that can only be produced forwards; to go back, it is produced again."""
+
+    def __init__(self) -> None:
+        self._restart()
+
+    def _restart(self) -> None:
+        self._pieces = self.content()
+        self._piece, self._offset = b"", 0  # the piece read last
+
+    @abstractmethod
+    def content(self) -> Iterator[bytes]:
+        """Return the content in pieces; verify it before the last one."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from an offset."""
+        if offset < self._offset:
+            self._restart()
+        with as_oserror():
+            while self._offset + len(self._piece) <= offset:
+                self._offset, self._piece = self._offset + len(self._piece), b""
+                self._piece = next(self._pieces, b"")
+                if not self._piece:
+                    return b""
+        return self._piece[offset - self._offset :][:size]

@@ -1,8 +1,8 @@
 """SHA-256 digests of file versions, and other work that is done once for each version.
 
-Requests that need the result of work in progress wait for it. A version too recent to have a
-signature of its own gives no result that can be kept, and a growing log gives a new version again
-and again. Therefore the work on each file is bounded too, in bytes per second.
+Requests that need the result of work in progress wait for it. The result cannot be kept if the
+version is too recent to have a signature of its own, and is of no further use if the file is a
+growing log. Therefore the work on each file is also bounded, in bytes per second.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11
 from contextlib import AbstractContextManager
-from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
 from wsgistatic.files.changes import Reader
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import RegularFile, Signature, signature
 
 K = TypeVar("K", bound=Hashable)
@@ -30,30 +29,30 @@ Opener = Callable[[], AbstractContextManager[RegularFile]]
 
 _HASH_BLOCK = 1024 * 1024  # bytes
 _PATIENCE = 30.0  # seconds
-_MAX_RESULTS = 20_000  # of digests about 5 MB
+_MAX_RESULTS = 20_000  # about 5 MB of digests
 _MAX_FILES = 10_000
-# Bytes per second that are read again of a file that keeps changing: 1 to 5 % of a processor.
+# Bytes per second that are read of a file that keeps changing: 1 to 5 % of a processor.
 _RATE = 16 * 1024 * 1024
 
 
-class SingleFlight(Generic[K, T]):
+class SingleFlight(Locked, Generic[K, T]):
     """Lets one thread do the work for a key while the others wait for its result."""
 
     def __init__(self) -> None:
-        self.after_fork()
-        call_after_fork(self)
+        super().__init__()
+        # A future gets None if the attempt fails; the threads that wait for it then try again.
+        self._in_progress: dict[K, Future[tuple[T] | None]] = {}
 
     def after_fork(self) -> None:
         """Forget work that was begun by threads which a forked child does not have."""
-        self._lock = Lock()
-        # The future of a failed attempt has no result: its threads have to try for themselves.
-        self._in_progress: dict[K, Future[tuple[T] | None]] = {}
+        super().after_fork()
+        self._in_progress = {}
 
     def run(self, key: K, function: Callable[[], T]) -> T:
         """Return the result of the function, or that of a thread that is already running it.
 
-        If that thread fails, another one does the work: the error may have been the thread's own,
-        such as an interrupt or a time limit. If it takes too long, for example because a file
+        If that thread fails, another one does the work, since the error may have been the thread's
+        own, such as an interrupt or a timeout. If it takes too long, for example because a file
         system hangs, raise OSError (EAGAIN), so that not all threads of a server wait for one file.
         """
         ours: Future[tuple[T] | None] = Future()
@@ -78,22 +77,17 @@ class SingleFlight(Generic[K, T]):
             ours.set_result(outcome)
 
 
-class Allowance(Generic[K]):
-    """Bounds the work that is done for each key to a number of bytes per second.
+class Allowance(Locked, Generic[K]):
+    """Limits the work for each key to a number of bytes per second.
 
-    The first time is free, and so are as many repetitions as make up a second's work. Then a key
-    has to wait as long as its work so far should have taken.
+    The first time is free, and so are repetitions up to a second's work. After that a key has to
+    wait for as long as its work so far should have taken.
     """
 
     def __init__(self, rate: int) -> None:
+        super().__init__()
         self._rate = rate
         self._due: OrderedDict[K, float] = OrderedDict()  # monotonic time in seconds
-        self.after_fork()
-        call_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread may have held when the process forked."""
-        self._lock = Lock()
 
     def take(self, key: K, size: int) -> bool:
         """Return whether ``size`` bytes may be processed for a key now, and count them if so."""
@@ -107,31 +101,26 @@ class Allowance(Generic[K]):
         return is_allowed
 
 
-class VersionResults(Generic[K, T]):
+class VersionResults(Locked, Generic[K, T]):
     """A bounded table of results of work on file versions."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._results: OrderedDict[K, T] = OrderedDict()
         self._once: SingleFlight[K, T | None] = SingleFlight()
         self._allowance: Allowance[tuple[int, int]] = Allowance(_RATE)
-        self.after_fork()
-        call_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread may have held when the process forked."""
-        self._lock = Lock()
 
     def find(
         self, key: K, status: os.stat_result, settled: bool, size: int, work: Callable[[], T | None]
     ) -> T | None:
         """Return the result for a key, which identifies the version, from the table or by work.
 
-        Return None if the work has no result, or if too much of the file was read lately.
+        Return None if the work has no result, or if too much of the file was read recently.
 
         Arguments:
-            status: of the file that is read.
-            settled: no later version can have the same key.
-            size: bytes that the work reads.
+            status: status of the file that is read.
+            settled: whether no later version can have the same key.
+            size: number of bytes that the work reads.
         """
 
         def bounded() -> T | None:
@@ -160,7 +149,7 @@ class VersionResults(Generic[K, T]):
 
 
 class ContentDigests:
-    """A bounded table of digests, which any number of threads and apps may share."""
+    """A bounded table of digests, for any number of threads and apps."""
 
     def __init__(self) -> None:
         self._results: VersionResults[Signature, bytes] = VersionResults()
@@ -169,8 +158,7 @@ class ContentDigests:
         """Return the digest of a file version.
 
         Return None if the file changed before it was hashed, or changes too often to be hashed.
-
-        ``settled``: no later version can share the signature of this one.
+        ``settled`` is whether no later version can have the same signature.
         """
         key = signature(status)
         return self._results.find(
@@ -178,7 +166,7 @@ class ContentDigests:
         )
 
 
-# One table for the process: an app that is made in a view lives for one request, its files longer.
+# One table for the process, since an app that is made in a view lives for one request only.
 DIGESTS = ContentDigests()
 
 
@@ -197,5 +185,5 @@ def hash_content(file: Reader, size: int) -> bytes:
     while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
         offset += len(block)
-        time.sleep(0)  # gevent serves others meanwhile
+        time.sleep(0)  # lets gevent serve other requests
     return digest.digest()

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, cast
 
 from wsgistatic.files.digests import DIGESTS
@@ -27,7 +27,7 @@ from wsgistatic.files.symlinks import (
     open_no_follow,
     stat_no_follow,
 )
-from wsgistatic.files.versions import FILE_FLAGS, RegularFile, modified_ns
+from wsgistatic.files.versions import FILE_FLAGS, RegularFile, are_settled, modified_ns
 from wsgistatic.http.paths import may_be_alias
 
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
@@ -44,7 +44,7 @@ _CREATE_FLAGS: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINAR
 class Directory:
     """Safe access to the regular files beneath a root.
 
-    The root may be a symbolic link. It is looked up again at each call.
+    The root may be a symbolic link, which is resolved again at each call.
     """
 
     def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
@@ -72,8 +72,8 @@ class Directory:
     def has_alias(self, segments: tuple[str, ...]) -> bool:
         """Return whether a path leads to something by a name that its directory does not list.
 
-        File systems that came from Windows open ``.git`` by its alias ``GIT~1`` too. Only names of
-        that form that exist cost a look into their directory. Errors as for ``open_directory``.
+        File systems of Windows also open ``.git`` by its alias ``GIT~1``. The directory is read
+        only if a name of that form exists. Errors as for ``open_directory``.
         """
         for depth, name in enumerate(segments):
             if may_be_alias(name):
@@ -105,9 +105,9 @@ class File(Source):
     """A file beneath a directory, whether or not it exists.
 
     Attributes:
-        stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Where it
-            does not, a directory on the way could be replaced by a link that must not be followed.
-        has_siblings: the path is known, so that other files may lie beside it.
+        stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Otherwise
+            a directory on the way could be replaced by a link that must not be followed.
+        has_siblings: the path is known, so there may be other files beside it.
     """
 
     may_change = True
@@ -132,15 +132,15 @@ class File(Source):
         return self.directory.stat(self.segments)
 
     def stat_beneath_root(self) -> os.stat_result:
-        """Return the status of the file to which the path leads now, without leaving the root."""
+        """Return the status of the file that the path leads to now, without leaving the root."""
         return self.stat()
 
     def open_folder(self) -> Folder:
-        """Open the directory in which the file has its name, to change the files beside it."""
+        """Open the directory of the file, to change the files beside it."""
         return self.directory.open_folder(self.segments[:-1])
 
     def with_suffix(self, suffix: str) -> File:
-        """Return the file beside this one whose name has a suffix more."""
+        """Return the file beside this one whose name has an additional suffix."""
         *above, name = self.segments
         return File(self.directory, (*above, name + suffix))
 
@@ -149,12 +149,18 @@ class File(Source):
         status = version.status
         return status and f"{modified_ns(status):x}-{status.st_size:x}"
 
-    def digest(self, version: Version, settled: bool) -> bytes | None:
+    def digest(self, version: Version) -> bytes | None:
         """Return the digest of the version, or None if the file has changed."""
         opened = version.file if isinstance(version, OpenFile) else None
         return version.status and DIGESTS.digest(
-            version.status, settled, lambda: nullcontext(opened) if opened else self.open().file
+            version.status,
+            are_settled(version.status),
+            lambda: nullcontext(opened) if opened else self.open().file,
         )
+
+    def opened(self, version: Version) -> AbstractContextManager[OpenFile]:
+        """Open a version unless it is open; see ``Source.opened``."""
+        return cast("AbstractContextManager[OpenFile]", super().opened(version))
 
 
 class OpenFile(Opened):
@@ -175,9 +181,9 @@ class OpenFile(Opened):
 
 
 class OpenDirectory:
-    """A directory that is open to be listed, whatever its name leads to in the meantime.
+    """A directory that is open to be listed, even if its name leads elsewhere in the meantime.
 
-    It is given and owns a descriptor, or a path on platforms without directory descriptors.
+    It takes over a descriptor, or a path on platforms without directory descriptors.
     """
 
     def __init__(self, where: int | str) -> None:
@@ -209,10 +215,10 @@ class OpenDirectory:
 
 
 class Folder:
-    """A directory that is open for changes, whatever its name leads to in the meantime.
+    """A directory that is open for changes, even if its name leads elsewhere in the meantime.
 
-    It is given and owns a descriptor, or a path on platforms without directory descriptors. No
-    method follows a link unless it says so.
+    It takes over a descriptor, or a path on platforms without directory descriptors. Methods do not
+    follow links, except where an argument asks for it.
     """
 
     def __init__(self, where: int | str) -> None:
@@ -248,7 +254,7 @@ class Folder:
         return os.open(path, _CREATE_FLAGS, 0o600, dir_fd=dir_fd)
 
     def replace(self, name: str, target: str) -> None:
-        """Rename a file, and replace what has the new name."""
+        """Rename a file, and replace any file that has the new name."""
         path, dir_fd = self.at(name)
         os.replace(path, self.at(target)[0], src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
 
@@ -286,16 +292,11 @@ class HandleFile(File):
         directory, name = os.path.split(path)
         super().__init__(Directory(directory, "follow"), (name,))
         self._file, self._raw = file, raw
-        self._descriptor()  # what the caller wrote must not be flushed by several forked processes
+        self._descriptor()  # flush now: forked processes would each write what is in the buffer
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
-        descriptor = os.dup(self._descriptor())
-        try:
-            return OpenFile(RegularFile(descriptor, os.fstat(descriptor)), self.path)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return OpenFile(RegularFile(os.dup(self._descriptor())), self.path)
 
     def stat(self) -> os.stat_result:
         """Return the status of the open file."""
@@ -303,7 +304,7 @@ class HandleFile(File):
 
     def _descriptor(self) -> int:
         try:
-            self._file.flush()  # the caller may have written to the same object
+            self._file.flush()  # the caller may have written to the file
             return cast(int, self._raw.fileno())
         except ValueError:
             raise OSError(errno.EBADF, "the source was closed") from None
@@ -318,10 +319,10 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 
 
 def _is_accessible(name: str, mode: int, dir_fd: int | None) -> bool:
-    """Return whether access is allowed; False may be wrong, so that only opening decides.
+    """Return whether access is allowed; False may be wrong, so the caller has to try.
 
-    A container's old seccomp profile refuses the system call, and a name may be absent for a
-    moment, or have become a link.
+    The old seccomp profile of a container refuses the system call. Or the name may be missing for a
+    moment, or may have become a link.
     """
     return os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS)
 
@@ -357,14 +358,13 @@ def _open_to_change(name: str, dir_fd: int | None) -> int:
 
 def _open_regular(name: str, dir_fd: int | None) -> RegularFile:
     _require_regular(stat_no_follow(name, dir_fd))
-    descriptor = open_no_follow(name, dir_fd, FILE_FLAGS)
+    file = RegularFile(open_no_follow(name, dir_fd, FILE_FLAGS))
     try:
-        status = os.fstat(descriptor)
-        _require_regular(status)
-        return RegularFile(descriptor, status)
-    except BaseException:
-        os.close(descriptor)
+        _require_regular(file.status)
+    except OSError:
+        file.close()
         raise
+    return file
 
 
 def _require_regular(status: os.stat_result) -> None:

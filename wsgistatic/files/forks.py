@@ -1,35 +1,36 @@
-"""A forked child gets locks as they are, but only the thread that forked.
+"""Locks that a forked child finds unlocked.
 
-A lock that another thread held would stay locked in the child, and work that it had begun would
-never end. So objects with such state register here to drop it. uWSGI runs no hooks of Python by
+A child has copies of all locks, but only the thread that forked. A lock that another thread held
+would stay locked, and work that it had begun would never end. uWSGI runs no hooks of Python by
 default, but its master serves no requests, so nothing is held when it forks.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from threading import Lock
+from typing import Any
 from weakref import WeakSet
 
 
-class Forgetful(Protocol):
-    """An object whose state depends on threads."""
+class Locked:
+    """An object with a lock, and perhaps more state that belongs to threads."""
+
+    def __init__(self) -> None:
+        self._lock: Any = Lock()
+        _objects.add(self)
 
     def after_fork(self) -> None:
         """Drop, in a child, what threads of the parent held or had begun."""
+        self._lock = Lock()
 
 
-_registered: WeakSet[Forgetful] = WeakSet()
-
-
-def call_after_fork(instance: Forgetful) -> None:
-    """Call ``after_fork`` of an object in forked children, as long as the object exists."""
-    _registered.add(instance)
+_objects: WeakSet[Locked] = WeakSet()
 
 
 def after_fork_in_child() -> None:
-    """Call ``after_fork`` of all registered objects."""
-    for instance in tuple(_registered):
+    """Call ``after_fork`` of all objects that exist."""
+    for instance in tuple(_objects):
         instance.after_fork()
 
 

@@ -1,7 +1,7 @@
 """Directories and files of packages, as ``importlib.resources`` returns them, and zip archives.
 
-An archive is served as it was opened, like the code imported from it: if it is replaced, the old
-one is served on; if it is rewritten in place, requests fail. No name leads upwards, since
+An archive is served as it was opened, like the code imported from it. If it is replaced, the old
+one is still served. If it is rewritten in place, requests fail. No name leads upwards, since
 ``split_path`` has checked it.
 """
 
@@ -14,23 +14,28 @@ import struct
 import zipfile
 import zlib
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
 
-from wsgistatic.files.decompressors import LZMA_HEAD, decompressor
+from wsgistatic.files.decompressors import (
+    LZMA_HEAD,
+    ForwardReader,
+    decompress,
+    decompressor,
+)
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
 from wsgistatic.files.sources import Opened, SharedFile, Source, Version, raw_file
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
-_SKIP = 64 * 1024  # bytes decompressed at a time on the way to a range
 _PIECE = 16 * 1024  # bytes read at a time to be decompressed
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
 _UNSUPPORTED = 0x61  # flags of encrypted, patched and strongly encrypted members
 
 
 class Traversable(Protocol):
-    """A file or directory of a package: what we use of ``importlib.resources.abc.Traversable``."""
+    """A file or directory of a package; a part of ``importlib.resources.abc.Traversable``."""
 
     @property
     def name(self) -> str:
@@ -50,7 +55,7 @@ class Traversable(Protocol):
 
 
 class FileTree(Protocol):
-    """What a site is served from: files by their names."""
+    """The files of a site, by their names."""
 
     def file(self, segments: tuple[str, ...], /) -> Source:
         """Name a file, whether or not it exists."""
@@ -80,7 +85,7 @@ def traversable_source(value: Any) -> ZipMember | TraversableSource:
 
 
 class Layers(NamedTuple):
-    """One or more directories as one. The first that has a name decides."""
+    """Directories that appear as one. The first that has a name provides it."""
 
     trees: list[FileTree]
 
@@ -94,21 +99,21 @@ class Layers(NamedTuple):
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError:
-                break  # it exists, even if it may not be served
+                break  # it exists, although it cannot be served
         if isinstance(source, File):
             return LayeredFile(self, source.directory, segments)
         return source
 
 
 class LayeredFile(File):
-    """A file that an earlier layer may come to hide."""
+    """A file that a new one in an earlier layer could hide."""
 
     def __init__(self, layers: Layers, directory: Directory, segments: tuple[str, ...]) -> None:
         super().__init__(directory, segments)
         self._layers, self.stat_suffices = layers, False
 
     def stat_beneath_root(self) -> os.stat_result:
-        """Return the status of the file, unless an earlier layer has one now."""
+        """Return the status of the file, unless an earlier layer hides it now."""
         if self._layers.file(self.segments).path != self.path:
             raise not_found_error()
         return self.stat()
@@ -129,7 +134,7 @@ class TraversableSource(Source):
         """Open the file, if it is one."""
         file = self._find_and_open()
         try:
-            return SharedFile(file).open(file.close)
+            return SharedFile(file, close=file.close).open()
         except BaseException:
             file.close()
             raise
@@ -151,44 +156,46 @@ class TraversableSource(Source):
 class Archive:
     """An open zip archive, and the file that it was opened from.
 
-    It is read at offsets: ZipFile seeks, under one lock for all members, and moves the position
-    that processes share if they forked after the archive was opened.
+    It is read at offsets. ZipFile itself seeks, under one lock for all members, and so moves the
+    position that forked processes share.
     """
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self.file = file
         self.path = os.path.abspath(file.filename) if file.filename else None
         self._raw = raw_file(file.fp)
-        self._opened: os.stat_result | None = None
-        self._opened = self.status()
+        descriptor = self.descriptor()
+        self._opened = None if descriptor is None else os.fstat(descriptor)
         self._shared = SharedFile(cast(Any, file.fp), cast(Any, file)._lock)
         self._names: list[str] = []
 
     def status(self) -> os.stat_result | None:
-        """Return the status of the open file, if it has one; raise OSError if it was rewritten."""
-        descriptor, opened = self.descriptor(), self._opened
-        now = None if descriptor is None else os.fstat(descriptor)
-        if now and opened and written(now) != written(opened):
+        """Return the status of the file, if there is one; raise OSError if it was rewritten."""
+        descriptor = self.descriptor()
+        if descriptor is None or self._opened is None:
+            return None
+        now = os.fstat(descriptor)
+        if written(now) != written(self._opened):
             raise OSError(errno.EIO, "the archive was rewritten in place")
         return now
 
     @as_oserror()
     def descriptor(self) -> int | None:
-        """Return the descriptor of the file, if it has one."""
+        """Return the descriptor of the file, if there is one."""
         return None if self._raw is None else self._raw.fileno()
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset in the archive."""
         descriptor = self.descriptor()
-        # What was appended may not be in the file yet. And without pread, reading at an offset
-        # moves the position that ZipFile uses.
+        # Appended members may still be in a buffer. And without pread, reading at an offset moves
+        # the position that ZipFile uses.
         if descriptor is None or self.file.mode != "r" or not hasattr(os, "pread"):
             return self._shared.read_at(offset, size)
         return read_at(descriptor, size, offset)
 
     @as_oserror()
     def locate(self, info: zipfile.ZipInfo) -> int:
-        """Return the offset of the bytes of a member, which its local header determines."""
+        """Return the offset of a member's bytes, which its local header determines."""
         header = self.read_at(info.header_offset, _LOCAL_HEADER)
         if header[:4] != b"PK\x03\x04":
             raise zipfile.BadZipFile(f"no local header of {info.filename!r}")
@@ -196,10 +203,10 @@ class Archive:
         return info.header_offset + _LOCAL_HEADER + sum(lengths)
 
     def has_directory(self, name: str) -> bool:
-        """Return whether the names of members begin with that of a directory.
+        """Return whether a directory has members.
 
-        ``zipfile.Path`` finds the parents of all names, which takes space quadratic in their
-        lengths, and never ends for some (CVE-2024-8088).
+        ``zipfile.Path`` computes the parents of all names, which takes space quadratic in their
+        lengths, and never ends for some names (CVE-2024-8088).
         """
         if not self._names:
             self._names = sorted(info.filename for info in self.file.infolist())
@@ -211,9 +218,9 @@ class Archive:
 class ZipMember(Source):
     """A member or directory of an archive, whether or not it exists.
 
-    Its validators are its CRC and size, so that all machines with the same archive agree, and the
-    time of the archive. The member's own time has no zone, and reproducible builds set it to a
-    constant.
+    Its fingerprint is its CRC and size, so that all machines with the same archive agree. Its time
+    is that of the archive, since the member's own time has no zone, and is a constant in
+    reproducible builds.
     """
 
     def __init__(self, archive: Archive, name: str) -> None:
@@ -235,14 +242,9 @@ class ZipMember(Source):
             and info.compress_size == info.file_size
             and not info.flag_bits & _UNSUPPORTED
         )
-        if is_plain and descriptor is not None and status is not None:
+        if is_plain and descriptor is not None:
             start = archive.locate(info)
-            duplicate = os.dup(descriptor)
-            try:
-                member = StoredMember(duplicate, status, start)
-            except BaseException:
-                os.close(duplicate)
-                raise
+            member = StoredMember(os.dup(descriptor), start)
             return Opened(info.file_size, status, archive.path, file=member)
         reader = MemberReader(archive, info)
         return Opened(info.file_size, status, archive.path, file=reader, is_sequential=True)
@@ -252,7 +254,7 @@ class ZipMember(Source):
         info = self._info()
         return f"{info.CRC:08x}-{info.file_size:x}"
 
-    def digest(self, version: Version, settled: bool) -> bytes | None:
+    def digest(self, version: Version) -> bytes | None:
         """Return the digest of the bytes."""
         if self._digest is None:
             self._digest = self.hash(version)
@@ -273,10 +275,10 @@ class ZipMember(Source):
 
 
 class StoredMember(RegularFile):
-    """A member that the archive holds uncompressed, from its first byte at ``start``."""
+    """A member that is stored uncompressed, ``start`` bytes into the archive."""
 
-    def __init__(self, descriptor: int, status: os.stat_result, start: int) -> None:
-        super().__init__(descriptor, status)
+    def __init__(self, descriptor: int, start: int) -> None:
+        super().__init__(descriptor)
         self._start = start
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -284,62 +286,44 @@ class StoredMember(RegularFile):
         return super().read_at(self._start + offset, size)
 
 
-class MemberReader:
-    """Decompresses a member, forwards as far as possible, and checks the archive for changes."""
+class MemberReader(ForwardReader):
+    """Decompresses a member, and checks the archive for changes."""
 
     def __init__(self, archive: Archive, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
-        # Started now, so that HEAD too reports encryption or an unknown method as an error.
+        # Checked now, so that HEAD fails too for encryption or an unknown method.
         if info.flag_bits & _UNSUPPORTED:
             raise OSError(errno.EIO, f"{info.filename!r} is encrypted or patched")
         self._start = archive.locate(info)
-        self._restart()
+        super().__init__()
+
+    @as_oserror()
+    def content(self) -> Iterator[bytes]:
+        """Return the content in pieces; raise OSError if it cannot be decompressed."""
+        archive, info, start, head = self._archive, self._info, self._start, b""
+        if info.compress_type == zipfile.ZIP_LZMA:
+            head = archive.read_at(start, LZMA_HEAD)
+        stream = decompressor(info.compress_type, head)
+        offsets = range(len(head), info.compress_size, _PIECE)
+        blocks = (
+            archive.read_at(start + at, min(_PIECE, info.compress_size - at)) for at in offsets
+        )
+        return self._verified(decompress(stream, blocks))
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset."""
-        with as_oserror():
-            if offset < self._position:
-                self._restart()
-            while offset > self._position:
-                if not self._read(min(offset - self._position, _SKIP)):
-                    return b""
-            block = self._read(size)
+        block = super().read_at(offset, size)
         self._archive.status()
         return block
 
     def close(self) -> None:
         """Do nothing: the archive stays open."""
 
-    @as_oserror()
-    def _restart(self) -> None:
-        method = self._info.compress_type
-        head = self._archive.read_at(self._start, LZMA_HEAD) if method == zipfile.ZIP_LZMA else b""
-        self._decompressor = decompressor(method, head)
-        self._position, self._consumed, self._crc = 0, len(head), 0
-
-    def _read(self, size: int) -> bytes:
-        """Return the next ``size`` bytes, or those up to the end."""
-        size = min(size, self._info.file_size - self._position)
-        pieces: list[bytes] = []
-        while size and (piece := self._decompress(size)):
-            pieces.append(piece)
-            size -= len(piece)
-        block = b"".join(pieces)
-        self._position += len(block)
-        self._crc = zlib.crc32(block, self._crc)
-        if self._position == self._info.file_size and self._crc != self._info.CRC:
-            raise zipfile.BadZipFile(f"wrong CRC of {self._info.filename!r}")
-        return block
-
-    def _decompress(self, size: int) -> bytes:
-        """Return up to ``size`` of the next bytes; none at the end."""
-        stream, block, is_last = self._decompressor, b"", False
-        while not (block or stream.eof or is_last):
-            piece = b""
-            if stream.needs_input:
-                left = self._info.compress_size - self._consumed
-                piece = self._archive.read_at(self._start + self._consumed, min(left, _PIECE))
-                self._consumed += len(piece)
-                is_last = not piece
-            block = stream.decompress(piece, size)
-        return block
+    def _verified(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        left, crc = self._info.file_size, 0
+        for piece in pieces:
+            block = piece[:left]
+            left, crc = left - len(block), zlib.crc32(block, crc)
+            if not left and crc != self._info.CRC:
+                raise zipfile.BadZipFile(f"wrong CRC of {self._info.filename!r}")
+            yield block

@@ -1,7 +1,8 @@
-"""Sources: what can be served, and one version of it, opened for one response.
+"""Sources, which can be served, and their versions, each opened for one response.
 
-The response's size and validators describe what was opened. Bytes in memory and file objects of the
-caller are here, files of the file system in ``directory``, members of archives in ``packages``.
+The response's size and validators describe the version that was opened. This module has the sources
+for bytes in memory and for the caller's file objects. ``directory`` has those for files of the file
+system, and ``packages`` those for members of archives.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from operator import index
 from tempfile import SpooledTemporaryFile
-from threading import Lock
 from time import monotonic
 from typing import Any, ClassVar, Protocol
 
-from wsgistatic.files.changes import ChangeDetector, Reader
+from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader
 from wsgistatic.files.digests import hash_content
 from wsgistatic.files.errors import as_oserror
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import RegularFile, Signature, read_at, signature
 
 
@@ -32,14 +32,12 @@ class Version:
     """One version of a source, as far as it is known without reading it."""
 
     size: int  # in bytes
-    # Of the file that holds the bytes, if one does: its time stamps are those of the version.
-    status: os.stat_result | None = None
-    # Path of that file, if ``os.stat`` of it shows whether the version is still current.
-    holder: str | None = None
-    seen: float = field(default_factory=monotonic)  # when, on the monotonic clock
+    status: os.stat_result | None = None  # of the file that holds the bytes, if there is one
+    holder: str | None = None  # path of that file, if its stat shows whether the version is current
+    seen: float = field(default_factory=monotonic)  # when it was current, on the monotonic clock
 
     def close(self) -> None:
-        """Release what the version holds; nothing, as long as it is not opened."""
+        """Release the version; there is nothing to do unless it is open."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class Opened(Version):
     """One version of a source, opened for one response."""
 
     file: Reader  # closed with the response
-    is_sequential: bool = False  # reading at a lower offset means starting from the beginning
+    is_sequential: bool = False  # to read at a lower offset, it starts from the beginning
 
     def __enter__(self) -> Any:
         return self
@@ -60,7 +58,7 @@ class Opened(Version):
         self.file.close()
 
     def detector(self, suspect: bool) -> ChangeDetector | None:
-        """Return a detector of changes while the file is sent, if it can change."""
+        """Return a detector of changes during the response, or None if it cannot change."""
         if self.status is None or not isinstance(self.file, RegularFile):
             return None
         return ChangeDetector(self.file, self.status, suspect)
@@ -73,8 +71,9 @@ class Source(ABC):
     """Something that can be served.
 
     Attributes:
-        path: for log messages and the callables of options; its last part decides the media type.
-        may_change: a version that disappears while it is read has a successor: look again.
+        path: for log messages and the callables of options. Its last part determines the media
+            type.
+        may_change: if a version disappears while it is read, it is worth looking for a new one.
     """
 
     path: str
@@ -95,23 +94,35 @@ class Source(ABC):
             return Version(opened.size, opened.status, opened.holder)
 
     def fingerprint(self, version: Version) -> str | None:
-        """Return a short text that is cheap to get and differs from version to version, or None."""
+        """Return a short text that differs between versions and is cheap to get, or None."""
         return None
 
-    def digest(self, version: Version, settled: bool) -> bytes | None:
+    def digest(self, version: Version) -> bytes | None:
         """Return the SHA-256 digest of a version, or None if the source has changed.
 
-        Here None is also returned if the source is too large to be hashed for each response: it may
-        have changed since the last one, and nothing shows that.
-
-        ``settled``: no later version can share the time stamps of this one.
+        This default also returns None if the source is too large to be hashed for each response:
+        it may have changed since the last one, and nothing shows that.
         """
         return self.hash(version) if version.size <= _MAX_HASHED else None
 
     def hash(self, version: Version) -> bytes:
-        """Return the SHA-256 digest of a version, which is read."""
-        with nullcontext(version) if isinstance(version, Opened) else self.open() as opened:
+        """Read a version, and return its SHA-256 digest."""
+        with self.opened(version) as opened:
             return hash_content(opened.file, opened.size)
+
+    def opened(self, version: Version) -> AbstractContextManager[Opened]:
+        """Return a context with a version open; it stays open if it was.
+
+        Raise FileChangedError if the version is no longer current.
+        """
+        if isinstance(version, Opened):
+            return nullcontext(version)
+        opened = self.open()
+        before, now = version.status, opened.status
+        if before and now and signature(before) != signature(now):
+            opened.close()
+            raise FileChangedError("the file was replaced before it was read")
+        return opened
 
 
 class MemorySource(Source):
@@ -129,9 +140,9 @@ class MemorySource(Source):
 
     def fingerprint(self, version: Version) -> str:
         """Return the beginning of the digest."""
-        return self.digest(version, settled=True)[:16].hex()
+        return self.digest(version)[:16].hex()
 
-    def digest(self, version: Version, settled: bool) -> bytes:
+    def digest(self, version: Version) -> bytes:
         """Return the digest of the bytes."""
         if self._digest is None:
             self._digest = sha256(self.content).digest()
@@ -139,7 +150,7 @@ class MemorySource(Source):
 
 
 class ObjectSource(Source):
-    """A file object of the caller, which stays open and is served from its start."""
+    """A file object of the caller. It is served from its start, and stays open."""
 
     def __init__(self, file: Seekable) -> None:
         self._file, self._shared = file, SharedFile(file)
@@ -148,7 +159,7 @@ class ObjectSource(Source):
         self.path = name if isinstance(name, str) and module not in _DECOMPRESSORS else "<file>"
 
     def open(self) -> Opened:
-        """Find the size, and share the object with other responses."""
+        """Open the object, which responses share, and find its size."""
         # A temporary file may have moved from memory to the disk.
         if isinstance(self._file, SpooledTemporaryFile) and (raw := hidden_raw(self._file)):
             with as_oserror():
@@ -159,7 +170,7 @@ class ObjectSource(Source):
         return opened
 
     def inspect(self) -> Version:
-        """Return the size, if possible without waiting for another response to read."""
+        """Return the size; do not wait for a response that is reading if the size is known."""
         if self._size is not None and self._shared.is_busy():
             return Version(self._size)
         return super().inspect()
@@ -168,8 +179,8 @@ class ObjectSource(Source):
 class DecompressedSource(Source):
     """A file object that decompresses a file, such as that of ``gzip.open``.
 
-    Each response decompresses by itself: one object could follow only one of them, and processes
-    that share its file would move each other's position.
+    Each response decompresses the file itself. One object could follow only one response, and
+    processes that share its file would move each other's position.
     """
 
     path = "<file>"
@@ -179,7 +190,7 @@ class DecompressedSource(Source):
         self._measured: tuple[Signature, int] | None = None
 
     def open(self) -> Opened:
-        """Open the file from its start, and find its size, once for each version."""
+        """Open the file at its start, and find the size, once for each version."""
         with as_oserror():
             version = signature(os.fstat(self._raw.fileno()))
             if self._file.closed:
@@ -187,13 +198,13 @@ class DecompressedSource(Source):
             file = self._decompress(OffsetReader(self._raw))
             if self._measured is None or self._measured[0] != version:
                 self._measured = version, file.seek(0, os.SEEK_END)
-        return SharedFile(file).open(file.close, self._measured[1])
+        return SharedFile(file, close=file.close).open(self._measured[1])
 
     def _decompress(self, raw: OffsetReader) -> Any:
         kind = type(self._file)
         if kind.__module__ == "gzip":
             return kind(fileobj=raw)
-        # What the caller gave as ``format`` and ``filters``, in the case of lzma.
+        # For lzma these are the caller's ``format`` and ``filters``.
         return kind(raw, **self._file._buffer.raw._decomp_args)
 
 
@@ -226,7 +237,7 @@ class MemoryReader:
 
 
 class OffsetReader(io.RawIOBase):
-    """A file that is read from a position of its own, which no other process moves."""
+    """Reads a file from a position of its own, which no other process moves."""
 
     def __init__(self, raw: io.FileIO) -> None:
         self._raw, self._position = raw, 0
@@ -252,20 +263,18 @@ class OffsetReader(io.RawIOBase):
         return read_at(self._raw.fileno(), size, offset)
 
 
-class SharedFile:
-    """A file object that responses share: each read seeks, under a lock."""
+class SharedFile(Locked):
+    """Reads a file object that responses share: each read seeks, under a lock."""
 
-    def __init__(self, file: Seekable, lock: Any = None) -> None:
-        self._file, self._lock = file, lock or Lock()
+    def __init__(
+        self, file: Seekable, lock: Any = None, close: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__()
+        self._file, self._lock, self.close = file, lock or self._lock, close
         self._process, self._is_on_disk = os.getpid(), hidden_raw(file) is not None
-        call_after_fork(self)
 
-    def after_fork(self) -> None:
-        """Drop the lock, which another thread of the parent may have held."""
-        self._lock = Lock()
-
-    def open(self, close: Callable[[], object] = lambda: None, size: int | None = None) -> Opened:
-        """Return the present version; ``close`` is called when it is closed."""
+    def open(self, size: int | None = None) -> Opened:
+        """Return the current version; find its size in bytes unless it is given."""
         if size is None:
             with self._reading():
                 self._file.seek(0, os.SEEK_END)
@@ -273,7 +282,7 @@ class SharedFile:
         if size < 0:
             raise OSError(errno.EIO, f"the source reports a size of {size}")
         is_sequential = type(self._file).__module__ in _DECOMPRESSING
-        return Opened(size, file=_SharedReader(self, close), is_sequential=is_sequential)
+        return Opened(size, file=self, is_sequential=is_sequential)
 
     def is_busy(self) -> bool:
         """Return whether another response reads from the file now."""
@@ -285,42 +294,33 @@ class SharedFile:
             self._file.seek(offset)
             block = self._file.read(size)
             if not isinstance(block, bytes):
-                # PEP 3333 accepts bytes only. Not bytes(block): for a number that makes zeros.
+                # PEP 3333 accepts bytes only. Without the view, bytes() would turn a number into
+                # zeros.
                 block = bytes(memoryview(block))
         if len(block) > size:
-            raise OSError(errno.EIO, "the source returned more than it was asked for")
+            raise OSError(errno.EIO, "the source returned more bytes than were requested")
         return block
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        # Processes share the position in a file that was opened before they forked, not the lock.
+        # Forked processes share the file's position, but not the lock.
         if self._is_on_disk and os.getpid() != self._process:
             raise OSError(errno.EIO, "the source was opened before the process was forked")
         with self._lock, as_oserror():
             yield
 
 
-class _SharedReader:
-    """Reads a shared file for one response."""
-
-    def __init__(self, shared: SharedFile, close: Callable[[], object]) -> None:
-        self.read_at, self._close = shared.read_at, close
-
-    def close(self) -> None:
-        self._close()
-
-
 def raw_file(file: object) -> io.FileIO | None:
-    """Return the raw file that a file object reads from, as those of ``open`` in binary mode do.
+    """Return the raw file of a file object that ``open`` returned in binary mode, or None.
 
-    A ``fileno`` method is not enough: decompressing file objects have that of their input.
+    A ``fileno`` method is not enough, since file objects that decompress have that of their input.
     """
     raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
     return raw if isinstance(raw, io.FileIO) else None
 
 
 def hidden_raw(file: object) -> io.FileIO | None:
-    """Return the raw file beneath a file object that reads from another one, or None."""
+    """Return the raw file that a file object reads, directly or through others, or None."""
     for _ in range(_MAX_DEPTH):
         if (raw := raw_file(file)) is not None:
             return raw
@@ -329,20 +329,20 @@ def hidden_raw(file: object) -> io.FileIO | None:
     return None
 
 
-# The attributes in which the objects of gzip, tarfile, bz2, lzma, zipfile, tempfile and io keep the
-# file that they read, and most wrappers too.
+# The attributes in which file objects of gzip, tarfile, bz2, lzma, zipfile, tempfile and io, and
+# most wrappers, keep the file that they read.
 _INNER_NAMES = ("fileobj", "_fp", "_fileobj", "_file", "raw", "file")
 _MAX_DEPTH = 8
 
-# Modules whose file objects decompress: seeking back means starting from the beginning. Those of
-# the first three have the name of their compressed input.
+# Modules whose file objects decompress, and seek back by starting again. The ``name`` of those of
+# the first three is that of their compressed input.
 _DECOMPRESSORS = ("bz2", "gzip", "lzma")
 _DECOMPRESSING = (*_DECOMPRESSORS, "zipfile")
 
 
 def file_object_source(file: Any) -> Source:
     """Return the source for a file object that is not a plain file."""
-    # One that decompresses a plain file, not a file inside another.
+    # It may decompress a plain file, as opposed to one inside another file.
     inner = getattr(file, "fileobj", None) or getattr(file, "_fp", None)
     if type(file).__module__ in _DECOMPRESSORS and (raw := raw_file(inner)) is not None:
         return DecompressedSource(file, raw)

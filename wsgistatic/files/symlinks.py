@@ -33,7 +33,7 @@ class LinkMetError(Exception):
 
 
 class Walker(ABC):
-    """A way from a root directory to the names below it."""
+    """Finds the way from a root directory to the names below it."""
 
     def __init__(self, root: str, symlinks: Symlinks = "follow") -> None:
         self._root, self._symlinks = root, symlinks
@@ -42,9 +42,9 @@ class Walker(ABC):
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call an action with the last name and its directory, and return the result.
 
-        The action gets a name, and the descriptor of its directory or None if the name is a full
-        path. It must not follow a link, but raises LinkMetError if the name is one. Raise
-        FileNotFoundError if the policy forbids the path, or its links keep changing.
+        The action gets a name and the descriptor of its directory, or a full path and None. It must
+        not follow a link, but raise LinkMetError. Raise FileNotFoundError if the policy forbids the
+        path, or its links keep changing.
         """
 
 

@@ -1,4 +1,4 @@
-"""What tells caches to store a response: the fields for them, and the directives of Cache-Control.
+"""Response fields that control caches, and the directives of Cache-Control.
 
 Section numbers without an RFC are those of RFC 9111.
 """
@@ -10,7 +10,7 @@ import re
 from wsgistatic.http.fields import TOKEN, check_field_value
 from wsgistatic.validation import check_integer, closest_name
 
-# Fields of single caches, older than RFC 9213, and what tells each not to store the response.
+# Fields of particular caches, older than RFC 9213, and their values for "do not store".
 _OLDER_FIELDS = {
     "edge-control": "no-store",  # Akamai
     "expires": "0",  # 5.3: an invalid date, "especially including the value "0"", is in the past
@@ -20,7 +20,7 @@ _OLDER_FIELDS = {
 
 
 def is_caching_field(name: str) -> bool:
-    """Return whether a field tells some cache whether, or how long, to store the response.
+    """Return whether a field controls whether, or how long, a cache stores the response.
 
     RFC 9213 2.1: the names of targeted fields are "suffixed with "-Cache-Control"".
     """
@@ -29,9 +29,10 @@ def is_caching_field(name: str) -> bool:
 
 
 def without_storing(name: str, value: str) -> str:
-    """Return the value by which a caching field forbids to reuse the response.
+    """Return the value of a caching field with which caches do not reuse a response unvalidated.
 
-    It is ``no-cache`` for Cache-Control, which other caches obey too; a stricter value is kept.
+    For Cache-Control, which all caches obey, it is ``no-cache``; a stricter value is kept. Other
+    fields forbid storing.
     """
     name, directives = name.lower(), value.lower()
     if name != "cache-control":
@@ -54,15 +55,15 @@ _KNOWN = (*_WITH_SECONDS, *_ALONE, *_WITH_FIELD_NAMES)
 
 
 def cache_control_value(option: str, value: object, alternatives: str = "") -> str:
-    """Return the value of Cache-Control that an option stands for; raise TypeError or ValueError.
+    """Return the value of Cache-Control for an option; raise TypeError or ValueError.
 
-    A cache ignores what it does not know, so a mistake would go unnoticed. Therefore a name that is
-    no directive of a response (5.2.2) is allowed only if it cannot be a misspelled one.
+    Caches ignore unknown directives, so a mistake would go unnoticed. Therefore an unknown name is
+    allowed only if it is not similar to that of a response directive (5.2.2).
 
     Arguments:
         option: Name of the option, for the message.
-        value: The directives; or the number of seconds for ``max-age``.
-        alternatives: Other values that are allowed, for the message, such as " or None".
+        value: Directives, or a number of seconds for ``max-age``.
+        alternatives: Other values that the option allows, for the message, such as " or None".
     """
     if isinstance(value, int) and not isinstance(value, bool):
         check_integer(option, value, 0)

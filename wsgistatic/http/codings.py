@@ -1,10 +1,10 @@
-"""Content codings (RFC 9110 8.4.1): gzip, zstd and br, their suffixes and their compressors.
+"""Content codings (RFC 9110 8.4.1): gzip, zstd and br, with their suffixes and libraries.
 
-A coding is applied block by block, so a file of any size needs one block of memory and can be
-interrupted. Output depends only on the content and the level, not on the time, the file's name or
-the size of the blocks.
+Content is encoded and decoded block by block, so a file of any size takes little memory. The output
+depends only on the content and the level, not on the time, the file's name or the size of the
+blocks.
 
-The libraries are imported at first use, by statements that PyInstaller and similar tools find.
+Libraries are imported at first use, by statements that PyInstaller and similar tools find.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-# Decoders return about this much at a time. A few bytes can stand for gigabytes, and some libraries
-# would return them at once.
+# Decoders return about this much at a time. A few bytes can decode to gigabytes, which some
+# libraries would return at once.
 _PIECE = 128 * 1024  # bytes
 # RFC 9659: the largest window of "zstd" that clients must support.
 _MAX_WINDOW = 8 * 1024 * 1024  # bytes
-MAX_HEADER = 18  # bytes at the beginning of a coding that ``Coding.fault`` reads: a zstd header
-MAX_TRAILER = 4  # bytes at its end
+MAX_HEADER = 18  # bytes that ``Coding.fault`` needs from the beginning: a zstd header
+MAX_TRAILER = 4  # bytes that it needs from the end
 
 
 class IncompleteError(ValueError):
@@ -37,7 +37,7 @@ class Coding(NamedTuple):
     levels: range
     level: int  # default for sidecars: the highest, as a file is compressed once and sent often
     load: Callable[[], Codec]  # imports the library at first use; may raise ImportError
-    # Return why the first and the last bytes are not those of a coding of ``size`` bytes, or None.
+    # Returns why the first and the last bytes are not those of ``size`` encoded bytes, or None.
     fault: Callable[[bytes, bytes, int], str | None]
 
     def encode(self, blocks: Iterable[bytes], size: int, level: int) -> Iterator[bytes]:
@@ -50,8 +50,8 @@ class Coding(NamedTuple):
     def decode(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Decompress blocks, in bounded memory whatever they expand to.
 
-        Raise ValueError unless they are exactly one complete stream; IncompleteError if they are
-        its beginning.
+        Raise ValueError unless they are exactly one complete stream, and IncompleteError if only
+        the end is missing.
         """
         codec = self.load()
         try:
@@ -59,7 +59,7 @@ class Coding(NamedTuple):
         except codec.errors as error:
             raise ValueError(f"not {self.name}: {error}") from error
         if not is_complete:
-            raise IncompleteError(f"not one complete stream of {self.name}")
+            raise IncompleteError(f"not one complete {self.name} stream")
 
 
 class Codec(NamedTuple):
@@ -98,7 +98,7 @@ def _load_gzip() -> Codec:
 
 def _require_end(coding: str, unused: bytes) -> None:
     if unused:
-        raise ValueError(f"not one stream of {coding}: more follows it")
+        raise ValueError(f"not one {coding} stream: more data follows")
 
 
 def _load_brotli() -> Codec:
@@ -190,12 +190,11 @@ def _decode_zstd(stream: Any, blocks: Iterable[bytes]) -> Decoded:
 def _zstd_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Cut a frame at its own blocks (RFC 8878 3.1.1), each of which decodes to 128 KiB at most."""
     source = _Input(blocks)
-    head = source.take(MAX_HEADER)
-    frame = zstd_frame(head)
+    head = source.take(_MIN_ZSTD_HEADER)
+    frame = zstd_frame(head)  # only its header_size is right: the rest may need more bytes
     if frame is None:
-        raise IncompleteError("not one complete frame of zstd")
-    source.put_back(head[frame.header_size :])
-    yield head[: frame.header_size]
+        raise IncompleteError("not one complete zstd frame")
+    yield head + source.take(frame.header_size - len(head))
     is_last = 0
     while not is_last and (header := source.take(3)):
         fields = int.from_bytes(header, "little")
@@ -205,7 +204,7 @@ def _zstd_blocks(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Input:
-    """Takes any number of bytes at a time from blocks."""
+    """Reads any number of bytes at a time from blocks."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks, self._block = iter(blocks), memoryview(b"")
@@ -219,12 +218,8 @@ class _Input:
             size -= len(pieces[-1])
         return b"".join(pieces)
 
-    def put_back(self, content: bytes) -> None:
-        """Return bytes that were taken last."""
-        self._block = memoryview(content + self._block)
 
-
-# ---- Faults that the first and the last bytes show ---------------------------------------------
+# ---- Faults that show in the first and the last bytes -----------------------------------------
 
 
 def _gzip_fault(head: bytes, tail: bytes, size: int) -> str | None:
@@ -238,7 +233,7 @@ def _gzip_fault(head: bytes, tail: bytes, size: int) -> str | None:
 
 
 class ZstdFrame(NamedTuple):
-    """What the header of a frame says; sizes in bytes."""
+    """The header of a frame; sizes in bytes."""
 
     header_size: int
     window: int
@@ -246,16 +241,17 @@ class ZstdFrame(NamedTuple):
 
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_ZSTD_RLE = 1  # a block that repeats one byte
+_ZSTD_RLE = 1  # the type of a block that repeats one byte
+_MIN_ZSTD_HEADER = 6  # bytes, which determine the size of the header
 
 
 def zstd_frame(head: bytes) -> ZstdFrame | None:
-    """Return what a frame header says (RFC 8878 3.1.1.1); None if it is none, or needs more."""
-    if head[:4] != _ZSTD_MAGIC or len(head) < 6:
+    """Parse a frame header (RFC 8878 3.1.1.1); return None if it is not one, or is cut off."""
+    if head[:4] != _ZSTD_MAGIC or len(head) < _MIN_ZSTD_HEADER:
         return None
     descriptor = head[4]
     is_single_segment = descriptor >> 5 & 1
-    at = 6 - is_single_segment + (0, 1, 2, 4)[descriptor & 3]  # behind the dictionary's ID
+    at = 6 - is_single_segment + (0, 1, 2, 4)[descriptor & 3]  # after the dictionary ID
     length = (is_single_segment, 2, 4, 8)[descriptor >> 6]
     size = None
     if length:
@@ -269,7 +265,7 @@ def zstd_frame(head: bytes) -> ZstdFrame | None:
 def _zstd_fault(head: bytes, tail: bytes, size: int) -> str | None:
     frame = zstd_frame(head)
     if frame is None:
-        return "it is not a frame of zstd"
+        return "it is not a zstd frame"
     if frame.window > _MAX_WINDOW:
         return f"its window of {frame.window:,} bytes exceeds the 8 MiB of RFC 9659"
     # Of several frames the first one counts.
@@ -283,8 +279,8 @@ def _brotli_fault(head: bytes, tail: bytes, size: int) -> str | None:
     return "it is not br of RFC 7932" if not head or head[0] & 0x7F == 0x11 else None
 
 
-# By name, the fastest compressor first. If that one saves too little of a file, the compressor of
-# sidecars does not try the others.
+# By name, the fastest compressor first. If it saves too little of a file, ``wsgistatic compress``
+# does not try the others.
 CODINGS = {
     "gzip": Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip, _gzip_fault),
     # Above level 19 the window would exceed the 8 MB limit of RFC 9659.

@@ -1,6 +1,6 @@
 """Conditional requests: validators, preconditions and If-Range (RFC 9110 8.8 and 13).
 
-A list that is malformed matches by the entity tags before the error.
+In a malformed list, the entity tags before the error count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wsgistatic.http.fields import OWS
 
 
 class Validators(NamedTuple):
-    """What distinguishes one version of a representation from the others (RFC 9110 8.8).
+    """The validators of one version of a representation (RFC 9110 8.8).
 
     Attributes:
         etag: Entity tag, including its quotes, or None.

@@ -1,8 +1,8 @@
 """Media types by file name, from a table of our own, so that every host gives the same answer.
 
-The longest known extension decides: ``.tar.gz`` comes before ``.gz``. A compressed file has the
-type of its compressed format, because the client asked for the file as it is stored. The exceptions
-are declared with a content coding, such as ``.svgz``: they have the type of their content.
+The longest known extension counts: ``.tar.gz`` takes precedence over ``.gz``. A compressed file has
+the type of its compressed format, because the client requested the file as it is stored. Types that
+are declared with a content coding, such as that of ``.svgz``, are those of the decoded content.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.fields import TOKEN
 
-# A media type; or the type of the content, and the content coding that files are stored in.
+# A media type, or a pair of the type of the content and the coding that files are stored in.
 MediaType = str | tuple[str, str]
 
 UNKNOWN = "application/octet-stream"
@@ -102,7 +102,7 @@ def _is_media_type(value: object) -> bool:
 
 
 def _look_up(name: str, types: Mapping[str, MediaType]) -> MediaType | None:
-    """Return the type of a lower-case file name: by the full name, else the longest extension."""
+    """Return the type of a lower-case file name, by the full name or the longest extension."""
     found = types.get(name)
     dot = name.find(".")
     while found is None and dot >= 0:
@@ -129,13 +129,14 @@ def why_not_compressed(name: str) -> str | None:
 
 _REASONS = {"compressed": "already compressed", "ranges": "read in ranges"}
 
-# The extensions of each media type are followed by at most one mark. The type
+# The extensions of each media type are followed by at most one mark:
 #
-# compressed  is compressed by its format. So are all images, audio and video but a few. Players
-#             and PDF readers request ranges of these files, too, and need no coding for that;
-# ranges      is large, and clients read pieces of it by ranges, which a coding would prevent.
+# compressed  The format is compressed, like nearly all images, audio and video. Players and PDF
+#             readers also request ranges of these files.
+# ranges      Files are large, and clients read pieces of them by ranges, which a coding would
+#             prevent.
 
-# Types whose only extension is their subtype, without a prefix or a suffix; by their mark.
+# Types whose only extension is their subtype, without a prefix or a suffix, by mark.
 _NAMED_BY_EXTENSION = {
     "": "text/css text/csv text/vtt text/n3 text/mdx text/wgsl text/sgml text/x-opml "
     "application/cbor application/msgpack application/rtf application/mbox application/ttml+xml "
@@ -274,7 +275,7 @@ _TABLE = {
     "video/x-ms-asf": ".asf compressed",
     "video/mpeg": ".mpg .mpeg .mpe .m1v .m2v compressed",
     # The segments of HLS. TypeScript has the same extension, but browsers do not run it, and tools
-    # that show it ignore the type. With text/plain, segments would be compressed, or blocked.
+    # that show it ignore the type. As text/plain, segments would be compressed or blocked.
     "video/mp2t": ".ts .m2t .m2ts .mts compressed",
     "video/3gpp": ".3gp compressed",
     "video/3gpp2": ".3g2 compressed",
@@ -309,7 +310,7 @@ _MARKS = {media_type: word for word, media_type in _WORDS if not word.startswith
 _BY_NAME = {"apple-app-site-association": "application/json"} | dict.fromkeys(
     ("license", "readme", "changelog", "makefile", "dockerfile", "cname"), "text/plain"
 )
-# Of the IANA registry (RFC 8615) and of browsers, the names in .well-known without an extension.
+# Names in .well-known without an extension, from the IANA registry (RFC 8615) and browsers.
 _WELL_KNOWN = dict.fromkeys(
     (
         *("jwt-vc-issuer", "nodeinfo", "oauth-authorization-server", "oauth-protected-resource"),

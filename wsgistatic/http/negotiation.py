@@ -2,7 +2,7 @@
 
 Both fields are split at their commas, and each element is matched as a whole, so that parsing
 takes linear time. An element outside the grammar (an unknown parameter, a weight above 1) is
-ignored: a wrong guess could send a coding or a media type that the client cannot use.
+ignored, since a wrong guess could send a coding or a media type that the client cannot use.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _NO_FIELD = CodingPreferences({IDENTITY: 1.0}, UNASKED)
 def acceptable_codings(accept_encoding: str | None) -> CodingPreferences:
     """Parse an Accept-Encoding field (RFC 9110 12.5.3).
 
-    If the field names a coding twice, the lower weight counts, in either order. A coding that any
-    hop refused, such as a proxy that appended a line, must not be sent; one that is merely less
-    welcome can be missed.
+    If the field names a coding twice, the lower weight counts. A coding that any hop refused, such
+    as a proxy that appended a line, must not be sent, while nothing is lost if an acceptable one is
+    not used.
     """
     if accept_encoding is None:
         return _NO_FIELD

@@ -1,8 +1,8 @@
 """Translate between URLs and file names: PATH_INFO to names, names to links and Locations.
 
-Nothing is normalised. A path either is the one canonical spelling of a file's URL, or it is a miss
-before the file system is asked. PEP 3333 passes the bytes of a path as Latin-1 text, with
-percent-encoding already removed; a percent sign that is still there belongs to the name.
+Nothing is normalised. A path that is not the one canonical spelling of a file's URL is a miss, and
+the file system is not accessed. PEP 3333 passes the bytes of a path as Latin-1 text, with
+percent-encoding already removed. A percent sign that is still there belongs to the name.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ ON_WINDOWS = os.name == "nt"
 
 WELL_KNOWN = ".well-known"  # public by definition (RFC 8615), though its name begins with a dot
 
-# PATH_MAX of Linux, in bytes. A longer path could only lead anywhere through a link to a directory
-# above it (self -> .), and the cost of resolving such a path grows with the square of its length.
+# PATH_MAX of Linux, in bytes. A longer path could only exist through a link to a directory above it
+# (self -> .), and the cost of resolving such a path grows with the square of its length.
 _MAX_PATH_LENGTH = 4096
 
 
-# The form of 8.3 aliases, which FAT, NTFS and SMB make for other names: GIT~1 for .git. Samba also
-# puts a letter after the tilde.
+# The form of 8.3 aliases, such as GIT~1 for .git, which FAT, NTFS and SMB generate. Samba may put a
+# letter after the tilde.
 _ALIAS = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9A-Za-z]+(?:\.[^.]{0,3})?")
 
-# The option of that name: all names that begin with a dot, none, or names and patterns.
+# The option ``dotfiles``: all names that begin with a dot, none, or the names and patterns.
 Dotfiles = bool | Sequence[str]
 
 
@@ -61,12 +61,12 @@ def parse_prefix(prefix: str) -> str:
 def split_path(
     path: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
-    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; None if we serve no such path."""
+    """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; return None for other paths."""
     try:
         raw = path.encode("latin-1")
         text = raw.decode("utf-8") if windows else os.fsdecode(raw)
     except UnicodeError:
-        return None  # a character above U+00FF or a lone surrogate, which no request can contain
+        return None  # a character above U+00FF or a lone surrogate; no request can contain these
     if "\0" in text or len(raw) > _MAX_PATH_LENGTH:
         return None
     segments = text.split("/")[1:]
@@ -80,7 +80,7 @@ def split_path(
 
 
 def is_served_name(segment: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS) -> bool:
-    """Return whether a name may be part of a URL; ``windows`` refuses what is special there."""
+    """Return whether a name may be part of a URL; ``windows`` excludes what is special there."""
     if segment in ("", ".", ".."):
         return False
     if is_hidden_name(segment, dotfiles):
@@ -107,7 +107,7 @@ def is_hidden_name(segment: str, dotfiles: Dotfiles) -> bool:
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.I)
 # Separators, drives and streams, wildcards, control characters.
 _WINDOWS_RESERVED = re.compile(r'[\\:*?"<>|\x00-\x1f]')
-# Generated 8.3 aliases, such as GIT~1 for .git.
+# 8.3 aliases as Windows itself generates them.
 _WINDOWS_SHORT_NAME = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9]+(?:\.[^.]{0,3})?")
 
 
@@ -128,16 +128,16 @@ _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 
 def relative_location(name: str, query: str, end: str = "") -> str:
-    """Return a reference to a name beside the requested one, with the query; ``""`` is its folder.
+    """Return a reference to a name beside the requested one, with the query.
 
     It is relative (RFC 9110 10.2.2), because a proxy may have removed a prefix that only the client
-    knows. It can never name another host: it does not begin with a slash, and browsers take a
-    backslash for one, so that is percent-encoded. Nor does it have a scheme, since a colon follows
-    "./" (RFC 3986 4.2).
+    knows. It can never name another host, because it does not begin with a slash, or with a
+    backslash, which browsers take for one. Nor does it have a scheme, because "./" precedes a name
+    with a colon (RFC 3986 4.2).
 
     Arguments:
-        name: PEP 3333 text without a slash.
-        end: follows the name, "/" or nothing.
+        name: PEP 3333 text without a slash; ``""`` for the folder itself.
+        end: Text after the name, "/" or nothing.
     """
     location = quote_path(name) + end if name else "./"
     if ":" in location:
@@ -161,9 +161,9 @@ def quote_path(path: str) -> str:
 def quote_name(name: str) -> str:
     """Percent-encode a file name, as returned by ``os.fsdecode``, for one segment of a link.
 
-    The result has the form that programs which read directory pages expect. It needs no escaping in
-    HTML, and has no colon, which would end a scheme (RFC 3986 4.2). httpdirfs ignores links that
-    begin with anything but a letter, a digit or "%".
+    Programs that read directory pages understand the result. It needs no escaping in HTML, and has
+    no colon, which would end a scheme (RFC 3986 4.2). It begins with a letter, a digit or "%",
+    since httpdirfs ignores other links.
     """
     quoted = quote(os.fsencode(name), safe="")
     if quoted.startswith(("-", ".", "_", "~")):

@@ -47,8 +47,8 @@ def get_ranges(
         response is then a 416. None means to ignore the header and respond as if it were absent:
         it is absent, malformed, in another unit, or has too many ranges, or the size is 0.
     """
-    # An empty representation has no part, yet caches that fetch every file in ranges ask for one.
-    # 14.2: "A server MAY ignore the Range header field." Whoever gets the whole has every range.
+    # Caches that fetch every file in ranges also request a range of an empty one, which cannot be
+    # satisfied. 14.2: "A server MAY ignore the Range header field."
     if header is None or size == 0:
         return None
     single = _SINGLE_RANGE.fullmatch(header)

@@ -14,8 +14,8 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[0-9a-z_-][0-9a-z._-]*)(?::[0-9]*)?", re.I
 def split_target(target: str) -> tuple[str | None, str]:
     """Split the target of a request into its authority, or None, and its origin form.
 
-    A "." segment before a name with a colon is removed. RFC 3986 4.2 puts it there in a relative
-    reference, and rclone forgets to remove it. Everything else stays as it is.
+    A "." segment before a name with a colon is removed. Relative references need one (RFC 3986
+    4.2), and rclone forgets to remove it. Everything else stays as it is.
     """
     authority, origin = None, target
     match = _ABSOLUTE.fullmatch(target)
@@ -28,16 +28,16 @@ def split_target(target: str) -> tuple[str | None, str]:
 
 
 def host_of(authority: str) -> str | None:
-    """Return the host of an authority, in lower case, without port and final dot; or None.
+    """Return the host of an authority, or None if it has none that is valid.
 
-    An IPv6 address keeps its brackets. None stands for text that names no host.
+    It is in lower case, without port and final dot. An IPv6 address keeps its brackets.
     """
     match = _HOST.fullmatch(authority)
     return None if match is None else match[1].lower().removesuffix(".")
 
 
 def is_host_valid(hosts: Sequence[str], authority: str | None, *, required: bool) -> bool:
-    """Return whether a request names one host at most, and one at least if it is ``required``.
+    """Return whether a request names one valid host, or none if none is required.
 
     Arguments:
         hosts: The values of all Host fields.

@@ -1,9 +1,9 @@
 """A cache of recently served files and their representations, with the bodies of small ones.
 
 An entry is valid as long as ``os.stat`` of its path shows the version it was made from. Callers
-must check that before they use it. Only versions that the clock can tell from their successors are
-kept. Reading takes no lock. Adding takes one, and evicts files that were not used since they were
-last considered for eviction, oldest first, until all fit the budget.
+must check that before they use it. Only versions whose successors will have other time stamps are
+kept. Reading takes no lock. Adding takes one, and evicts files until the rest fits the budget: the
+oldest first, but not those used since they were last considered for eviction.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
 from time import monotonic
 
 from wsgistatic.files.directory import File
-from wsgistatic.files.forks import call_after_fork
+from wsgistatic.files.forks import Locked
 from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.codings import PREFERENCE
@@ -38,24 +37,24 @@ _MAX_VALUES = 16  # of Accept-Encoding, remembered for a file
 _MAX_VALUE_LENGTH = 100
 _MAX_RANKS = 64  # different meanings of Accept-Encoding; browsers and proxies have about six
 _RANKED = (*PREFERENCE, IDENTITY)
-_INTERVAL = 1.0  # seconds between checks of what a stat of the path does not show
+_INTERVAL = 1.0  # seconds between checks for changes that a stat of the path does not show
 
-# PATH_INFO never contains it: PEP 3333 allows Latin-1, and servers that decode with
-# surrogateescape produce U+DC80 to U+DCFF only.
+# Never part of PATH_INFO: PEP 3333 allows Latin-1, and servers that decode with surrogateescape
+# produce U+DC80 to U+DCFF only.
 _NO_PATH_INFO = "\ud800"
 
 
 def page_key(url: str, segments: tuple[str, ...]) -> str:
-    """Return the key of a file that is sent for other URLs than its own, such as a 404 page."""
+    """Return the key of a file that is sent for URLs other than its own, such as a 404 page."""
     return _NO_PATH_INFO.join(("", url, *segments))
 
 
 class Location:
     """A path, and the version that it led to.
 
-    ``file`` is the source, if a plain stat of the path cannot tell whether the path still leads to
-    it inside the root; else None. Times like ``path_checked_until`` are on the monotonic clock. The
-    status was ``seen`` some time ago, since the file may have been hashed or compressed meanwhile.
+    ``file`` is the source if a plain stat of the path does not prove that the path still leads to
+    it inside the root; otherwise it is None. All times are on the monotonic clock. The status was
+    ``seen`` some time ago, since the file may have been hashed or compressed in the meantime.
     """
 
     __slots__ = ("file", "path", "path_checked_until", "seen", "signature")
@@ -70,7 +69,7 @@ class Location:
         self.path_checked_until = self.seen + _INTERVAL
 
     def stat_matches(self) -> bool:
-        """Return whether the path leads to the version now, by a stat of the path."""
+        """Return whether the path leads to the version now."""
         try:
             status = os.stat(self.path)
         except OSError:
@@ -80,8 +79,8 @@ class Location:
     def still_leads_here(self) -> bool:
         """Return whether the path still leads to the version inside the root.
 
-        A plain stat cannot tell that: a directory may have been moved out of the root, with a link
-        to it in its place. Therefore the path is walked beneath the root once a second.
+        A plain stat does not show that a directory was moved out of the root and replaced by a link
+        to it. Therefore the path is walked beneath the root once a second.
         """
         if self.file is None or monotonic() < self.path_checked_until:
             return True
@@ -105,10 +104,10 @@ class Variant(Location):
     """One representation of a cached file, ready to be sent.
 
     Attributes:
-        original: for a stored coding, the location of the file that it is a coding of.
-        full_headers, not_modified_headers: of a 200 and a 304 response. Copy them before use.
+        original: for a sidecar, the location of its file.
+        full_headers, not_modified_headers: those of a 200 and a 304 response. Copy them before use.
         body: all bytes as a body of one block, to be copied; or None.
-        is_readable: the file at the path has the bytes as they are sent; an archive has not.
+        is_readable: the file at the path contains the bytes as they are sent, unlike an archive.
         stat_suffices: a stat of the path alone proves that the variant is valid.
         trusted_until: when a stat is needed again.
     """
@@ -156,10 +155,10 @@ class CachedFile:
     sidecar_stats: SidecarStats | None  # None if it never has sidecars
     only: Variant | None = None  # the one variant, if Accept-Encoding does not matter
     variants: dict[str | None, Variant] = field(default_factory=dict)  # by coding or "identity"
-    # To the coding: by value of Accept-Encoding, and by its meaning.
+    # The coding to send, by the value of Accept-Encoding and by its meaning.
     by_accept_encoding: dict[str | None, str] = field(default_factory=dict)
     by_ranks: dict[tuple[int, ...], str] = field(default_factory=dict)
-    # Until then ``sidecar_stats`` and the dates count as current.
+    # Until then ``sidecar_stats`` and the dates are taken to be current.
     checked_until: float = 0.0
     used: bool = False  # since it was last considered for eviction
     weight: int = 0  # bytes that count against the budget
@@ -170,7 +169,7 @@ class CachedFile:
             return self.only
         coding = self.by_accept_encoding.get(accept_encoding)
         if coding is None:
-            # A value that was not seen before, or too many others were seen since.
+            # The value is new, or too many others were seen since.
             coding = self.by_ranks.get(_ranks(accept_encoding))
             if coding is not None:
                 self._remember_value(accept_encoding, coding)
@@ -206,7 +205,7 @@ class CachedFile:
         return now + min(wait, interval)
 
     def is_outdated(self) -> bool:
-        """Return whether a variant is to be described again (see ``is_outdated``)."""
+        """Return whether a variant has to be described again."""
         now = time.time()
         # A copy, since other threads may add variants.
         return any(is_outdated(one.representation, now) for one in tuple(self.variants.values()))
@@ -216,34 +215,33 @@ class CachedFile:
 NO_FILE = CachedFile("", (), None)
 
 
-class Cache:
+class Cache(Locked):
     """Cached files within a budget.
 
     Arguments:
         budget: bytes for all entries; 0 keeps none.
         max_body_size: bytes of the largest body that is kept.
-        stat_ttl: seconds for which a stat is trusted; 0 demands one for each request.
+        stat_ttl: seconds for which a stat is trusted; 0 requires one for each request.
     """
 
     def __init__(
         self, budget: int, max_body_size: int, stat_ttl: float, sidecars: Sidecars
     ) -> None:
+        super().__init__()
         self.files: OrderedDict[str, CachedFile] = OrderedDict()  # by key; for reading only
         self.budget = budget
         self._max_body_size = max_body_size
         self._stat_ttl = stat_ttl
         self._sidecars = sidecars
         self._size = 0
-        self._lock = Lock()
-        call_after_fork(self)
 
     def after_fork(self) -> None:
-        """Drop the lock and, if another thread was just changing the cache, what it contains."""
+        """Drop the lock and, if another thread was changing the cache, its entries."""
         if self._lock.locked():
             self.files.clear()
             self._size = 0
-        # A thread may also have taken the lock without having marked it as locked yet.
-        self._lock = Lock()
+        # A thread may have been about to take the lock, so replace it in any case.
+        super().after_fork()
 
     def keeps_body(self, size: int) -> bool:
         """Return whether a file of ``size`` bytes is kept with its body."""
@@ -261,9 +259,9 @@ class Cache:
     def sidecars_unchanged(self, cached: CachedFile) -> bool:
         """Return whether no sidecar appeared, vanished or changed; call after ``checked_until``.
 
-        What is sent in between is correct as well: a stored coding is checked at each request. This
-        also detects that a recent version gets its date, and that the clock was set back, which is
-        too rare to justify reading the clock at each request.
+        Responses in between are correct too, since a sidecar itself is checked at each request.
+        This check also finds that a recent version gets its date, or that the clock was set back,
+        which is too rare to justify reading the clock at each request.
         """
         stats = cached.sidecar_stats
         if stats is not None and stats != self._sidecars.stats(cached.path):
@@ -278,8 +276,8 @@ class Cache:
     ) -> None:
         """Add a variant, and evict other files for it, unless its successor could look the same.
 
-        The key is PATH_INFO or a ``page_key``. The variant takes over the body of one for the same
-        version.
+        The key is PATH_INFO or a ``page_key``. If the variant has no body, it takes over that of a
+        cached one for the same version.
         """
         if not variant.representation.settled or self.budget < _FILE_SIZE + _VARIANT_SIZE:
             return

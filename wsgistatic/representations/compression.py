@@ -1,11 +1,11 @@
 """The option ``compress``: files are compressed in memory when they are first requested.
 
-The result is one more variant of the file in the cache, with a weak tag and without ranges; a Range
+The result is another variant of the file in the cache, with a weak tag and without ranges. A Range
 request gets the file's own bytes. Requests that arrive while a version is being compressed wait for
-that result. A version that does not shrink is remembered, and not tried again.
+the result. A version that does not shrink is remembered, and not tried again.
 
-A file that keeps changing, and files that do not fit the cache together, would be compressed again
-and again. That work is bounded; a request that would exceed the bound gets the file's own bytes.
+A file that keeps changing, or files that together do not fit the cache, would be compressed again
+and again. That work is bounded. A request that would exceed the bound gets the file's own bytes.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_cod
 # A client is waiting: these levels take 1.5 to 3 ms per 100 KB of text, for output that is 10 %
 # larger than at the highest level.
 _LEVELS = {"gzip": 6, "br": 5, "zstd": 6}
-_MIN_SIZE = 200  # bytes; compressing what fits one packet saves nothing
+_MIN_SIZE = 200  # bytes; a smaller response fits one packet anyway
 _MAX_RATIO = 0.9
-_MAX_SHARE = 8  # the largest file takes an eighth of the budget
+_MAX_SHARE = 8  # a file may take up to an eighth of the budget
 _MAX_RESULTS = 10_000  # versions
-# Bytes per second of each file that keeps changing, and of all versions that were compressed
-# before: about 3 % of a processor.
+# Bytes per second for each file that keeps changing, and for all versions together that were
+# compressed before: about 3 % of a processor.
 _RATE = 1024 * 1024
 
 
 class RefusedError(Exception):
-    """Too much was compressed lately."""
+    """Too much was compressed recently."""
 
 
 class Compression:
@@ -67,15 +67,15 @@ class Compression:
     def compress(
         self, path: str, version: Signature, coding: str, size: int, read: Callable[[], bytes]
     ) -> bytes | None:
-        """Return the compressed bytes that ``read`` returns; None if they are not much smaller.
+        """Compress the bytes that ``read`` returns; return None if they do not shrink by a tenth.
 
-        Raise RefusedError if too much of the file was compressed lately.
+        Raise RefusedError if too much was compressed recently.
         """
         key = (version, coding)
 
         def work() -> bytes | None:
-            # A version that was compressed before has been evicted since, as the cache is too
-            # small. All of these share one allowance.
+            # A version that was compressed before was evicted, because the cache is too small. All
+            # of these versions share one allowance.
             if not self._allowance.take("" if key in self._results else path, size):
                 raise RefusedError
             content = read()

@@ -1,8 +1,8 @@
 """The header fields that the user configures: caching, security, CORS, and any other.
 
-A function of the user's is called once per file version. If it fails, the error is logged and the
-file is still sent, but cached less. A failing ``headers`` function is the exception: the file may
-need the fields that are missing, so it is not sent.
+The user's functions are called once per file version. If one fails, the error is logged and the
+file is still sent, but cached less. If the ``headers`` function fails, the file is not sent, since
+it may need the missing fields.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ AllowOrigin = str | Sequence[str] | None
 CacheControl = str | int | Callable[[str, str], "str | int | None"] | None
 CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] | None
 
-# Fields that describe a file, as those for caches do. Responses without one have their own.
+# Fields that describe a file, as those for caches do. Responses without a file have their own.
 _OF_FILES = ("content-disposition", "content-type")
-# What scripts of other origins may read besides the CORS-safelisted response headers (Fetch 3.2.3).
+# Scripts of other origins may read these and the CORS-safelisted response headers (Fetch 3.2.3).
 _EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag"
 
 
@@ -40,12 +40,12 @@ class FileFields(NamedTuple):
 
 
 class HeaderPolicy:
-    """The header fields that every response carries (``common``), and those for each file.
+    """The header fields of all responses (``common``), and those for each file.
 
-    The arguments are the options of the same names. ``immutable`` wins over ``cache_control``, and
-    ``headers`` over all others. ``allows_origin`` is whether scripts of other origins may read the
-    responses. If ``allow_origin`` is a list, ``origins`` holds it, and Access-Control-Allow-Origin
-    has to be added to the response to each request from one of them.
+    The arguments are the options of the same names. ``immutable`` overrides ``cache_control``, and
+    ``headers`` overrides all others. ``allows_origin`` is whether scripts of other origins may read
+    the responses. If ``allow_origin`` is a list, ``origins`` holds it, and each response to one of
+    these origins needs its own Access-Control-Allow-Origin.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ def _call_cache_control(
 
 
 class CustomHeadersError(OSError):
-    """The function ``headers`` failed. An OSError, since the file cannot be sent then."""
+    """The ``headers`` function failed. It is an OSError, since the file cannot be sent then."""
 
 
 def check_headers(value: object) -> None:
@@ -176,8 +176,8 @@ def apply_headers(option: CustomHeaders, fields: Headers, path: str, url: str) -
     return headers.items()
 
 
-# What makes a page "cross-origin isolated" (HTML Standard), with its own subresources. Browsers
-# require this for SharedArrayBuffer (WebAssembly threads) and precise timers.
+# These make a page "cross-origin isolated" (HTML Standard), with its own subresources. Browsers
+# require that for SharedArrayBuffer (WebAssembly threads) and precise timers.
 CROSS_ORIGIN_ISOLATION: Mapping[str, str] = MappingProxyType(
     {
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -186,15 +186,15 @@ CROSS_ORIGIN_ISOLATION: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# An opaque origin without scripts and external resources: the document can only be viewed.
+# An opaque origin without scripts and external resources, so that a document can only be viewed.
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-# What browsers show, play or save, but never run. In a sandbox they would not play a video or
-# display a PDF. All other types get the sandbox, so that a new kind of document is not forgotten.
+# Browsers show, play or save these, but never run them. In a sandbox they would not play a video or
+# display a PDF. All other types get the sandbox, including new kinds of documents.
 _PASSIVE = re.compile(
     r"(?:audio|font|image|video)/(?!.*xml$).*|application/(?:octet-stream|ogg|pdf)|text/plain"
 )
-# What a page of the site would run or apply if its policy allows its own origin ('self'), as is
-# WebAssembly. With nosniff, browsers load scripts, workers and style sheets of no other type.
+# A page of the site would run or apply these, and WebAssembly, if its policy allows its own origin
+# ('self'). With nosniff, browsers load scripts, workers and style sheets of no other type.
 _RUN_BY_PAGES = re.compile(r"(?:application|text)/(?:x-)?(?:java|ecma|j|live)script.*|text/css")
 
 
@@ -215,7 +215,7 @@ def untrusted_uploads(*, attachment: bool = False) -> Callable[[HeaderMapping, s
         TypeError: ``attachment`` is not a bool.
     """
     check_bool("attachment", attachment)
-    return partial(_set_upload_headers, attachment)  # a function in here could not be pickled
+    return partial(_set_upload_headers, attachment)  # unlike a nested function, it can be pickled
 
 
 def _set_upload_headers(attachment: bool, headers: HeaderMapping, path: str, url: str) -> None:

@@ -1,7 +1,7 @@
-"""From a source to the representation that a client gets: opened, described and remembered.
+"""Load the representation of a source that a client gets.
 
-For a file the loader chooses a stored coding, or compresses text in memory. It describes each
-version only once, and adds what it described to the cache.
+The loader may choose a sidecar of a file, decode it, or compress it in memory. It describes each
+version only once, and adds the representation to the cache.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ import errno
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from wsgistatic.files.changes import FileChangedError, read_content, read_fully
+from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import Signature, is_version_settled, signature, time_for
+from wsgistatic.files.versions import are_settled, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -47,20 +46,20 @@ class Target(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Whose bytes are sent for a target."""
+    """The version that is sent for a target."""
 
-    source: Source  # the target's own, or a sidecar
+    source: Source  # that of the target, or a sidecar
     version: Version  # of that source; an ``Opened`` one if a body is wanted
-    coding: str | None = None  # content coding of its bytes; None for the target's own
-    varies: bool = False  # Accept-Encoding decides
-    original_status: os.stat_result | None = None  # for a sidecar, that of the target's own file
-    sidecar_stats: SidecarStats | None = None  # what was found beside a file
-    is_decoded: bool = False  # the source is stored in a coding, and the version is its content
-    is_final: bool = True  # a later request would lead to it too
+    coding: str | None = None  # content coding of the version
+    varies: bool = False  # the choice depends on Accept-Encoding
+    original_status: os.stat_result | None = None  # for a sidecar, that of its file
+    sidecar_stats: SidecarStats | None = None
+    stored: Version | None = None  # if the version is decoded, the one that it is decoded from
+    is_final: bool = True  # a later request would get the same choice
 
 
 class Loaded(NamedTuple):
-    """The representation of a target that a client gets; to be closed after use."""
+    """The representation of a target that a client gets. Close it after use."""
 
     target: Target
     choice: Choice
@@ -70,7 +69,7 @@ class Loaded(NamedTuple):
 
     @property
     def opened(self) -> Opened:
-        """The version; for callers that wanted a body."""
+        """The open version, for callers that wanted a body."""
         return cast(Opened, self.choice.version)
 
     def close(self) -> None:
@@ -101,13 +100,13 @@ class Loader:
         """Load the representation for a value of Accept-Encoding (RFC 9110 12.5.3).
 
         Arguments:
-            want_body: open the source; otherwise its status is enough.
-            want_range: the request has a Range, which counts in stored bytes.
+            want_body: whether to open the source; otherwise its status is enough.
+            want_range: whether the request has a Range, which refers to stored bytes.
 
         Raises:
-            IsADirectoryError: it is a directory.
-            FileChangedError: it changed while it was opened; try again.
-            OSError: it does not exist or cannot be read.
+            IsADirectoryError: the source is a directory.
+            FileChangedError: the source changed while it was opened; try again.
+            OSError: the source does not exist or cannot be read.
         """
         version = target.source.open() if want_body else target.source.inspect()
         try:
@@ -120,9 +119,9 @@ class Loader:
             raise
 
     def content_to_keep(self, loaded: Loaded) -> bytes | None:
-        """Return all bytes, if they are in memory or will be kept there; else None.
+        """Return all bytes if they are in memory or will be kept there; otherwise None.
 
-        Raise FileChangedError if the file changed while it was read: try again.
+        Raise FileChangedError if the file changed while it was read; try again.
         """
         representation, version = loaded.representation, loaded.choice.version
         if loaded.content is not None or not (
@@ -140,14 +139,15 @@ class Loader:
         return content
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
-        """Add a representation to the cache, with its bytes if they are to be kept.
+        """Add a representation to the cache, with its content if that is given.
 
-        ``final``: without a Range, the same value of Accept-Encoding would lead to it too.
+        ``final`` is whether a request without Range, but with the same value of Accept-Encoding,
+        would get the same representation.
         """
         target, choice = loaded.target, loaded.choice
         status, seen = choice.version.status, choice.version.seen
         if status is None or choice.version.holder is None or not choice.is_final:
-            return  # no stat can check it, or it was chosen for a temporary reason
+            return  # no stat shows whether it is current, or the reason for it was temporary
         if not final and self.compression is not None and choice.varies and choice.coding is None:
             return
         original = None
@@ -179,46 +179,53 @@ class Loader:
 
     def _describe(self, target: Target, choice: Choice) -> Representation:
         """Describe the chosen bytes, or return the description from the cache."""
-        version, coding, varies = choice.version, choice.coding, choice.varies
-        known = self._known(target, coding, version)
-        if known is not None and known.representation.varies == varies:
+        version, path = choice.version, target.source.path
+        known = self._known(target, choice.coding, version)
+        if known is not None and known.representation.varies == choice.varies:
             return known.representation
         now_ns = time.time_ns()
-        statuses = filter(None, (version.status, choice.original_status))
-        settled = all(is_version_settled(one, time_for(one, now_ns)) for one in statuses)
-        tag = digest = None
-        etag = self.etag if self.validators is None else None
-        if etag == "stat":
-            fingerprint = choice.source.fingerprint(version)
-            tag = None if fingerprint is None else f'"{fingerprint}"'
-        elif etag == "content":
-            digest = choice.source.digest(version, settled)
-            tag = None if digest is None else content_etag(digest)
-            if digest is None:
-                settled = False
-                if isinstance(version, OpenFile):
-                    version.refresh()  # it may have grown while it was hashed
-        if tag is not None and coding is not None:
-            tag = etag_for_coding(tag, coding)
-        validators, dated = self.validators or Validators(tag), None
-        if self.validators is not None and coding is not None and validators.etag is not None:
-            validators = validators._replace(etag=etag_for_coding(validators.etag, coding))
+        settled = are_settled(*filter(None, (version.status, choice.original_status)))
+        of_content = self.etag == "content" and self.validators is None
+        digest = choice.source.digest(choice.stored or version) if of_content else None
+        if of_content and digest is None:
+            settled = False
+            if isinstance(version, OpenFile):
+                version.refresh()  # it may have grown while it was hashed
+        tag = self._tag(choice, digest)
+        validators, dated = (self.validators or Validators())._replace(etag=tag), None
         if self.validators is None and version.status is not None:
-            is_hash = etag == "content"
-            validators = make_validators(version.status, tag, now_ns, of_content=is_hash)
-            if validators.last_modified is None and not is_hash:
+            validators = make_validators(version.status, tag, now_ns, of_content=of_content)
+            if validators.last_modified is None and not of_content:
                 dated = dated_from(version.status)
-        path = target.source.path
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
-        holder = version.holder or path
-        if choice.is_decoded:
-            digest = None  # it is that of the stored bytes
-        made = (holder, version.size, content_type, validators, policy, settled, coding, varies)
-        return Representation(*made, digest, has_ranges=not choice.is_decoded, dated_from=dated)
+        return Representation(
+            version.holder or path,
+            version.size,
+            content_type,
+            validators,
+            policy,
+            settled,
+            coding=choice.coding,
+            varies=choice.varies,
+            digest=digest if choice.stored is None else None,
+            has_ranges=choice.stored is None,
+            dated_from=dated,
+        )
+
+    def _tag(self, choice: Choice, digest: bytes | None) -> str | None:
+        """Return the entity tag of the caller, of the content or of the source, in that order."""
+        if self.validators is not None:
+            tag = self.validators.etag
+        elif digest is not None:
+            tag = content_etag(digest)
+        else:
+            text = choice.source.fingerprint(choice.version) if self.etag == "stat" else None
+            tag = None if text is None else f'"{text}"'
+        return tag if tag is None or choice.coding is None else etag_for_coding(tag, choice.coding)
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
-        """Return the cached variant of a version, unless it is to be described again."""
+        """Return the cached variant of a version, unless it has to be described again."""
         known = self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
         if (
             known
@@ -231,14 +238,12 @@ class Loader:
         return None
 
     def _compress(self, loaded: Loaded) -> Loaded | None:
-        """Return what the file is compressed to in memory, if that is to be sent."""
+        """Return the file as compressed in memory, or None if its own bytes are to be sent."""
         target, choice, own, accept_encoding, _ = loaded
         compression, file, status = self.compression, choice.source, choice.version.status
-        if compression is None or status is None or choice.coding is not None or not own.settled:
+        if compression is None or status is None or not isinstance(file, File) or not own.settled:
             return None
-        if choice.is_decoded:
-            return None
-        if not isinstance(file, File) or not self._may_compress(own.path, own.size):
+        if choice.coding or choice.stored or not compression.applies_to(own.path, own.size):
             return None
         version = signature(status)
         coding = compression.coding_for(version, own.size, accept_encoding)
@@ -253,7 +258,7 @@ class Loader:
                 version,
                 coding,
                 own.size,
-                lambda: _read_version(file, choice.version, version),
+                lambda: _read_version(file, choice.version),
             )
         except RefusedError:
             return loaded._replace(choice=choice._replace(is_final=False))
@@ -266,25 +271,17 @@ class Loader:
 def _choose_stored(
     source: Source, version: Version, coding: str, accept_encoding: str | None
 ) -> Choice:
-    """Choose between the bytes of a file that is stored in a coding, and what they decode to."""
+    """Choose between the bytes of a file that is stored in a coding, and its decoded bytes."""
     available = [(coding, version.size), (IDENTITY, sys.maxsize)]
     chosen = select_coding(acceptable_codings(accept_encoding), available)
-    size = None
-    if chosen == IDENTITY:
-        status = version.status
-        settled = status is None or is_version_settled(status, time_for(status, time.time_ns()))
-        size = decoded_size(source, version, coding, settled=settled)
+    size = decoded_size(source, version, coding) if chosen == IDENTITY else None
     if size is None:
         # RFC 9110 12.5.3 allows a coding that is not acceptable if there is no other.
         return Choice(source, version, coding, varies=True, is_final=chosen == coding)
     decoded = decoded_version(version, coding, size)
-    return Choice(source, decoded, varies=True, is_decoded=True)
+    return Choice(source, decoded, varies=True, stored=version)
 
 
-def _read_version(file: File, version: Version, expected: Signature) -> bytes:
-    opening: AbstractContextManager[OpenFile]
-    opening = nullcontext(version) if isinstance(version, OpenFile) else file.open()
-    with opening as opened:
-        if signature(opened.status) != expected:  # HEAD opens what it has only looked at before
-            raise FileChangedError("the file was replaced before it was read")
+def _read_version(file: File, version: Version) -> bytes:
+    with file.opened(version) as opened:
         return read_content(opened.file, opened.status)

@@ -1,6 +1,6 @@
-"""A representation: one version of one file, with its validators and its header fields.
+"""Representations: versions of files, with their validators and their header fields.
 
-Whatever can be said of a version is computed once, from its status. Responses only choose.
+These are computed once for each version. Responses only choose from them.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ EtagMode = Literal["stat", "content"] | None
 
 @dataclass(slots=True)
 class Representation:
-    """One version of one file, as it is described to clients; not to be changed."""
+    """One version of one file, as it is described to clients. Do not change it."""
 
     path: str  # of the file that holds the bytes
     size: int
     content_type: str
     validators: Validators
     policy: Headers  # fields that do not describe the file: Cache-Control, CORS, security
-    settled: bool  # no later version can share its time stamps
+    settled: bool  # no later version can have the same time stamps
     coding: str | None = None  # content coding; None for the bytes of the file itself
-    varies: bool = False  # it has other codings: Accept-Encoding decides (RFC 9110 12.5.5)
+    varies: bool = False  # Accept-Encoding selects it from several codings (RFC 9110 12.5.5)
     digest: bytes | None = None  # SHA-256 of the bytes, if it is known
     has_ranges: bool = True  # parts of it can be sent
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
@@ -66,7 +66,7 @@ class Representation:
 
 
 def describe_compressed(own: Representation, coding: str, content: bytes) -> Representation:
-    """Describe what the file of a representation was compressed to in memory.
+    """Describe the file of a representation as it was compressed in memory.
 
     The tag is weak, because another machine, or this one after an update, compresses to other bytes
     (RFC 9110 8.8.1: a strong validator "changes value whenever a change occurs to the
@@ -105,47 +105,42 @@ def make_validators(
 ) -> Validators:
     """Return the validators of a file version, none of which a later version can have too.
 
-    As long as a later version could have the same mtime and size, the entity tag is made up: on no
-    machine will another one match it, not even weakly. Otherwise a client that got the bytes before
-    an unnoticed change would keep them. The date is missing until ``dated_from``.
+    As long as a later version could have the same mtime and size, the entity tag is random, so that
+    no other tag matches it, not even weakly. Otherwise a client that got the bytes before an
+    unnoticed change would keep them. The date is missing until ``dated_from``.
 
     Arguments:
-        of_content: The tag is made of the bytes. In doubt it is only weak, since the bytes may
-            change before they are sent. There is no date: this is for files whose times mean
-            nothing, because releases share them, or machines disagree.
+        of_content: Whether the tag is a hash of the bytes. In doubt it becomes weak, since the
+            bytes may change before they are sent. There is no date, because such tags are for files
+            whose times mean nothing: releases share them, or machines disagree.
     """
-    etag = opaque_tag
-    if etag is not None and _is_in_doubt(status, now_ns):
+    etag, changed, judged_ns = opaque_tag, modified_ns(status), time_for(status, now_ns)
+    is_certain = is_settled(changed, min(now_ns, judged_ns))
+    if changed > now_ns:  # set by hand, so the last status change shows how recent it is
+        is_certain = is_settled(status.st_ctime_ns, judged_ns)
+    if etag is not None and not is_certain:
         etag = f"W/{etag}" if of_content else f'W/"{secrets.token_hex(8)}"'
-    changed = modified_ns(status)
-    if of_content or min(now_ns, time_for(status, now_ns)) - changed < COARSE_TICK:
+    if of_content or min(now_ns, judged_ns) - changed < COARSE_TICK:
         return Validators(etag)
     return Validators(etag, changed // SECOND, True)
-
-
-def _is_in_doubt(status: os.stat_result, now_ns: int) -> bool:
-    changed, judged_ns = modified_ns(status), time_for(status, now_ns)
-    if changed > now_ns:  # set by hand, so the last status change tells how recent it is
-        return not is_settled(status.st_ctime_ns, judged_ns)
-    return not is_settled(changed, min(now_ns, judged_ns))
 
 
 def dated_from(status: os.stat_result) -> float:
     """Return when a version gets its Last-Modified, in seconds since the epoch.
 
     RFC 9110 8.8.2.2: a date is strong if the file did "not change twice during the second covered".
-    Until that is certain none is sent, since 304 would be the answer to a client that has the first
-    of two such versions. Two seconds also cover file systems that keep only even seconds. No date
-    is later than its response (8.8.2.1).
+    Until that is certain no date is sent, since a client that has the first of two such versions
+    would get a 304. Two seconds also cover file systems that keep only even seconds. No date is
+    later than its response (8.8.2.1).
     """
     return (modified_ns(status) + COARSE_TICK) / SECOND
 
 
 def is_outdated(representation: Representation, now: float) -> bool:
-    """Return whether a version is to be described again, at a time in seconds since the epoch.
+    """Return whether a version has to be described again, at a time in seconds since the epoch.
 
-    Either it gets its date now, or the clock was set back behind its date, which RFC 9110 8.8.2.1
-    forbids to send then.
+    Either it gets its date now, or the clock was set back behind its date. RFC 9110 8.8.2.1 forbids
+    sending a date in the future.
     """
     last_modified, dated_from = representation.validators.last_modified, representation.dated_from
     if dated_from is not None:
@@ -157,8 +152,8 @@ def with_no_cache(fields: Headers) -> Headers:
     """Return the fields with a Cache-Control that makes caches revalidate each time.
 
     A part of a recent version needs this, because its successor may look the same. nginx and
-    Varnish then store nothing. nginx's slice module kept such a part with its weak tag, rejected
-    all others because of it, and got 304 at each revalidation: every download broke.
+    Varnish then store nothing. Otherwise nginx's slice module would keep such a part with its weak
+    tag, reject all others because of it, and get a 304 at each revalidation.
     """
     return [
         (name, without_storing(name, value) if is_caching_field(name) else value)

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from wsgistatic.files.changes import FileChangedError, read_fully
@@ -26,24 +25,23 @@ from wsgistatic.files.versions import (
     SECOND,
     RegularFile,
     Signature,
-    is_version_settled,
+    are_settled,
     modified_ns,
     signature,
-    time_for,
 )
 from wsgistatic.http.codings import CODINGS, MAX_HEADER, MAX_TRAILER, IncompleteError
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 
-# What each name of a sidecar led to: a version, nothing, or an errno if it could not be checked. As
-# a later stat gives something else, the last holds for a second at most.
+# What each name of a sidecar led to: a version, None, or an errno if it could not be checked. Later
+# stats differ from an errno, so that a failure is remembered for a second at most.
 SidecarStats = tuple[Signature | int | None, ...]
 
-# A sidecar is compared with the beginning of its file: nearly all text files are shorter. One MiB
-# takes 0.3 ms with zstd, 0.8 with br, and 7 with gzip.
+# A sidecar is compared with the beginning of its file. Nearly all text files are shorter than this,
+# which takes 0.3 ms with zstd, 0.8 with br, and 7 with gzip.
 _MAX_COMPARED = 1024 * 1024  # bytes
 _MAX_READ = 2 * _MAX_COMPARED  # bytes of the sidecar, since empty blocks decode to nothing
 _BLOCK = 64 * 1024  # bytes of a sidecar that are read at a time
-# No compressor adds more than a hundredth; a gzip header may hold 64 KiB of other things.
+# No compressor adds more than a hundredth, but a gzip header may hold 64 KiB of other data.
 _MAX_OVERHEAD = 128 * 1024  # bytes
 
 
@@ -56,7 +54,7 @@ class Sidecar(NamedTuple):
 
 
 class Sidecars:
-    """Finds the sidecars of files. At equal weight the client gets the first of the codings."""
+    """Finds sidecars. Of those of equal weight and size, the client gets the first coding."""
 
     def __init__(self, codings: Sequence[str]) -> None:
         self._codings = tuple(codings)
@@ -67,18 +65,13 @@ class Sidecars:
 
     def find(self, file: File, status: os.stat_result) -> Candidates:
         """Return the sidecars of a file that are at least as new as a version of it."""
-        found = Candidates(file, status, self._codings, self.stats(file.path))
-        if any(found.stats):
-            for coding, there in zip(self._codings, found.stats, strict=True):
-                if there is not None:
-                    found.add(coding, there)
-        return found
+        return Candidates(file, status, self._codings, self.stats(file.path))
 
 
 class Candidates:
     """The sidecars of one version of a file that may be sent instead of it.
 
-    A sidecar that cannot be checked, for example without descriptors, is skipped, since the file
+    A sidecar that cannot be checked, for example for lack of descriptors, is skipped: the file
     itself can still be sent. The failure is logged, and the sidecar is tried again when the result
     of ``Sidecars.stats`` differs from ``stats``.
     """
@@ -90,8 +83,11 @@ class Candidates:
         self._has_failed = False
         self.stats = stats
         self.sidecars: list[Sidecar] = []
+        for coding, there in zip(codings, stats, strict=True):
+            if there is not None:
+                self._add(coding, there)
 
-    def add(self, coding: str, there: Signature | int) -> None:
+    def _add(self, coding: str, there: Signature | int) -> None:
         """Add the sidecar that a stat has found, if it may be sent."""
         sidecar = self._file.with_suffix(CODINGS[coding].suffix)
         try:
@@ -106,10 +102,10 @@ class Candidates:
             self.sidecars.append(Sidecar(coding, sidecar, status))
 
     def take(self, chosen: Sidecar, version: Version) -> Version | None:
-        """Return the version of a sidecar that is sent instead of that of its file, and close that.
+        """Return the version of a sidecar, and close that of its file, which it replaces.
 
-        It is open if that of the file is. Return None if the sidecar cannot be sent, and drop it.
-        Raise FileChangedError if it has vanished or changed: try again.
+        It is open if that of the file is. If the sidecar cannot be sent, drop it and return None.
+        Raise FileChangedError if it has vanished or changed; try again.
         """
         with ExitStack() as unsent:
             sent = Version(chosen.status.st_size, chosen.status, chosen.file.path)
@@ -132,26 +128,21 @@ class Candidates:
         return sent
 
     def _find_fault(self, chosen: Sidecar, sent: Version, version: Version) -> str:
-        """Return the fault of a sidecar, or ""; raise BlockingIOError if it cannot be known now."""
-        sidecar_status, now_ns = sent.status or chosen.status, time.time_ns()
+        """Return the fault of a sidecar, or ""; raise BlockingIOError if it changes too often."""
+        sidecar_status = sent.status or chosen.status
         versions = signature(sidecar_status), signature(self._status)
 
-        def look() -> str:
-            with _opened(chosen.file, sent) as sidecar, _opened(self._file, version) as original:
-                if (signature(sidecar.status), signature(original.status)) != versions:
-                    raise FileChangedError("it changed before it was compared")
+        def compare() -> str:
+            with chosen.file.opened(sent) as sidecar, self._file.opened(version) as original:
                 fault = sidecar_fault(chosen.coding, sidecar.file, original.file) or ""
             if fault:
                 logger.warning("%a: not sent, since %s", chosen.file.path, fault)
             return fault
 
-        settled = all(
-            is_version_settled(status, time_for(status, now_ns))
-            for status in (sidecar_status, self._status)
-        )
+        settled = are_settled(sidecar_status, self._status)
         key = (chosen.coding, *versions)
         size = min(sidecar_status.st_size, _MAX_READ) + min(self._status.st_size, _MAX_COMPARED)
-        fault = _FAULTS.find(key, sidecar_status, settled, size, look)
+        fault = _FAULTS.find(key, sidecar_status, settled, size, compare)
         if fault is None:
             raise BlockingIOError(errno.EAGAIN, "the sidecar changes too often")
         return fault
@@ -168,7 +159,7 @@ class Candidates:
 def choose_sidecar(
     sidecars: Sequence[Sidecar], size: int, accept_encoding: str | None
 ) -> Sidecar | None:
-    """Return the sidecar to send; None for the file itself of that size (RFC 9110 12.5.3)."""
+    """Return the sidecar to send, or None for the file itself, of ``size`` bytes."""
     if not sidecars:
         return None
     available = [(sidecar.coding, sidecar.status.st_size) for sidecar in sidecars]
@@ -183,7 +174,7 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
     within that second, the sidecar's ctime tells whether it was made afterwards.
     """
     if sidecar.st_mtime_ns == original.st_mtime_ns > SECOND:
-        return True  # of one build, even if that gives all its files the same time
+        return True  # both are from one build, even if it gives all files the same time
     made, modified = modified_ns(sidecar), modified_ns(original)
     if made == modified // SECOND * SECOND:
         return max(made, sidecar.st_ctime_ns) >= modified
@@ -191,7 +182,7 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
 
 
 def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
-    """Open the chosen sidecar, which may have become another one since."""
+    """Open the chosen sidecar, which may have been replaced since."""
     opened = chosen.open()
     if not is_fresh(opened.status, original):
         opened.close()
@@ -203,19 +194,15 @@ def _open_sidecar(chosen: File, original: os.stat_result) -> OpenFile:
 _FAULTS: VersionResults[tuple[str, Signature, Signature], str] = VersionResults()
 
 
-def _opened(file: File, version: Version) -> AbstractContextManager[OpenFile]:
-    return nullcontext(version) if isinstance(version, OpenFile) else file.open()
-
-
 def sidecar_fault(coding: str, sidecar: RegularFile, original: RegularFile) -> str | None:
     """Return why a sidecar is not a coding of its file that every client decodes; None if it is.
 
-    The header and the trailer are checked, and what the sidecar decodes to is compared with the
-    first MiB of the file. Without the library of the coding there is no comparison.
+    The header and the trailer are checked, and the first MiB of the decoded bytes is compared with
+    the file. Without the library of the coding there is no comparison.
 
     Arguments:
         coding: name of the content coding.
-        sidecar, original: the two files, open. Their positions do not matter, and stay.
+        sidecar, original: the two files, open. Their positions neither matter nor change.
     """
     length, size = sidecar.status.st_size, original.status.st_size
     if length > size + size // 100 + _MAX_OVERHEAD:
