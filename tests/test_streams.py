@@ -6,7 +6,9 @@ import io
 import logging
 import os
 import re
+import select
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -33,30 +35,36 @@ def piped() -> Iterator[int]:
         os.close(reader)
 
 
+def read_lines(pipe: int, count: int) -> tuple[list[str], int]:
+    """Read until a number of lines was read or reported as dropped; return both."""
+    text, lines, dropped = "", [""], 0
+    while len(lines) + dropped < count or not text.endswith("\n"):
+        text += os.read(pipe, 65536).decode()
+        found = re.findall(r"^\[(\d+) lines? of output dropped: no room\]\n", text, re.M)
+        dropped = sum(map(int, found))
+        lines = [line for line in text.splitlines() if not line.startswith("[")]
+    return lines, dropped
+
+
 def test_lines_are_dropped_and_counted_while_nobody_reads() -> None:
-    line = "x" * 999 + "\n"
     with piped() as pipe:
         for _ in range(5000):
-            sys.stdout.write(line)
-        text, kept, dropped = "", 0, 0
-        while kept + dropped < 5000 or not text.endswith("no room]\n"):
-            text += os.read(pipe, 65536).decode()
-            kept = text.count(line)
-            dropped = sum(map(int, re.findall(r"\[(\d+) lines? of output dropped: no", text)))
+            sys.stdout.write("x" * 999 + "\n")
+        kept, dropped = read_lines(pipe, 5000)
         sys.stdout.write("after\n")
         wait_for_output()
         assert os.read(pipe, 100) == b"after\n"
-    assert kept + dropped == 5000
-    assert 1000 < kept < 2200  # 1 MiB, as much that is being written, and the pipe
+    assert len(kept) + dropped == 5000
+    assert 1000 < len(kept) < 2200  # 1 MiB, as much that is being written, and the pipe
 
 
 def test_pieces_of_a_line_are_dropped_together() -> None:
     with piped() as pipe:
         for _ in range(3000):
             print("x" * 999)  # which writes the line end separately
-        while b"dropped" not in os.read(pipe, 65536):
-            pass
-        wait_for_output()
+        kept, dropped = read_lines(pipe, 3000)
+    assert dropped
+    assert set(kept) == {"x" * 999}
 
 
 def test_a_text_that_is_too_long_does_not_stop_others() -> None:
@@ -85,14 +93,36 @@ def test_a_pipe_that_does_not_block() -> None:
     assert text == b"x" * 200_000 + b"\n"
 
 
-def test_a_thread_ends_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_IDLE_TIME", 0.01)
+def test_the_threads_end_with_the_block() -> None:
+    before = set(threading.enumerate())
+    with piped() as pipe:
+        assert len(set(threading.enumerate()) - before) == 2
+        sys.stdout.write("one\n")
+        assert os.read(pipe, 100) == b"one\n"
+    assert eventually(lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_forked_child_writes_its_output_itself() -> None:
+    with piped() as pipe:
+        print("parent")
+        assert os.read(pipe, 100) == b"parent\n"
+        child = os.fork()
+        if child == 0:
+            print("child")
+            wait_for_output()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert select.select([pipe], [], [], 0)[0]
+        assert os.read(pipe, 100) == b"child\n"
+
+
+def test_after_a_fork_nothing_waits_for_a_thread() -> None:
     with piped() as pipe:
         raw: Any = sys.stdout.buffer
-        for word in (b"one\n", b"two\n"):
-            sys.stdout.write(word.decode())
-            assert os.read(pipe, 100) == word
-            assert eventually(lambda: not raw._has_thread)
+        raw.after_fork()  # in this process, so that its coverage is measured
+        print("child")
+        assert select.select([pipe], [], [], 0)[0]
+        assert os.read(pipe, 100) == b"child\n"
 
 
 def test_existing_log_handlers_are_redirected(

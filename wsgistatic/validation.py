@@ -64,16 +64,14 @@ def check_file_name(option: str, value: object) -> None:
     _check_encodable(option, value)
 
 
-def check_inner_path(option: str, value: object) -> tuple[str, ...]:
-    """Return the segments of a path below the served directory, such as ``"app/index.html"``."""
+def check_inner_path(option: str, value: object) -> None:
+    """Raise an error unless the value is a path below a directory, such as ``"app/index.html"``."""
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a path below the directory or None, not {value!r}")
-    names = tuple(value.split("/"))
-    if any(name in ("", ".", "..") or "\0" in name for name in names):
+    if any(name in ("", ".", "..") or "\0" in name for name in value.split("/")):
         example = "a path below the directory such as '404.html'"
         raise ValueError(f"{option} must be {example}, not {value!r}")
     _check_encodable(option, value)
-    return names
 
 
 def check_path(option: str, value: object) -> str:
@@ -101,9 +99,9 @@ def _check_encodable(option: str, name: str) -> None:
 
 
 def closest_name(name: str, known: Iterable[str], least: float = 0.6) -> str | None:
-    """Return the known name that a mistyped one probably stands for, or None.
+    """Return the known name that a mistyped one was probably meant to be, or None.
 
-    ``least`` is how much they have in common at least, from 0 to 1.
+    ``least`` is the required similarity, from 0 to 1.
     """
     from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
 

@@ -24,7 +24,7 @@ import pytest
 from tests.conftest import age
 from tests.documents import passage
 from wsgistatic.__main__ import main
-from wsgistatic.commands.compress import _parser
+from wsgistatic.commands.compress import _parser, _sigterm_as_interrupt
 from wsgistatic.compress import edits
 from wsgistatic.files.directory import Folder
 from wsgistatic.http.codings import CODINGS
@@ -393,6 +393,13 @@ def large(folder: Path) -> Path:
     for name in ("1.csv", "2.csv"):
         (folder / name).write_bytes(os.urandom(8_000_000).hex().encode())
     return folder
+
+
+def test_sigterm_interrupts_until_the_block_ends() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), _sigterm_as_interrupt():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -90,7 +90,7 @@ def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["-H", "Accept-Encoding: gzip, br"],
             {"br": f"{len(BR)} bytes, selected",
-             "gzip": "2,000 bytes, not smaller than the selected",
+             "gzip": "2,000 bytes, not smaller than the selected file",
              "identity": "5,000 bytes, wanted less"},
         ),
         (
@@ -100,11 +100,11 @@ def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             ["-H", "Accept-Encoding: gzip, br", "--encodings", "gzip"],
-            {"br": f"{len(BR)} bytes, left out by the options", "gzip": "2,000 bytes, selected"},
+            {"br": f"{len(BR)} bytes, disabled by the options", "gzip": "2,000 bytes, selected"},
         ),
         (
             ["-H", "Accept-Encoding: gzip", "--offload", "X-Sendfile:/srv"],
-            {"gzip": "2,000 bytes, left out by the options", "identity": "5,000 bytes, selected"},
+            {"gzip": "2,000 bytes, disabled by the options", "identity": "5,000 bytes, selected"},
         ),
         (
             ["-H", "Accept-Encoding: gzip", "--offload", "X-Accel-Redirect:/srv"],
@@ -206,14 +206,14 @@ def test_a_method(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "code", "finding"),
     [
-        (["Range: bytes=0-9"], 0, "206 Partial Content", "sent are the bytes from 0 to 9"),
+        (["Range: bytes=0-9"], 0, "206 Partial Content", "bytes sent: 0 to 9"),
         (["Range: bytes=0-1,5-"], 0, "206 Partial Content",
-         "sent are the bytes from 0 to 1, 5 to 299"),
-        (["Range: bytes=900-"], 1, "416 Range Not Satisfiable", "none sent: see the status"),
+         "bytes sent: 0 to 1, 5 to 299"),
+        (["Range: bytes=900-"], 1, "416 Range Not Satisfiable", "no bytes sent: see the status"),
         (["Range: lines=1-2"], 0, "200 OK",
          "ignored: not of the form bytes=FIRST-LAST, or too many"),
         (["Range: bytes=0-9", 'If-Range: "other"'], 0, "200 OK",
-         "ignored: If-Range names another version, or not by a strong validator"),
+         "ignored: If-Range is not a strong validator of this version"),
         (["Range: bytes=" + ",".join(f"{n}-{n}" for n in range(0, 300, 2))], 0, "200 OK",
          "ignored: the parts would be larger than the whole"),
     ],
@@ -234,7 +234,7 @@ def test_ranges(
 
 def test_a_range_of_head(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/page.txt", "--method", "HEAD", "-H", "Range: bytes=0-9")
-    assert told.finding("range") == "ignored: HEAD has none"
+    assert told.finding("range") == "ignored: Range applies to GET only"
 
 
 def test_a_range_of_a_response_without_ranges(

@@ -221,13 +221,6 @@ def test_the_default_server(found: object, name: str, monkeypatch: pytest.Monkey
     assert servers.default_server() == name
 
 
-def test_sigterm_interrupts_until_the_block_ends() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), servers.sigterm_as_interrupt():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
 @leaves_a_socket
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
 @pytest.mark.parametrize("host", ["a\xff", "x" * 70])

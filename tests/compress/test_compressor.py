@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import age
 from wsgistatic import StaticFiles
 from wsgistatic.compress import Action, Compressor, Result, compress_directory, edits, originals
-from wsgistatic.compress.marks import HEAD_SIZE
+from wsgistatic.compress.existing import HEAD_SIZE
 from wsgistatic.compress.originals import FileVersion
 from wsgistatic.files import directory as directory_module
 from wsgistatic.files.changes import FileChangedError

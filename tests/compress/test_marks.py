@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from wsgistatic.compress.marks import HEAD_SIZE, add_mark, has_mark
+from wsgistatic.compress.existing import HEAD_SIZE, add_mark, has_mark
 from wsgistatic.http.codings import CODINGS
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(50_000))

@@ -256,6 +256,7 @@ FINDERS = (
 )
 
 
+@pytest.mark.memory_cache
 def test_options_that_the_finders_ignore(roots: Path, configure: Configure) -> None:
     ignored = {"listing": True, "compress": True, "clean_urls": True, "fallback": "app.css"}
     configure(WSGISTATIC={**ignored, "index": None, "dotfiles": True})

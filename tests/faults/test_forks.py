@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -155,6 +156,27 @@ def test_file_inside_a_file_is_refused_in_a_child(
         monkeypatch.setattr(os, "getpid", lambda: child)
         assert [call(app, "/").status for app in apps] == [500, 500, 200]
     assert "opened before the process was forked" in caplog.text
+
+
+class Wrapper:
+    """A file object that keeps the file under a name of its own, as Werkzeug and fsspec do."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self.mode = "rb"
+        self.wrapped = inner
+        self.seek, self.tell, self.read = inner.seek, inner.tell, inner.read
+
+
+def test_wrapped_file_is_refused_in_a_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.txt").write_bytes(CONTENT)
+    with (tmp_path / "page.txt").open("rb") as file:
+        app = FileApp(Wrapper(file))
+        assert call(app, "/").body == CONTENT
+        child = os.getpid() + 1
+        monkeypatch.setattr(os, "getpid", lambda: child)
+        assert call(app, "/").status == 500
 
 
 def test_archive_that_cannot_be_read_at_offsets_is_refused_in_a_child(

@@ -155,6 +155,47 @@ def test_rewrite_of_a_suspect_file_that_no_time_stamp_shows(
         sent.extend(body)
 
 
+@pytest.mark.parametrize("shows_in_status", [True, False])
+def test_rewrite_of_a_new_file_is_noticed_before_the_next_block(
+    path: Path, shows_in_status: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = path.stat().st_ctime_ns  # the tick of the kernel's clock in which it was written
+    monkeypatch.setattr("wsgistatic.files.changes.time.time_ns", lambda: now_ns)
+    opened = open_file(path)
+    body = body_of(opened, suspect=True)
+    next(body)
+    rewrite_longer(path)
+    if not shows_in_status:
+        monkeypatch.setattr(os, "fstat", lambda descriptor: opened.status)
+    with pytest.raises(FileChangedError):
+        next(body)
+
+
+def test_new_file_is_read_again_until_its_next_change_would_show(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_file(path)
+    now_ns = opened.status.st_ctime_ns
+    monkeypatch.setattr("wsgistatic.files.changes.time.time_ns", lambda: now_ns)
+    body = body_of(opened, suspect=True)
+    sent = [next(body), next(body)]
+    now_ns += 3_000_000_000
+    reads: list[int] = []
+    read_at = RegularFile.read_at
+
+    def record(file: RegularFile, offset: int, size: int) -> bytes:
+        reads.append(offset)
+        return read_at(file, offset, size)
+
+    monkeypatch.setattr(RegularFile, "read_at", record)
+    sent.append(next(body))
+    assert reads == [2 * BLOCK, 2 * BLOCK, 0, BLOCK]
+    reads.clear()
+    sent.append(next(body))
+    assert b"".join(sent) == OLD_CONTENT
+    assert reads == [3 * BLOCK, 3 * BLOCK, 0, BLOCK, 2 * BLOCK]
+
+
 def test_all_parts_of_a_multipart_body_are_checked(path: Path) -> None:
     def parts() -> Iterator[bytes]:
         opened = open_file(path)

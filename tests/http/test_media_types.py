@@ -95,6 +95,8 @@ TCHAR = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
         ("/.well-known/host-meta", "application/xrd+xml"),
         ("/.well-known/host-meta.json", "application/json"),
         ("/.well-known/api-catalog", "application/linkset+json"),
+        ("/srv/.well-known/matrix/client", "application/json"),
+        ("/matrix/client", UNKNOWN),
         ("/.well-known/license", "text/plain; charset=utf-8"),
         *((name, UNKNOWN) for name in ("webauthn", "/a/webauthn", "/.well-known/a/webauthn")),
         ("/a.css/b", UNKNOWN),

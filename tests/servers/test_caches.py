@@ -256,13 +256,34 @@ def test_ranges_with_a_weak_etag_are_not_cached(edge: Edge, tmp_path: Path) -> N
             versions.check(settled)
 
 
+def _stored_br(content: bytes) -> bytes:
+    """Return a stream of uncompressed meta-blocks (RFC 7932 9), which needs no library."""
+    stream = bytearray()
+    for start in range(0, len(content), 2**16):
+        block = content[start : start + 2**16]
+        # MLEN - 1 and ISUNCOMPRESSED, with a 0 for WBITS before those of the first meta-block.
+        header = (len(block) - 1) << 3 | 1 << 19
+        stream += (header << (start == 0)).to_bytes(3, "little") + block
+    return bytes(stream) + b"\x03"
+
+
+def _stored_zstd(content: bytes) -> bytes:
+    """Return a frame of raw blocks (RFC 8878 3.1.1), which needs no library."""
+    stream = bytearray(b"\x28\xb5\x2f\xfd\x00\x38")  # a window of 128 KiB
+    for start in range(0, len(content), 2**17):
+        block = content[start : start + 2**17]
+        is_last = start + 2**17 >= len(content)
+        stream += (len(block) << 3 | is_last).to_bytes(3, "little") + block
+    return bytes(stream)
+
+
 def test_codings_are_cached_separately(edge: Edge, tmp_path: Path) -> None:
     text = OLD.hex().encode()[: 3 * _MIB + 7]
     contents = {
         "": text,
         "gzip": gzip.compress(text, 1, mtime=0),  # valid, because Varnish decodes it
-        "br": NEW[: 2 * _MIB],
-        "zstd": NEW[1 : _MIB + 9],
+        "br": _stored_br(text),
+        "zstd": _stored_zstd(text),
     }
     with run_fleet(edge, tmp_path, *LONG_LIVED) as fleet:
         for coding, suffix in (("", ""), ("gzip", ".gz"), ("br", ".br"), ("zstd", ".zst")):

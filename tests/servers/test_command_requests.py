@@ -80,6 +80,14 @@ def test_targets(site: Path, server_name: str) -> None:
     assert "GET /hello.txt?a 200 12" in lines
 
 
+def test_an_empty_line_before_a_request(site: Path) -> None:
+    with running(site, "cheroot") as port:
+        for target in ("/hello.txt", "http://localhost/hello.txt"):
+            fields = "Host: localhost", "Connection: close"
+            assert exchange(port, "", f"GET {target} HTTP/1.1", *fields).body == HELLO
+        assert exchange(port, "", "", "GET /hello.txt HTTP/1.1").status == 400
+
+
 @pytest.mark.parametrize("server_name", SERVERS)
 def test_hosts(site: Path, server_name: str) -> None:
     with running(site, server_name) as port:

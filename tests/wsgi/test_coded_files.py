@@ -71,7 +71,7 @@ def ask(app: Any, path: str, accepted: str | None = None, **extra: Any) -> Respo
         ("empty.pbf", "gzip", "application/vnd.mapbox-vector-tile", b""),
     ],
 )
-@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("compress", [False, pytest.param(True, marks=pytest.mark.memory_cache)])
 @pytest.mark.parametrize("etag", ["stat", "content", None])
 def test_coding_is_named_and_other_clients_get_the_decoded_bytes(
     coded: Path,

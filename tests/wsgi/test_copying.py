@@ -43,6 +43,7 @@ class Named(StaticFiles):
         self.name = name
 
 
+@pytest.mark.memory_cache
 @each_way
 def test_copies_of_static_files(
     site: Path, duplicate: Duplicate, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ import pytest
 from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age
 from wsgistatic import AnswerEvent, StaticFiles
-from wsgistatic.wsgi.fallback import VARY
+from wsgistatic.wsgi.misses import VARY
 
 PAGE = b"<p>the page</p>"
 ACCEPT = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -87,6 +87,7 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"headers": {"A": "x\r\nB: y"}}, ValueError, r"headers\['A'\] must be a header value"),
     ({"headers": {"A": "\u20ac"}}, ValueError, r"headers\['A'\] must be a header value .*Latin-1"),
     ({"headers": {"etag": "x"}}, ValueError, "headers must not set etag"),
+    ({"headers": {"Location": "x"}}, ValueError, "headers must not set Location"),
     ({"headers": {"Connection": "x"}}, ValueError, "headers must not set Connection"),
     ({"no_such_option": 1}, TypeError, "no_such_option"),
 ]

@@ -12,7 +12,7 @@ import pytest
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, as_ordinary_user
 from wsgistatic import StaticFiles
-from wsgistatic.wsgi.fallback import VARY
+from wsgistatic.wsgi.misses import VARY
 
 BROWSER = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

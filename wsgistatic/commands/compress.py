@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from contextlib import closing
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 
 from wsgistatic.commands.options import Convert, Parser, help_text
@@ -12,7 +13,6 @@ from wsgistatic.commands.output import Report, escape_undecodable_names, fail, p
 from wsgistatic.compress.compressor import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
 from wsgistatic.compress.originals import Originals, find_originals
 from wsgistatic.http.codings import CODINGS
-from wsgistatic.servers import sigterm_as_interrupt
 from wsgistatic.wsgi.options import size_from_text
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     except ImportError as error:
         return fail(str(error))
     try:
-        with sigterm_as_interrupt():
+        with _sigterm_as_interrupt():
             originals = find_originals(options.directory, options.exclude)
             return _compress(compressor, originals, options)
     except KeyboardInterrupt:
@@ -70,6 +70,15 @@ def _compress(compressor: Compressor, originals: Originals, options: argparse.Na
     return 1 if report.failed else 0
 
 
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _parser() -> Parser:
     parser = Parser(
         "wsgistatic compress",
@@ -94,10 +103,10 @@ def _parser() -> Parser:
     help = "Remove sidecars that have lost their file. Downloads such as data.csv.gz stay."
     group.add_argument("--prune", action="store_true", help=help)
     add = partial(parser.add_argument_group("Compression").add_argument, action=Convert)
-    help = f"Content codings to write, of {','.join(CODINGS)}."
+    help = f"Content codings to write. Available: {','.join(CODINGS)}."
     help = help_text(help, "all whose library is installed")
     add("--codings", convert=lambda _, text: text.split(","), metavar="NAMES", help=help)
-    help = "Compress less, and faster. Can be repeated."
+    help = "Level of a coding; lower ones are faster. Can be repeated."
     help = help_text(help, "the highest level of each coding")
     add("--level", dest="levels", convert=_level, default={}, metavar="CODING=N", help=help)
     help = help_text("Number of files to compress at a time.", "the number of processors")

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 
@@ -162,8 +162,8 @@ def explain(
         return Explanation(steps, [], None, [], None)
     trace = Trace()
     request = Request(environ, trace)
-    response = app.site.respond(request) or app.site.not_found(request)
-    getattr(response.body, "close", lambda: None)()
+    response = cast(Response, app.site.respond(request))  # a miss is a 404 without a wrapped app
+    response.close()
     event = answer_event(request, response)
     steps = [("prefix", f"below {path_name(below)}/")]
     steps += [(step.name, _finding(step)) for step in trace.steps]
@@ -215,7 +215,7 @@ def _candidates(
             continue
         candidate, quality = file.stat(), preferences.quality(coding)
         if coding not in (*encodings, IDENTITY):
-            finding = "left out by the options"
+            finding = "disabled by the options"
         elif not is_fresh(candidate, status):
             finding = "older than its file"
         elif event.path == file.path:
@@ -226,7 +226,7 @@ def _candidates(
         elif not quality:
             finding = "not accepted"
         else:
-            finding = "wanted less" if quality < selected else "not smaller than the selected"
+            finding = "wanted less" if quality < selected else "not smaller than the selected file"
         found.append(Candidate(file.path, coding, candidate.st_size, finding))
     return found
 
@@ -255,16 +255,16 @@ def _range_finding(
 ) -> str:
     if event.ranges:
         shown = ", ".join(f"{start:,} to {stop - 1:,}" for start, stop in event.ranges)
-        return f"sent are the bytes from {shown}"
+        return f"bytes sent: {shown}"
     if event.status != 200:
-        return "none sent: see the status"
+        return "no bytes sent: see the status"
     if environ["REQUEST_METHOD"] == "HEAD":
-        return "ignored: HEAD has none"
+        return "ignored: Range applies to GET only"
     if "Accept-Ranges" not in headers:  # such as a page of a directory, or an offloaded file
         return "ignored: this response offers no byte ranges"
     size = int(headers["Content-Length"])
     if get_ranges(environ["HTTP_RANGE"], size, max_ranges) is None:
         return "ignored: not of the form bytes=FIRST-LAST, or too many"
     if "HTTP_IF_RANGE" in environ:
-        return "ignored: If-Range names another version, or not by a strong validator"
+        return "ignored: If-Range is not a strong validator of this version"
     return "ignored: the parts would be larger than the whole"

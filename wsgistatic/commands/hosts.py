@@ -1,7 +1,8 @@
-"""Protect a served directory from DNS rebinding, by the host that a request names.
+"""Protect a served directory from DNS rebinding by checking the host of each request.
 
-A web page can have its own name lead to 127.0.0.1, and then read what a server there serves, since
-the browser takes it for the page's own site. Such a request still names the host of the page.
+The owner of a web page can point its domain to 127.0.0.1. Scripts of the page can then read what a
+server there serves, since the browser regards both as one origin. Such a request still names the
+host of the page.
 """
 
 from __future__ import annotations

@@ -30,18 +30,12 @@ def printable(text: str) -> str:
     writing, bytes that are not text, and commands to a CI system.
     """
     text = _CI_COMMAND.sub(lambda found: found[0][:-1] + _escaped(found[0][-1]), text)
-    return text if text.isprintable() else "".join(map(_escape, text))
-
-
-def _escape(character: str) -> str:
-    return character if character.isprintable() else _escaped(character)
+    return "".join(one if one.isprintable() else _escaped(one) for one in text)
 
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code <= 0xFF else ascii(character)[1:-1]
 
 
 def fail(message: str, status: int = 1) -> int:

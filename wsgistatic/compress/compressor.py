@@ -1,9 +1,8 @@
-"""The compressor, which leaves the sidecars of a file as a first run would, with little work.
+"""The compressor, which brings the sidecars of files up to date with as little work as possible.
 
-A sidecar that holds the file's bytes stays, one that is missing or holds something else is written,
-and one that saves too little is removed, because the server would send it. Files under the name of
-a sidecar that another tool wrote are left as they are. If the file changes meanwhile, the work on
-it starts again.
+A sidecar that holds the file's bytes stays. One that is missing or holds something else is written,
+and one that saves too little is removed, because the server would send it. Sidecars of other tools
+are left as they are. If a file changes during the work, the work on it starts again.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from threading import Event
 from typing import NamedTuple
 
 from wsgistatic.compress.edits import Draft
-from wsgistatic.compress.existing import ExistingSidecar
-from wsgistatic.compress.marks import add_mark
+from wsgistatic.compress.existing import ExistingSidecar, add_mark
 from wsgistatic.compress.originals import FileVersion, find_originals
 from wsgistatic.files.changes import FileChangedError
 from wsgistatic.files.directory import File, Folder, single_file
@@ -43,7 +41,7 @@ class Action(Enum):
     KEPT = "kept"
     REMOVED = "removed"  # it saved too little
     NONE = "none"  # there is none, since it would save too little
-    LEFT = "left alone"  # another tool wrote it, and it is not one of this file
+    LEFT = "left alone"  # another tool wrote it, and it does not match the file
 
 
 class SidecarResult(NamedTuple):
@@ -219,7 +217,7 @@ class Compressor:
                     if not self._dry_run:
                         existing.redate(version)
                 return (Action.REDATED if is_stale else Action.KEPT), size, reason
-        # It is closed, because Windows neither replaces nor removes an open file.
+        # It is closed now, because Windows neither replaces nor removes an open file.
         written = self._write(version, coding) if is_worthwhile and is_rewritten else None
         if written is not None:
             return Action.REPLACED, written, reason

@@ -20,7 +20,7 @@ from wsgistatic.files.directory import Folder
 from wsgistatic.representations.sidecars import is_fresh
 
 _PREFIX, _SUFFIX = ".wsgistatic-", ".tmp"
-# A draft that was not written to for so long belongs to a run that was killed.
+# A draft that has not changed for this long belongs to a run that was killed.
 _STALE_AFTER = 60.0  # seconds
 _COARSEST = 2_000_000_000  # nanoseconds; FAT stores times in steps of two seconds
 # Windows changes neither times nor mode of an open file.

@@ -30,7 +30,7 @@ _SUFFIXES = {coding.suffix for coding in CODINGS.values()}
 _BLOCK = 256 * 1024  # bytes; Brotli compresses as much at a time
 _LONGEST_TICK = 2.0  # seconds; FAT stores times in steps of two seconds
 _POLL_INTERVAL = 0.005  # seconds
-# The compressor tries again a few times before anybody sees this error.
+# The compressor tries again a few times before it reports this error.
 _CHANGED = "the file kept changing while it was compressed"
 
 
@@ -93,7 +93,7 @@ class FileVersion:
 
     def _require_current(self) -> None:
         # The file and its folder were looked up one after the other. If a directory was swapped
-        # in between, this is another file, and its sidecars do not belong into that folder.
+        # in between, this is another file, and its sidecars do not belong in that folder.
         now = self.folder.stat(self.name, follow_symlinks=True)
         if signature(now) != signature(self.status):
             raise FileChangedError(_CHANGED)

@@ -1,11 +1,12 @@
 """Detect that an open file changes while it is sent, by ``fstat`` after each block.
 
-If the file became shorter, or kept its length with a new mtime, it was truncated or rewritten, and
-the response must break. If it became longer, it may have been appended to (a log), or rewritten. A
-new ctime alone may come from a rename, or from a rewrite that restored the mtime. In doubt, blocks
-that were sent are read again, and checksums of samples are compared. This is done when the change
-is first seen, and before the last block is sent. For a long response only some blocks are read,
-since reading all of them would stop an event loop for seconds.
+A file that became shorter, or kept its length with a new mtime, was truncated or rewritten, and the
+response must break. A longer file may have been appended to (a log), or rewritten. A new ctime
+alone may come from a rename, or from a rewrite whose mtime was put back. A rewrite within the same
+tick of the clock shows in no time stamp. In doubt the samples of sent blocks are read again and
+their checksums compared: before each block while the clock may not have ticked, when a change first
+shows, and before the last block goes out. Of a long response that is a selection of blocks, since
+reading all of it again would stop an event loop for seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Protocol
 
-from wsgistatic.files.versions import SECOND, RegularFile, written
+from wsgistatic.files.versions import (
+    SECOND,
+    RegularFile,
+    is_version_settled,
+    time_for,
+    written,
+)
 
 # One byte in 509 is a sample, which makes 515 in a block of 256 KiB. Their checksum takes 1 us, one
 # of all bytes 60 us, and the read 12 us. A prime keeps the samples from always being in the same
@@ -87,7 +94,8 @@ class ChangeDetector:
 
     def __init__(self, file: RegularFile, opened: os.stat_result, suspect: bool) -> None:
         self._file, self._opened, self._suspect = file, opened, suspect
-        self._started = False
+        self._is_recent = suspect
+        self._started = self._shows_change = False
         self._samples = array("L")  # a checksum for each block
 
     def check(
@@ -97,18 +105,20 @@ class ChangeDetector:
 
         ``sent`` has the offset and the size of each block before this one.
         """
-        was_suspect = self._suspect
         opened, now = self._opened, _current_status(self._file, self._opened)
-        if written(now) != written(opened):
-            # Before the first block, growth cannot be distinguished from a rewrite.
-            if now.st_size <= opened.st_size or not self._started:
-                raise FileChangedError(_CHANGED)
-            self._suspect = True
-        elif now.st_ctime_ns != opened.st_ctime_ns:
-            self._suspect = True
+        check_sent = is_last or self._is_recent
+        if self._is_recent:
+            self._is_recent = not is_version_settled(opened, time_for(opened, time.time_ns()))
+        # As long as nothing is sent, nothing tells growth from a rewrite: start again.
+        is_growth = now.st_size > opened.st_size and self._started
+        if written(now) != written(opened) and not is_growth:
+            raise FileChangedError(_CHANGED)
+        if now.st_size != opened.st_size or now.st_ctime_ns != opened.st_ctime_ns:
+            check_sent = check_sent or not self._shows_change
+            self._suspect = self._shows_change = True
         if self._suspect and read_fully(self._file, offset, len(block)) != block:
             raise FileChangedError(_CHANGED)
-        if self._suspect and (is_last or not was_suspect):
+        if self._suspect and check_sent:
             self._check_sent(sent)
         self._started = True
         self._samples.append(_checksum(block))

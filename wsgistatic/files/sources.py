@@ -324,13 +324,14 @@ def hidden_raw(file: object) -> io.FileIO | None:
     for _ in range(_MAX_DEPTH):
         if (raw := raw_file(file)) is not None:
             return raw
-        inner = (getattr(file, name, None) for name in _INNER_NAMES)
-        file = next((each for each in inner if each is not None), None)
+        inner = [getattr(file, name, None) for name in _INNER_NAMES]
+        inner += getattr(file, "__dict__", {}).values()
+        file = next((each for each in inner if hasattr(each, "read")), None)
     return None
 
 
-# The attributes in which file objects of gzip, tarfile, bz2, lzma, zipfile, tempfile and io, and
-# most wrappers, keep the file that they read.
+# The attributes in which the objects of gzip, tarfile, bz2, lzma, zipfile, tempfile and io keep the
+# file that they read. Wrappers in Python keep it in their ``__dict__``, under any name.
 _INNER_NAMES = ("fileobj", "_fp", "_fileobj", "_file", "raw", "file")
 _MAX_DEPTH = 8
 

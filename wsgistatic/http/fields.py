@@ -23,9 +23,9 @@ QVALUE = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
 _FIELD_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff](?:[\t \x21-\x7e\xa0-\xff]*[\x21-\x7e\xa0-\xff])?")
 
 _RESERVED = {
-    # wsgistatic derives these from the representation that it sends.
+    # wsgistatic derives these from what it sends.
     *("accept-ranges", "content-encoding", "content-length", "content-range"),
-    *("etag", "last-modified"),
+    *("etag", "last-modified", "location"),
     # These belong to the connection, which the server manages (PEP 3333).
     *("connection", "keep-alive", "proxy-authenticate", "te", "trailer"),
     *("transfer-encoding", "upgrade"),

@@ -56,10 +56,12 @@ class MediaTypes:
         return self._find(name)[0] is not None
 
     def _find(self, path: str) -> tuple[str | None, str | None]:
-        above, _, name = path.lower().replace("\\", "/").rpartition("/")
+        path = path.lower().replace("\\", "/")
+        _, _, name = path.rpartition("/")
+        _, in_well_known, below = path.rpartition(".well-known/")
         found = _look_up(name, self._overrides)
-        if found is None and above.endswith(".well-known"):
-            found = _WELL_KNOWN.get(name)
+        if found is None and in_well_known:
+            found = _WELL_KNOWN.get(below)
         found = found or _look_up(name, _TYPES)
         return found if isinstance(found, tuple) else (found, None)
 
@@ -313,7 +315,8 @@ _BY_NAME = {"apple-app-site-association": "application/json"} | dict.fromkeys(
 # Names in .well-known without an extension, from the IANA registry (RFC 8615) and browsers.
 _WELL_KNOWN = dict.fromkeys(
     (
-        *("jwt-vc-issuer", "nodeinfo", "oauth-authorization-server", "oauth-protected-resource"),
+        *("jwt-vc-issuer", "matrix/client", "matrix/server", "matrix/support"),
+        *("nodeinfo", "oauth-authorization-server", "oauth-protected-resource"),
         *("openid-configuration", "openid-credential-issuer", "passkey-endpoints"),
         *("smart-configuration", "uma2-configuration", "web-identity", "webauthn"),
     ),

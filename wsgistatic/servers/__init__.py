@@ -12,19 +12,16 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
-from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import make_server
 
 from wsgistatic.http.paths import quote_path
-from wsgistatic.http.targets import is_host_valid, split_target
-from wsgistatic.servers.connections import discard_input
+from wsgistatic.servers.connections import Handler, ThreadingServer
 from wsgistatic.servers.streams import wait_for_output
 
 if TYPE_CHECKING:
@@ -77,50 +74,9 @@ def bind_wsgiref(app: WSGIApplication, host: str, port: int) -> BoundServer:
     Raises OSError or ValueError if it cannot listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    server_class = type("Server", (_ThreadingServer,), {"address_family": family})
-    app = _with_server_options(app)
-    server: WSGIServer = make_server(host, port, app, server_class, _Handler)
+    server_class = type("Server", (ThreadingServer,), {"address_family": family})
+    server: Any = make_server(host, port, _with_server_options(app), server_class, Handler)
     return BoundServer("wsgiref", server.server_port, server.serve_forever, server.server_close)
-
-
-class _ThreadingServer(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    block_on_close = False  # Ctrl-C does not wait for a paused download
-
-    def server_bind(self) -> None:
-        """Bind without looking up the host's full name, which may take seconds."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-        self.setup_environ()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: a disconnected client is not an error, and the app logs its own failures."""
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection so that the client gets the whole response."""
-        discard_input(request)
-        self.close_request(request)
-
-
-class _Handler(WSGIRequestHandler):
-    def parse_request(self) -> bool:
-        """Read a request whose target may have any form, and check Host (RFC 9112 3.2)."""
-        if not super().parse_request():
-            return False
-        authority, self.path = split_target(self.path)
-        hosts = self.headers.get_all("Host", [])
-        is_target = self.path[:1] == "/" or (self.command, self.path) == ("OPTIONS", "*")
-        required = self.request_version > "HTTP/1.0"
-        if not (is_target and is_host_valid(hosts, authority, required=required)):
-            self.send_error(400)
-            return False
-        if authority is not None:
-            del self.headers["Host"]
-            self.headers["Host"] = authority
-        return True
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet: ``AccessLog`` logs requests."""
 
 
 def _with_server_options(app: WSGIApplication) -> WSGIApplication:
@@ -143,7 +99,7 @@ SERVERS: dict[str, Callable[[WSGIApplication, str, int], BoundServer]] = {
 
 
 def default_server() -> str:
-    """Return the name of the better server that is installed."""
+    """Return the name of the best server that is installed."""
     return "cheroot" if find_spec("cheroot") else "wsgiref"
 
 
@@ -189,23 +145,13 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
 
 
 def ignore_signals() -> None:
-    """Ignore SIGINT and SIGTERM until the process ends, as handlers of Python do not."""
+    """Ignore SIGINT and SIGTERM, even while the interpreter shuts down."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
-@contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM, as on SIGINT, until the block ends."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def port_number(text: str) -> int:
-    """Return the port number that a command-line argument means."""
+    """Return the port number in a command-line argument."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"a port must be from 0 to 65535, not {text!r}")
     return int(text)
@@ -219,7 +165,7 @@ def describe_bind_error(error: OSError | ValueError, host: str, port: int) -> st
 
 
 def announcement(what: str, server: BoundServer, host: str, path: str = "/") -> str:
-    """Return the line that says what is served, with a URL to click on."""
+    """Return the line that tells the user what is served, and at which URL."""
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound
         host = "localhost"
     url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}{path}"

@@ -1,32 +1,16 @@
-"""cheroot's connections, with what RFC 9112 demands and bounded memory for unread bodies.
+"""cheroot's connections, made to conform to RFC 9112, and to bound memory for unread bodies.
 
 Import this module only where cheroot may be required, since it is an optional dependency.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from io import BytesIO
 
 from cheroot.server import HTTPConnection, HTTPRequest
 
 from wsgistatic.http.targets import is_host_valid, split_target
 from wsgistatic.servers.connections import BLOCK_SIZE, discard_input
-
-
-class _RequestLine:
-    """Reads the request line, and turns a target in absolute form into one in origin form."""
-
-    def __init__(self, rfile: Any) -> None:
-        self._rfile = rfile
-        self.authority: str | None = None
-
-    def readline(self) -> bytes:
-        line: bytes = self._rfile.readline()
-        words = line.split(b" ")
-        if len(words) == 3:
-            self.authority, origin = split_target(words[1].decode("latin-1"))
-            words[1] = origin.encode("latin-1")
-        return b" ".join(words)
 
 
 class _Fields(dict[bytes, bytes]):
@@ -42,11 +26,17 @@ class _Request(HTTPRequest):
     def read_request_line(self) -> bool:
         """Read the request line; a target may have any form (RFC 9112 3.2)."""
         lines = self.rfile
-        self.rfile = first = _RequestLine(lines)
-        try:
-            succeeded: bool = super().read_request_line()  # type: ignore[no-untyped-call]
-        finally:
-            self.rfile, self._authority = lines, first.authority
+        line = lines.readline()
+        if line == b"\r\n":  # cheroot ignores an empty line before a request (RFC 9112 2.2)
+            line += lines.readline()
+        words = line.split(b" ")
+        self._authority: str | None = None
+        if len(words) == 3:
+            self._authority, origin = split_target(words[1].decode("latin-1"))
+            words[1] = origin.encode("latin-1")
+        self.rfile = BytesIO(b" ".join(words))
+        succeeded: bool = super().read_request_line()  # type: ignore[no-untyped-call]
+        self.rfile = lines
         if succeeded and self.method == b"OPTIONS" and self.uri == b"*":
             self.path = self.uri  # cheroot makes it "/*", which is the path of a file
         return succeeded

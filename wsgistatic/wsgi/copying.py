@@ -1,4 +1,4 @@
-"""Copy and pickle an app as the arguments that it was made from."""
+"""Copy and pickle an app by the arguments that it was created with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _InArchive(NamedTuple):
 
 
 class Copyable:
-    """An app whose copies are made from the same arguments, and have a cache of their own."""
+    """An app whose copies are created with the same arguments, and have a cache of their own."""
 
     def _remember(
         self, given: tuple[Any, ...], arguments: tuple[Any, ...], options: Mapping[str, Any]
@@ -32,10 +32,10 @@ class Copyable:
         return f"{type(self).__name__}({', '.join(map(_short, self._given))})"
 
     def __getstate__(self) -> Any:
-        """Return what the app was made from, and the attributes that a subclass added.
+        """Return the arguments of the app, and the attributes that a subclass added.
 
         Raises:
-            TypeError: it was made from an open file.
+            TypeError: The app serves an open file.
         """
         # Mappings may be read-only proxies, which cannot be copied.
         options = {
@@ -47,7 +47,7 @@ class Copyable:
         return arguments, options, {name: vars(self)[name] for name in vars(self).keys() - own}
 
     def __setstate__(self, state: Any) -> None:
-        """Make the app again."""
+        """Create the app again."""
         arguments, options, added = state
         opened = [zipfile.Path(*one) if isinstance(one, _InArchive) else one for one in arguments]
         self._maker().__init__(self, *opened, **options)
@@ -56,7 +56,7 @@ class Copyable:
 
     @classmethod
     def _maker(cls) -> Any:
-        """Return the class that has these arguments, which those of a subclass may differ from."""
+        """Return the class whose constructor takes the arguments; a subclass may take others."""
         return next(one for one in cls.__mro__ if Copyable in one.__bases__)
 
 

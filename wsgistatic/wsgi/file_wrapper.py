@@ -1,9 +1,9 @@
 """When the server's ``wsgi.file_wrapper`` may send an open file (PEP 3333).
 
-An allow-list of wrapper classes decides, which is based on measurements on thirty servers. Most
-wrappers send past Content-Length or from the wrong offset. Unknown servers get our own iterator,
-which is correct everywhere. Wrappers that use sendfile get whole files only. That is correct on all
-servers of the list, even if a middleware around us iterates the wrapper.
+Only the wrapper classes of an allow-list are used. It is based on measurements of thirty servers,
+most of whose wrappers send past Content-Length or from the wrong offset. Unknown servers get our
+own iterator, which is correct everywhere. Wrappers that use sendfile get whole files only, which is
+correct on all servers of the list, even if a middleware around us iterates the wrapper.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def wrap_file(
     and frees the thread. True uses the whole list: sendfile takes half the processor time, but a
     file truncated while it is sent is noticed later. The file must be positioned at its start.
     """
-    wrapper: FileWrapper | None = request.get("wsgi.file_wrapper")
+    wrapper: FileWrapper | None = request.environ.get("wsgi.file_wrapper")
     if option is False or not callable(wrapper):  # socketify has the key with the value None
         return None
     if getattr(wrapper, "__module__", None) == "waitress.buffers":
@@ -45,7 +45,7 @@ def _sends_files(wrapper: FileWrapper, request: Request) -> bool:
     module = getattr(wrapper, "__module__", None)
     if module == "gunicorn.http.wsgi":
         # gevent's sendfile reads blocks of 8 KB, which makes it a third as fast.
-        return not type(request.get("gunicorn.socket")).__module__.startswith("gevent")
+        return not type(request.environ.get("gunicorn.socket")).__module__.startswith("gevent")
     # uWSGI's wrapper is a built-in function without a module. It sends from byte 0, whatever the
     # offset.
     return module == "mod_wsgi" or getattr(wrapper, "__name__", "") == "uwsgi_sendfile"

@@ -30,11 +30,11 @@ from wsgistatic.validation import check_path
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.copying import Copyable
 from wsgistatic.wsgi.events import OnAnswer, answer_event
-from wsgistatic.wsgi.fallback import call_before_page
+from wsgistatic.wsgi.misses import call_before_page, no_store_if_missing
 from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import Response, no_store_if_missing
+from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.site import Site
 from wsgistatic.wsgi.trace import Trace
 
@@ -182,7 +182,6 @@ class StaticFiles(Copyable):
         self._files = responder.cache.files if takes_short_path else {}
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
-        self._is_standalone = app is None
         self._app = self._app_after_miss = self._respond_not_found if app is None else app
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
@@ -253,8 +252,6 @@ class StaticFiles(Copyable):
                     return body
         request = Request(environ, None if self._on_answer is None else Trace())
         response = self.site.respond(request)
-        if response is None and self._is_standalone:
-            response = self.site.not_found(request)
         if self._on_answer is not None:
             self._report(self._on_answer, request, response)
         if response is not None:

@@ -1,8 +1,8 @@
 """Offloading: the front server sends the file that a response header names.
 
-The front server gets a request only if it cannot answer it differently: preconditions are
-evaluated here, and so is a Range that leads to anything but 206. It gets a file only if it passes
-on every header field of the response. Apache's module takes the header literally and drops
+The front server gets a request only if it cannot answer it differently. Preconditions are evaluated
+here, and so is a Range that leads to anything but 206. The front server gets a file only if it
+passes on every header field of the response. Apache's module takes the header literally and drops
 Content-Encoding, so compressed copies are not used with it.
 """
 
@@ -30,30 +30,27 @@ class FrontServer(NamedTuple):
     drops: Callable[[str], bool]  # whether a field, in lower case, does not reach the client
 
 
-# What nginx keeps of a response with X-Accel-Redirect, and then what the documented configuration
-# adds because nearly every file has it. Fields that only some sites have are not counted on: a
-# missing Content-Security-Policy would go unnoticed.
+# The fields that nginx keeps of a response with X-Accel-Redirect, and those that the documented
+# configuration adds because nearly every file has them. Fields that only some sites use are not
+# taken for granted, since a missing Content-Security-Policy would go unnoticed.
 _PASSED_BY_NGINX = {
     *("accept-ranges", "cache-control", "content-disposition", "content-length", "content-type"),
     *("expires", "access-control-allow-origin", "access-control-expose-headers"),
     *("content-encoding", "etag", "last-modified", "repr-digest", "vary"),
     "x-content-type-options",
 }
-_NGINX = FrontServer(
-    "X-Accel-Redirect",
-    True,
-    ("Accept-Ranges", "Content-Length"),
-    lambda name: name not in _PASSED_BY_NGINX,
-)
-# lighttpd obeys X-LIGHTTPD-send-file from FastCGI only, so that this is just the option's name.
-_LIGHTTPD = FrontServer("X-Sendfile", True, ("Content-Length",), lambda name: False)
-_APACHE = FrontServer(
-    "X-Sendfile", False, ("Content-Length",), lambda name: name == "content-encoding"
-)
+# lighttpd obeys X-LIGHTTPD-send-file from FastCGI only, so this is only the name of the option.
 _FRONT_SERVERS = {
-    "x-accel-redirect": _NGINX,
-    "x-lighttpd-send-file": _LIGHTTPD,
-    "x-sendfile": _APACHE,
+    "x-accel-redirect": FrontServer(
+        *("X-Accel-Redirect", True, ("Accept-Ranges", "Content-Length")),
+        lambda name: name not in _PASSED_BY_NGINX,
+    ),
+    "x-lighttpd-send-file": FrontServer(
+        "X-Sendfile", True, ("Content-Length",), lambda name: False
+    ),
+    "x-sendfile": FrontServer(
+        "X-Sendfile", False, ("Content-Length",), lambda name: name == "content-encoding"
+    ),
 }
 _ALLOWED = (
     'a pair of "X-Accel-Redirect" (nginx), "X-LIGHTTPD-send-file" or "X-Sendfile" (Apache) and '
@@ -105,17 +102,16 @@ class Offload:
     def handles(self, request: Request, plan: RangePlan, representation: Representation) -> bool:
         """Return whether the front server is to send what was planned.
 
-        It sends no error pages, since their status would be 200. Preconditions that we have
-        answered it would evaluate again: nginx compares If-Match with an entity tag of its own, and
-        If-Modified-Since with dates that say nothing (RFC 9110 8.8.2.2). An If-None-Match that did
-        not match our tag matches nowhere else. Of the requests with a Range it gets those that we
-        would answer with 206, too: it may take an equal weak tag in If-Range for a match, and read
+        The front server sends no error pages, since their status would be 200. It gets no requests
+        with preconditions, which it would evaluate again: nginx compares If-Match with an entity
+        tag of its own, and If-Modified-Since with dates that are not validators (RFC 9110 8.8.2.2).
+        An If-None-Match that does not match our tag is harmless. Of the requests with a Range it
+        gets only those that we would answer with 206. It may accept a weak tag in If-Range or read
         a malformed Range differently, and its 416 would have the Cache-Control of the file.
         """
         etag = representation.validators.etag
         return (
-            request.method == "GET"
-            and not request.is_plain
+            not request.is_plain
             and (request.range is None or (plan.status == 206 and not is_weak(etag or "")))
             and request.field("HTTP_IF_MATCH") is None
             and request.field("HTTP_IF_UNMODIFIED_SINCE") is None

@@ -1,8 +1,8 @@
-"""The request, as the code here reads it from environ."""
+"""A WSGI request, read from environ."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsgistatic.http.conditional import Preconditions
 from wsgistatic.http.paths import relative_location
@@ -69,10 +69,6 @@ class Request:
             self.field("HTTP_IF_NONE_MATCH"),
             self.field("HTTP_IF_MODIFIED_SINCE"),
         )
-
-    def get(self, key: str) -> Any:
-        """Return the value under a key of environ, whatever its type; None if there is none."""
-        return self.environ.get(key)
 
     def field(self, key: str) -> str | None:
         """Return the text under a key of environ, such as ``"HTTP_ACCEPT"``, or None."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from time import monotonic
 
 from wsgistatic.files.body import BlockIterator, MultipartIterator
@@ -91,15 +91,12 @@ class Responder:
     ) -> Response | None:
         representation = variant.representation
         if request.range is not None and not representation.has_ranges:
-            return None  # a range counts in the file's own bytes
+            return None  # ranges refer to the file's own bytes
         if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
-        response = self._without_body(request, representation)
-        if response is None:
-            plan = plan_for(request, representation, self._options.max_ranges)
-            response = self._offloaded(request, plan, representation)
-        if response is not None:
-            return response if self.cache.is_fresh(variant) else None
+        plan = self._plan(request, representation)
+        if isinstance(plan, Response):
+            return plan if self.cache.is_fresh(variant) else None
         body = self._body_from_cache(request, plan, variant)
         return None if body is None else content_response(request, plan, representation, body)
 
@@ -110,36 +107,31 @@ class Responder:
             want_body=not request.is_head,
             want_range=request.range is not None,
         )
-        try:
-            representation = loaded.representation
-            response = self._without_body(request, representation)
-            if response is None:
-                plan = plan_for(request, representation, self._options.max_ranges)
-                response = self._offloaded(request, plan, representation)
-            if response is not None:
-                self._loader.remember(loaded, loaded.content, final=request.range is None)
-            else:
-                # The range of a file can be read without the rest, at the next request too. And
-                # the short path would send a body from memory that the front server is to send.
-                keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
-                keep = keep and not (self._offload and self._offload.can_send(representation))
-                content = self._loader.content_to_keep(loaded) if keep else None
-                if content is None and loaded.opened.is_sequential:
-                    plan = _without_backward_ranges(plan, representation.size)
-                self._loader.remember(loaded, content, final=request.range is None)
-                if content is None and plan.content_length:
-                    body = self._stream(request, plan, representation, loaded.opened)
-                    return content_response(request, plan, representation, body)
-                ready = [b""] if content is None else _parts(plan, content)
-                response = content_response(request, plan, representation, ready)
-        except BaseException:
-            loaded.close()
-            raise
-        loaded.close()
-        return response
+        representation, is_final = loaded.representation, request.range is None
+        with ExitStack() as unsent:
+            unsent.callback(loaded.close)
+            plan = self._plan(request, representation)
+            if isinstance(plan, Response):
+                self._loader.remember(loaded, loaded.content, final=is_final)
+                return plan
+            # A range of a file can be read without the rest, so a 206 need not fill the cache. And
+            # the short path would send a cached body instead of the front server.
+            keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
+            keep = keep and not (self._offload and self._offload.can_send(representation))
+            content = self._loader.content_to_keep(loaded) if keep else None
+            if content is None and loaded.opened.is_sequential:
+                plan = _without_backward_ranges(plan, representation.size)
+            self._loader.remember(loaded, content, final=is_final)
+            if content is not None or plan.content_length == 0:
+                body = [b""] if content is None else _parts(plan, content)
+                return content_response(request, plan, representation, body)
+            stream = self._stream(request, plan, representation, loaded.opened)
+            response = content_response(request, plan, representation, stream)
+            unsent.pop_all()  # the body closes the file
+            return response
 
-    def _without_body(self, request: Request, representation: Representation) -> Response | None:
-        """Return the response to a failed precondition or to HEAD; otherwise None."""
+    def _plan(self, request: Request, representation: Representation) -> Response | RangePlan:
+        """Return the response if none of the body is sent from here, otherwise what to send."""
         preconditions = request.preconditions
         if preconditions is not None:
             response = conditional_response(preconditions, representation)
@@ -147,16 +139,10 @@ class Responder:
                 return response
         if request.is_head:
             return responses.head_response(request, representation)
-        return None
-
-    def _offloaded(
-        self, request: Request, plan: RangePlan, representation: Representation
-    ) -> Response | None:
-        """Return the response that lets the front server send what was planned, or None."""
-        front = self._offload
-        if front is None or not front.handles(request, plan, representation):
-            return None
-        return front.respond(request, representation)
+        plan = plan_for(request, representation, self._options.max_ranges)
+        if self._offload is not None and self._offload.handles(request, plan, representation):
+            return self._offload.respond(request, representation)
+        return plan
 
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant

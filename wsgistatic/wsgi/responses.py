@@ -6,13 +6,12 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from webob.exc import status_map
 
 from wsgistatic.files.body import FileBody
 from wsgistatic.files.errors import Outcome, classify, logger
-from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
 from wsgistatic.http.fields import OWS, TOKEN, Headers, repr_digest, wants_sha256
 from wsgistatic.http.ranges import ByteRange, RangePlan, plan_ranges
@@ -21,7 +20,7 @@ from wsgistatic.representations.representation import Representation
 from wsgistatic.wsgi.request import Request
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse
 
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 _ALLOW = "Access-Control-Allow-Origin"
@@ -227,22 +226,3 @@ def preflight(request: Request, policy: HeaderPolicy) -> Response | None:
         headers.append(("Access-Control-Allow-Headers", ", ".join(fields)))
     headers.append(("Access-Control-Max-Age", "86400"))  # seconds; browsers cap it at less
     return Response("200 OK", headers, [b""])
-
-
-def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
-    """Wrap an app so that no cache stores its 404 and 410 responses.
-
-    While the machines of a fleet change to a new release one by one, a file exists on one of them
-    and not yet on another. A cache that stored the miss would keep on missing.
-    """
-
-    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: Headers, *exc_info: Any) -> Callable[[bytes], object]:
-            if status[:3] in ("404", "410"):
-                headers = [field for field in headers if not is_caching_field(field[0])]
-                headers.append(("Cache-Control", "no-store"))
-            return start_response(status, headers, *exc_info)
-
-        return app(environ, start)
-
-    return wrapped

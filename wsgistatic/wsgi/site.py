@@ -1,9 +1,22 @@
-"""Map a URL to a file, and respond if there is none.
+"""The path of a request from its URL to a file, and the responses if there is none.
 
-``Site.respond`` tries the cache, splits PATH_INFO into names, and looks for a file or an index, the
-page of a clean URL, and a directory, in this order. The ``Responder`` responds with the file that
-is found. None stands for a miss, which goes to the wrapped app. ``Site.fallback`` follows a miss,
-or the app's 404.
+``StaticFiles`` answers most cache hits itself. Every other request below the prefix takes these
+steps in ``Site.respond``:
+
+1. The cache is searched for PATH_INFO. A cached file is sent if it has not changed.
+2. A single stat finds out whether the path exists. Most misses end here.
+3. PATH_INFO is split into names. Names that are hidden, impossible or not canonical are misses.
+4. Then come, in this order: the redirect to a clean URL, a file or the index of a directory, the
+   page of a clean URL, and the listing of a directory. A method other than GET and HEAD gets a 405
+   if GET would find one of them.
+
+The ``Responder`` sends what was found. It evaluates the preconditions and Range, and may leave the
+file to the front server (``Offload``).
+
+A miss is None, and ``StaticFiles`` calls the wrapped app. If ``fallback`` is set and the app
+responds with 404, ``Site.fallback`` replaces that response for page loads. Without an app, a miss
+gets the page of ``fallback`` or a 404 here. Hosts are not checked here: the command and the Django
+integration refuse unknown ones in a middleware of their own, before the request gets here.
 """
 
 from __future__ import annotations
@@ -15,15 +28,13 @@ from wsgistatic.files.directory import Directory
 from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.caching import is_caching_field
-from wsgistatic.http.fields import add_vary
-from wsgistatic.http.negotiation import names_type
+from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
 from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
-from wsgistatic.validation import check_inner_path
 from wsgistatic.wsgi import responses
-from wsgistatic.wsgi.fallback import VARY, states_page_load
 from wsgistatic.wsgi.listing import Listing, is_found
+from wsgistatic.wsgi.misses import VARY, is_page_load
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
@@ -35,7 +46,7 @@ _OF_A_FILE = {"etag", "last-modified", "accept-ranges"}
 
 
 class Site:
-    """Responds to requests below a prefix; to every method if it is ``standalone``."""
+    """Responds to requests below a prefix, and to misses too if it is ``standalone``."""
 
     def __init__(
         self,
@@ -49,9 +60,8 @@ class Site:
         self._tree, self._prefix, self._standalone = tree, prefix, standalone
         self._index, self._dotfiles = options.index, options.dotfiles
         self._clean_urls = options.clean_urls
-        fallback, not_found = options.fallback, options.not_found
-        self._fallback = None if fallback is None else check_inner_path("fallback", fallback)
-        self._not_found = None if not_found is None else check_inner_path("not_found", not_found)
+        self._fallback = options.fallback and tuple(options.fallback.split("/"))
+        self._not_found = options.not_found and tuple(options.not_found.split("/"))
         self._responder, self._policy = responder, responder.policy
         self._listing: Listing | None = None
         self._root: str | None = None
@@ -62,10 +72,10 @@ class Site:
                 self._listing = Listing(tree, self._policy, prefix, options)
 
     def respond(self, request: Request) -> responses.Response | None:
-        """Respond to a request below the prefix; None for a miss."""
+        """Respond to a request below the prefix; None for a miss, if there is a wrapped app."""
         response = self._find(request)
-        if response is None and self._standalone and self._fallback is not None:
-            response = self.fallback(request)
+        if response is None and self._standalone:
+            return self.fallback(request) or self.not_found(request)
         return response
 
     def _find(self, request: Request) -> responses.Response | None:
@@ -97,12 +107,11 @@ class Site:
 
     def fallback(self, request: Request) -> responses.Response | None:
         """Respond to a miss with the page of a single-page app, if it is a page load."""
-        if self._fallback is None or not request.is_read:
+        if not self._fallback or not request.is_read:
             return None
-        is_page_load = states_page_load(request)
-        if is_page_load is None:
-            is_page_load = self._may_load_page(request)
-        if not is_page_load:
+        path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
+        types = self._responder.media_types
+        if not is_page_load(request, path, types, standalone=self._standalone):
             request.record("fallback", "", note="for navigations that do not name an asset")
             return None
         environ = request.environ
@@ -114,28 +123,9 @@ class Site:
             return None
         return response._replace(headers=add_vary(response.headers, VARY))
 
-    def _may_load_page(self, request: Request) -> bool:
-        """Return whether a request without Sec-Fetch-Dest loads a page, by its path and Accept."""
-        path = split_path(request.path_info[len(self._prefix) :], dotfiles=self._dotfiles)
-        if path is None:
-            return False
-        # A script or an image that is missing must not be answered with HTML.
-        name = path.segments[-1] if path.segments else ""
-        if "." in name and self._responder.media_types.knows(name):
-            return False
-        mode = request.field("HTTP_SEC_FETCH_MODE")
-        if mode is not None:  # Chrome 76 to 79
-            return mode == "navigate"
-        accept = request.field("HTTP_ACCEPT")
-        if names_type(accept, "text/html"):
-            return True
-        # Link previews and monitors accept anything, but so do the clients of an app's API.
-        accepts_anything = (accept or "").strip() in ("", "*/*")
-        return self._standalone and "." not in name and accepts_anything
-
     def not_found(self, request: Request) -> responses.Response:
         """Return the 404 response to a miss if there is no wrapped app."""
-        if self._not_found is not None:
+        if self._not_found:
             plain = Request(request.environ, request.trace, is_plain=True)
             page = self._respond_with(plain, "404 page", self._not_found)
             if page is not None and page.status == "200 OK":
@@ -220,8 +210,7 @@ class Site:
     ) -> responses.Response | None:
         """Redirect ``/dir`` to ``/dir/`` if it has an index; its relative links need the slash."""
         try:
-            index.inspect()
-            fields = self._policy.for_file(index.path, url, "text/html").others
+            fields = self._page_fields(index, url)
         except OSError as error:
             return responses.response_to_error(error, index.path, self._policy)
         return responses.redirect(request.location_as_directory(), fields)
@@ -234,11 +223,8 @@ class Site:
         if stem is None:
             return None
         *above, name = path.segments
-        page = self._tree.file(path.segments)
         try:
-            page.inspect()
-            url = url_path(self._prefix, path)
-            fields = self._policy.for_file(page.path, url, "text/html").others
+            fields = self._page_fields(self._tree.file(path.segments), url_path(self._prefix, path))
         except OSError:
             return None  # the code that serves it reports the error
         if name == self._index:
@@ -248,6 +234,11 @@ class Site:
             return None
         _, _, stem = request.path_info.removesuffix(_PAGE).rpartition("/")
         return responses.redirect(request.location_beside(stem), fields)
+
+    def _page_fields(self, page: Source, url: str) -> Headers:
+        """Return the fields of a redirect to a page; raise OSError if it cannot be read."""
+        page.inspect()
+        return self._policy.for_file(page.path, url, "text/html").others
 
     def _stem_of(self, path: SplitPath) -> str | None:
         """Return the name of a page without its extension, if clean URLs leave that out."""

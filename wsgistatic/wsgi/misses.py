@@ -1,7 +1,7 @@
-"""The option ``fallback``: which requests load a page, and a wrapped app that is called first.
+"""Misses and the 404 responses of the wrapped app: ``fallback`` and ``no_store_misses``.
 
-Only page loads get the page of a single-page app, because other code would take it for the script
-or the data that it requested. Browsers state what they load in Sec-Fetch-Dest and Sec-Fetch-Mode
+Only page loads get the page of ``fallback``, because other code would take it for the script or the
+data that it requested. Browsers state what they load in Sec-Fetch-Dest and Sec-Fetch-Mode
 (Fetch Metadata). They send these fields only over HTTPS and to localhost, so otherwise Accept and
 the name in the path decide.
 """
@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import Headers, add_vary
+from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.negotiation import names_type
+from wsgistatic.http.paths import SplitPath
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responses import Response
 
@@ -26,14 +30,34 @@ VARY = "Accept, Sec-Fetch-Dest, Sec-Fetch-Mode"
 _PAGES = ("document", "iframe", "frame")
 
 
-def states_page_load(request: Request) -> bool | None:
-    """Return whether a browser says that it loads a page; None without Sec-Fetch-Dest."""
+def is_page_load(
+    request: Request, path: SplitPath | None, media_types: MediaTypes, *, standalone: bool
+) -> bool:
+    """Return whether a request loads a page.
+
+    Arguments:
+        path: The path below the prefix, or None if it is not the path of any file.
+        standalone: Whether there is no wrapped app.
+    """
     destination = request.field("HTTP_SEC_FETCH_DEST")
-    if destination is None:
-        return None
-    # A service worker that forwards a page load sends "empty" and "navigate".
-    is_forwarded = destination == "empty" and request.field("HTTP_SEC_FETCH_MODE") == "navigate"
-    return is_forwarded or destination in _PAGES
+    mode = request.field("HTTP_SEC_FETCH_MODE")
+    if destination is not None:
+        # A service worker that forwards a page load sends "empty" and "navigate".
+        return destination in _PAGES or (destination == "empty" and mode == "navigate")
+    if path is None:
+        return False
+    # A script or an image that is missing must not be answered with HTML.
+    name = path.segments[-1] if path.segments else ""
+    if "." in name and media_types.knows(name):
+        return False
+    if mode is not None:  # Chrome 76 to 79
+        return mode == "navigate"
+    accept = request.field("HTTP_ACCEPT")
+    if names_type(accept, "text/html"):
+        return True
+    # Link previews and monitors accept anything, but so do the clients of an app's API.
+    accepts_anything = (accept or "").strip() in ("", "*/*")
+    return standalone and "." not in name and accepts_anything
 
 
 def call_before_page(
@@ -67,23 +91,21 @@ def call_before_page(
         is_started = True
         return start_response(status, headers, *exc_info)
 
-    body: Iterable[bytes] = ()
     try:
         body = app(environ, start)
         if is_started:
             return body
-        resumed = _ResumedBody(body)
-    except BaseException:
-        _close(body)
-        if page is not None:
-            page.close()
-        raise
-    if page is None:
-        return resumed
-    try:
+        try:
+            resumed = _ResumedBody(body)
+        except BaseException:
+            _close(body)
+            raise
+        if page is None:
+            return resumed
         resumed.close()
     except BaseException:
-        page.close()
+        if page is not None:
+            page.close()
         raise
     return page
 
@@ -114,3 +136,22 @@ def _close(body: Iterable[bytes]) -> None:
 
 def _discard(data: bytes) -> None:
     """Stand for ``write`` while nothing of the app's body is sent."""
+
+
+def no_store_if_missing(app: WSGIApplication) -> WSGIApplication:
+    """Wrap an app so that no cache stores its 404 and 410 responses.
+
+    During a rolling release, a new file exists on some machines and not yet on others. A cache that
+    stored the miss would keep sending it.
+    """
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: Headers, *exc_info: Any) -> Callable[[bytes], object]:
+            if status[:3] in ("404", "410"):
+                headers = [field for field in headers if not is_caching_field(field[0])]
+                headers.append(("Cache-Control", "no-store"))
+            return start_response(status, headers, *exc_info)
+
+        return app(environ, start)
+
+    return wrapped
