@@ -78,7 +78,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "vite": [("/static/assets/main-B73g3bRJ.js", "", 200, "title"), ("/", "", 200, "B73g3bRJ.js")],
     "sidecars": [("/static/hello.txt", "", 200, "hello")],
-    "offload": [("/static/x", "", 404, ""), ("/", "", 200, "the app")],
+    "offload": [("/static/hello.txt", "", 200, ""), ("/", "", 200, "the app")],
     "origin": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
     "metrics": [("/static/hello.txt", "", 200, "hello"), ("/metrics", "", 200, "static_bytes 5")],
     "video": [("/static/hello.txt", "bytes=-2", 206, "lo")],
@@ -205,7 +205,7 @@ def test_settings(project: Path, name: str) -> None:
 def test_example(project: Path, name: str) -> None:
     if name in OPTIONAL:
         pytest.importorskip(NEEDED.get(name, name))
-    code = EXAMPLES[name]
+    code = EXAMPLES[name].replace("/srv/static", "static")
     if name == "pastedeploy":
         (project / "site.ini").write_text(code)
         code = LOAD_INI
