@@ -19,9 +19,7 @@ from tests.documents import ROOT, code_blocks
 from tests.servers.processes import run_command
 
 # Commands that run until they are interrupted.
-SERVER = re.compile(
-    r"(waitress-serve|flask|pserve|uvicorn|python manage\.py run|wsgistatic [^ce])"
-)
+SERVER = re.compile(r"(waitress-serve|flask|pserve|uvicorn|python manage\.py run|wsgistatic [^ce])")
 INSTALL = "python -m pip install"
 DEFAULT_SERVER = "waitress-serve --listen=127.0.0.1:8000 wsgi:application"
 
