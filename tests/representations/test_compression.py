@@ -469,6 +469,7 @@ def test_files_that_do_not_fit_the_cache_are_compressed_at_a_bounded_rate(
 
 
 @pytest.mark.live
+@pytest.mark.memory_cache
 def test_file_that_keeps_changing_is_compressed_at_a_bounded_rate(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
