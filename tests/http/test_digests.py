@@ -79,6 +79,18 @@ def test_digest_verifies_a_file_joined_from_ranges(site: Path) -> None:
         assert b64decode(value) == hashlib.sha256(joined).digest()
 
 
+def test_scripts_of_other_origins_can_read_all_fields_that_describe_the_file(site: Path) -> None:
+    app = StaticFiles(None, site, etag="content", allow_origin="*")
+    part = ask(app, HTTP_RANGE="bytes=0-9", **{WANT: "sha-256=1"})
+    # Fetch 3.2.3 lets scripts read some fields anyway. The others are instructions for browsers.
+    safelisted = {"Cache-Control", "Content-Length", "Content-Type", "Last-Modified"}
+    instructions = {"X-Content-Type-Options", "Vary"}
+    instructions |= {name for name in part.headers if name.startswith("Access-Control-")}
+    exposed = {*part.headers["Access-Control-Expose-Headers"].split(", ")}
+    assert {*part.headers} - safelisted - instructions <= exposed
+    assert "Repr-Digest" in part.headers
+
+
 def test_sent_only_if_requested_and_known(site: Path) -> None:
     (site / "digits.bin.gz").write_bytes(gzip.compress(b"0123456789" * 100))
     age(site / "digits.bin.gz")

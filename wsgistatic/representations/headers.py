@@ -29,7 +29,7 @@ CustomHeaders = Mapping[str, str] | Callable[[HeaderMapping, str, str], object] 
 # Fields that describe a file, as those for caches do. Responses without a file have their own.
 _OF_FILES = ("content-disposition", "content-type")
 # Scripts of other origins may read these and the CORS-safelisted response headers (Fetch 3.2.3).
-_EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag"
+_EXPOSED = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag, Repr-Digest"
 
 
 class FileFields(NamedTuple):
