@@ -74,6 +74,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "readme_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "readme_flask": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
     "readme_file": [("/any", "bytes=-2", 206, "lo")],
+    "sample_app": [("/", "", 200, "the app"), ("/nope", "", 404, "")],
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "vite": [("/static/assets/main-B73g3bRJ.js", "", 200, "title"), ("/", "", 200, "B73g3bRJ.js")],
@@ -166,12 +167,7 @@ def project(tmp_path: Path) -> Path:
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
         ("mysite/settings.py", SETTINGS_BEFORE + EXAMPLES["settings"]),
-        ("mysite/app.py", "from webob import Response\n"
-         "def main(global_conf, **settings):\n    return Response('the app')\n"
-         "def application(environ, start_response):\n"
-         "    found = environ['PATH_INFO'] == '/'\n"
-         "    answer = Response('the app') if found else Response(status=404)\n"
-         "    return answer(environ, start_response)\n"),
+        ("mysite/app.py", EXAMPLES["sample_app"] + EXAMPLES["pastedeploy_app"]),
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
          "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
     ):  # fmt: skip
@@ -184,7 +180,12 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_every_example_gets_requests() -> None:
-    assert EXAMPLES.keys() == REQUESTS.keys() | {*SETTINGS, "private_django", "get_ranges"}
+    assert EXAMPLES.keys() == REQUESTS.keys() | {
+        *SETTINGS,
+        "private_django",
+        "get_ranges",
+        "pastedeploy_app",
+    }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
