@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from wsgistatic import StaticFiles
+from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS
 
 # Tests must not fail because the machine is busy, so there are no deadlines.
@@ -138,6 +140,27 @@ def gzip_of_size(content: bytes, size: int) -> bytes:
 def settle() -> None:
     """Wait until the next change of a file gets a different time stamp."""
     time.sleep(0.03)
+
+
+class Read(NamedTuple):
+    """One read of a regular file."""
+
+    offset: int
+    size: int  # bytes that were returned
+
+
+def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[Read]:
+    """Return a list to which each read of a regular file is added."""
+    reads: list[Read] = []
+    read_at = RegularFile.read_at
+
+    def record(file: RegularFile, offset: int, size: int) -> bytes:
+        block = read_at(file, offset, size)
+        reads.append(Read(offset, len(block)))
+        return block
+
+    monkeypatch.setattr(RegularFile, "read_at", record)
+    return reads
 
 
 @pytest.fixture

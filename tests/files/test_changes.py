@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import age
+from tests.conftest import age, record_reads
 from wsgistatic.files.body import BlockIterator, MultipartIterator
 from wsgistatic.files.changes import (
     FileChangedError,
@@ -180,20 +180,13 @@ def test_new_file_is_read_again_until_its_next_change_would_show(
     body = body_of(opened, suspect=True)
     sent = [next(body), next(body)]
     now_ns += 3_000_000_000
-    reads: list[int] = []
-    read_at = RegularFile.read_at
-
-    def record(file: RegularFile, offset: int, size: int) -> bytes:
-        reads.append(offset)
-        return read_at(file, offset, size)
-
-    monkeypatch.setattr(RegularFile, "read_at", record)
+    reads = record_reads(monkeypatch)
     sent.append(next(body))
-    assert reads == [2 * BLOCK, 2 * BLOCK, 0, BLOCK]
+    assert [read.offset for read in reads] == [2 * BLOCK, 2 * BLOCK, 0, BLOCK]
     reads.clear()
     sent.append(next(body))
     assert b"".join(sent) == OLD_CONTENT
-    assert reads == [3 * BLOCK, 3 * BLOCK, 0, BLOCK, 2 * BLOCK]
+    assert [read.offset for read in reads] == [3 * BLOCK, 3 * BLOCK, 0, BLOCK, 2 * BLOCK]
 
 
 def test_all_parts_of_a_multipart_body_are_checked(path: Path) -> None:
@@ -238,19 +231,12 @@ def test_long_response_is_checked_by_a_selection_of_its_blocks(
     body = BlockIterator(opened.file, 0, SIZE, 4, opened.detector(suspect=False))
     sent = [next(body) for _ in range(SIZE // 4 - 1)]
     change(path)
-    reads: list[int] = []
-    read_at = RegularFile.read_at
-
-    def record(file: RegularFile, offset: int, size: int) -> bytes:
-        reads.append(offset)
-        return read_at(file, offset, size)
-
-    monkeypatch.setattr(RegularFile, "read_at", record)
+    reads = record_reads(monkeypatch)
     with pytest.raises(FileChangedError) if change is rewrite_longer else nullcontext():
         sent.extend(body)
         assert b"".join(sent) == OLD_CONTENT
         assert 200 < len(reads) < 260
-        assert max(reads[2:]) > SIZE * 0.9
+        assert max(reads[2:]).offset > SIZE * 0.9
 
 
 def test_block_that_changes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from tests.client import Response, call_raw, make_environ
-from tests.conftest import OLD, age, encoded, gzip_of_size, settle
+from tests.conftest import OLD, age, encoded, gzip_of_size, record_reads, settle
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.files.directory import File, single_file
-from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.representations import sidecars
 from wsgistatic.representations.sidecars import sidecar_fault
@@ -139,9 +138,9 @@ def test_only_the_beginning_of_a_large_file_is_read(
 ) -> None:
     content = text(6 * MIB)
     coded = b"".join(CODINGS[coding].encode([content], len(content), 1))
-    sizes = count_bytes(monkeypatch)
+    reads = record_reads(monkeypatch)
     assert fault_of(tmp_path, coding, coded, content) is None
-    assert MIB <= sum(sizes) < 3 * MIB
+    assert MIB <= sum(read.size for read in reads) < 3 * MIB
     assert fault_of(tmp_path, coding, coded, b"x" + content[1:]) == "it holds other bytes"
 
 
@@ -250,20 +249,6 @@ def test_each_version_is_compared_once(
     assert len(calls) == 2
 
 
-def count_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list to which the size of each read is added."""
-    sizes: list[int] = []
-    read_at = RegularFile.read_at
-
-    def counting(file: RegularFile, offset: int, size: int) -> bytes:
-        block = read_at(file, offset, size)
-        sizes.append(len(block))
-        return block
-
-    monkeypatch.setattr(RegularFile, "read_at", counting)
-    return sizes
-
-
 def test_sidecar_that_never_settles_is_read_at_a_bounded_rate(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,13 +257,13 @@ def test_sidecar_that_never_settles_is_read_at_a_bounded_rate(
     age(site / "app.js")
     (site / "app.js.gz").write_bytes(gzip.compress(content, 1))
     monkeypatch.setattr(sidecars, "are_settled", lambda *statuses: False)
-    sizes = count_bytes(monkeypatch)
+    reads = record_reads(monkeypatch)
     app = StaticFiles(None, site, cache_size=0)
     start = time.monotonic()
     codings = [get(app, "HEAD").headers.get("Content-Encoding") for _ in range(100)]
     assert codings[0] == "gzip"
     assert codings[-1] is None
-    assert sum(sizes) < (2 + time.monotonic() - start) * 16 * MIB
+    assert sum(read.size for read in reads) < (2 + time.monotonic() - start) * 16 * MIB
 
 
 @pytest.mark.parametrize("want_body", [True, False])

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from tests.client import call_raw, make_environ
-from tests.conftest import OLD, settle
+from tests.conftest import OLD, Read, record_reads, settle
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.files import digests
-from wsgistatic.files.versions import RegularFile
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("open_descriptors")]
 
@@ -21,19 +20,10 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of all reads, while the clock of the allowance stands still."""
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Read]:
+    """All reads, while the clock of the allowance stands still."""
     monkeypatch.setattr(digests, "monotonic", lambda: 1000.0)
-    sizes: list[int] = []
-    read_at = RegularFile.read_at
-
-    def counting(file: RegularFile, offset: int, size: int) -> bytes:
-        block = read_at(file, offset, size)
-        sizes.append(len(block))
-        return block
-
-    monkeypatch.setattr(RegularFile, "read_at", counting)
-    return sizes
+    return record_reads(monkeypatch)
 
 
 @pytest.mark.parametrize("settled", [True, False])
@@ -42,7 +32,7 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     [("HEAD", {}), ("HEAD", {"HTTP_IF_MODIFIED_SINCE": "Tue, 14 Nov 2023 22:13:20 GMT"})],
 )
 def test_growing_log_is_not_hashed_for_each_request(
-    site: Path, method: str, extra: dict[str, str], settled: bool, bytes_read: list[int]
+    site: Path, method: str, extra: dict[str, str], settled: bool, reads: list[Read]
 ) -> None:
     app = StaticFiles(None, site, etag="content")
     with (site / "log.txt").open("wb") as log:
@@ -59,7 +49,7 @@ def test_growing_log_is_not_hashed_for_each_request(
         tags.append(result.headers.get("ETag"))
     assert tags[0] is not None
     assert tags[-1] is None
-    assert sum(bytes_read) <= 3 * 8 * MIB + MIB
+    assert sum(read.size for read in reads) <= 3 * 8 * MIB + MIB
 
 
 def test_version_without_a_tag_gets_one_later(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

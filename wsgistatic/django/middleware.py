@@ -17,8 +17,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from wsgistatic.django.hosts import KnownHosts
-from wsgistatic.django.responses import close_body, django_response, environ_of
+from wsgistatic.django.responses import django_response, environ_of
 from wsgistatic.django.wsgi import Files, files_in_front_of
+from wsgistatic.wsgi.responses import close_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

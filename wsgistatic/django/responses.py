@@ -19,6 +19,7 @@ from django.http.response import HttpResponseBase, ResponseHeaders
 
 from wsgistatic.http.fields import Headers
 from wsgistatic.wsgi.file_app import AnySource, serve_file
+from wsgistatic.wsgi.responses import close_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -151,10 +152,3 @@ class AsyncBody:
         """Close the body, but not while a block is read. Django calls this in a thread."""
         with self._lock:
             close_body(self._body)
-
-
-def close_body(body: Iterable[bytes]) -> None:
-    """Close a body that can be closed (PEP 3333)."""
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()

@@ -23,6 +23,7 @@ from wsgiref.simple_server import make_server
 from wsgistatic.http.paths import quote_path
 from wsgistatic.servers.connections import Handler, ThreadingServer
 from wsgistatic.servers.streams import wait_for_output
+from wsgistatic.wsgi.responses import close_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -223,6 +224,6 @@ class _CountedBody:
 
     def close(self) -> None:
         try:
-            getattr(self._body, "close", lambda: None)()
+            close_body(self._body)
         finally:
             self._log(self._sent)

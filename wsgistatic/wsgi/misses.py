@@ -18,7 +18,7 @@ from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import names_type
 from wsgistatic.http.paths import SplitPath
 from wsgistatic.wsgi.request import Request
-from wsgistatic.wsgi.responses import Response
+from wsgistatic.wsgi.responses import Response, close_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -98,7 +98,7 @@ def call_before_page(
         try:
             resumed = _ResumedBody(body)
         except BaseException:
-            _close(body)
+            close_body(body)
             raise
         if page is None:
             return resumed
@@ -125,13 +125,7 @@ class _ResumedBody:
 
     def close(self) -> None:
         """Close the app's body."""
-        _close(self._body)
-
-
-def _close(body: Iterable[bytes]) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
+        close_body(self._body)
 
 
 def _discard(data: bytes) -> None:

@@ -64,9 +64,14 @@ class Response(NamedTuple):
 
     def close(self) -> None:
         """Close the body of a response that is not sent."""
-        close = getattr(self.body, "close", None)
-        if close is not None:
-            close()
+        close_body(self.body)
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """Close a body that can be closed (PEP 3333)."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
 
 
 class ClosingBody:
