@@ -83,10 +83,13 @@ def test_the_end_does_not_wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
         print("x" * 500_000)
 
 
-def test_a_pipe_that_does_not_block() -> None:
+def test_a_pipe_that_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    was_full = threading.Event()
+    monkeypatch.setattr(streams, "sleep", lambda seconds: was_full.set())
     with piped() as pipe:
         os.set_blocking(sys.stdout.fileno(), False)
-        print("x" * 200_000)
+        print("x" * 200_000)  # more than a pipe holds
+        assert was_full.wait(30)
         text = b""
         while len(text) < 200_001:
             text += os.read(pipe, 65536)
