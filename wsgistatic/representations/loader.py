@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeGuard, cast
 
 from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
@@ -19,10 +19,12 @@ from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.versions import are_settled, signature
 from wsgistatic.http.conditional import Validators
+from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_dictionary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
 from wsgistatic.representations.compression import Compression, RefusedError
+from wsgistatic.representations.deltas import open_delta
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import (
     EtagMode,
@@ -33,6 +35,7 @@ from wsgistatic.representations.representation import (
     etag_for_coding,
     is_outdated,
     make_validators,
+    weak_etag,
 )
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar
 
@@ -88,6 +91,7 @@ class Loader:
     etag: EtagMode
     compression: Compression | None = None
     validators: Validators | None = None  # of the caller, instead of those of the source
+    dictionaries: bool = False
 
     def load(
         self,
@@ -96,12 +100,14 @@ class Loader:
         *,
         want_body: bool,
         want_range: bool = False,
+        dictionary: str | None = None,
     ) -> Loaded:
         """Load the representation for a value of Accept-Encoding (RFC 9110 12.5.3).
 
         Arguments:
             want_body: whether to open the source; otherwise its status is enough.
             want_range: whether the request has a Range, which refers to stored bytes.
+            dictionary: the SHA-256 of the dictionary that the client has, in hexadecimal digits.
 
         Raises:
             IsADirectoryError: the source is a directory.
@@ -110,7 +116,10 @@ class Loader:
         """
         version = target.source.open() if want_body else target.source.inspect()
         try:
-            choice = self._choose(target.source, version, accept_encoding)
+            choice = None
+            if self._has_deltas(target.source):
+                choice = _choose_delta(target.source, version, dictionary, want_range)
+            choice = choice or self._choose(target.source, version, accept_encoding)
             version = choice.version
             own = Loaded(target, choice, self._describe(target, choice), accept_encoding)
             return own if want_range else self._compress(own) or own
@@ -168,11 +177,22 @@ class Loader:
             return Choice(source, version)
         found = self.sidecars.find(source, status)
         varies = bool(found.sidecars) or self._may_compress(source.path, version.size)
+        varies = varies or self._has_deltas(source)
         while chosen := choose_sidecar(found.sidecars, version.size, accept_encoding):
             sent = found.take(chosen, version)
             if sent is not None:
                 return Choice(chosen.file, sent, chosen.coding, True, status, found.stats)
         return Choice(source, version, varies=varies, sidecar_stats=found.stats)
+
+    def _has_deltas(self, source: Source) -> TypeGuard[File]:
+        """Return whether a source may have deltas, and is offered to clients as a dictionary."""
+        return (
+            self.dictionaries
+            and isinstance(source, File)
+            and source.has_siblings
+            and is_eligible(source.segments[-1])
+            and self.media_types.coding(source.path) is None
+        )
 
     def _may_compress(self, path: str, size: int) -> bool:
         return self.compression is not None and self.compression.applies_to(path, size)
@@ -192,11 +212,16 @@ class Loader:
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
         tag = self._tag(choice, digest)
+        if choice.original_status is not None and self._has_deltas(target.source):
+            tag = self._tag_of_original(target.source, choice.original_status)
         validators, dated = (self.validators or Validators())._replace(etag=tag), None
         if self.validators is None and version.status is not None:
             validators = make_validators(version.status, tag, now_ns, of_content=of_content)
             if validators.last_modified is None and not of_content:
                 dated = dated_from(version.status)
+        has_deltas = self._has_deltas(target.source)
+        if has_deltas and choice.coding is not None and validators.etag is not None:
+            validators = validators._replace(etag=weak_etag(validators.etag))
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
         return Representation(
@@ -210,6 +235,7 @@ class Loader:
             varies=choice.varies,
             digest=digest if choice.stored is None else None,
             has_ranges=choice.stored is None,
+            use_as_dictionary=use_as_dictionary(target.url) if has_deltas else None,
             dated_from=dated,
         )
 
@@ -223,6 +249,12 @@ class Loader:
             text = choice.source.fingerprint(choice.version) if self.etag == "stat" else None
             tag = None if text is None else f'"{text}"'
         return tag if tag is None or choice.coding is None else etag_for_coding(tag, choice.coding)
+
+    def _tag_of_original(self, file: File, status: os.stat_result) -> str | None:
+        """Return the tag that the codings of a file with deltas share with it."""
+        original = Version(status.st_size, status, file.path)
+        digest = file.digest(original) if self.etag == "content" else None
+        return self._tag(Choice(file, original), digest)
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless it has to be described again."""
@@ -266,6 +298,27 @@ class Loader:
             return None
         representation = describe_compressed(own, coding, content)
         return loaded._replace(representation=representation, content=content)
+
+
+def _choose_delta(
+    file: File, version: Version, dictionary: str | None, want_range: bool
+) -> Choice | None:
+    """Choose the file itself for a Range, and the delta for a dictionary; None if there is none.
+
+    Ranges of the codings could be joined, since these share an entity tag. Browsers also offer a
+    dictionary with Range.
+    """
+    status = version.status
+    if want_range:
+        return Choice(file, version, varies=True, is_final=False)
+    if dictionary is None or status is None:
+        return None
+    delta = open_delta(file, status, dictionary)
+    if delta is None:
+        return None
+    version.close()
+    source = file.with_suffix(delta_suffix(dictionary))
+    return Choice(source, delta, DCZ, True, status, is_final=False)
 
 
 def _choose_stored(
