@@ -200,7 +200,10 @@ class _TreeWalk:
             self.found.skipped["broken link, or link out of the directory"] += 1
 
     def _add(self, file: File, size: int) -> None:
-        reason = why_not_compressed(file.segments[-1])
+        name = file.segments[-1]
+        # The delta of a lost file is compressed, but its suffix has no media type.
+        delta = split_delta_name(name)
+        reason = why_not_compressed(name) if delta is None else "already compressed"
         if reason is None:
             self.sized.append((size, file))
         else:

@@ -1,0 +1,284 @@
+"""Responses with the option ``dictionaries`` (RFC 9842)."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client import Response, call
+from tests.conftest import age, settle
+from tests.deltas import DIGITS, NEW_BUNDLE, OLD_BUNDLE, decode, offer, write
+from wsgistatic import AnswerEvent, StaticFiles
+from wsgistatic.__main__ import main
+from wsgistatic.files.directory import File
+from wsgistatic.http.dictionaries import DCZ_HEAD, DCZ_MAGIC
+
+NAME = "app-9c1d55e7.js"
+URL = f"/{NAME}"
+DELTA = f"{NAME}.{DIGITS}.dcz"
+MATCH = 'match="app-*.js"'
+CODED = {"Accept-Encoding": "gzip, deflate, br, zstd"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    old = write(tmp_path / "old", {"app-3f2a44d1.js": OLD_BUNDLE})
+    new = write(tmp_path / "new", {NAME: NEW_BUNDLE, "page.html": b"<p>page</p>"})
+    assert main(["compress", str(new), "--quiet", "--dictionaries-from", str(old)]) == 0
+    return new
+
+
+@pytest.fixture
+def app(folder: Path) -> StaticFiles:
+    return StaticFiles(None, folder, dictionaries=True)
+
+
+def get(app: StaticFiles, headers: dict[str, str], path: str = URL, **extra: Any) -> Response:
+    return call(app, path, headers=headers, **extra)
+
+
+def test_a_client_with_the_dictionary_gets_the_delta(app: StaticFiles, folder: Path) -> None:
+    for _ in range(3):
+        response = get(app, offer(OLD_BUNDLE))
+        assert response.status == 200
+        assert response.body == (folder / DELTA).read_bytes()
+        assert response.body.startswith(DCZ_MAGIC + sha256(OLD_BUNDLE).digest())
+        assert decode(response.body, OLD_BUNDLE) == NEW_BUNDLE
+        assert response.headers["Content-Encoding"] == "dcz"
+        assert response.headers["Content-Type"] == "text/javascript; charset=utf-8"
+        assert response.headers["Use-As-Dictionary"] == MATCH
+        assert response.headers["Vary"] == "Accept-Encoding, Available-Dictionary"
+        assert response.headers["Content-Length"] == str(len(response.body))
+        assert get(app, CODED).headers["Content-Encoding"] in ("br", "zstd")
+    head = call(app, URL, "HEAD", headers=offer(OLD_BUNDLE))
+    assert (head.body, head.headers) == (b"", response.headers)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"Available-Dictionary": offer(NEW_BUNDLE)["Available-Dictionary"]},
+        {"Available-Dictionary": offer(b"unknown")["Available-Dictionary"]},
+        {"Available-Dictionary": ":../../../../etc/passwd:"},
+        {"Available-Dictionary": ", ".join([offer(OLD_BUNDLE)["Available-Dictionary"]] * 2)},
+        {"Available-Dictionary": ""},
+    ],
+)
+@pytest.mark.parametrize("accepted", ["gzip, br, zstd, dcb, dcz", "identity, dcz"])
+def test_other_dictionaries_get_the_ordinary_response(
+    app: StaticFiles, fields: dict[str, str], accepted: str
+) -> None:
+    expected = get(app, {"Accept-Encoding": accepted.replace(", dcz", "")})
+    assert expected.headers["Vary"] == "Accept-Encoding, Available-Dictionary"
+    assert expected.headers["Use-As-Dictionary"] == MATCH
+    for _ in range(2):
+        response = get(app, {"Accept-Encoding": accepted, **fields})
+        assert response.headers == expected.headers
+        assert response.body == expected.body
+
+
+@pytest.mark.parametrize("accepted", ["br, dcz;q=0", "br, *", "br, dcb"])
+def test_dcz_must_be_accepted_by_name(app: StaticFiles, accepted: str) -> None:
+    response = get(app, offer(OLD_BUNDLE, accepted))
+    assert response.headers["Content-Encoding"] != "dcz"
+    assert response.headers["Vary"] == "Accept-Encoding, Available-Dictionary"
+
+
+@pytest.mark.parametrize("cache_size", [0, 1024 * 1024])
+@pytest.mark.parametrize("etag", ["stat", "content"])
+@pytest.mark.parametrize("compress", [False, True])
+def test_every_coding_has_the_weak_form_of_one_tag(
+    folder: Path, etag: Any, cache_size: int, *, compress: bool
+) -> None:
+    if compress:
+        for suffix in (".gz", ".br", ".zst"):
+            (folder / f"{NAME}{suffix}").unlink()
+    compress = compress and cache_size > 0
+    app = StaticFiles(
+        None, folder, dictionaries=True, etag=etag, cache_size=cache_size, compress=compress
+    )
+    own = get(app, {"Accept-Encoding": "identity"})
+    tag = own.headers["ETag"]
+    assert tag.startswith('"')
+    clients = [CODED, {"Accept-Encoding": "gzip"}, offer(OLD_BUNDLE), offer(NEW_BUNDLE)]
+    for fields in clients:
+        coded = get(app, fields)
+        if "Content-Encoding" in coded.headers:
+            assert coded.headers["ETag"] == f"W/{tag}"
+    # A client may hold any of them, and offer any dictionary when it asks again.
+    for held in (tag, f"W/{tag}"):
+        for fields in ({"Accept-Encoding": "identity"}, *clients):
+            response = get(app, {**fields, "If-None-Match": held})
+            assert response.status == 304
+            assert response.headers["Use-As-Dictionary"] == MATCH
+            assert response.headers["Vary"] == "Accept-Encoding, Available-Dictionary"
+            assert response.headers["Cache-Control"] == "max-age=60"
+            assert get(app, {**fields, "If-None-Match": '"other"'}).status == 200
+
+
+def test_ranges_are_always_of_the_file_itself(app: StaticFiles) -> None:
+    tag = get(app, {"Accept-Encoding": "identity"}).headers["ETag"]
+    for fields in (offer(OLD_BUNDLE), CODED):
+        for _ in range(2):
+            get(app, fields)
+            response = get(app, {**fields, "Range": "bytes=5-9"})
+            assert (response.status, response.body) == (206, NEW_BUNDLE[5:10])
+            assert response.headers["ETag"] == tag
+            assert "Content-Encoding" not in response.headers
+            assert "Use-As-Dictionary" not in response.headers
+            assert response.headers["Vary"] == "Accept-Encoding, Available-Dictionary"
+        # If-Range with the tag of a coding joins nothing.
+        joined = get(app, {**fields, "Range": "bytes=5-9", "If-Range": f"W/{tag}"})
+        assert (joined.status, joined.body) == (200, NEW_BUNDLE)
+        joined = get(app, {**fields, "Range": "bytes=5-9", "If-Range": tag})
+        assert (joined.status, joined.body) == (206, NEW_BUNDLE[5:10])
+        assert get(app, fields).headers["Content-Encoding"]
+
+
+def test_a_delta_that_is_older_than_its_file_is_not_sent(app: StaticFiles, folder: Path) -> None:
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
+    (folder / NAME).write_bytes(NEW_BUNDLE)
+    settle()
+    response = get(app, offer(OLD_BUNDLE))
+    assert (response.headers.get("Content-Encoding"), response.body) == (None, NEW_BUNDLE)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text", DCZ_MAGIC + bytes(32) + b"x" * 90, DCZ_MAGIC + bytes.fromhex(DIGITS)]
+)
+def test_another_file_under_the_name_of_a_delta_is_not_sent(
+    app: StaticFiles, folder: Path, content: bytes
+) -> None:
+    write(folder, {DELTA: content})
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] != "dcz"
+
+
+def test_a_delta_of_a_file_of_another_size_is_not_sent(app: StaticFiles, folder: Path) -> None:
+    (folder / NAME).write_bytes(NEW_BUNDLE + b"\n")  # a rollback restores an old time
+    age(folder / NAME)
+    assert get(app, offer(OLD_BUNDLE)).headers.get("Content-Encoding") != "dcz"
+
+
+def test_a_folder_and_a_link_out_are_not_sent(app: StaticFiles, folder: Path) -> None:
+    content = (folder / DELTA).read_bytes()
+    (folder / DELTA).unlink()
+    (folder / DELTA).mkdir()
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] != "dcz"
+    (folder / DELTA).rmdir()
+    write(folder.parent, {"outside": content})
+    (folder / DELTA).symlink_to(folder.parent / "outside")
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] != "dcz"
+
+
+@pytest.mark.parametrize("call_of", ["open", "read"])
+def test_a_delta_that_cannot_be_read_is_logged_and_skipped(
+    app: StaticFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    call_of: str,
+) -> None:
+    real = File.open
+
+    def fail(*arguments: object) -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def open_file(file: File) -> Any:
+        return fail() if file.path.endswith(".dcz") else real(file)
+
+    if call_of == "open":
+        monkeypatch.setattr(File, "open", open_file)
+    else:
+        monkeypatch.setattr("wsgistatic.representations.deltas.read_fully", fail)
+    with caplog.at_level(logging.ERROR):
+        response = get(app, offer(OLD_BUNDLE))
+    assert response.status == 200
+    assert response.headers["Content-Encoding"] != "dcz"
+    assert DELTA in caplog.text
+
+
+def test_the_option_is_off_by_default_and_concerns_scripts_only(folder: Path) -> None:
+    response = get(StaticFiles(None, folder), offer(OLD_BUNDLE))
+    assert response.headers["Content-Encoding"] != "dcz"
+    assert "Use-As-Dictionary" not in response.headers
+    assert response.headers["Vary"] == "Accept-Encoding"
+    page = get(StaticFiles(None, folder, dictionaries=True), offer(OLD_BUNDLE), "/page.html")
+    assert "Use-As-Dictionary" not in page.headers
+    assert "Vary" not in page.headers
+    with pytest.raises(TypeError, match="dictionaries must be"):
+        StaticFiles(None, folder, dictionaries=1)  # type: ignore[arg-type]
+
+
+def test_the_pattern_holds_below_any_prefix(folder: Path) -> None:
+    app = StaticFiles(None, folder, "/static", dictionaries=True)
+    response = get(app, offer(OLD_BUNDLE), f"/static/{NAME}", SCRIPT_NAME="/app")
+    assert response.headers["Use-As-Dictionary"] == MATCH
+
+
+def test_a_stored_coding_is_no_dictionary(folder: Path) -> None:
+    types = {".js": ("text/javascript", "gzip")}
+    app = StaticFiles(None, folder, dictionaries=True, media_types=types)
+    assert "Use-As-Dictionary" not in get(app, offer(OLD_BUNDLE)).headers
+
+
+def test_offload_names_the_delta_only_if_all_its_fields_arrive(folder: Path) -> None:
+    offload = ("X-Accel-Redirect", "/internal")
+    app = StaticFiles(None, folder, dictionaries=True, offload=offload)
+    assert "X-Accel-Redirect" not in get(app, offer(OLD_BUNDLE)).headers
+    passed = ["Use-As-Dictionary", "Vary", "ETag", "Content-Encoding", "X-Content-Type-Options"]
+    app = StaticFiles(None, folder, dictionaries=True, offload=offload, offload_headers=passed)
+    assert get(app, offer(OLD_BUNDLE)).headers["X-Accel-Redirect"] == f"/internal/{DELTA}"
+    app = StaticFiles(None, folder, dictionaries=True, offload=("X-Sendfile", str(folder)))
+    response = get(app, offer(OLD_BUNDLE))
+    assert "Content-Encoding" not in response.headers
+
+
+def test_events_report_the_delta(folder: Path) -> None:
+    events: list[AnswerEvent] = []
+    app = StaticFiles(None, folder, dictionaries=True, on_answer=events.append)
+    size = len(get(app, offer(OLD_BUNDLE)).body)
+    event = events[-1]
+    assert (event.coding, event.path) == ("dcz", str(folder / DELTA))
+    assert (event.status, event.bytes_planned) == (200, size)
+    assert size > DCZ_HEAD
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, app: StaticFiles, fields: dict[str, str]) -> int:
+    """Return how often one request calls the file system."""
+    calls: list[str] = []
+    with monkeypatch.context() as patch:
+        for name in ("stat", "open", "lstat", "fstat", "read", "pread"):
+            real = getattr(os, name)
+
+            def counted(*args: Any, _real: Any = real, _name: str = name, **kwargs: Any) -> Any:
+                calls.append(_name)
+                return _real(*args, **kwargs)
+
+            patch.setattr(os, name, counted)
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": URL}
+        environ |= {"HTTP_" + key.upper().replace("-", "_"): one for key, one in fields.items()}
+        body: Any = app(environ, lambda *args: lambda data: None)
+        b"".join(body)
+        getattr(body, "close", lambda: None)()
+    return len(calls)
+
+
+@pytest.mark.parametrize("cache_size", [0, 32 * 1024 * 1024])
+def test_requests_without_a_dictionary_cost_no_further_calls(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, cache_size: int
+) -> None:
+    counts = []
+    for dictionaries in (False, True):
+        app = StaticFiles(None, folder, dictionaries=dictionaries, cache_size=cache_size)
+        first = count_calls(monkeypatch, app, CODED)
+        counts.append((first, count_calls(monkeypatch, app, CODED)))
+    assert counts[0] == counts[1]
+    unknown = offer(b"unknown")
+    if cache_size:
+        assert count_calls(monkeypatch, app, unknown) == counts[1][1] + 1
