@@ -7,10 +7,8 @@ from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
-import zstandard
-
 from tests.conftest import age
-from wsgistatic.http.dictionaries import DCZ_HEAD
+from wsgistatic.compress.deltas import delta_coding
 
 _WORDS = [f"function f{number}(x){{return x*{number}}};\n" for number in range(4000)]
 _LINES = random.Random(1).choices(_WORDS, k=4000)
@@ -27,8 +25,7 @@ def offer(content: bytes, accepted: str = "gzip, deflate, br, zstd, dcb, dcz") -
 
 def decode(delta: bytes, dictionary: bytes) -> bytes:
     """Return the content of a delta."""
-    history = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-    return zstandard.ZstdDecompressor(history).decompress(delta[DCZ_HEAD:])
+    return b"".join(delta_coding(sha256(dictionary).hexdigest(), dictionary).decode([delta]))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:

@@ -34,7 +34,8 @@ def explain(
 def test_each_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     on = "--dictionaries"
     line = explain(capsys, folder, on)
-    assert DELTA in line and line.endswith("selected")
+    assert DELTA in line
+    assert line.endswith("selected")
     assert explain(capsys, folder).endswith("disabled by the options")
     line = explain(capsys, folder, on, "-H", "Range: bytes=0-1")
     assert line.endswith("ranges are those of the file")
