@@ -3,12 +3,17 @@
 Texts of Python's own library, requested in process by a client that accepts the one coding.
 Processor time: "ahead" is for writing the sidecar at the highest level, "first" for the first
 request to a new instance, "later" for each one after that. Medians of rounds.
+
+The last table has the bytes for a returning browser: two adjacent releases of npm packages.
 """
 
 from __future__ import annotations
 
 import os
 import pydoc_data
+import shutil
+import subprocess
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,11 +28,17 @@ from benchmarks.harness.report import figure
 from benchmarks.harness.timing import Samples
 from benchmarks.harness.wsgi import MIB, call, ignore_start, make_environ, need
 from wsgistatic import StaticFiles
-from wsgistatic.compress import Compressor
+from wsgistatic.compress import Compressor, compress_directory
 from wsgistatic.http.codings import available_codings
 
 _SETTLED = 0.03  # seconds; a younger file is not cached
 _HITS = 2000
+# A file of an npm package, and two of its releases.
+_RELEASES = {
+    "dist/vue.global.prod.js": ("vue", "3.5.20", "3.5.21"),
+    "lodash.min.js": ("lodash", "4.17.20", "4.17.21"),
+    "dist/css/bootstrap.min.css": ("bootstrap", "5.3.6", "5.3.7"),
+}
 
 
 def _measure(content: bytes, coding: str, stored: bool) -> dict[str, float]:
@@ -55,6 +66,28 @@ def _measure(content: bytes, coding: str, stored: bool) -> dict[str, float]:
         reply = call(app, environ).expect(200)
         need(reply.get("Content-Encoding") == coding, f"not sent with {coding or 'none'}")
         return {"bytes": len(reply.body), "ahead": ahead, "first": first, "later": later}
+
+
+def _bytes_by_coding() -> dict[str, dict[str, int]]:
+    """Return the bytes of the newer release of each file, as it is and by coding."""
+    sizes = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for path, (package, *versions) in _RELEASES.items():
+            for version in versions:
+                command = ["npm", "pack", "--silent", f"{package}@{version}"]
+                subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+                with tarfile.open(Path(folder, f"{package}-{version}.tgz")) as archive:
+                    member = archive.extractfile(f"package/{path}")
+                    need(member, f"{package} {version} has no {path}")
+                    target = Path(folder, package, version)
+                    target.mkdir(parents=True)
+                    (target / Path(path).name).write_bytes(member.read())
+            old, new = (Path(folder, package, version) for version in versions)
+            (result,) = compress_directory(new, dictionaries=[old])
+            title = f"{package} {versions[0]} > {versions[1]}"
+            sizes[title] = {"as it is": result.size}
+            sizes[title] |= {one.coding: one.size or 0 for one in result.sidecars}
+    return sizes
 
 
 def _time_ms(function: Callable[..., object], argument: object) -> float:
@@ -95,7 +128,14 @@ def main() -> None:
     columns = {"bytes": "bytes", "share": "share"}
     columns |= {"ahead, ms": "ahead", "first, ms": "first", "later, us": "later"}
     tables = [report.table(text, rows, columns, partial(cell, text)) for text in texts]
-    report.publish(options, versions_of([]), tables, samples)
+    sizes = _bytes_by_coding() if shutil.which("npm") else {}
+    releases = report.table(
+        "Bytes of a new release, dcz for those who have the old one",
+        [(title, title) for title in sizes],
+        {one: one for one in ("as it is", *codings, "dcz")},
+        lambda title, one: f"{sizes[title][one]:,}",
+    )
+    report.publish(options, versions_of([]), [*tables, releases], samples)
     panels = []
     for text, table in tables:
         later = {row[0]: f" bytes, {row[-1]} \N{MICRO SIGN}s" for row in table}
