@@ -78,7 +78,8 @@ def _bytes_by_coding() -> dict[str, dict[str, int]]:
                 subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
                 with tarfile.open(Path(folder, f"{package}-{version}.tgz")) as archive:
                     member = archive.extractfile(f"package/{path}")
-                    need(member, f"{package} {version} has no {path}")
+                    if member is None:
+                        raise FileNotFoundError(f"{package} {version} has no {path}")
                     target = Path(folder, package, version)
                     target.mkdir(parents=True)
                     (target / Path(path).name).write_bytes(member.read())
