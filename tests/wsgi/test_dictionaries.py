@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
     old = write(tmp_path / "old", {"app-3f2a44d1.js": OLD_BUNDLE})
     new = write(tmp_path / "new", {NAME: NEW_BUNDLE, "page.html": b"<p>page</p>"})
     assert main(["compress", str(new), "--quiet", "--dictionaries-from", str(old)]) == 0
+    settle()
     return new
 
 

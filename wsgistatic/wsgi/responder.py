@@ -82,9 +82,10 @@ class Responder:
         if cached is None:
             return None
         cached.used = True
-        dictionary = self._dictionary_of(request)
-        if dictionary is not None and has_delta(cached.path, dictionary):
-            return None
+        if self._dictionaries and "HTTP_AVAILABLE_DICTIONARY" in request.environ:
+            dictionary = self._dictionary_of(request)
+            if dictionary is not None and has_delta(cached.path, dictionary):
+                return None
         variant = cached.only or cached.variant_for(request.field("HTTP_ACCEPT_ENCODING"))
         if variant is None:
             return None
