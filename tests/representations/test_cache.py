@@ -532,6 +532,7 @@ def test_directory_that_becomes_unsearchable(public_directory: Path) -> None:
     (public_directory / "sub").chmod(0)
     with as_ordinary_user():
         assert call_raw(app, make_environ("/sub/file.txt")).status == 403
+    (public_directory / "sub").chmod(0o755)  # so that it can be removed
 
 
 def test_directory_that_is_replaced(site: Path) -> None:

@@ -321,10 +321,13 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 def _is_accessible(name: str, mode: int, dir_fd: int | None) -> bool:
     """Return whether access is allowed; False may be wrong, so the caller has to try.
 
-    The old seccomp profile of a container refuses the system call. Or the name may be missing for a
+    The platform may not have the system call (Emscripten), or the old seccomp profile of a
+    container refuses it. Or the name may be missing for a
     moment, or may have become a link.
     """
-    return os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS)
+    return (dir_fd is None or os.access in os.supports_dir_fd) and os.access(
+        name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS
+    )
 
 
 def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:
