@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -191,7 +191,7 @@ def load_errors() -> None:
 
 
 @cache
-def _webob_errors() -> dict[int, type[WSGIHTTPException]]:
+def _webob_errors() -> Mapping[int, type[WSGIHTTPException]]:
     # WebOb's modules take longer to import than ours, so they are left to the first app. WebOb
     # imports cgi, which is deprecated. The filters are those of all threads, but this runs once,
     # while the app is set up, and hides only this one warning.
