@@ -22,7 +22,7 @@ import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
 from tests.documents import DOCUMENTATION, ROOT, code_blocks, passage
-from tests.walkthrough import Walkthrough
+from tests.walkthrough import INSTALL, Walkthrough
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.http.media_types import _TYPES, _WELL_KNOWN, MediaTypes
@@ -130,6 +130,17 @@ NEEDED = {
     "pastedeploy": "paste.deploy",
     "view": "bottle",
 }
+# The distribution of a module or a program, where it has another name.
+DISTRIBUTIONS = {
+    "wsgistatic": ".",
+    "web": "web.py",
+    "webob": ".",
+    "waitress-serve": "waitress",
+    "flask": "flask",
+    "pserve": "pyramid",
+    "uvicorn": "uvicorn",
+    "django-admin": "django",
+}
 OPTIONAL = {"django", "flask", "pyramid", "bottle", "cherrypy", "falcon", *NEEDED}
 
 LOAD_INI = """
@@ -167,7 +178,8 @@ def project(tmp_path: Path) -> Path:
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
         ("mysite/settings.py", SETTINGS_BEFORE + EXAMPLES["settings"]),
-        ("mysite/app.py", EXAMPLES["sample_app"] + EXAMPLES["pastedeploy_app"]),
+        ("mysite/app.py", EXAMPLES["sample_app"]),
+        ("mysite/main.py", EXAMPLES["pastedeploy_app"]),
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
          "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
     ):  # fmt: skip
@@ -230,10 +242,28 @@ WALKS = sorted(
 
 
 @pytest.mark.parametrize("page", sorted(set(WALKS) - {"howto/asgi.rst"}))  # needs tests/servers
-def test_following_a_page(request: pytest.FixtureRequest, tmp_path: Path, page: str) -> None:
-    if not page.startswith("start/"):  # those begin in an empty folder
-        request.getfixturevalue("project")
+def test_following_a_page(tmp_path: Path, page: str) -> None:
+    if page.startswith("howto/"):
+        Walkthrough("howto/index.rst", tmp_path).follow()  # the sample project
     assert Walkthrough(page, tmp_path).follow() > 0
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_a_page_installs_what_it_uses(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    if "sample-project" in text or "sample.txt" in text:
+        text += (ROOT / "docs/howto/index.rst").read_text()
+    blocks = code_blocks(text)
+    shown = "".join(block.text for block in blocks if block.language == "console")
+    installs = " ".join(re.findall(rf"{INSTALL} (.*)", shown)).lower()
+    files = [block for block in blocks if "caption" in block.options]
+    own = {Path(block.options["caption"]).parts[0].removesuffix(".py") for block in files}
+    code = "".join(block.text for block in files if block.language == "python")
+    modules = {*re.findall(r"^(?:from|import) (\w+)", code, re.M)}
+    used = modules - own - set(sys.stdlib_module_names)
+    used |= {DISTRIBUTIONS[name] for name in DISTRIBUTIONS if f"$ {name} " in shown}
+    missing = {DISTRIBUTIONS.get(name, name) for name in used} - {*re.split(r"[\s\"\[\]]+", installs)}
+    assert missing == set()
 
 
 def test_a_private_download_with_django(project: Path) -> None:
