@@ -80,6 +80,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "vite": [("/static/assets/main-B73g3bRJ.js", "", 200, "title"), ("/", "", 200, "B73g3bRJ.js")],
     "sidecars": [("/static/hello.txt", "", 200, "hello")],
     "offload": [("/static/hello.txt", "", 200, ""), ("/", "", 200, "the app")],
+    "mod_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "origin": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
     "metrics": [("/static/hello.txt", "", 200, "hello"), ("/metrics", "", 200, "static_bytes 5")],
     "video": [("/static/hello.txt", "bytes=-2", 206, "lo")],
@@ -218,7 +219,7 @@ def test_settings(project: Path, name: str) -> None:
 def test_example(project: Path, name: str) -> None:
     if name in OPTIONAL:
         pytest.importorskip(NEEDED.get(name, name))
-    code = EXAMPLES[name].replace("/srv/static", "static")
+    code = EXAMPLES[name].replace("/srv/static", "static").replace("/srv/project/", "")
     if name == "pastedeploy":
         (project / "site.ini").write_text(code)
         code = LOAD_INI
@@ -262,7 +263,9 @@ def test_a_page_installs_what_it_uses(page: str) -> None:
     modules = {*re.findall(r"^(?:from|import) (\w+)", code, re.M)}
     used = modules - own - set(sys.stdlib_module_names)
     used |= {DISTRIBUTIONS[name] for name in DISTRIBUTIONS if f"$ {name} " in shown}
-    missing = {DISTRIBUTIONS.get(name, name) for name in used} - {*re.split(r"[\s\"\[\]]+", installs)}
+    missing = {DISTRIBUTIONS.get(name, name) for name in used} - {
+        *re.split(r"[\s\"\[\]]+", installs)
+    }
     assert missing == set()
 
 
