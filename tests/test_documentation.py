@@ -343,16 +343,37 @@ def test_the_examples_of_options(project: Path, monkeypatch: pytest.MonkeyPatch,
     (project / "static/index.html").write_text("index")
     text = (ROOT / "docs" / "reference" / page).read_text()
     names = {name: getattr(wsgistatic, name) for name in wsgistatic.__all__}
-    names["app"] = FileApp(b"")
+    names |= {"app": FileApp(b""), "Path": Path, "__file__": str(project / "wsgi.py")}
     tried = set()
     for name, block in re.findall(r"^\.\. confval:: (\w+).*\n((?:    .*\n|\n)+)", text, re.M):
         _, is_there, example = block.partition("    .. code-block:: python\n")
         if is_there:
-            assert f"{name}=" in example
+            assert f"{name}=" in example or name in ("app", "directory")
             exec(compile(textwrap.dedent(example), name, "exec"), names)
             tried.add(name)
-    names_of_options = {*re.findall(r"^\.\. confval:: (\w+)", text, re.M)}
-    assert tried == names_of_options - {"app", "directory"}  # these are in every example
+    assert tried == {*re.findall(r"^\.\. confval:: (\w+)", text, re.M)}
+
+
+def test_every_setting_has_a_type_a_default_and_an_example(project: Path) -> None:
+    pytest.importorskip("django")
+    (project / "frontend/dist/assets").mkdir()
+    text = (ROOT / "docs" / "reference" / "django.rst").read_text()
+    pattern = (
+        r"^\.\. confval:: (.+)\n    :type: .+\n    :default: .+\n\n"
+        r"(?:    .*\n|\n)*?    \.\. code-block:: python\n((?:        .*\n|\n)+)"
+    )
+    examples = re.findall(pattern, text, re.M)
+    assert [name for name, _ in examples] == re.findall(r"^\.\. confval:: (.+)$", text, re.M)
+    for name, example in examples:
+        assert all(f'"{key}"' in example for key in re.findall(r'"(\w+)"', name))
+        settings = SETTINGS_BEFORE + EXAMPLES["settings"] + textwrap.dedent(example)
+        (project / "mysite/settings.py").write_text(settings)
+        done = subprocess.run(
+            [sys.executable, "-m", "django", "check", "--settings", "mysite.settings"],
+            cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 def test_every_reason_is_described() -> None:
