@@ -436,7 +436,7 @@ def test_the_output_of_explain(
         content = gzip_of_size(gzip.compress(bytes(5000)), size) if ".gz" in name else bytes(size)
         (project / "static" / name).write_bytes(content)
         os.utime(project / "static" / name, (modified, modified))
-    block = passage("    $ wsgistatic explain", "\n2. Read")
+    block = passage("    $ wsgistatic explain static /static/app.js", "\n2. Read")
     command, *lines = textwrap.dedent(block).splitlines()
     monkeypatch.chdir(project)
     assert main(shlex.split(command)[2:]) == 0
