@@ -40,6 +40,7 @@ from pathlib import Path
 
 BASE_DIR = Path.cwd()
 INSTALLED_APPS = []
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 SECRET_KEY = "x"
 ROOT_URLCONF = "mysite.urls"
 ALLOWED_HOSTS = ["*"]
