@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.conftest import age
-from wsgistatic.compress.deltas import delta_coding
+from wsgistatic.http.codings import zstd_codec
+from wsgistatic.http.dictionaries import DCZ_HEAD, DCZ_MAGIC
 
 _WORDS = [f"function f{number}(x){{return x*{number}}};\n" for number in range(4000)]
 _LINES = random.Random(1).choices(_WORDS, k=4000)
@@ -25,7 +26,10 @@ def offer(content: bytes, accepted: str = "gzip, deflate, br, zstd, dcb, dcz") -
 
 def decode(delta: bytes, dictionary: bytes) -> bytes:
     """Return the content of a delta."""
-    return b"".join(delta_coding(sha256(dictionary).hexdigest(), dictionary).decode([delta]))
+    frame, end = delta[DCZ_HEAD:-DCZ_HEAD], delta[-DCZ_HEAD:]
+    content = b"".join(zstd_codec(dictionary).decode([frame]))
+    assert end == DCZ_MAGIC + sha256(content).digest()
+    return content
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:

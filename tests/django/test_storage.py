@@ -23,8 +23,8 @@ from django.template import Context, Engine
 from django.templatetags.static import static
 from django.test.utils import override_settings
 
+from tests.deltas import decode
 from tests.documents import DOCUMENTATION
-from wsgistatic.compress.deltas import delta_coding
 from wsgistatic.django.storage import CompressedManifestStaticFilesStorage
 from wsgistatic.http.codings import CODINGS
 
@@ -368,8 +368,7 @@ def test_deltas_against_the_previous_manifest(project: Project) -> None:
     delta = new.with_name(f"{new.name}.{digits}.dcz")
     assert list(project.root.rglob("*.dcz")) == [delta]
     assert f"as 'css/{delta.name}'" in output
-    blocks = delta_coding(digits, second.read_bytes()).decode([delta.read_bytes()])
-    assert b"".join(blocks) == new.read_bytes()
+    assert decode(delta.read_bytes(), second.read_bytes()) == new.read_bytes()
     # Without a manifest, there is no previous release.
     project.collect(PLAIN, dictionaries=True)
     with pytest.raises(TypeError, match="dictionaries must be"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.client import Response, call
-from tests.conftest import age, settle
+from tests.conftest import OLD, settle
 from tests.deltas import DIGITS, NEW_BUNDLE, OLD_BUNDLE, decode, offer, write
 from wsgistatic import AnswerEvent, StaticFiles
 from wsgistatic.__main__ import main
@@ -140,7 +141,12 @@ def test_ranges_are_always_of_the_file_itself(app: StaticFiles) -> None:
         assert (joined.status, joined.body) == (200, NEW_BUNDLE)
         joined = get(app, {**fields, "Range": "bytes=5-9", "If-Range": tag})
         assert (joined.status, joined.body) == (206, NEW_BUNDLE[5:10])
-        assert get(app, fields).headers["Content-Encoding"]
+        dated = get(app, fields).headers
+        assert dated["Content-Encoding"]
+        # All codings have one date, so it may be that of another one.
+        date = {"Range": "bytes=5-9", "If-Range": dated["Last-Modified"]}
+        joined = get(app, {**fields, **date})
+        assert (joined.status, joined.body) == (200, NEW_BUNDLE)
 
 
 def test_a_delta_that_is_older_than_its_file_is_not_sent(app: StaticFiles, folder: Path) -> None:
@@ -161,10 +167,76 @@ def test_another_file_under_the_name_of_a_delta_is_not_sent(
     assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] != "dcz"
 
 
-def test_a_delta_of_a_file_of_another_size_is_not_sent(app: StaticFiles, folder: Path) -> None:
-    (folder / NAME).write_bytes(NEW_BUNDLE + b"\n")  # a rollback restores an old time
-    age(folder / NAME)
-    assert get(app, offer(OLD_BUNDLE)).headers.get("Content-Encoding") != "dcz"
+# Of another size, and of the same.
+@pytest.mark.parametrize("content", [NEW_BUNDLE + b"\n", NEW_BUNDLE.swapcase()])
+@pytest.mark.parametrize("seconds", [-3600, 0])
+@pytest.mark.parametrize("cache_size", [0, 1024 * 1024])
+@pytest.mark.parametrize("etag", ["stat", "content"])
+def test_the_delta_of_a_file_that_was_rolled_back_is_not_sent(
+    folder: Path, content: bytes, seconds: int, cache_size: int, etag: Any
+) -> None:
+    app = StaticFiles(None, folder, dictionaries=True, cache_size=cache_size, etag=etag)
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
+    other = write(folder.parent, {"other.js": content}) / "other.js"
+    os.utime(other, (OLD + seconds, OLD + seconds))
+    for replace in (
+        lambda: shutil.copy2(other, folder / NAME),
+        lambda: other.replace(folder / NAME),
+    ):
+        replace()
+        for _ in range(2):
+            response = get(app, offer(OLD_BUNDLE))
+            assert (response.headers.get("Content-Encoding"), response.body) == (None, content)
+        head = call(app, URL, "HEAD", headers=offer(OLD_BUNDLE))
+        assert (head.body, head.headers) == (b"", response.headers)
+        settle()
+
+
+def test_a_file_that_is_restored_gets_its_delta_again(app: StaticFiles, folder: Path) -> None:
+    write(folder, {NAME: NEW_BUNDLE.swapcase()})
+    assert get(app, offer(OLD_BUNDLE)).headers.get("Content-Encoding") is None
+    write(folder, {NAME: NEW_BUNDLE})
+    settle()
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
+
+
+@pytest.mark.parametrize("mtime", [0, 1, 499162500, OLD])
+def test_the_delta_of_another_file_with_the_same_times_is_not_sent(
+    folder: Path, mtime: int
+) -> None:
+    """Images, archives and reproducible builds give one time to all files."""
+    for path in folder.iterdir():
+        os.utime(path, (mtime, mtime))
+    settle()
+    app = StaticFiles(None, folder, dictionaries=True)
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
+    (folder / NAME).write_bytes(NEW_BUNDLE.swapcase())
+    os.utime(folder / NAME, (mtime, mtime))
+    response = get(app, offer(OLD_BUNDLE))
+    assert (response.headers.get("Content-Encoding"), response.body) == (
+        None,
+        NEW_BUNDLE.swapcase(),
+    )
+
+
+@pytest.mark.parametrize("copy", [shutil.copy, shutil.copy2])
+def test_copied_trees(folder: Path, tmp_path: Path, copy: Any) -> None:
+    """Of a copy without times, the delta may be the older one: run the command again."""
+    site = tmp_path / "site"
+    for name in (DELTA, NAME):
+        site.mkdir(exist_ok=True)
+        copy(folder / name, site)
+        settle()
+    app = StaticFiles(None, site, dictionaries=True)
+    is_sent = get(app, offer(OLD_BUNDLE)).headers.get("Content-Encoding") == "dcz"
+    assert is_sent == (copy is shutil.copy2)
+    assert main(["compress", str(site), "--quiet", "--dictionaries-from", f"{tmp_path}/old"]) == 0
+    assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
+    # Another release is copied over it.
+    other = write(tmp_path / "other", {NAME: NEW_BUNDLE.swapcase()})
+    copy(other / NAME, site)
+    response = get(app, offer(OLD_BUNDLE))
+    assert response.headers.get("Content-Encoding") != "dcz"
 
 
 def test_a_folder_and_a_link_out_are_not_sent(app: StaticFiles, folder: Path) -> None:

@@ -257,7 +257,7 @@ def _delta(file: File, request: Request, event: AnswerEvent, *, is_on: bool) -> 
     if request.range is not None:
         return Candidate(delta.path, DCZ, size, "not sent, since ranges are those of the file")
     with delta.open() as opened:
-        fault = why_not_sent(opened, file.stat(), dictionary)
+        fault = why_not_sent(opened, file, file.inspect(), dictionary)
     return Candidate(delta.path, DCZ, size, fault or "not needed for this response")
 
 

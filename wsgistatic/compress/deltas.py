@@ -56,7 +56,8 @@ class Dictionaries:
         older_versions = self._files.get((*segments[:-1], name_pattern(segments[-1])), ())
         if not older_versions or file.status.st_size > MAX_SIZE:
             return []
-        known = {sha256(read_content(file.file, file.status)).hexdigest()}
+        target = sha256(read_content(file.file, file.status))
+        known = {target.hexdigest()}
         codings: list[Coding] = []
         for older in older_versions:
             with older.open() as opened:
@@ -66,7 +67,7 @@ class Dictionaries:
             digits = sha256(content).hexdigest()
             if digits not in known and len(codings) < _MAX_DELTAS:
                 known.add(digits)
-                codings.append(delta_coding(digits, content))
+                codings.append(delta_coding(digits, content, target.digest()))
         return codings
 
 
@@ -83,38 +84,50 @@ def _key(file: File) -> tuple[str, ...]:
     return (*file.segments[:-1], name_pattern(file.segments[-1]))
 
 
-def delta_coding(dictionary: str, content: bytes = b"") -> Coding:
-    """Return the coding of deltas for a dictionary, given by its SHA-256 and its content.
+def delta_coding(dictionary: str, content: bytes = b"", target: bytes = b"") -> Coding:
+    """Return the coding of the deltas of one file for a dictionary.
 
-    Without the content it serves to recognise deltas, not to write or to read them.
+    With the first argument alone it serves to recognise deltas, not to write or to read them.
+
+    Arguments:
+        dictionary: The SHA-256 of the dictionary, in hexadecimal digits.
+        content: The bytes of the dictionary.
+        target: The SHA-256 of the file.
     """
     zstd = CODINGS["zstd"]
+    head, tail = DCZ_MAGIC + bytes.fromhex(dictionary), DCZ_MAGIC + target
 
     def load() -> Codec:
         codec = zstd_codec(content)
 
         def encoder(level: int, size: int) -> Encoder:
             header, compress, finish = codec.encoder(level, size)
-            return DCZ_MAGIC + bytes.fromhex(dictionary) + header, compress, finish
+            return head + header, compress, lambda: finish() + tail
 
         def decode(blocks: Iterable[bytes]) -> Generator[bytes, None, bool]:
-            return codec.decode(_without_head(blocks, dictionary))
+            return codec.decode(_between(blocks, head, tail))
 
         return Codec(encoder, decode, codec.errors)
 
     return Coding(
         *(DCZ, delta_suffix(dictionary), zstd.package, zstd.levels, zstd.level, load),
-        lambda head, tail, size: delta_fault(head, dictionary, size),
+        lambda first, last, size: delta_fault(first, dictionary, size),
     )
 
 
-def _without_head(blocks: Iterable[bytes], dictionary: str) -> Iterator[bytes]:
-    head, rest = b"", iter(blocks)
-    for block in rest:
-        head += block
-        if len(head) >= DCZ_HEAD:
-            break
-    if head[:DCZ_HEAD] != DCZ_MAGIC + bytes.fromhex(dictionary):
+def _between(blocks: Iterable[bytes], head: bytes, tail: bytes) -> Iterator[bytes]:
+    """Yield the bytes between the head and the tail; raise ValueError if these differ."""
+    rest, source = b"", iter(blocks)
+    while len(rest) < len(head) and (block := next(source, b"")):
+        rest += block
+    if not rest.startswith(head):
         raise ValueError("not a delta for this dictionary")
-    yield head[DCZ_HEAD:]
-    yield from rest
+    rest = rest[len(head) :]
+    for block in source:
+        rest += block
+        if len(rest) > len(tail):
+            yield rest[: -len(tail)]
+            rest = rest[-len(tail) :]
+    if not rest.endswith(tail):
+        raise ValueError("not a delta of this file")
+    yield rest[: -len(tail)]

@@ -2,6 +2,9 @@
 
 A delta is a file in the coding "dcz": zstd with another file, the dictionary, as its history. It is
 stored beside its file, under a name with the SHA-256 of the dictionary, in hexadecimal digits.
+
+Ours also end with the SHA-256 of their file, in a skippable frame (RFC 8878 3.1.2) like that at the
+beginning. Nobody can decode a delta without the dictionary, so this shows whose delta it is.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ DCZ = "dcz"
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a file that has deltas
 # RFC 9842 5: a skippable frame of 32 bytes, which are the SHA-256 of the dictionary.
 DCZ_MAGIC = bytes.fromhex("5e2a4d1820000000")
-DCZ_HEAD = len(DCZ_MAGIC) + 32
+DCZ_HEAD = len(DCZ_MAGIC) + 32  # bytes; those at the end are as many
 DELTA_HEADER = DCZ_HEAD + MAX_HEADER  # bytes that ``delta_fault`` needs
 
 # Text that releases change in places, and that scripts, styles and fetch() load. A page itself has
@@ -83,7 +86,7 @@ def split_delta_name(name: str) -> tuple[str, str] | None:
 
 
 def delta_fault(head: bytes, dictionary: str, size: int) -> str | None:
-    """Return why a file is not the delta of ``size`` bytes for a dictionary, or None if it is.
+    """Return why a file cannot be a delta of ``size`` bytes for a dictionary, or None if it can.
 
     Browsers fail to load a delta with another dictionary in its head, and do not try again.
     """

@@ -1,7 +1,9 @@
 """Deltas: the sidecars of a file for clients that have an older version of it (RFC 9842).
 
 The server needs neither zstd nor the older version. The name of the delta has the SHA-256 of the
-dictionary that a client offers, so one ``os.stat`` shows whether there is one.
+dictionary that a client offers, so one ``os.stat`` shows whether there is one. Its last bytes have
+the SHA-256 of the file. So neither a rollback nor a copied tree, whatever its time stamps, makes a
+client decode a delta to other bytes than those of the file.
 """
 
 from __future__ import annotations
@@ -11,7 +13,14 @@ import os
 from wsgistatic.files.changes import read_fully
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.errors import is_missing, logger
-from wsgistatic.http.dictionaries import DELTA_HEADER, delta_fault, delta_suffix
+from wsgistatic.files.sources import Version
+from wsgistatic.http.dictionaries import (
+    DCZ_HEAD,
+    DCZ_MAGIC,
+    DELTA_HEADER,
+    delta_fault,
+    delta_suffix,
+)
 from wsgistatic.representations.sidecars import is_fresh
 
 
@@ -24,7 +33,7 @@ def has_delta(path: str, dictionary: str) -> bool:
     return True
 
 
-def open_delta(original: File, status: os.stat_result, dictionary: str) -> OpenFile | None:
+def open_delta(original: File, version: Version, dictionary: str) -> OpenFile | None:
     """Open the delta of a version of a file for a dictionary; None if none may be sent.
 
     A delta that cannot be read is skipped and logged, since the file itself can still be sent.
@@ -39,7 +48,7 @@ def open_delta(original: File, status: os.stat_result, dictionary: str) -> OpenF
             logger.error("%a: %s", delta.path, error.strerror or error)
         return None
     try:
-        if why_not_sent(opened, status, dictionary) is None:
+        if why_not_sent(opened, original, version, dictionary) is None:
             return opened
     except OSError as error:
         logger.error("%a: %s", delta.path, error.strerror or error)
@@ -47,9 +56,14 @@ def open_delta(original: File, status: os.stat_result, dictionary: str) -> OpenF
     return None
 
 
-def why_not_sent(delta: OpenFile, original: os.stat_result, dictionary: str) -> str | None:
+def why_not_sent(delta: OpenFile, original: File, version: Version, dictionary: str) -> str | None:
     """Return why an open delta must not be sent for a version of its file, or None."""
-    if not is_fresh(delta.status, original):
+    if version.status is None or not is_fresh(delta.status, version.status):
         return "older than its file"
-    fault = delta_fault(read_fully(delta.file, 0, DELTA_HEADER), dictionary, original.st_size)
+    fault = delta_fault(read_fully(delta.file, 0, DELTA_HEADER), dictionary, version.size)
+    if fault is None:
+        tail = read_fully(delta.file, max(delta.size - DCZ_HEAD, 0), DCZ_HEAD)
+        digest = original.digest(version)  # of a version that is too recent it is not known
+        if digest is None or tail != DCZ_MAGIC + digest:
+            fault = "it is not known to hold the bytes of the file"
     return fault and f"not sent, since {fault}"

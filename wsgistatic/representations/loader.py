@@ -220,8 +220,11 @@ class Loader:
             if validators.last_modified is None and not of_content:
                 dated = dated_from(version.status)
         has_deltas = self._has_deltas(target.source)
-        if has_deltas and choice.coding is not None and validators.etag is not None:
-            validators = validators._replace(etag=weak_etag(validators.etag))
+        if has_deltas:
+            # The codings share the date too, and a range of the file does not fit another coding.
+            validators = validators._replace(date_is_strong=False)
+            if choice.coding is not None and validators.etag is not None:
+                validators = validators._replace(etag=weak_etag(validators.etag))
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
         return Representation(
@@ -308,17 +311,14 @@ def _choose_delta(
     Ranges of the codings could be joined, since these share an entity tag. Browsers also offer a
     dictionary with Range.
     """
-    status = version.status
     if want_range:
         return Choice(file, version, varies=True, is_final=False)
-    if dictionary is None or status is None:
-        return None
-    delta = open_delta(file, status, dictionary)
-    if delta is None:
+    delta = None if dictionary is None else open_delta(file, version, dictionary)
+    if dictionary is None or delta is None:
         return None
     version.close()
     source = file.with_suffix(delta_suffix(dictionary))
-    return Choice(source, delta, DCZ, True, status, is_final=False)
+    return Choice(source, delta, DCZ, True, version.status, is_final=False)
 
 
 def _choose_stored(
