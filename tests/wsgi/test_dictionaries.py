@@ -179,16 +179,16 @@ def test_the_delta_of_a_file_that_was_rolled_back_is_not_sent(
     assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
     other = write(folder.parent, {"other.js": content}) / "other.js"
     os.utime(other, (OLD + seconds, OLD + seconds))
-    for replace in (
-        lambda: shutil.copy2(other, folder / NAME),
-        lambda: other.replace(folder / NAME),
-    ):
-        replace()
+    for is_rewritten in (True, False):
+        if is_rewritten:
+            shutil.copy2(other, folder / NAME)
+        else:
+            other.replace(folder / NAME)
         for _ in range(2):
             response = get(app, offer(OLD_BUNDLE))
             assert (response.headers.get("Content-Encoding"), response.body) == (None, content)
         head = call(app, URL, "HEAD", headers=offer(OLD_BUNDLE))
-        assert (head.body, head.headers) == (b"", response.headers)
+        assert head.headers["Content-Length"] == str(len(content))
         settle()
 
 

@@ -13,7 +13,6 @@ from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.http.codings import CODINGS, Codec, Coding, Encoder, zstd_codec
 from wsgistatic.http.dictionaries import (
     DCZ,
-    DCZ_HEAD,
     DCZ_MAGIC,
     MAX_SIZE,
     delta_fault,
