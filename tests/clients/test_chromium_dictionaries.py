@@ -1,4 +1,4 @@
-"""Headless Chromium: the second release of a bundle arrives as a delta (RFC 9842)."""
+"""Headless Chromium: the next release of Bootstrap arrives as a delta (RFC 9842)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients.recording import Recorder, run_recorded_server
 from tests.conftest import settle
-from tests.deltas import NEW_BUNDLE, OLD_BUNDLE, write
+from tests.deltas import write
 from wsgistatic.__main__ import main
 
 pytestmark = pytest.mark.clients
@@ -35,58 +35,91 @@ def fetch(page: Any, server: Recorder, name: str, **options: Any) -> str:
     return digest
 
 
+def bundle(package: str) -> bytes:
+    """Return the script of an npm package."""
+    folder = Path(__file__).parent / "node_modules" / package
+    if not folder.exists():
+        pytest.skip(f"{package} is not installed in tests/clients")
+    return (folder / "dist/js/bootstrap.bundle.min.js").read_bytes()
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = write(tmp_path / "site", {**PAGE, OLD_NAME: OLD_BUNDLE, "main.js": OLD_BUNDLE})
+def old() -> bytes:
+    return bundle("bootstrap-old")
+
+
+@pytest.fixture
+def new() -> bytes:
+    return bundle("bootstrap")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, old: bytes) -> Path:
+    folder = write(tmp_path / "site", {**PAGE, OLD_NAME: old, "main.js": old})
     settle()
     return folder
 
 
-def release(folder: Path) -> None:
+def release(folder: Path, new: bytes) -> None:
     """Deploy the second release beside the first, whose file main.js it replaces."""
-    old = write(folder.parent / "old", {OLD_NAME: OLD_BUNDLE, "main.js": OLD_BUNDLE})
-    write(folder, {NEW_NAME: NEW_BUNDLE, "main.js": NEW_BUNDLE})
+    files = {name: (folder / name).read_bytes() for name in (OLD_NAME, "main.js")}
+    old = write(folder.parent / "old", files)
+    write(folder, {NEW_NAME: new, "main.js": new})
     assert main(["compress", str(folder), "--quiet", "--dictionaries-from", str(old)]) == 0
     settle()
 
 
 @pytest.mark.parametrize("names", [(OLD_NAME, NEW_NAME), ("main.js", "main.js")])
 def test_second_release_takes_less_than_a_twentieth(
-    page: Any, folder: Path, names: tuple[str, str]
+    page: Any, folder: Path, old: bytes, new: bytes, names: tuple[str, str]
 ) -> None:
     before, after = names
     with run_recorded_server(folder, dictionaries=True, cache_control="max-age=3600") as server:
-        assert fetch(page, server, before) == sha256(OLD_BUNDLE).hexdigest()
-        release(folder)
-        assert fetch(page, server, after, cache="no-cache") == sha256(NEW_BUNDLE).hexdigest()
+        assert fetch(page, server, before) == sha256(old).hexdigest()
+        release(folder, new)
+        assert fetch(page, server, after, cache="no-cache") == sha256(new).hexdigest()
         delta = server.exchanges_for(f"/{after}")[-1]
         assert delta.headers["Content-Encoding"] == "dcz"
-        assert delta.length < 0.05 * len(NEW_BUNDLE)
+        assert delta.length < 0.05 * len(new)
         # It has the file now, and asks with the tag of the delta.
-        assert fetch(page, server, after, cache="no-cache") == sha256(NEW_BUNDLE).hexdigest()
+        assert fetch(page, server, after, cache="no-cache") == sha256(new).hexdigest()
         again = server.exchanges_for(f"/{after}")[-1]
         assert again.fields["if-none-match"] == delta.headers["ETag"]
         assert "available-dictionary" in again.fields
         assert again.status == 304
 
 
-def test_range_gets_the_bytes_of_the_file(page: Any, folder: Path) -> None:
+def test_range_gets_the_bytes_of_the_file(page: Any, folder: Path, new: bytes) -> None:
     with run_recorded_server(folder, dictionaries=True, cache_control="max-age=3600") as server:
         fetch(page, server, OLD_NAME)
-        release(folder)
+        release(folder, new)
         digest = fetch(page, server, NEW_NAME, headers={"Range": "bytes=10-99"})
-        assert digest == sha256(NEW_BUNDLE[10:100]).hexdigest()
+        assert digest == sha256(new[10:100]).hexdigest()
         (part,) = server.exchanges_for(f"/{NEW_NAME}")
         assert "available-dictionary" in part.fields
         assert (part.status, "Content-Encoding" in part.headers) == (206, False)
 
 
-def test_unknown_dictionary_gets_an_ordinary_coding(page: Any, folder: Path) -> None:
+def test_unknown_dictionary_gets_an_ordinary_coding(
+    page: Any, folder: Path, old: bytes, new: bytes
+) -> None:
     with run_recorded_server(folder, dictionaries=True, cache_control="max-age=3600") as server:
-        write(folder, {OLD_NAME: OLD_BUNDLE + b"// a test build\n"})
         fetch(page, server, OLD_NAME)
-        release(folder)
-        assert fetch(page, server, NEW_NAME) == sha256(NEW_BUNDLE).hexdigest()
+        write(folder, {OLD_NAME: old + b"// another build\n"})
+        release(folder, new)
+        assert fetch(page, server, NEW_NAME) == sha256(new).hexdigest()
         (response,) = server.exchanges_for(f"/{NEW_NAME}")
         assert "available-dictionary" in response.fields
         assert response.headers["Content-Encoding"] in ("gzip", "br", "zstd")
+
+
+def test_rollback_gets_the_older_bytes(page: Any, folder: Path, new: bytes) -> None:
+    with run_recorded_server(folder, dictionaries=True, cache_control="max-age=3600") as server:
+        fetch(page, server, "main.js")
+        release(folder, new)
+        third = new.replace(b"Bootstrap", b"Rolled-up")
+        write(folder, {"main.js": third})  # of the same size and time as the second
+        assert fetch(page, server, "main.js", cache="no-cache") == sha256(third).hexdigest()
+        response = server.exchanges_for("/main.js")[-1]
+        assert "available-dictionary" in response.fields
+        assert "Content-Encoding" not in response.headers

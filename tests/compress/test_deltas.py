@@ -175,6 +175,17 @@ def test_a_missing_directory_is_an_error(new: Path, capsys: pytest.CaptureFixtur
     assert "none" in capsys.readouterr().err
 
 
+def test_without_zstd(
+    old: Path, new: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("zstandard", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert compress(new, "--dictionaries-from", old) == 1
+    assert "deltas need zstandard: pip install zstandard" in capsys.readouterr().err
+    assert os.listdir(new / "js") == ["app-9c1d55e7.js"]
+    assert compress(new) == 0
+
+
 def test_an_older_version_that_vanishes_is_an_error_of_its_file(old: Path, new: Path) -> None:
     older = dictionaries_from([str(old)])
     shutil.rmtree(old)

@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         with _sigterm_as_interrupt():
             originals = find_originals(options.directory, options.exclude)
             return _compress(compressor, originals, options)
+    except ImportError as error:
+        return fail(str(error))
     except KeyboardInterrupt:
         return fail("interrupted; the sidecars that were written are complete", _INTERRUPTED)
     except OSError as error:

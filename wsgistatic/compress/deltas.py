@@ -35,9 +35,15 @@ class Dictionaries:
     Arguments:
         files: The older versions, in any order. Of those of one file, the three with the newest
             modification times are used.
+
+    Raises ImportError if zstd is not installed.
     """
 
     def __init__(self, files: Iterable[File]) -> None:
+        try:
+            zstd_codec(None)
+        except ImportError:
+            raise ImportError("deltas need zstandard: pip install zstandard") from None
         found: dict[tuple[str, ...], list[tuple[int, File]]] = defaultdict(list)
         for file in files:
             if is_eligible(file.segments[-1]):
@@ -73,7 +79,7 @@ class Dictionaries:
 def dictionaries_from(directories: Iterable[str]) -> Dictionaries | None:
     """Return the files of older releases as dictionaries; None if there are no directories.
 
-    Raises OSError if a directory cannot be read.
+    Raises OSError if a directory cannot be read, and ImportError if zstd is not installed.
     """
     trees = [find_originals(directory) for directory in directories]
     return Dictionaries(chain.from_iterable(tree.files for tree in trees)) if trees else None

@@ -109,7 +109,9 @@ class CompressionMixin:
     def _compress(self, names: Iterable[str], previous: Iterable[str]) -> Iterator[Processed]:
         """Compress the files with these names; yield what ``post_process`` does for them."""
         files = {file.path: (printable(name), file) for name, file in self._files(names)}
-        older = Dictionaries(file for _, file in self._files(previous))
+        older = None
+        if self._writes_deltas:
+            older = Dictionaries(file for _, file in self._files(previous))
         failures: list[Processed] = []
         left: list[str] = []
         chosen = (file for _, file in files.values())
