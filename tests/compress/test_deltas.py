@@ -8,7 +8,7 @@ import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.conftest import OLD
 from tests.deltas import DIGITS, NEW_BUNDLE, OLD_BUNDLE, decode, write
 from wsgistatic.__main__ import main
 from wsgistatic.compress.compressor import Action, Compressor, compress_directory
-from wsgistatic.compress.deltas import dictionaries_from
+from wsgistatic.compress.deltas import delta_coding, dictionaries_from
 from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.http.codings import zstd_codec, zstd_frame
 from wsgistatic.http.dictionaries import DCZ_HEAD, DCZ_MAGIC, MAX_SIZE
@@ -170,6 +170,24 @@ def test_the_delta_of_another_tool_is_left_alone(old: Path, new: Path, content: 
     assert decode(path.read_bytes(), OLD_BUNDLE) == NEW_BUNDLE
 
 
+@pytest.mark.parametrize("block", [1, 39, 41, 64, 1 << 16])
+def test_deltas_are_read_in_blocks_of_any_size(old: Path, new: Path, block: int) -> None:
+    compress(new, "--dictionaries-from", old)
+    delta = (new / "js" / DELTA).read_bytes()
+
+    def read(delta: bytes, target: bytes = NEW_BUNDLE) -> bytes:
+        coding = delta_coding(DIGITS, OLD_BUNDLE, sha256(target).digest())
+        blocks = [delta[at : at + block] for at in range(0, len(delta), block)]
+        return b"".join(coding.decode(blocks))
+
+    assert read(delta) == NEW_BUNDLE
+    for broken in (b"", delta[:39], delta[1:], delta[:-1], delta + b"x", delta[:60] + delta[61:]):
+        with pytest.raises(ValueError, match=r"^not "):
+            read(broken)
+    with pytest.raises(ValueError, match="not a delta of this file"):
+        read(delta, OLD_BUNDLE)
+
+
 def test_a_missing_directory_is_an_error(new: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compress(new, "--dictionaries-from", new / "none") == 1
     assert "none" in capsys.readouterr().err
@@ -204,9 +222,12 @@ def test_both_libraries_decode_the_same_delta(
 ) -> None:
     compress(new, "--dictionaries-from", old)
     delta = (new / "js" / DELTA).read_bytes()
-    if library == "standard":
-        standard: Any = pytest.importorskip("compression.zstd", reason="needs Python 3.14")
-        assert sys.modules["compression.zstd"] is standard
+    if library == "zstandard":
+        monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    elif sys.version_info < (3, 14):
+        module = pytest.importorskip("backports.zstd")
+        monkeypatch.setitem(sys.modules, "compression", ModuleType("compression"))
+        monkeypatch.setitem(sys.modules, "compression.zstd", module)
     codec = zstd_codec(OLD_BUNDLE)
     assert b"".join(codec.decode([delta[DCZ_HEAD:-DCZ_HEAD]])) == NEW_BUNDLE
     _, encode, finish = codec.encoder(19, len(NEW_BUNDLE))
