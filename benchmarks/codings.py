@@ -13,7 +13,6 @@ import os
 import pydoc_data
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,7 +27,9 @@ from benchmarks.harness.report import figure
 from benchmarks.harness.timing import Samples
 from benchmarks.harness.wsgi import MIB, call, ignore_start, make_environ, need
 from wsgistatic import StaticFiles
-from wsgistatic.compress import Compressor, compress_directory
+from wsgistatic.compress import Compressor
+from wsgistatic.compress.deltas import Dictionaries
+from wsgistatic.files.directory import single_file
 from wsgistatic.http.codings import available_codings
 
 _SETTLED = 0.03  # seconds; a younger file is not cached
@@ -73,18 +74,14 @@ def _bytes_by_coding() -> dict[str, dict[str, int]]:
     sizes = {}
     with tempfile.TemporaryDirectory() as folder:
         for path, (package, *versions) in _RELEASES.items():
+            files = []
             for version in versions:
                 command = ["npm", "pack", "--silent", f"{package}@{version}"]
                 subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-                with tarfile.open(Path(folder, f"{package}-{version}.tgz")) as archive:
-                    member = archive.extractfile(f"package/{path}")
-                    if member is None:
-                        raise FileNotFoundError(f"{package} {version} has no {path}")
-                    target = Path(folder, package, version)
-                    target.mkdir(parents=True)
-                    (target / Path(path).name).write_bytes(member.read())
-            old, new = (Path(folder, package, version) for version in versions)
-            (result,) = compress_directory(new, dictionaries=[old])
+                target = Path(folder, package, version)
+                shutil.unpack_archive(Path(folder, f"{package}-{version}.tgz"), target)
+                files.append(single_file(str(target / "package" / path)))
+            (result,) = Compressor().compress_files(files[1:], 1, Dictionaries(files[:1]))
             title = f"{package} {versions[0]} > {versions[1]}"
             sizes[title] = {"as it is": result.size}
             sizes[title] |= {one.coding: one.size or 0 for one in result.sidecars}

@@ -176,6 +176,12 @@ class CachedFile:
                 self._remember_value(accept_encoding, coding)
         return self.variants.get(coding)
 
+    @property
+    def has_deltas(self) -> bool:
+        """Whether a client may get a delta of the file."""
+        # A copy, since other threads may add variants.
+        return any(one.representation.use_as_dictionary for one in tuple(self.variants.values()))
+
     def put(self, variant: Variant, accept_encoding: str | None) -> None:
         """Add a variant; the caller holds the lock of the cache."""
         coding = variant.representation.coding or IDENTITY

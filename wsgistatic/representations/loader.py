@@ -118,7 +118,11 @@ class Loader:
         try:
             choice = None
             if self._has_deltas(target.source):
-                choice = _choose_delta(target.source, version, dictionary, want_range)
+                if want_range:
+                    # The codings share an entity tag, so those of different ones could be joined.
+                    accept_encoding = IDENTITY
+                elif dictionary is not None:
+                    choice = _choose_delta(target.source, version, dictionary)
             choice = choice or self._choose(target.source, version, accept_encoding)
             version = choice.version
             own = Loaded(target, choice, self._describe(target, choice), accept_encoding)
@@ -303,18 +307,10 @@ class Loader:
         return loaded._replace(representation=representation, content=content)
 
 
-def _choose_delta(
-    file: File, version: Version, dictionary: str | None, want_range: bool
-) -> Choice | None:
-    """Choose the file itself for a Range, and the delta for a dictionary; None if there is none.
-
-    Ranges of the codings could be joined, since these share an entity tag. Browsers also offer a
-    dictionary with Range.
-    """
-    if want_range:
-        return Choice(file, version, varies=True, is_final=False)
-    delta = None if dictionary is None else open_delta(file, version, dictionary)
-    if dictionary is None or delta is None:
+def _choose_delta(file: File, version: Version, dictionary: str) -> Choice | None:
+    """Choose the delta for a dictionary; None if there is none."""
+    delta = open_delta(file, version, dictionary)
+    if delta is None:
         return None
     version.close()
     source = file.with_suffix(delta_suffix(dictionary))

@@ -36,8 +36,6 @@ class Representation:
     has_ranges: bool = True  # parts of it can be sent
     use_as_dictionary: str | None = None  # if the file has deltas, the value of that field
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
-    # A Range refers to these bytes: they can be cut, and those of another coding never are.
-    has_own_ranges: bool = field(init=False)
     full_headers: Headers = field(init=False)  # 200, for GET and HEAD
     # 206, without Content-Type, Content-Length and Content-Range
     partial_headers: Headers = field(init=False)
@@ -45,8 +43,6 @@ class Representation:
     refusal_headers: Headers = field(init=False)  # 412 and 416, without Content-Range
 
     def __post_init__(self) -> None:
-        is_cut = self.coding is None or self.use_as_dictionary is None
-        self.has_own_ranges = self.has_ranges and is_cut
         etag, last_modified, _ = self.validators
         tag = [("ETag", etag)] if etag is not None else []
         date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]

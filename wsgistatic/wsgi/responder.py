@@ -19,6 +19,7 @@ from wsgistatic.files.versions import open_version, read_version
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dictionaries import offered_dictionary
 from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.negotiation import IDENTITY
 from wsgistatic.http.ranges import RangePlan
 from wsgistatic.representations.cache import Cache, CachedFile, Variant
 from wsgistatic.representations.compression import Compression
@@ -83,11 +84,15 @@ class Responder:
         if cached is None:
             return None
         cached.used = True
-        if self._dictionaries and "HTTP_AVAILABLE_DICTIONARY" in request.environ:
-            dictionary = self._dictionary_of(request)
-            if dictionary is not None and has_delta(cached.path, dictionary):
-                return None
-        variant = cached.only or cached.variant_for(request.field("HTTP_ACCEPT_ENCODING"))
+        accept_encoding = request.field("HTTP_ACCEPT_ENCODING")
+        if self._dictionaries and cached.has_deltas:
+            if request.range is not None:
+                accept_encoding = IDENTITY
+            elif "HTTP_AVAILABLE_DICTIONARY" in request.environ:
+                dictionary = self._dictionary_of(request)
+                if dictionary is not None and has_delta(cached.path, dictionary):
+                    return None
+        variant = cached.only or cached.variant_for(accept_encoding)
         if variant is None:
             return None
         response = self._respond_with_variant(request, cached, variant)
@@ -107,7 +112,7 @@ class Responder:
         self, request: Request, cached: CachedFile, variant: Variant
     ) -> Response | None:
         representation = variant.representation
-        if request.range is not None and not representation.has_own_ranges:
+        if request.range is not None and not representation.has_ranges:
             return None  # ranges refer to the file's own bytes
         if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
             return None
