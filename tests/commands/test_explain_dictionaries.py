@@ -45,6 +45,8 @@ def test_each_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(capsys, folder, on, url="/a.html").endswith("a type of file that has no deltas")
     line = explain(capsys, folder, on, "-H", "If-None-Match: *")
     assert line.endswith(("selected", "not needed for this response"))
+    write(folder, {"app.js": NEW_BUNDLE.swapcase()})  # a rollback
+    assert explain(capsys, folder, on).endswith("not known to hold the bytes of the file")
     os.utime(folder / "app.js")
     assert explain(capsys, folder, on).endswith("older than its file")
     write(folder, {"app.js": NEW_BUNDLE, DELTA: b"delta"})

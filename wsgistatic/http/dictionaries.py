@@ -65,6 +65,9 @@ def offered_dictionary(available_dictionary: str | None, accept_encoding: str | 
 
     RFC 9842 2.2 and 6.1: the client must name the coding "dcz" too. A wildcard is not enough, since
     a proxy may have added it for a client that knows nothing of dictionaries.
+
+    Whether the request is of the same origin is left to the client, since anybody may read a public
+    file. A check of Sec-Fetch-Site would need that field in Vary.
     """
     if available_dictionary is None:
         return None
