@@ -94,25 +94,6 @@ def bars(
     return panel
 
 
-def lines(title: str, rows: Rows, is_log: bool = False) -> Panel:
-    """Return a panel with a line for each row of a table, over the columns with numeric heads."""
-    places = [place for place, head in enumerate(rows[0]) if _number(head) is not None]
-
-    def panel(axes: Any) -> None:
-        for row in rows[1:]:
-            values = [_number(row[place]) or math.nan for place in places]
-            axes.plot([rows[0][place] for place in places], values, "o-", label=row[0])
-        axes.set_title(textwrap.fill(title, 44))
-        axes.grid(color="#eceff2")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7, frameon=False)
-        if is_log:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(bottom=0)
-
-    return panel
-
-
 def _number(text: str) -> float | None:
     """Return the number that a text begins with, or None."""
     digits = text.partition(" ")[0].replace(",", "")
