@@ -85,6 +85,7 @@ def test_other_dictionaries_get_the_ordinary_response(
         response = get(app, {"Accept-Encoding": accepted, **fields})
         assert response.headers == expected.headers
         assert response.body == expected.body
+    assert get(app, offer(OLD_BUNDLE, f"{accepted}, dcz")).headers["Content-Encoding"] == "dcz"
 
 
 @pytest.mark.parametrize("accepted", ["br, dcz;q=0", "br, *", "br, dcb"])
@@ -126,7 +127,11 @@ def test_every_coding_has_the_weak_form_of_one_tag(
             assert get(app, {**fields, "If-None-Match": '"other"'}).status == 200
 
 
-def test_ranges_are_always_of_the_file_itself(app: StaticFiles) -> None:
+@pytest.mark.parametrize("cache_size", [0, 4 * 1024 * 1024])
+def test_ranges_are_always_of_the_file_itself(folder: Path, cache_size: int) -> None:
+    app = StaticFiles(None, folder, dictionaries=True, cache_size=cache_size)
+    first = get(app, {**CODED, "Range": "bytes=5-9"})
+    assert (first.status, first.body) == (206, NEW_BUNDLE[5:10])
     tag = get(app, {"Accept-Encoding": "identity"}).headers["ETag"]
     for fields in (offer(OLD_BUNDLE), CODED):
         for _ in range(2):
