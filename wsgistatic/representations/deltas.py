@@ -63,7 +63,7 @@ def why_not_sent(delta: OpenFile, original: File, version: Version, dictionary: 
     fault = delta_fault(read_fully(delta.file, 0, DELTA_HEADER), dictionary, version.size)
     if fault is None:
         tail = read_fully(delta.file, max(delta.size - DCZ_HEAD, 0), DCZ_HEAD)
-        digest = original.digest(version)  # of a version that is too recent it is not known
+        digest = original.digest(version)  # None if the file changes too often
         if digest is None or tail != DCZ_MAGIC + digest:
             fault = "it is not known to hold the bytes of the file"
     return fault and f"not sent, since {fault}"
