@@ -27,6 +27,7 @@ from wsgistatic.representations.fingerprints import Fingerprints
 from wsgistatic.representations.headers import AllowOrigin, CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
+from wsgistatic.representations.vite import ViteManifest
 from wsgistatic.validation import check_app, check_path
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.copying import Copyable
@@ -178,6 +179,10 @@ class StaticFiles(Copyable):
             if not front.passes("Content-Encoding"):
                 options = replace(options, encodings=())
         self.encodings = options.encodings
+        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
+        manifest = ViteManifest(tree, self._prefix)
+        if immutable in (None, "hashed") and not callable(cache_control):
+            options = replace(options, immutable=manifest.rule(immutable))
         responder = Responder(options, front)
         self._cache = responder.cache
         self._policy = policy = responder.policy
@@ -185,14 +190,12 @@ class StaticFiles(Copyable):
         # origins decides on each one.
         takes_short_path = on_answer is None and not policy.origins
         self._files = responder.cache.files if takes_short_path else {}
-        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
-        fingerprints = Fingerprints(
-            tree, self._prefix, options.dotfiles, responder.media_types, stat_ttl
-        )
         below: tuple[Urls, Site] | tuple[None, None] = (None, None)
         if isinstance(app, StaticFiles) and app._prefix == self._prefix:
             below = app._urls, app.site  # of another directory, which gets the misses
-        self._urls: Urls = Urls(fingerprints, self._prefix, strict_urls, below[0])
+        types = responder.media_types
+        fingerprints = Fingerprints(tree, self._prefix, options.dotfiles, types, stat_ttl)
+        self._urls: Urls = Urls(fingerprints, manifest, types, self._prefix, strict_urls, below[0])
         self.site: Site = Site(
             tree,
             self._prefix,
@@ -319,6 +322,25 @@ class StaticFiles(Copyable):
             FileNotFoundError: There is no such file, and ``strict_urls`` is set.
         """
         return self._urls.integrity(name)
+
+    def preload(self, entry: str, environ: WSGIEnvironment | None = None) -> str:
+        """Return the value of the field Link for an entry of a Vite build and what it imports.
+
+        Browsers then load the script, the modules that it imports and their style sheets at the
+        same time (RFC 8288; HTML Standard). Send the field with the page or, where the server has
+        ``environ["wsgi.early_hints"]``, before it (RFC 8297).
+
+        Arguments:
+            entry: Key in ``.vite/manifest.json``, such as ``"src/main.js"``.
+            environ: The WSGI environ of the request, as for ``url``.
+
+        Returns:
+            The value, with at most 3,000 characters. It is ``""`` for an unknown entry.
+
+        Raises:
+            FileNotFoundError: The manifest has no such entry, and ``strict_urls`` is set.
+        """
+        return self._urls.preload(entry, environ)
 
     def _call_before_fallback(
         self, request: Request, start_response: StartResponse

@@ -1,18 +1,23 @@
-"""What pages need to name files: URLs with fingerprints, and integrity."""
+"""What pages need to name files: URLs with fingerprints, integrity, and links for preloading."""
 
 from __future__ import annotations
 
 import errno
 from typing import TYPE_CHECKING
 
-from wsgistatic.files.errors import logger
+from wsgistatic.files.errors import logger, not_found_error
+from wsgistatic.http.fields import preload_link
+from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import SplitPath, quote_path, url_path
 from wsgistatic.representations.fingerprints import Fingerprint, Fingerprints
+from wsgistatic.representations.vite import Chunk, ViteManifest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _MAX_LOGGED = 1000  # names that are remembered
+# Characters. nginx refuses a response whose header section exceeds 4 or 8 KiB (proxy_buffer_size).
+_MAX_LINKS = 3000
 
 
 class Urls:
@@ -22,9 +27,16 @@ class Urls:
     """
 
     def __init__(
-        self, fingerprints: Fingerprints, prefix: str, strict: bool, below: Urls | None
+        self,
+        fingerprints: Fingerprints,
+        manifest: ViteManifest,
+        media_types: MediaTypes,
+        prefix: str,
+        strict: bool,
+        below: Urls | None,
     ) -> None:
-        self._fingerprints, self._prefix = fingerprints, prefix
+        self._fingerprints, self._manifest = fingerprints, manifest
+        self._media_types, self._prefix = media_types, prefix
         self._strict, self._below = strict, below
         self._logged: dict[str, None] = {}
 
@@ -45,6 +57,21 @@ class Urls:
             self._report(name, error)
             return ""
 
+    def preload(self, entry: str, environ: WSGIEnvironment | None) -> str:
+        """Return the value of Link for an entry of a build; see ``StaticFiles.preload``."""
+        below: Urls | None = self
+        chunks: list[Chunk] = []
+        while below is not None and not chunks:
+            chunks, below = below._manifest.chunks_of(entry), below._below
+        if not chunks:
+            self._report(entry, not_found_error(), "is not in the Vite manifest")
+        root = "" if environ is None else mount_point(environ)
+        urls = dict.fromkeys(url for chunk in chunks for url in (chunk.url, *chunk.css))
+        links = [preload_link(root + url, self._media_types.content_type(url)) for url in urls]
+        while sum(map(len, links)) > _MAX_LINKS:
+            links.pop()
+        return ", ".join(links)
+
     def _find(self, name: str) -> Fingerprint:
         try:
             return self._fingerprints.find(name)
@@ -58,9 +85,9 @@ class Urls:
         segments = tuple(name.lstrip("/").encode("utf-8", "replace").decode().split("/"))
         return url_path(self._prefix, SplitPath(segments, False))
 
-    def _report(self, name: str, error: OSError | ValueError) -> None:
+    def _report(self, name: str, error: OSError | ValueError, reason: str = "") -> None:
         """Raise the error or, the first time for a name, log it."""
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason or getattr(error, "strerror", None) or str(error)
         if self._strict:
             raise FileNotFoundError(errno.ENOENT, f"no static file: {reason}", name) from error
         if name not in self._logged:
