@@ -54,4 +54,4 @@ def test_gunicorn_sends_the_links_before_the_page(worker: str, tmp_path: Path) -
         assert f"Link: {LINK}".encode() in head.split(b"\r\n")
         assert SCRIPT.encode() in body
         # RFC 8297 2: a client of HTTP/1.0 does not know informational responses.
-        assert exchange(port, "1.0")[0].startswith(b"HTTP/1.1 200 OK\r\n")
+        assert exchange(port, "1.0")[0].startswith(b"HTTP/1.0 200 OK\r\n")
