@@ -122,6 +122,7 @@ def test_copies_of_an_app_for_a_path(
 
 
 @each_way
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # by the collector of 3.14
 def test_copies_open_the_archive_again(tmp_path: Path, duplicate: Duplicate) -> None:
     path = zip_of(tmp_path / "a.zip", {"dir/x.txt": b"x"}, zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(path) as archive:
@@ -161,6 +162,7 @@ def test_open_files_cannot_be_copied(tmp_path: Path, duplicate: Duplicate) -> No
             duplicate(StaticFiles(None, zipfile.Path(archive)))
 
 
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")  # of 3.14
 def test_temporary_file_lives_as_long_as_its_app() -> None:
     def make_app() -> FileApp:
         file = tempfile.NamedTemporaryFile()  # noqa: SIM115

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from datetime import datetime, timezone
-from email.utils import formatdate
 
 from wsgistatic.http.fields import OWS
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_DAY_NAME = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_DAY_NAME = f"(?:{'|'.join(_DAYS)})"
 _DAY_NAME_L = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
 _IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE = (
@@ -58,4 +58,7 @@ def _full_year(date: tuple[int, ...], now: float) -> int:
 
 def format_http_date(seconds: int) -> str:
     """Return the IMF-fixdate of a time in whole seconds since the epoch."""
-    return formatdate(seconds, usegmt=True)
+    # email.utils.formatdate returns the same, but imports the modules for sockets and mail.
+    time = datetime.fromtimestamp(seconds, timezone.utc)
+    date = f"{_DAYS[time.weekday()]}, {time.day:02} {_MONTHS[time.month - 1]} {time.year:04}"
+    return f"{date} {time.hour:02}:{time.minute:02}:{time.second:02} GMT"

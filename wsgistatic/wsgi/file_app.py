@@ -33,7 +33,13 @@ from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import ClosingBody, Response, error_response, method_not_allowed
+from wsgistatic.wsgi.responses import (
+    ClosingBody,
+    Response,
+    error_response,
+    load_errors,
+    method_not_allowed,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -42,6 +48,8 @@ if TYPE_CHECKING:
 AnySource = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | io.BytesIO | Seekable | Traversable
 )
+load_errors()  # A view may create its first app in a request.
+
 Disposition = Literal["attachment", "inline"]
 FileOffload = tuple[str, str, str | os.PathLike[str]]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from webob.exc import status_map
 
 from wsgistatic.files.body import FileBody
 from wsgistatic.files.errors import Outcome, classify, logger
@@ -21,6 +20,7 @@ from wsgistatic.wsgi.request import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
+    from webob.exc import WSGIHTTPException
 
 _STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 _ALLOW = "Access-Control-Allow-Origin"
@@ -185,9 +185,25 @@ def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -
     return Response(status, [*about, *headers, *policy.common], [body])
 
 
+def load_errors() -> None:
+    """Load the texts of the error responses, before a request that may find no descriptor free."""
+    _webob_errors()
+
+
+@cache
+def _webob_errors() -> Mapping[int, type[WSGIHTTPException]]:
+    # WebOb's modules take longer to import than ours, so they are left to the first app. WebOb
+    # imports cgi, which is deprecated. The filters are those of all threads, but this runs once,
+    # while the app is set up, and hides only this one warning.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
+        from webob.exc import status_map  # noqa: PLC0415
+    return status_map
+
+
 @cache
 def _error(code: int) -> tuple[str, bytes]:
-    error = status_map[code]
+    error = _webob_errors()[code]
     status = f"{code} {error.title}"
     return status, f"{status}\n\n{' '.join(error.explanation.split())}\n".encode()
 
