@@ -15,7 +15,9 @@ _LENGTH = 12  # hexadecimal digits
 # Only a name without another dot has its fingerprint at the end, so there is only one way to read a
 # name.
 _NAME = re.compile(r"([^.][^/]*)\.([0-9a-f]{12})(\.[^.]*)|([^.]+)\.([0-9a-f]{12})", re.DOTALL)
-_END = re.compile(r"\.[0-9a-f]{12}(?:\.[^./]*)?\Z")
+
+# Finds out whether the end of a path looks like a name with a fingerprint. Each miss needs it.
+has_fingerprint = re.compile(r"\.[0-9a-f]{12}(?:\.[^./]*)?\Z").search
 
 
 def fingerprint_of(sha384: bytes) -> str:
@@ -37,11 +39,6 @@ def with_fingerprint(path: SplitPath, fingerprint: str) -> SplitPath:
     if dot:
         return SplitPath((*above, f"{stem}.{fingerprint}.{extension}"), False)
     return SplitPath((*above, f"{name}.{fingerprint}"), False)
-
-
-def has_fingerprint(path: str) -> bool:
-    """Return whether the end of a path looks like a name with a fingerprint."""
-    return _END.search(path) is not None
 
 
 def split_fingerprint(path: SplitPath) -> tuple[SplitPath, str] | None:

@@ -57,7 +57,13 @@ class ViteManifest(Locked):
     def rule(self, immutable: Immutable) -> Callable[[str, str], bool]:
         """Return the option ``immutable`` with the names in the manifest added."""
         rule = immutable_rule(immutable)
-        return lambda path, url: url in self._current().hashed or rule(path, url)
+
+        def is_immutable(path: str, url: str) -> bool:
+            # Most names need no look at the manifest.
+            is_listed = _HASH.search(_stem(url)) is not None and url in self._current().hashed
+            return is_listed or rule(path, url)
+
+        return is_immutable
 
     def chunks_of(self, entry: str) -> list[Chunk]:
         """Return the chunk with a key, and all that it imports, directly or not, once each."""
