@@ -17,7 +17,7 @@ from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import Dotfiles, SplitPath, is_served_name, url_path
 from wsgistatic.representations.cache import Location
 
-_MAX_FILES = 10_000  # about 10 MB
+_MAX_FILES = 5_000  # about 8 MB, with their digests
 
 
 class Fingerprint:

@@ -323,7 +323,7 @@ class Site:
         if response is None:
             with suppress(IsADirectoryError):
                 response = self._responder.respond(request, Target(source, url, key, fingerprint))
-        self._record(request, plain, source, response, "fingerprint")
+        self._record(request, plain, source, response, "current")
         return response
 
     def has_file(self, path: SplitPath) -> bool:
