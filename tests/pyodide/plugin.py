@@ -39,7 +39,7 @@ def pytest_runtest_makereport(call: Any) -> Generator[None, Any, Any]:
     report = yield
     reason = _reason(call.excinfo.value) if call.excinfo and report.failed else None
     if reason is not None:
-        report.outcome, report.longrepr = "skipped", ("", 0, reason)
+        report.outcome, report.longrepr = "skipped", ("", 0, f"pyodide has no {reason}")
     return report
 
 
@@ -48,11 +48,14 @@ def pytest_make_collect_report(collector: Any) -> Generator[None, Any, Any]:
     report = yield
     reason = _reason(report.call.excinfo.value) if report.failed else None
     if reason is not None:
-        report.outcome, report.longrepr = "skipped", ("", 0, f"{reason} (module)")
+        report.outcome, report.longrepr = (
+            "skipped",
+            ("", 0, f"pyodide has no {reason}, module"),
+        )
     return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
     for reason, count in skipped.most_common():
-        terminalreporter.write_line(f"skipped {count}, since pyodide does not have: {reason}")
+        terminalreporter.write_line(f"{count} skipped: {reason}")

@@ -18,7 +18,8 @@ const temporary = mkdtempSync(join(tmpdir(), "pyodide-"));
 pyodide.FS.rmdir("/tmp");
 pyodide.mountNodeFS("/tmp", temporary);
 pyodide.globals.set("options", pyodide.toPy(options));
-process.exitCode = pyodide.runPython(`
+try {
+    process.exitCode = pyodide.runPython(`
 import os, sys
 
 os.chdir("/project")
@@ -29,4 +30,6 @@ import pytest
 print("Python", sys.version)
 int(pytest.main(["-p", "tests.pyodide.plugin", "-p", "no:cacheprovider", *options]))
 `);
-rmSync(temporary, { recursive: true });
+} finally {
+    rmSync(temporary, { recursive: true });
+}

@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 AnySource = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | io.BytesIO | Seekable | Traversable
 )
-load_errors()  # A view may create its first app in a request.
-
 Disposition = Literal["attachment", "inline"]
 FileOffload = tuple[str, str, str | os.PathLike[str]]
+
+load_errors()  # now, since a view may create its first app during a request
 
 _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"

@@ -185,16 +185,14 @@ def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -
     return Response(status, [*about, *headers, *policy.common], [body])
 
 
-def load_errors() -> None:
-    """Load the texts of the error responses, before a request that may find no descriptor free."""
-    _webob_errors()
-
-
 @cache
-def _webob_errors() -> Mapping[int, type[WSGIHTTPException]]:
-    # WebOb's modules take longer to import than ours, so they are left to the first app. WebOb
-    # imports cgi, which is deprecated. The filters are those of all threads, but this runs once,
-    # while the app is set up, and hides only this one warning.
+def load_errors() -> Mapping[int, type[WSGIHTTPException]]:
+    """Import WebOb's errors, and return them by status code.
+
+    Apps call this when they are created, since a request may find no free descriptor for an import.
+    """
+    # WebOb takes as long to import as this package, and imports cgi, which is deprecated. Warning
+    # filters belong to all threads, but this one hides a single message, and only once.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
         from webob.exc import status_map  # noqa: PLC0415
@@ -203,7 +201,7 @@ def _webob_errors() -> Mapping[int, type[WSGIHTTPException]]:
 
 @cache
 def _error(code: int) -> tuple[str, bytes]:
-    error = _webob_errors()[code]
+    error = load_errors()[code]
     status = f"{code} {error.title}"
     return status, f"{status}\n\n{' '.join(error.explanation.split())}\n".encode()
 
