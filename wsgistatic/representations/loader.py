@@ -197,17 +197,22 @@ class Loader:
             settled = False
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
-        tag = self._tag(choice, digest)
-        validators, dated = (self.validators or Validators())._replace(etag=tag), None
-        if self.validators is None and version.status is not None:
-            validators = make_validators(version.status, tag, now_ns, of_content=of_content)
-            if validators.last_modified is None and not of_content:
-                dated = dated_from(version.status)
-        content_type = self.media_types.content_type(path)
         is_current = None
         if target.fingerprint is not None:
             # This is decided for the very version that is sent, since the file may have changed.
             is_current = settled and target.fingerprint == self._fingerprint(target, choice)
+        tag = self._tag(choice, digest)
+        if is_current and tag is not None:
+            # Clients may have got another version with the same times for this URL, from a machine
+            # with another release. A 304 would tell them to keep that for a year.
+            tag = f'{tag[:-1]}-{target.fingerprint}"'
+        validators, dated = (self.validators or Validators())._replace(etag=tag), None
+        if self.validators is None and version.status is not None:
+            without_date = of_content or (bool(is_current) and tag is None)
+            validators = make_validators(version.status, tag, now_ns, of_content=without_date)
+            if validators.last_modified is None and not without_date:
+                dated = dated_from(version.status)
+        content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
         return Representation(
             version.holder or path,
