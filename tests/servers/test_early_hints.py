@@ -17,10 +17,10 @@ from tests.servers.processes import run_command
 pytestmark = pytest.mark.servers
 
 HOME = Path(__file__).parents[2]
-SCRIPT, STYLE = "/static/assets/main-B73g3bRJ.js", "/static/assets/main-D64VDMd1.css"
+SCRIPT, STYLE = "/static/assets/main-DvdbUMjN.js", "/static/assets/main-D64VDMd1.css"
 LINK = f"<{SCRIPT}>; rel=modulepreload, <{STYLE}>; rel=preload; as=style"
 MANIFEST = (
-    '{"src/main.js": {"file": "assets/main-B73g3bRJ.js", "css": ["assets/main-D64VDMd1.css"]}}'
+    '{"src/main.js": {"file": "assets/main-DvdbUMjN.js", "css": ["assets/main-D64VDMd1.css"]}}'
 )
 
 
