@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from wsgistatic.files.changes import read_fully
@@ -65,15 +65,16 @@ class ViteManifest(Locked):
 
         return is_immutable
 
-    def chunks_of(self, entry: str) -> list[Chunk]:
-        """Return the chunk with a key, and all that it imports, directly or not, once each."""
-        chunks, found, keys = self._current().chunks, [], [entry]
+    def urls_of(self, entry: str) -> Iterator[str]:
+        """Yield the URLs of a chunk, its style sheets, and those of all that it imports."""
+        chunks, keys, seen = self._current().chunks, [entry], {entry}
         for key in keys:  # which grows
             chunk = chunks.get(key)
             if chunk is not None:
-                found.append(chunk)
-                keys += [one for one in dict.fromkeys(chunk.imports) if one not in keys]
-        return found
+                yield chunk.url
+                yield from chunk.css
+                keys += [one for one in dict.fromkeys(chunk.imports) if one not in seen]
+                seen.update(chunk.imports)
 
     def _current(self) -> _Build:
         """Return what the manifest says now."""

@@ -10,7 +10,7 @@ from wsgistatic.http.fields import preload_link
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import SplitPath, quote_path, url_path
 from wsgistatic.representations.fingerprints import Fingerprint, Fingerprints
-from wsgistatic.representations.vite import Chunk, ViteManifest
+from wsgistatic.representations.vite import ViteManifest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -59,18 +59,26 @@ class Urls:
 
     def preload(self, entry: str, environ: WSGIEnvironment | None) -> str:
         """Return the value of Link for an entry of a build; see ``StaticFiles.preload``."""
-        below: Urls | None = self
-        chunks: list[Chunk] = []
-        while below is not None and not chunks:
-            chunks, below = below._manifest.chunks_of(entry), below._below
-        if not chunks:
-            self._report(entry, not_found_error(), "is not in the Vite manifest")
         root = "" if environ is None else mount_point(environ)
-        urls = dict.fromkeys(url for chunk in chunks for url in (chunk.url, *chunk.css))
-        links = [preload_link(root + url, self._media_types.content_type(url)) for url in urls]
-        while sum(map(len, links)) > _MAX_LINKS:
-            links.pop()
+        below: Urls | None = self
+        links: list[str] = []
+        while below is not None and not links:
+            links, below = below._links(entry, root), below._below
+        if not links:
+            self._report(entry, not_found_error(), "is not in the Vite manifest")
         return ", ".join(links)
+
+    def _links(self, entry: str, root: str) -> list[str]:
+        links: dict[str, str] = {}
+        left = _MAX_LINKS
+        for url in self._manifest.urls_of(entry):
+            if url not in links:
+                link = preload_link(root + url, self._media_types.content_type(url))
+                left -= len(link) + len(", ")
+                if left < 0:
+                    break
+                links[url] = link
+        return list(links.values())
 
     def _find(self, name: str) -> Fingerprint:
         try:
