@@ -240,7 +240,10 @@ def test_an_unknown_entry(build: Path, caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_the_value_is_bounded(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chunks: dict[str, Any] = {f"{n}": {"file": f"assets/{n}-CHdo91hT.js"} for n in range(500)}
+    css = ["assets/all-CHdo91hT.css"]
+    chunks: dict[str, Any] = {
+        f"{n}": {"file": f"assets/{n}-CHdo91hT.js", "css": css} for n in range(500)
+    }
     chunks["main"] = {"file": "assets/main-CHdo91hT.js", "imports": list(chunks)}
     write_manifest(build, chunks)
     written: list[str] = []
@@ -253,6 +256,7 @@ def test_the_value_is_bounded(build: Path, monkeypatch: pytest.MonkeyPatch) -> N
     links = StaticFiles(None, build).preload("main").split(", ")
     assert len(written) == len(links) + 1  # the rest of a large build costs nothing
     assert links[0] == "</assets/main-CHdo91hT.js>; rel=modulepreload"
+    assert sum(".css" in link for link in links) == 1
     assert 50 < len(links) < 500
     assert len(", ".join(links)) <= 3000
 
