@@ -96,6 +96,29 @@ def test_the_names_of_the_manifest_are_immutable(build: Path, prefix: str) -> No
         assert call(app, at + name).headers["Cache-Control"] == value, name
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["main.bundle.js"], DEFAULT),
+        (["v2.bundle.js"], DEFAULT),
+        (["main-production.js", "admin-production.js"], DEFAULT),
+        (["main-abcdefgh.js", "admin-hgfedcba.js"], IMMUTABLE),
+        (["main-abcde1.js"], IMMUTABLE),
+    ],
+)
+def test_a_word_that_a_build_adds_to_names_is_not_a_hash(
+    tmp_path: Path, files: list[str], expected: str
+) -> None:
+    names = [name.partition(".")[0].partition("-")[0] for name in files]
+    chunks = {name: {"file": file, "name": name} for name, file in zip(names, files, strict=True)}
+    write_manifest(tmp_path, chunks)
+    app = StaticFiles(None, tmp_path, prefix="/static/")
+    for file in files:
+        (tmp_path / file).write_text(file)
+        settle()
+        assert cache_control(app, file) == expected
+
+
 def test_a_real_build(tmp_path: Path) -> None:
     app = StaticFiles(None, write_build(tmp_path), prefix="/static/")
     assert cache_control(app, "assets/index-GpEN3EET.js") == IMMUTABLE

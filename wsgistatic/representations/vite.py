@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -25,6 +26,10 @@ from wsgistatic.representations.immutable import Immutable, immutable_rule
 _PATH = (".vite", "manifest.json")
 _MAX_SIZE = 8 * 1024 * 1024  # bytes; about 40,000 chunks
 _HASH = re.compile(r".[-._][A-Za-z0-9_-]{6,}\Z")
+# A word that the build adds to its names, as in "main.bundle.js", is not a hash. Vite's hashes have
+# 8 characters. One in 750 has no digit or capital. It counts if it has letters only, and no other
+# name has the same end.
+_WORD = re.compile(r"[-._][a-z]{6,7}\Z|[^A-Z0-9]{8}\Z")
 
 
 class Chunk(NamedTuple):
@@ -129,9 +134,14 @@ def _parse(manifest: Any, prefix: str) -> _Build:
         chunks[key] = Chunk(
             urls[file], tuple(urls[one] for one in css), _texts(value.get("imports", []))
         )
-    is_hashed = ((stem := _stem(name)) not in plain and _HASH.search(stem) for name in urls)
-    hashed = frozenset(url for url, one in zip(urls.values(), is_hashed, strict=True) if one)
-    return _Build(chunks, hashed)
+    stems = {name: stem for name in urls if _HASH.search(stem := _stem(name)) and stem not in plain}
+    counts = Counter(stem[-8:] for stem in stems.values())
+    hashed = (
+        urls[name]
+        for name, stem in stems.items()
+        if not _WORD.search(stem) or (stem[-8:].isalpha() and counts[stem[-8:]] == 1)
+    )
+    return _Build(chunks, frozenset(hashed))
 
 
 def _texts(value: Any) -> tuple[str, ...]:
