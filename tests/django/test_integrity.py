@@ -96,6 +96,16 @@ def test_browsers_get_the_bytes_that_the_element_promises(
 
 
 @pytest.mark.usefixtures("sources")
+def test_the_name_of_a_former_release_leads_to_the_current_file(configure: Configure) -> None:
+    configure(STORAGES=storages(MANIFEST))
+    call_command("collectstatic", verbosity=0, interactive=False)
+    app = wrap(inner_app)
+    former, current = (call(app, f"/static/js/app{one}.js") for one in (".0123456789ab", ""))
+    assert (former.status, former.body) == (200, current.body)
+    assert former.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.usefixtures("sources")
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [
