@@ -61,6 +61,13 @@ def test_modules_of_commands_exist(source: str) -> None:
         assert find_spec(module) is not None, module
 
 
+@pytest.mark.parametrize("source", ["README.rst", *PAGES])
+def test_measurements_name_their_command(source: str) -> None:
+    figures = mentioned(source, r"(\d (?:us|ms|MB|%)(?!\w)|Microseconds|times as \w+|halves)")
+    commands = mentioned(source, r"python -m (benchmarks\.\w+)")
+    assert commands or not figures, figures
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_groups_and_extras_exist(source: str) -> None:
     assert mentioned(source, r"--group ([a-z-]+)") <= names_in_table("dependency-groups")

@@ -187,12 +187,8 @@ def test_every_option_is_documented_with_an_example_that_works(
         if program != "wsgistatic":
             words = [*PROGRAMS[program], *words]
         elif flags & serving - {"--help", "--version"}:
-            words = [
-                "explain",
-                "static",
-                "/static/app.js",
-                *words,
-            ]  # checks the values of the options
+            # Unlike the server, this ends, and it checks the values of the options.
+            words = ["explain", "static", "/static/app.js", *words]
         else:
             words = [*words, "--version"]  # does not begin to serve
         status: object
