@@ -373,7 +373,7 @@ class DirectoryOptions(FileOptions):
     stat_ttl: float = _option(
         (0.0, PERFORMANCE, validation.check_seconds, _seconds, "SECONDS"),
         "Seconds for which a file is not checked for changes again. With 0, every request checks "
-        "its file; otherwise a response from memory takes a quarter of the time.",
+        "its file; otherwise a response from memory takes a third of the time.",
     )
     cache_size: int = _option(
         (DEFAULT_CACHE_SIZE, PERFORMANCE, _at_least(0), size_from_text, "SIZE"),
