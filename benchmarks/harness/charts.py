@@ -24,9 +24,7 @@ _STYLE = {
 }
 
 
-def draw(
-    options: Any, title: str, note: str, panels: Sequence[Panel], rows: int, columns: int = 3
-) -> None:
+def draw(options: Any, title: str, note: str, panels: Sequence[Panel], rows: int) -> None:
     """Write the chart of --plot, if it is wanted, in the format of the file's suffix.
 
     Arguments:
@@ -37,7 +35,7 @@ def draw(
         return
     import_module("matplotlib").use("Agg")
     plot = import_module("matplotlib.pyplot")
-    columns = min(columns, len(panels))
+    columns = min(3, len(panels))
     lines = math.ceil(len(panels) / columns)
     size = (4.6 * columns, (0.25 * rows + 0.9) * lines + 0.9)
     with plot.rc_context(_STYLE):
