@@ -2,9 +2,8 @@
 
 Texts of Python's own library, requested in process by a client that accepts the one coding.
 Processor time: "ahead" is for writing the sidecar at the highest level, "first" for the first
-request to a new instance, "later" for each one after that. Medians of rounds.
-
-The last table has the bytes for a returning browser: two adjacent releases of npm packages.
+request to a new instance, "later" for each one after that. Medians of rounds. The last table has
+the bytes for a returning browser: two adjacent releases of npm packages.
 """
 
 from __future__ import annotations
@@ -82,9 +81,8 @@ def _bytes_by_coding() -> dict[str, dict[str, int]]:
                 shutil.unpack_archive(Path(folder, f"{package}-{version}.tgz"), target)
                 files.append(single_file(str(target / "package" / path)))
             (result,) = Compressor().compress_files(files[1:], 1, Dictionaries(files[:1]))
-            title = f"{package} {versions[0]} > {versions[1]}"
-            sizes[title] = {"as it is": result.size}
-            sizes[title] |= {one.coding: one.size or 0 for one in result.sidecars}
+            coded = {one.coding: one.size or 0 for one in result.sidecars}
+            sizes[f"{package} {' > '.join(versions)}"] = {"as it is": result.size, **coded}
     return sizes
 
 
@@ -127,12 +125,12 @@ def main() -> None:
     columns |= {"ahead, ms": "ahead", "first, ms": "first", "later, us": "later"}
     tables = [report.table(text, rows, columns, partial(cell, text)) for text in texts]
     sizes = _bytes_by_coding() if shutil.which("npm") else {}
-    releases = report.table(
-        "Bytes of a new release, dcz for those who have the old one",
-        [(title, title) for title in sizes],
+    rows, columns = (
+        [(one, one) for one in sizes],
         {one: one for one in ("as it is", *codings, "dcz")},
-        lambda title, one: f"{sizes[title][one]:,}",
     )
+    title = "Bytes of a new release, dcz for those who have the old one"
+    releases = report.table(title, rows, columns, lambda row, one: f"{sizes[row][one]:,}")
     report.publish(options, versions_of([]), [*tables, releases], samples)
     panels = []
     for text, table in tables:

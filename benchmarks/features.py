@@ -459,9 +459,11 @@ class _Bench:
         old = TEXT.replace(b"color", b"background", 1)
         history = zstandard.ZstdCompressionDict(old, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         digest = sha256(old)
-        magic = bytes.fromhex("5e2a4d1820000000")
         frame = zstandard.ZstdCompressor(dict_data=history).compress(TEXT)
-        delta = magic + digest.digest() + frame + magic + sha256(TEXT).digest()
+        head, tail = (
+            bytes.fromhex(f"5e2a4d1820000000{sha256(one).hexdigest()}") for one in (old, TEXT)
+        )
+        delta = head + frame + tail
         self.write()
         self.write(f"{NAME}.{digest.hexdigest()}.dcz", delta, age=3600)
         self.build()

@@ -139,20 +139,17 @@ def _measure(samples: Samples, peers: list[Peer], counts: list[int], requests: i
 
 def main() -> None:
     """Run the benchmark."""
-    quick = "fewer files and requests"
-    options = report.parse("scale", __doc__, quick, _CHOSEN, peers=installed_peers())
+    known = installed_peers()
+    options = report.parse("scale", __doc__, "fewer files and requests", _CHOSEN, peers=known)
     peers: list[Peer] = options.peers
-    counts, requests = [0, 1000, 20_000], 20_000
-    if not options.quick:
-        counts, requests = [*counts, 200_000], 200_000
-    samples = Samples()
+    counts = [0, 1000, 20_000] + [200_000] * (not options.quick)
+    samples, requests = Samples(), counts[-1]
     _measure(samples, peers, counts, requests)
 
     def cost(peer: Peer, column: tuple[str, str]) -> str:
         return figure(samples.median((column[0], peer.key), column[1]))
 
-    rows = [(peer.name, peer) for peer in peers]
-    many = f"{requests:,}"
+    rows, many = [(peer.name, peer) for peer in peers], f"{requests:,}"
     memory = {
         "500 open, MB": ("responses", "held"),  # 1 MiB of each has been read
         f"{many} files, MB": ("files", "held"),
@@ -169,8 +166,7 @@ def main() -> None:
     panels = [charts.bars(f"{title}: {one[0][-1]}", one, one[0][-1]) for title, one in tables[:2]]
     panels += [charts.bars(head, tables[2][1], head) for head in memory]
     note = "Shorter is better. {python}, {cpu}, one core, no server."
-    title = "Growth with files, responses and size"
-    charts.draw(options, title, note, panels, len(peers))
+    charts.draw(options, "Growth with files, responses and size", note, panels, len(peers))
 
 
 if __name__ == "__main__":
