@@ -1,8 +1,7 @@
 """How the cost of each installed static app grows with files, responses and size.
 
 Each action runs twice, each time in a fresh interpreter on one core: once for its processor time,
-and once under tracemalloc for the memory of Python objects. No server, no wsgi.file_wrapper. Files
-of 1 KiB.
+and once under tracemalloc for the memory of Python objects. No server. Files of 1 KiB.
 """
 
 from __future__ import annotations
@@ -139,17 +138,15 @@ def _measure(samples: Samples, peers: list[Peer], counts: list[int], requests: i
 
 def main() -> None:
     """Run the benchmark."""
-    known = installed_peers()
-    options = report.parse("scale", __doc__, "fewer files and requests", _CHOSEN, peers=known)
+    options = report.parse("scale", __doc__, "fewer files", _CHOSEN, peers=installed_peers())
     peers: list[Peer] = options.peers
-    counts = [0, 1000, 20_000] + [200_000] * (not options.quick)
-    samples, requests = Samples(), counts[-1]
-    _measure(samples, peers, counts, requests)
+    counts, samples = [0, 1000, 20_000] + [200_000] * (not options.quick), Samples()
+    _measure(samples, peers, counts, counts[-1])
 
     def cost(peer: Peer, column: tuple[str, str]) -> str:
         return figure(samples.median((column[0], peer.key), column[1]))
 
-    rows, many = [(peer.name, peer) for peer in peers], f"{requests:,}"
+    rows, many = [(peer.name, peer) for peer in peers], f"{counts[-1]:,}"
     memory = {
         "500 open, MB": ("responses", "held"),  # 1 MiB of each has been read
         f"{many} files, MB": ("files", "held"),
