@@ -353,3 +353,24 @@ def test_requests_without_a_dictionary_cost_no_further_calls(
         accepted = {"Accept-Encoding": unknown["Accept-Encoding"]}
         calls = [count(apps[1], one) for one in (accepted, unknown)]
         assert calls[1] == {**calls[0], "stat": calls[0]["stat"] + 1}
+
+
+def test_deltas_of_fingerprinted_urls(tmp_path: Path) -> None:
+    old = write(tmp_path / "old", {"app.js": OLD_BUNDLE})
+    new = write(tmp_path / "new", {"app.js": NEW_BUNDLE})
+    assert main(["compress", str(new), "--quiet", "--dictionaries-from", str(old)]) == 0
+    settle()
+    app = StaticFiles(None, new, dictionaries=True)
+    url = app.url("app.js")
+    own = get(app, {"Accept-Encoding": "identity"}, url)
+    assert own.headers["Use-As-Dictionary"] == 'match="app.*.js"'
+    for fields in (offer(OLD_BUNDLE), CODED):
+        coded = get(app, fields, url)
+        assert coded.headers["Content-Encoding"] == ("br" if fields is CODED else "dcz")
+        assert coded.headers["ETag"] == f"W/{own.headers['ETag']}"
+        assert "immutable" in coded.headers["Cache-Control"]
+        part = get(app, {**fields, "Range": "bytes=5-9"}, url)
+        assert (part.status, part.body) == (206, NEW_BUNDLE[5:10])
+        assert (
+            get(app, {**offer(NEW_BUNDLE), "If-None-Match": own.headers["ETag"]}, url).status == 304
+        )

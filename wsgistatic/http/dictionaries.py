@@ -50,14 +50,18 @@ def name_pattern(name: str) -> str:
     return _HASH.sub("*", name, count=1)
 
 
-def use_as_dictionary(url: str) -> str:
+def use_as_dictionary(url: str, *, has_fingerprint: bool = False) -> str:
     """Return the value of Use-As-Dictionary for a file at a URL path (RFC 9842 2.1).
 
     The pattern is relative, so it holds wherever the app is mounted. Percent-encoding keeps the
     characters of a name from being syntax of the pattern.
+
+    Arguments:
+        has_fingerprint: Whether clients request the name with a fingerprint before its extension.
     """
     name = quote_from_bytes(unquote_to_bytes(url.rpartition("/")[2]), safe="")
-    return f'match="{name_pattern(name)}"'
+    stem, dot, extension = name_pattern(name).rpartition(".")
+    return f'match="{stem}{".*" * has_fingerprint}{dot}{extension}"'
 
 
 def offered_dictionary(available_dictionary: str | None, accept_encoding: str | None) -> str | None:

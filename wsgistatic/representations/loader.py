@@ -238,8 +238,9 @@ class Loader:
             validators = make_validators(version.status, tag, now_ns, of_content=without_date)
             if validators.last_modified is None and not without_date:
                 dated = dated_from(version.status)
-        has_deltas = self._has_deltas(target.source)
-        if has_deltas:
+        pattern, has_fingerprint = None, target.fingerprint is not None
+        if self._has_deltas(target.source):
+            pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
             # The codings share the date too, and a range of the file does not fit another coding.
             validators = validators._replace(date_is_strong=False)
             if choice.coding is not None and validators.etag is not None:
@@ -257,7 +258,7 @@ class Loader:
             varies=choice.varies,
             digest=digest if choice.stored is None else None,
             has_ranges=choice.stored is None,
-            use_as_dictionary=use_as_dictionary(target.url) if has_deltas else None,
+            use_as_dictionary=pattern,
             dated_from=dated,
         )
 
