@@ -2,13 +2,16 @@
 
 Texts of Python's own library, requested in process by a client that accepts the one coding.
 Processor time: "ahead" is for writing the sidecar at the highest level, "first" for the first
-request to a new instance, "later" for each one after that. Medians of rounds.
+request to a new instance, "later" for each one after that. Medians of rounds. The last table has
+the bytes for a returning browser: two adjacent releases of npm packages.
 """
 
 from __future__ import annotations
 
 import os
 import pydoc_data
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,10 +27,18 @@ from benchmarks.harness.timing import Samples
 from benchmarks.harness.wsgi import MIB, call, ignore_start, make_environ, need
 from wsgistatic import StaticFiles
 from wsgistatic.compress import Compressor
+from wsgistatic.compress.deltas import Dictionaries
+from wsgistatic.files.directory import single_file
 from wsgistatic.http.codings import available_codings
 
 _SETTLED = 0.03  # seconds; a younger file is not cached
 _HITS = 2000
+# A file of an npm package, and two of its releases.
+_RELEASES = {
+    "dist/vue.global.prod.js": ("vue", "3.5.20", "3.5.21"),
+    "lodash.min.js": ("lodash", "4.17.20", "4.17.21"),
+    "dist/css/bootstrap.min.css": ("bootstrap", "5.3.6", "5.3.7"),
+}
 
 
 def _measure(content: bytes, coding: str, stored: bool) -> dict[str, float]:
@@ -55,6 +66,24 @@ def _measure(content: bytes, coding: str, stored: bool) -> dict[str, float]:
         reply = call(app, environ).expect(200)
         need(reply.get("Content-Encoding") == coding, f"not sent with {coding or 'none'}")
         return {"bytes": len(reply.body), "ahead": ahead, "first": first, "later": later}
+
+
+def _bytes_by_coding() -> dict[str, dict[str, int]]:
+    """Return the bytes of the newer release of each file, as it is and by coding."""
+    sizes = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for path, (package, *versions) in _RELEASES.items():
+            files = []
+            for version in versions:
+                command = ["npm", "pack", "--silent", f"{package}@{version}"]
+                subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+                target = Path(folder, package, version)
+                shutil.unpack_archive(Path(folder, f"{package}-{version}.tgz"), target)
+                files.append(single_file(str(target / "package" / path)))
+            (result,) = Compressor().compress_files(files[1:], 1, Dictionaries(files[:1]))
+            coded = {one.coding: one.size or 0 for one in result.sidecars}
+            sizes[f"{package} {' > '.join(versions)}"] = {"as it is": result.size, **coded}
+    return sizes
 
 
 def _time_ms(function: Callable[..., object], argument: object) -> float:
@@ -95,7 +124,14 @@ def main() -> None:
     columns = {"bytes": "bytes", "share": "share"}
     columns |= {"ahead, ms": "ahead", "first, ms": "first", "later, us": "later"}
     tables = [report.table(text, rows, columns, partial(cell, text)) for text in texts]
-    report.publish(options, versions_of([]), tables, samples)
+    sizes = _bytes_by_coding() if shutil.which("npm") else {}
+    rows, columns = (
+        [(one, one) for one in sizes],
+        {one: one for one in ("as it is", *codings, "dcz")},
+    )
+    title = "Bytes of a new release, dcz for those who have the old one"
+    releases = report.table(title, rows, columns, lambda row, one: f"{sizes[row][one]:,}")
+    report.publish(options, versions_of([]), [*tables, releases], samples)
     panels = []
     for text, table in tables:
         later = {row[0]: f" bytes, {row[-1]} \N{MICRO SIGN}s" for row in table}

@@ -16,11 +16,13 @@ import tempfile
 import time
 import warnings
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
+from hashlib import sha256
 from importlib import import_module, resources
 from pathlib import Path
 from string import ascii_lowercase
@@ -73,6 +75,7 @@ _SETUPS: dict[str, dict[str, dict[str, Any]]] = {
         "cors": {"allow_origin": "*"},
         "headers": {"headers": {"X-Own": "yes"}},
         "compress": {"compress": True},
+        "dictionaries": {"dictionaries": True},
         "frozen": {"stat_ttl": 3600.0},
         "same-content": {"etag": "content"},
         "offload": {"offload": ("X-Accel-Redirect", "/internal/")},
@@ -450,6 +453,22 @@ class _Bench:
         reply = self.ask(accept_encoding="gzip")
         need(reply.get("Content-Encoding") == "gzip", "sends the file as it is")
         need(gzip.decompress(reply.body) == TEXT, "wrong bytes in the body")
+
+    @_row("dictionaries: only what changed", is_started=False)
+    def _dictionaries(self) -> None:
+        old = TEXT.replace(b"color", b"background", 1)
+        history = zstandard.ZstdCompressionDict(old, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        digest = sha256(old)
+        frame = zstandard.ZstdCompressor(dict_data=history).compress(TEXT)
+        magic = bytes.fromhex("5e2a4d1820000000")
+        delta = magic + digest.digest() + frame + magic + sha256(TEXT).digest()
+        self.write()
+        self.write(f"{NAME}.{digest.hexdigest()}.dcz", delta, age=3600)
+        self.build()
+        offer = f":{b64encode(digest.digest()).decode()}:"
+        reply = self.ask(accept_encoding="br, dcz", available_dictionary=offer)
+        need(reply.get("Content-Encoding") == "dcz", "sends no delta")
+        need("Available-Dictionary" in reply.expect(200, body=delta).get("Vary"), "no Vary")
 
     @_row("command that writes compressed copies", is_started=False)
     def _command(self) -> None:

@@ -1,8 +1,7 @@
-"""How the cost of each installed static app grows with files, ranges, responses and size.
+"""How the cost of each installed static app grows with files, responses and size.
 
 Each action runs twice, each time in a fresh interpreter on one core: once for its processor time,
-and once under tracemalloc for the memory of Python objects. No server, no wsgi.file_wrapper. Files
-of 1 KiB.
+and once under tracemalloc for the memory of Python objects. No server. Files of 1 KiB.
 """
 
 from __future__ import annotations
@@ -15,25 +14,20 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from benchmarks.harness import charts, report
-from benchmarks.harness.peers import Peer, installed_peers, variant, versions_of
+from benchmarks.harness.peers import Peer, installed_peers, versions_of
 from benchmarks.harness.report import figure
-from benchmarks.harness.timing import Cell, Key, Samples, apart, time_cells
+from benchmarks.harness.timing import Samples, apart
 from benchmarks.harness.wsgi import MIB, Unable, call, ignore_start, make_environ
 
 _CHOSEN = ("wsgistatic", "wsgistatic-ttl", "whitenoise", "whitenoise-auto", "werkzeug", "webob")
 _CONTENT = b"body { color: #123456 }\n" * 42  # about 1 KiB
 _FILE = "{0:04}/file-{1}.css"  # in subdirectories of 1000 files
-_COUNTS = ("1", "10", "100", "200", "1000")  # of ranges
-_SIZE = MIB  # of the file that the ranges are of
-_RANGED = "ranges.bin"
-_STEP = _SIZE // 1000
 Action = Callable[[], object]
 
 
@@ -105,7 +99,7 @@ def _read_responses(peer: Peer, root: str, name: str, count: int, size: int) -> 
         while file.read(MIB):
             pass  # the first peer must not pay for reading the file into the page cache
     app = peer.build(root)
-    call(app, make_environ(peer.prefix + _RANGED))
+    call(app, make_environ(peer.prefix + "small.bin"))
 
     def act() -> object:
         held = []
@@ -120,62 +114,7 @@ def _read_responses(peer: Peer, root: str, name: str, count: int, size: int) -> 
     return act
 
 
-def _disjoint(count: int) -> list[str]:
-    return [f"{n * _STEP}-{n * _STEP + 9}" for n in range(count)]
-
-
-def _zigzag(count: int) -> list[str]:
-    parts = _disjoint(count)  # alternately from the front and the back, the worst order to sort
-    return [parts[n // 2] if n % 2 == 0 else parts[-1 - n // 2] for n in range(count)]
-
-
-_SHAPES: dict[str, Callable[[int], list[str]]] = {
-    "disjoint": _disjoint,
-    "disjoint, backwards": lambda count: _disjoint(count)[::-1],
-    "disjoint, zigzag": _zigzag,
-    "disjoint, then one over all": lambda count: [*_disjoint(count - 1), f"0-{_SIZE - 1}"],
-    "adjacent": lambda count: [f"{n * 10}-{n * 10 + 9}" for n in range(count)],
-    "overlapping": lambda count: [f"{n * 10}-{n * 10 + 19}" for n in range(count)],
-    "nested": lambda count: [f"{n}-{_SIZE - 1 - n}" for n in range(count)],
-    "the whole file each time": lambda count: ["0-"] * count,
-    "the same byte each time": lambda count: ["7-7"] * count,
-    "growing suffixes": lambda count: [f"-{n + 1}" for n in range(count)],
-    "numbers of 100 digits": lambda count: [f"{n:0100}-{n + 1:0100}" for n in range(count)],
-    "all beyond the end": lambda count: [f"{_SIZE + n}-" for n in range(count)],
-}
-
-
-def _measure_ranges(peers: list[Peer], root: str, rounds: int) -> Samples:
-    """Time requests with ranges to all peers, in turn, in one process."""
-    samples = Samples()
-    cells: dict[Key, Cell] = {}
-    sent: dict[Key, dict[str, float]] = {}
-    for peer in peers:
-        path = peer.prefix + _RANGED
-        try:
-            app = peer.build(root)
-            call(app, make_environ(path, HTTP_RANGE="bytes=0-9,1000-1009")).expect(206).parts()
-        except Exception as reason:  # a peer's fault must not stop the others
-            samples.fail("ranges", peer.key, reason=reason)
-            continue
-        for shape, make in _SHAPES.items():
-            for count in _COUNTS:
-                environ = make_environ(path, HTTP_RANGE=f"bytes={','.join(make(int(count)))}")
-                reply = call(app, environ)
-                key: Key = ("ranges", peer.key, shape, count)
-                sent[key] = {"status": reply.status, "size": len(reply.body)}
-                cells[key] = Cell(app, environ)
-    time_cells([*cells.values()], rounds, "ranges")
-    for key, cell in cells.items():
-        samples.add(*key, us=cell.us(), **sent[key])
-    return samples
-
-
-def _measure(
-    samples: Samples, peers: list[Peer], counts: list[int], requests: int, rounds: int
-) -> list[Peer]:
-    """Measure everything, and return the apps whose ranges were timed."""
-
+def _measure(samples: Samples, peers: list[Peer], counts: list[int], requests: int) -> None:
     def measure(action: str, task: Callable[..., Action], *arguments: Any) -> None:
         for peer in tqdm(peers, action, leave=False, disable=None):
             try:
@@ -190,43 +129,24 @@ def _measure(
         measure("files", _request_each, root, _FILE, requests, 200)
         measure("misses", _request_each, root, "0000/missing-{1}.css", requests, 404)
     with tempfile.TemporaryDirectory(prefix="wsgistatic-bench-") as root:
-        for name, size in (("long.bin", 50 * MIB), ("huge.bin", 1024 * MIB), (_RANGED, _SIZE)):
+        for name, size in (("long.bin", 50 * MIB), ("huge.bin", 1024 * MIB), ("small.bin", MIB)):
             with open(os.path.join(root, name), "wb") as file:
                 file.truncate(size)  # a sparse file, which takes no disk space
         measure("responses", _read_responses, root, "long.bin", 500, MIB)
         measure("read", _read_responses, root, "huge.bin", 1, 1024 * MIB)
-        ranged = [peer for peer in peers if peer.key != "wsgistatic-ttl"]  # the same code
-        if any(peer.key == "wsgistatic" for peer in peers):
-            ranged.insert(1, variant("wsgistatic max_ranges=1000", max_ranges=1000))
-        samples.merge(apart(_measure_ranges, ranged, root, rounds))
-    return [peer for peer in ranged if ("ranges", peer.key) not in samples.failed]
 
 
 def main() -> None:
     """Run the benchmark."""
-    quick = "fewer files, requests and rounds: a minute and a half instead of about ten"
-    options = report.parse("scale", __doc__, quick, _CHOSEN, peers=installed_peers())
+    options = report.parse("scale", __doc__, "fewer files", _CHOSEN, peers=installed_peers())
     peers: list[Peer] = options.peers
-    counts, requests, rounds = [0, 1000, 20_000], 20_000, 5
-    if not options.quick:
-        counts, requests, rounds = [*counts, 200_000], 200_000, 20
-    samples = Samples()
-    ranged = _measure(samples, peers, counts, requests, rounds)
+    counts, samples = [0, 1000, 20_000] + [200_000] * (not options.quick), Samples()
+    _measure(samples, peers, counts, counts[-1])
 
     def cost(peer: Peer, column: tuple[str, str]) -> str:
         return figure(samples.median((column[0], peer.key), column[1]))
 
-    def range_cell(peer: str, shape: str, column: str) -> str:
-        key = ("ranges", peer, shape)
-        if column == "1000:100":
-            return figure(samples.ratio((*key, "1000"), (*key, "100"), "us"))
-        if column == "answers":
-            statuses = [samples.median((*key, count), "status") for count in ("1", "1000")]
-            return " to ".join(map(figure, statuses))
-        return figure(samples.median((*key, column), "us"))
-
-    rows = [(peer.name, peer) for peer in peers]
-    many = f"{requests:,}"
+    rows, many = [(peer.name, peer) for peer in peers], f"{counts[-1]:,}"
     memory = {
         "500 open, MB": ("responses", "held"),  # 1 MiB of each has been read
         f"{many} files, MB": ("files", "held"),
@@ -239,20 +159,11 @@ def main() -> None:
         columns = {f"{count:,}": (f"start:{count}", unit) for count in counts}
         tables.append(report.table(f"{title}, by number of files", rows, columns, cost))
     tables.append(report.table("MB of memory held, or at the peak", rows, memory, cost))
-    shapes = [(shape, shape) for shape in _SHAPES]
-    heads = {one: one for one in (*_COUNTS, "1000:100", "answers")}
-    for peer in ranged:
-        keys = [key for key in samples.rounds if key[:2] == ("ranges", peer.key)]
-        largest = max(samples.values(key, "size")[0] for key in keys) / _SIZE
-        title = f"{peer.name}: microseconds by number of ranges, 1 MiB file"
-        title += f"; the largest answer is {largest:.2f} times the file"
-        tables.append(report.table(title, shapes, heads, partial(range_cell, peer.key)))
     report.publish(options, versions_of(peers), tables, samples)
     panels = [charts.bars(f"{title}: {one[0][-1]}", one, one[0][-1]) for title, one in tables[:2]]
     panels += [charts.bars(head, tables[2][1], head) for head in memory]
     note = "Shorter is better. {python}, {cpu}, one core, no server."
-    title = "Growth with files, responses and size"
-    charts.draw(options, title, note, panels, len(peers))
+    charts.draw(options, "Growth with files, responses and size", note, panels, len(peers))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!wsgistatic\.).*"),
     (r"py:.*", r"wsgistatic\.files\..*"),
+    (r"py:.*", r"wsgistatic\.compress\.deltas\..*"),
 ]
 
 html_theme = "furo"

@@ -118,6 +118,7 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "caching": [("/static/hello.txt", "", 200, "hello")],
     "compressed": [("/static/hello.txt", "", 200, "hello")],
     "compress": [("/static/hello.txt", "", 200, "hello")],
+    "dictionaries": [("/static/hello.txt", "", 200, "hello")],
     "release": [
         ("/static/hello.txt", "", 200, "hello"),
         ("/static/nope", "", 404, ""),

@@ -177,6 +177,7 @@ def test_every_option_is_documented_with_an_example_that_works(
     for name in ("app.js", "static/app.js", "index.html", "404.html"):
         (tmp_path / "static" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "static" / name).write_text("hello" * 100)
+    (tmp_path / "last").mkdir()
     monkeypatch.chdir(tmp_path)
     serving = flags_of("wsgistatic") & flags_of("wsgistatic explain") - {"-h", "DIR"}
     for head, (flags, text) in documented(program).items():

@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from django.template import Context, Engine
 from django.templatetags.static import static
 from django.test.utils import override_settings
 
+from tests.deltas import decode
 from tests.documents import DOCUMENTATION
 from wsgistatic.django.storage import CompressedManifestStaticFilesStorage
 from wsgistatic.http.codings import CODINGS
@@ -346,3 +348,28 @@ def test_file_that_is_not_in_the_manifest(project: Project) -> None:
         assert re.fullmatch(r"/static/late\.\w{12}\.css", static("late.css"))
         with pytest.raises(ValueError, match=r"'css/lost.css' could not be found.*No finder"):
             static("css/lost.css")
+
+
+def test_deltas_against_the_previous_manifest(project: Project) -> None:
+    source = project.sources / "css/app.css"
+    project.collect(MANIFEST, dictionaries=True)
+    assert not list(project.root.rglob("*.dcz"))  # the first release has no older one
+    (old,) = project.root.glob("css/app.*.css")
+    project.collect(MANIFEST, dictionaries=True)
+    assert not list(project.root.rglob("*.dcz"))  # nothing has changed
+    source.write_text(source.read_text().replace("line 7 ", "line seven "))
+    project.collect(MANIFEST)
+    assert not list(project.root.rglob("*.dcz"))  # the option is off
+    (second,) = set(project.root.glob("css/app.*.css")) - {old}
+    source.write_text(source.read_text().replace("line 9 ", "line nine "))
+    output = project.collect(MANIFEST, dictionaries=True, arguments={"verbosity": 2})
+    (new,) = set(project.root.glob("css/app.*.css")) - {old, second}
+    digits = sha256(second.read_bytes()).hexdigest()
+    delta = new.with_name(f"{new.name}.{digits}.dcz")
+    assert list(project.root.rglob("*.dcz")) == [delta]
+    assert f"as 'css/{delta.name}'" in output
+    assert decode(delta.read_bytes(), second.read_bytes()) == new.read_bytes()
+    # Without a manifest, there is no previous release.
+    project.collect(PLAIN, dictionaries=True)
+    with pytest.raises(TypeError, match="dictionaries must be"):
+        project.collect(PLAIN, dictionaries="yes")

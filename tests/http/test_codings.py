@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from wsgistatic.http import codings
-from wsgistatic.http.codings import CODINGS, PREFERENCE, available_codings
+from wsgistatic.http.codings import CODINGS, PREFERENCE, IncompleteError, available_codings
 
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(14_000))
 LENGTHS = [0, 1, 300, 256 * 1024, len(TEXT)]
@@ -95,6 +95,13 @@ def test_window_above_8_mib_is_refused(name: str) -> None:
         with pytest.raises(ValueError, match="not zstd"):
             decoded(name, frame)
         assert decoded(name, frame.replace(b"\x70", b"\x68")) == b""  # 8 MiB
+
+
+@pytest.mark.parametrize("content", [b"", b"\x28\xb5\x2f\xfd", b"not a frame"])
+def test_what_is_not_a_zstd_frame(content: bytes) -> None:
+    with pytest.raises(IncompleteError):
+        decoded("zstd", content)
+    assert CODINGS["zstd"].fault(content, b"", 0) == "it is not a zstd frame"
 
 
 def test_old_brotli_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:

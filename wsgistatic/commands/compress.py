@@ -11,8 +11,10 @@ from functools import partial
 from wsgistatic.commands.options import Convert, Parser, help_text
 from wsgistatic.commands.output import Report, escape_undecodable_names, fail, progress_bar
 from wsgistatic.compress.compressor import DEFAULT_MIN_SAVING, DEFAULT_MIN_SIZE, Compressor
+from wsgistatic.compress.deltas import dictionaries_from
 from wsgistatic.compress.originals import Originals, find_originals
 from wsgistatic.http.codings import CODINGS
+from wsgistatic.http.dictionaries import DCZ
 from wsgistatic.wsgi.options import size_from_text
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         with _sigterm_as_interrupt():
             originals = find_originals(options.directory, options.exclude)
             return _compress(compressor, originals, options)
+    except ImportError as error:
+        return fail(str(error))
     except KeyboardInterrupt:
         return fail("interrupted; the sidecars that were written are complete", _INTERRUPTED)
     except OSError as error:
@@ -49,7 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _compress(compressor: Compressor, originals: Originals, options: argparse.Namespace) -> int:
-    results = compressor.compress_files(originals.files, options.jobs)
+    dictionaries = dictionaries_from(options.dictionaries_from)
+    results = compressor.compress_files(originals.files, options.jobs, dictionaries)
     with closing(results), progress_bar(originals.size, options.quiet) as bar:
         report = Report(options.directory, bar, is_check=options.check, quiet=options.quiet)
         for path, error in originals.errors:
@@ -63,10 +68,17 @@ def _compress(compressor: Compressor, originals: Originals, options: argparse.Na
                 is_removed = compressor.remove_orphan(orphan)
             if is_removed:
                 report.orphan(orphan.path)
+        for delta in originals.deltas if options.prune else ():
+            is_removed = False
+            with report.errors_of(delta.path):
+                is_removed = compressor.remove_old_delta(delta, dictionaries)
+            if is_removed:
+                report.old_delta(delta.path)
         for result in results:
             report.result(result)
     if not options.quiet:
-        report.print_table([coding.name for coding in compressor.codings], originals.skipped)
+        codings = [coding.name for coding in compressor.codings]
+        report.print_table(codings + [DCZ] * (dictionaries is not None), originals.skipped)
     return 1 if report.failed else 0
 
 
@@ -100,7 +112,12 @@ def _parser() -> Parser:
     help = "How much smaller than its file a sidecar must be."
     help = help_text(help, f"{DEFAULT_MIN_SAVING:g} percent")
     add("--min-saving", convert=_percent, default=DEFAULT_MIN_SAVING, metavar="PERCENT", help=help)
+    help = "Directory of an older release. Deltas against its files are written, for the option"
+    help += " dictionaries of the server. Needs zstd. Can be repeated."
+    option, default = "--dictionaries-from", list[str]()
+    group.add_argument(option, action="append", default=default, metavar="OLD_DIR", help=help)
     help = "Remove sidecars that have lost their file. Downloads such as data.csv.gz stay."
+    help += " Also remove deltas against versions that are no longer wanted."
     group.add_argument("--prune", action="store_true", help=help)
     add = partial(parser.add_argument_group("Compression").add_argument, action=Convert)
     help = f"Content codings to write. Available: {','.join(CODINGS)}."

@@ -17,11 +17,13 @@ from wsgistatic.commands.output import escape_undecodable_names, fail, printable
 from wsgistatic.files.directory import File
 from wsgistatic.http.codings import CODINGS, PREFERENCE
 from wsgistatic.http.dates import format_http_date
+from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, offered_dictionary
 from wsgistatic.http.fields import TOKEN
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.http.paths import parse_prefix, path_name
 from wsgistatic.http.ranges import get_ranges
+from wsgistatic.representations.deltas import why_not_sent
 from wsgistatic.representations.sidecars import is_fresh, sidecar_fault
 from wsgistatic.wsgi.events import AnswerEvent, answer_event
 from wsgistatic.wsgi.middleware import StaticFiles
@@ -186,6 +188,9 @@ def explain(
                     candidates = _stored_candidates(step.source, coding, response, event)
                 else:
                     candidates = _candidates(step.source, app.encodings, request, event)
+                    if request.field("HTTP_AVAILABLE_DICTIONARY") is not None:
+                        is_on = options["dictionaries"]
+                        candidates.insert(0, _delta(step.source, request, event, is_on=is_on))
     return Explanation(steps, candidates, response.status, response.headers, event)
 
 
@@ -229,6 +234,31 @@ def _candidates(
             finding = "wanted less" if quality < selected else "not smaller than the selected file"
         found.append(Candidate(file.path, coding, candidate.st_size, finding))
     return found
+
+
+def _delta(file: File, request: Request, event: AnswerEvent, *, is_on: bool) -> Candidate:
+    """Return the delta for the dictionary of a request, with the reason why it is not sent."""
+    dictionary = offered_dictionary(
+        request.field("HTTP_AVAILABLE_DICTIONARY"), request.field("HTTP_ACCEPT_ENCODING")
+    )
+    if dictionary is None:
+        return Candidate(file.path, DCZ, None, "not accepted, or the dictionary is malformed")
+    delta = file.with_suffix(delta_suffix(dictionary))
+    reason = why_no_file(delta.directory, delta.segments)
+    if reason is not None:
+        return Candidate(delta.path, DCZ, None, reason.value)
+    size = delta.stat().st_size
+    if event.path == delta.path:
+        return Candidate(delta.path, DCZ, size, "selected")
+    if not is_on:
+        return Candidate(delta.path, DCZ, size, "disabled by the options")
+    if not is_eligible(file.segments[-1]):
+        return Candidate(delta.path, DCZ, size, "a type of file that has no deltas")
+    if request.range is not None:
+        return Candidate(delta.path, DCZ, size, "not sent, since ranges are those of the file")
+    with delta.open() as opened:
+        fault = why_not_sent(opened, file, file.inspect(), dictionary)
+    return Candidate(delta.path, DCZ, size, fault or "not needed for this response")
 
 
 def _stored_candidates(

@@ -106,6 +106,11 @@ class Report:
         """Report a sidecar whose file is gone."""
         self._change(path, "its file is gone" if self._is_check else "removed, its file is gone")
 
+    def old_delta(self, path: str) -> None:
+        """Report a delta that no client should get."""
+        finding = "its dictionary or its file is outdated"
+        self._change(path, finding if self._is_check else f"removed, {finding}")
+
     def result(self, result: Result) -> None:
         """Report a file and add it to the totals."""
         if self._bar is not None:

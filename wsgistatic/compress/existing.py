@@ -22,7 +22,8 @@ from wsgistatic.compress.originals import FileVersion
 from wsgistatic.files.directory import Folder
 from wsgistatic.files.symlinks import LinkMetError
 from wsgistatic.files.versions import RegularFile
-from wsgistatic.http.codings import MAX_HEADER, Coding, zstd_frame
+from wsgistatic.http.codings import Coding, zstd_frame
+from wsgistatic.http.dictionaries import DCZ, DCZ_HEAD, DELTA_HEADER
 from wsgistatic.representations.sidecars import is_fresh
 
 _BLOCK = 64 * 1024  # bytes
@@ -32,10 +33,11 @@ _MARKS = {
     # ISLAST 0, MNIBBLES 3 for metadata, a reserved 0, one byte for the length, the length less one.
     "br": (0b01_0_11_0 | (len(_NAME) - 1) << 6).to_bytes(2, "little") + _NAME,
     "zstd": bytes(3 * 3),
+    DCZ: bytes(3 * 3),  # a zstd frame follows its head
 }
 _GZIP = b"\x1f\x8b\x08"
 _FLAGS, _FCOMMENT = 3, b"\x10"
-HEAD_SIZE = MAX_HEADER + max(map(len, _MARKS.values()))  # bytes in which a mark ends
+HEAD_SIZE = DELTA_HEADER + max(map(len, _MARKS.values()))  # bytes in which a mark ends
 
 
 class ExistingSidecar:
@@ -108,7 +110,7 @@ def add_mark(coding: Coding, blocks: Iterator[bytes]) -> Iterator[bytes]:
     head = b""
     for block in blocks:
         head += block
-        if len(head) >= MAX_HEADER:
+        if len(head) >= DELTA_HEADER:
             break
     size = _header_size(coding, head)
     header, data = head[:size], head[size:]
@@ -130,5 +132,6 @@ def _header_size(coding: Coding, head: bytes) -> int:
         return 10  # ours has no optional fields
     if coding.name == "br":
         return 2  # the size of the window, and padding
-    frame = zstd_frame(head)
-    return frame.header_size if frame else len(head) + 1
+    start = DCZ_HEAD if coding.name == DCZ else 0
+    frame = zstd_frame(head[start:])
+    return start + frame.header_size if frame else len(head) + 1

@@ -23,6 +23,7 @@ from wsgistatic.files.directory import Directory, File, Folder, OpenFile
 from wsgistatic.files.errors import Outcome, classify
 from wsgistatic.files.versions import is_version_settled, signature, time_for
 from wsgistatic.http.codings import CODINGS
+from wsgistatic.http.dictionaries import split_delta_name
 from wsgistatic.http.media_types import why_not_compressed
 from wsgistatic.http.paths import WELL_KNOWN
 
@@ -110,6 +111,7 @@ class Originals:
     skipped: Counter[str] = field(default_factory=Counter)  # numbers of files, by reason
     # Names of sidecars without an original. Those that have no mark of ours may be downloads.
     orphans: list[File] = field(default_factory=list)
+    deltas: list[File] = field(default_factory=list)  # those that have their original
     stale_drafts: list[File] = field(default_factory=list)
     errors: list[tuple[str, OSError]] = field(default_factory=list)
 
@@ -156,9 +158,11 @@ class _TreeWalk:
             entries = list(directory)
             files = {entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)}
             for entry in entries:
-                if entry.name in files and _original_of(entry.name) in files:
-                    continue  # a sidecar
                 file = self._directory.file((*segments, entry.name))
+                if entry.name in files and original_of(entry.name) in files:
+                    if split_delta_name(entry.name):
+                        self.found.deltas.append(file)
+                    continue  # a sidecar
                 try:
                     self._visit(file, entry.stat(follow_symlinks=False))
                 except FileNotFoundError:
@@ -176,7 +180,7 @@ class _TreeWalk:
         elif stat.S_ISDIR(status.st_mode):
             self._pending.append(file.segments)
         else:
-            original = _original_of(name)
+            original = original_of(name)
             # No run of ours writes a sidecar for a file that is compressed already.
             if original is not None and why_not_compressed(original) is None:
                 self.found.orphans.append(file)
@@ -196,7 +200,10 @@ class _TreeWalk:
             self.found.skipped["broken link, or link out of the directory"] += 1
 
     def _add(self, file: File, size: int) -> None:
-        reason = why_not_compressed(file.segments[-1])
+        name = file.segments[-1]
+        # The delta of a lost file is compressed, but its suffix has no media type.
+        delta = split_delta_name(name)
+        reason = why_not_compressed(name) if delta is None else "already compressed"
         if reason is None:
             self.sized.append((size, file))
         else:
@@ -207,6 +214,10 @@ class _TreeWalk:
         return any(fnmatchcase(name, glob) for glob in self._exclude for name in names)
 
 
-def _original_of(name: str) -> str | None:
+def original_of(name: str) -> str | None:
+    """Return the name of the file that a sidecar with this name belongs to, or None."""
+    delta = split_delta_name(name)
+    if delta is not None:
+        return delta[0]
     stem, extension = os.path.splitext(name)
     return stem if extension in _SUFFIXES else None

@@ -22,6 +22,7 @@ from django.template.base import Node
 
 from wsgistatic.commands.output import printable
 from wsgistatic.compress.compressor import Action, Compressor
+from wsgistatic.compress.deltas import Dictionaries
 from wsgistatic.files.directory import Directory, File, OpenFile, single_file
 from wsgistatic.files.errors import logger
 from wsgistatic.http.media_types import why_not_compressed
@@ -52,6 +53,8 @@ class CompressionMixin:
             arguments are passed on to the storage.
         exclude: Globs of files that get no sidecars, as for ``compress_directory``. They are
             compared with the names before hashing.
+        dictionaries: Whether to write deltas against the files of the previous manifest, for the
+            option ``dictionaries`` of the server. It has no effect without a manifest.
     """
 
     def __init__(
@@ -59,8 +62,11 @@ class CompressionMixin:
         *args: Any,
         compress: Mapping[str, Any] | None = None,
         exclude: Sequence[str] = (),
+        dictionaries: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_bool("dictionaries", dictionaries)
+        self._writes_deltas = dictionaries
         options = dict(compress or {})
         if isinstance(exclude, str) or not all(isinstance(glob, str) for glob in exclude):
             raise TypeError(f"exclude must be a sequence of globs such as '*.map', not {exclude!r}")
@@ -78,6 +84,8 @@ class CompressionMixin:
         written or removed, and at the end the exception for each file that was not compressed.
         ``collectstatic`` prints the names, so control characters in them are escaped.
         """
+        # Django replaces the manifest while it processes the files.
+        previous = list(getattr(self, "hashed_files", {}).values()) if self._writes_deltas else []
         names = {name for name in paths if not self._is_excluded(name)}
         post_process = getattr(super(), "post_process", None)
         if post_process is not None:
@@ -87,22 +95,27 @@ class CompressionMixin:
                     names.add(result)
                 yield printable(name), result and printable(result), processed
         if not dry_run:
-            yield from self._compress(sorted(names))
+            yield from self._compress(sorted(names), previous)
 
-    def _compress(self, names: Iterable[str]) -> Iterator[Processed]:
-        """Compress the files with these names; yield what ``post_process`` does for them."""
+    def _files(self, names: Iterable[str]) -> Iterator[tuple[str, File]]:
+        """Yield those of the names that exist, and their files if these are compressed."""
         storage: Any = self
         root = storage.path("")
-        files: dict[str, tuple[str, File]] = {}
         for name in filter(storage.exists, names):
             below = os.path.relpath(storage.path(name), root)
             if not why_not_compressed(os.path.basename(below)):
-                file = _CollectedFile(Directory(root), tuple(below.split(os.sep)))
-                files[file.path] = printable(name), file
+                yield name, _CollectedFile(Directory(root), tuple(below.split(os.sep)))
+
+    def _compress(self, names: Iterable[str], previous: Iterable[str]) -> Iterator[Processed]:
+        """Compress the files with these names; yield what ``post_process`` does for them."""
+        files = {file.path: (printable(name), file) for name, file in self._files(names)}
+        older = None
+        if self._writes_deltas:
+            older = Dictionaries(file for _, file in self._files(previous))
         failures: list[Processed] = []
         left: list[str] = []
         chosen = (file for _, file in files.values())
-        for result in self._compressor.compress_files(chosen, self._jobs):
+        for result in self._compressor.compress_files(chosen, self._jobs, older):
             name, _ = files[result.path]
             # A link of a directory that leads out of STATIC_ROOT is not followed.
             if result.error is not None and not isinstance(result.error, FileNotFoundError):

@@ -128,39 +128,51 @@ def _load_brotli() -> Codec:
 
 
 def _load_zstd() -> Codec:
+    return zstd_codec(None)
+
+
+def zstd_codec(dictionary: bytes | None) -> Codec:
+    """Return the codec of zstd, with the bytes that precede the content if there are any."""
     # Before Python 3.14 this would fail at each call. A failing import takes a lock of its own, and
     # a child that is forked meanwhile would wait for it forever.
     if sys.version_info >= (3, 14) or "compression.zstd" in sys.modules:
         with suppress(ImportError):
             import compression.zstd as zstd  # noqa: PLC0415, PLR0402 - as sys.modules has it
 
-            return _standard_zstd(zstd)
+            return _standard_zstd(zstd, dictionary)
     import zstandard  # noqa: PLC0415 - optional
 
-    return _zstandard(zstandard)
+    return _zstandard(zstandard, dictionary)
 
 
 # Both libraries get the size of the content. It is written into the frame, and gives a small file
 # a small window, which takes the client less memory.
 
 
-def _standard_zstd(zstd: Any) -> Codec:
+def _standard_zstd(zstd: Any, dictionary: bytes | None) -> Codec:
+    prefix = None if dictionary is None else zstd.ZstdDict(dictionary, is_raw=True).as_prefix
+
     def encoder(level: int, size: int) -> Encoder:
-        stream = zstd.ZstdCompressor(level=level)
+        stream = zstd.ZstdCompressor(level=level, zstd_dict=prefix)
         stream.set_pledged_input_size(size)
         return b"", stream.compress, stream.flush
 
     options = {zstd.DecompressionParameter.window_log_max: _MAX_WINDOW.bit_length() - 1}
 
     def decode(blocks: Iterable[bytes]) -> Decoded:
-        return _decode_zstd(zstd.ZstdDecompressor(options=options), blocks)
+        return _decode_zstd(zstd.ZstdDecompressor(prefix, options=options), blocks)
 
     return Codec(encoder, decode, (zstd.ZstdError, EOFError))
 
 
-def _zstandard(zstandard: Any) -> Codec:
+def _zstandard(zstandard: Any, dictionary: bytes | None) -> Codec:
+    history = None
+    if dictionary is not None:
+        raw = zstandard.DICT_TYPE_RAWCONTENT
+        history = zstandard.ZstdCompressionDict(dictionary, dict_type=raw)
+
     def encoder(level: int, size: int) -> Encoder:
-        stream = zstandard.ZstdCompressor(level=level).compressobj(size=size)
+        stream = zstandard.ZstdCompressor(level=level, dict_data=history).compressobj(size=size)
 
         def finish() -> bytes:
             # Ending the frame holds the GIL (zstandard 0.25) while ending a block releases it. So
@@ -172,7 +184,7 @@ def _zstandard(zstandard: Any) -> Codec:
         return b"", stream.compress, finish
 
     def decode(blocks: Iterable[bytes]) -> Decoded:
-        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+        decompressor = zstandard.ZstdDecompressor(history, max_window_size=_MAX_WINDOW)
         return _decode_zstd(decompressor.decompressobj(), blocks)
 
     return Codec(encoder, decode, (zstandard.ZstdError,))
@@ -262,7 +274,8 @@ def zstd_frame(head: bytes) -> ZstdFrame | None:
     return ZstdFrame(at + length, window, size)
 
 
-def _zstd_fault(head: bytes, tail: bytes, size: int) -> str | None:
+def zstd_fault(head: bytes, tail: bytes, size: int) -> str | None:
+    """Return why ``Coding.fault`` rejects a zstd frame, or None."""
     frame = zstd_frame(head)
     if frame is None:
         return "it is not a zstd frame"
@@ -284,7 +297,7 @@ def _brotli_fault(head: bytes, tail: bytes, size: int) -> str | None:
 CODINGS = {
     "gzip": Coding("gzip", ".gz", "", range(1, 10), 9, _load_gzip, _gzip_fault),
     # Above level 19 the window would exceed the 8 MB limit of RFC 9659.
-    "zstd": Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd, _zstd_fault),
+    "zstd": Coding("zstd", ".zst", "zstandard", range(1, 20), 19, _load_zstd, zstd_fault),
     "br": Coding("br", ".br", "Brotli", range(12), 11, _load_brotli, _brotli_fault),
 }
 

@@ -19,6 +19,7 @@ from wsgistatic.files.forks import Locked
 from wsgistatic.files.sources import Source
 from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.codings import PREFERENCE
+from wsgistatic.http.dictionaries import DCZ
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
 from wsgistatic.representations.representation import Representation, is_outdated
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats
@@ -175,6 +176,12 @@ class CachedFile:
                 self._remember_value(accept_encoding, coding)
         return self.variants.get(coding)
 
+    @property
+    def has_deltas(self) -> bool:
+        """Whether a client may get a delta of the file."""
+        # A copy, since other threads may add variants.
+        return any(one.representation.use_as_dictionary for one in tuple(self.variants.values()))
+
     def put(self, variant: Variant, accept_encoding: str | None) -> None:
         """Add a variant; the caller holds the lock of the cache."""
         coding = variant.representation.coding or IDENTITY
@@ -191,7 +198,10 @@ class CachedFile:
             self._remember_value(accept_encoding, coding)
 
     def _remember_value(self, accept_encoding: str | None, coding: str) -> None:
-        if len(accept_encoding or "") <= _MAX_VALUE_LENGTH:
+        # A client that also accepts deltas may offer a dictionary. It never takes the short path of
+        # StaticFiles, which therefore need not look for the field.
+        value = accept_encoding or ""
+        if len(value) <= _MAX_VALUE_LENGTH and DCZ not in value.lower():
             values = self.by_accept_encoding
             if len(values) >= _MAX_VALUES:
                 # A copy, since other threads may add values.

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeGuard, cast
 
 from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
@@ -19,11 +19,13 @@ from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.versions import are_settled, signature
 from wsgistatic.http.conditional import Validators
+from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_dictionary
 from wsgistatic.http.fingerprints import fingerprint_of
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
 from wsgistatic.representations.compression import Compression, RefusedError
+from wsgistatic.representations.deltas import open_delta
 from wsgistatic.representations.headers import HeaderPolicy
 from wsgistatic.representations.representation import (
     EtagMode,
@@ -34,6 +36,7 @@ from wsgistatic.representations.representation import (
     etag_for_coding,
     is_outdated,
     make_validators,
+    weak_etag,
 )
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_sidecar
 
@@ -94,6 +97,7 @@ class Loader:
     etag: EtagMode
     compression: Compression | None = None
     validators: Validators | None = None  # of the caller, instead of those of the source
+    dictionaries: bool = False
 
     def load(
         self,
@@ -102,12 +106,14 @@ class Loader:
         *,
         want_body: bool,
         want_range: bool = False,
+        dictionary: str | None = None,
     ) -> Loaded:
         """Load the representation for a value of Accept-Encoding (RFC 9110 12.5.3).
 
         Arguments:
             want_body: whether to open the source; otherwise its status is enough.
             want_range: whether the request has a Range, which refers to stored bytes.
+            dictionary: the SHA-256 of the dictionary that the client has, in hexadecimal digits.
 
         Raises:
             IsADirectoryError: the source is a directory.
@@ -116,7 +122,14 @@ class Loader:
         """
         version = target.source.open() if want_body else target.source.inspect()
         try:
-            choice = self._choose(target.source, version, accept_encoding)
+            choice = None
+            if self._has_deltas(target.source):
+                if want_range:
+                    # The codings share an entity tag, so those of different ones could be joined.
+                    accept_encoding = IDENTITY
+                elif dictionary is not None:
+                    choice = _choose_delta(target.source, version, dictionary)
+            choice = choice or self._choose(target.source, version, accept_encoding)
             version = choice.version
             own = Loaded(target, choice, self._describe(target, choice), accept_encoding)
             return own if want_range else self._compress(own) or own
@@ -174,11 +187,22 @@ class Loader:
             return Choice(source, version)
         found = self.sidecars.find(source, status)
         varies = bool(found.sidecars) or self._may_compress(source.path, version.size)
+        varies = varies or self._has_deltas(source)
         while chosen := choose_sidecar(found.sidecars, version.size, accept_encoding):
             sent = found.take(chosen, version)
             if sent is not None:
                 return Choice(chosen.file, sent, chosen.coding, True, status, found.stats)
         return Choice(source, version, varies=varies, sidecar_stats=found.stats)
+
+    def _has_deltas(self, source: Source) -> TypeGuard[File]:
+        """Return whether a source may have deltas, and is offered to clients as a dictionary."""
+        return (
+            self.dictionaries
+            and isinstance(source, File)
+            and source.has_siblings
+            and is_eligible(source.segments[-1])
+            and self.media_types.coding(source.path) is None
+        )
 
     def _may_compress(self, path: str, size: int) -> bool:
         return self.compression is not None and self.compression.applies_to(path, size)
@@ -202,6 +226,8 @@ class Loader:
             # This is decided for the very version that is sent, since the file may have changed.
             is_current = settled and target.fingerprint == self._fingerprint(target, choice)
         tag = self._tag(choice, digest)
+        if choice.original_status is not None and self._has_deltas(target.source):
+            tag = self._tag_of_original(target.source, choice.original_status)
         if is_current and tag is not None:
             # Clients may have got another version with the same times for this URL, from a machine
             # with another release. A 304 would tell them to keep that for a year.
@@ -212,6 +238,13 @@ class Loader:
             validators = make_validators(version.status, tag, now_ns, of_content=without_date)
             if validators.last_modified is None and not without_date:
                 dated = dated_from(version.status)
+        pattern, has_fingerprint = None, target.fingerprint is not None
+        if self._has_deltas(target.source):
+            pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
+            # The codings share the date too, and a range of the file does not fit another coding.
+            validators = validators._replace(date_is_strong=False)
+            if choice.coding is not None and validators.etag is not None:
+                validators = validators._replace(etag=weak_etag(validators.etag))
         content_type = self.media_types.content_type(path)
         content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
         return Representation(
@@ -225,6 +258,7 @@ class Loader:
             varies=choice.varies,
             digest=digest if choice.stored is None else None,
             has_ranges=choice.stored is None,
+            use_as_dictionary=pattern,
             dated_from=dated,
         )
 
@@ -247,6 +281,12 @@ class Loader:
             text = choice.source.fingerprint(choice.version) if self.etag == "stat" else None
             tag = None if text is None else f'"{text}"'
         return tag if tag is None or choice.coding is None else etag_for_coding(tag, choice.coding)
+
+    def _tag_of_original(self, file: File, status: os.stat_result) -> str | None:
+        """Return the tag that the codings of a file with deltas share with it."""
+        original = Version(status.st_size, status, file.path)
+        digest = file.digest(original) if self.etag == "content" else None
+        return self._tag(Choice(file, original), digest)
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless it has to be described again."""
@@ -290,6 +330,16 @@ class Loader:
             return None
         representation = describe_compressed(own, coding, content)
         return loaded._replace(representation=representation, content=content)
+
+
+def _choose_delta(file: File, version: Version, dictionary: str) -> Choice | None:
+    """Choose the delta for a dictionary; None if there is none."""
+    delta = open_delta(file, version, dictionary)
+    if delta is None:
+        return None
+    version.close()
+    source = file.with_suffix(delta_suffix(dictionary))
+    return Choice(source, delta, DCZ, True, version.status, is_final=False)
 
 
 def _choose_stored(

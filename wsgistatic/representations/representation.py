@@ -13,7 +13,7 @@ from typing import Literal
 
 from wsgistatic.files.versions import COARSE_TICK, SECOND, is_settled, modified_ns, time_for
 from wsgistatic.http.caching import is_caching_field, with_no_cache
-from wsgistatic.http.conditional import Validators
+from wsgistatic.http.conditional import Validators, is_weak
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import Headers, add_vary
 
@@ -34,6 +34,7 @@ class Representation:
     varies: bool = False  # Accept-Encoding selects it from several codings (RFC 9110 12.5.5)
     digest: bytes | None = None  # SHA-256 of the bytes, if it is known
     has_ranges: bool = True  # parts of it can be sent
+    use_as_dictionary: str | None = None  # if the file has deltas, the value of that field
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
     full_headers: Headers = field(init=False)  # 200, for GET and HEAD
     # 206, without Content-Type, Content-Length and Content-Range
@@ -47,15 +48,20 @@ class Representation:
         date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]
         coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
         ranges = [("Accept-Ranges", "bytes")] if self.has_ranges else []
-        fields = add_vary(self.policy, "Accept-Encoding") if self.varies else self.policy
+        selecting = "Accept-Encoding"
+        as_dictionary: Headers = []
+        if self.use_as_dictionary is not None:
+            selecting += ", Available-Dictionary"
+            as_dictionary = [("Use-As-Dictionary", self.use_as_dictionary)]
+        fields = add_vary(self.policy, selecting) if self.varies else self.policy
         described = [*ranges, *coded, *tag, *date]
         of_content = [("Content-Type", self.content_type), ("Content-Length", str(self.size))]
-        self.full_headers = [*of_content, *described, *fields]
+        self.full_headers = [*of_content, *described, *fields, *as_dictionary]
         is_recent = not self.settled if etag is None else etag.startswith("W/")
         self.partial_headers = [*described, *(with_no_cache(fields) if is_recent else fields)]
         # RFC 9110 15.4.5: no representation metadata beyond what the 304 needs; Last-Modified
         # "might be useful if the response does not have an ETag field".
-        self.not_modified_headers = [*(tag or date), *fields]
+        self.not_modified_headers = [*(tag or date), *fields, *as_dictionary]
         # A cache that stored a 412 or 416 under the URL would send it to everybody.
         uncached = [
             (name, value)
@@ -75,7 +81,10 @@ def describe_compressed(own: Representation, coding: str, content: bytes) -> Rep
     """
     etag = own.validators.etag
     if etag is not None:
-        etag = f"W/{etag_for_coding(etag.removeprefix('W/'), coding)}"
+        # Of a file with deltas, all codings have one tag (see ``weak_etag``).
+        if own.use_as_dictionary is None:
+            etag = etag_for_coding(etag.removeprefix("W/"), coding)
+        etag = weak_etag(etag)
     return replace(
         own,
         size=len(content),
@@ -93,6 +102,16 @@ def etag_for_coding(opaque_tag: str, coding: str) -> str:
     RFC 9110 8.8.3.3: "a strong validator ... has to be distinct" for each coding.
     """
     return f'{opaque_tag[:-1]}-{coding}"'
+
+
+def weak_etag(etag: str) -> str:
+    """Return an entity tag as a weak one.
+
+    The codings of a file with deltas share the weak form of its tag. A browser that got a delta
+    has the file itself as its dictionary later, and no delta from it: with a tag for each coding,
+    it would get the whole file instead of a 304.
+    """
+    return etag if is_weak(etag) else f"W/{etag}"
 
 
 def content_etag(digest: bytes) -> str:

@@ -83,6 +83,9 @@ class StaticFiles(Copyable):
         cache_file_size: Bytes of the largest file that is kept in memory.
         compress: Whether to compress text, and formats such as WebAssembly, in memory when it is
             first requested.
+        dictionaries: Whether browsers may use a script or style sheet as the dictionary for its
+            next version (RFC 9842), and get the deltas that ``wsgistatic compress
+            --dictionaries-from`` writes.
         offload: Header field that lets the front server send a file, and the path by which that
             server knows the directory, or None.
         offload_headers: Names of header fields that the front server is configured to pass on. If
@@ -136,6 +139,7 @@ class StaticFiles(Copyable):
         cache_size: int = table.DEFAULT_CACHE_SIZE,
         cache_file_size: int = table.DEFAULT_CACHE_FILE_SIZE,
         compress: bool = False,
+        dictionaries: bool = False,
         offload: tuple[str, str] | None = None,
         offload_headers: Sequence[str] = (),
         no_store_misses: bool = False,
@@ -177,7 +181,7 @@ class StaticFiles(Copyable):
         if options.offload is not None and isinstance(root, str):
             front = Offload(options.offload, root, options.offload_headers)
             if not front.passes("Content-Encoding"):
-                options = replace(options, encodings=())
+                options = replace(options, encodings=(), dictionaries=False)
         self.encodings = options.encodings
         tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
         manifest = ViteManifest(tree, self._prefix)

@@ -394,6 +394,11 @@ class DirectoryOptions(FileOptions):
         "no build step, but it costs some milliseconds per version of a file. The response has a "
         "weak ETag and no ranges.",
     )
+    dictionaries: bool = _option(
+        (False, COMPRESSION, *_SWITCH),
+        "Let browsers use a script or style sheet as the dictionary for its next version, and send "
+        "them the deltas that wsgistatic compress --dictionaries-from writes.",
+    )
     offload: tuple[str, str] | None = _option(
         (None, PERFORMANCE, _check_offload, _or_none(_header_and_path), "HEADER:PATH"),
         "Let the front server send the files. The value is its header field and the path by which "

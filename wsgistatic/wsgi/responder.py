@@ -17,10 +17,13 @@ from wsgistatic.files.directory import OpenFile
 from wsgistatic.files.sources import Opened
 from wsgistatic.files.versions import open_version, read_version
 from wsgistatic.http.conditional import Validators
+from wsgistatic.http.dictionaries import offered_dictionary
 from wsgistatic.http.media_types import MediaTypes
+from wsgistatic.http.negotiation import IDENTITY
 from wsgistatic.http.ranges import RangePlan
 from wsgistatic.representations.cache import Cache, CachedFile, Variant
 from wsgistatic.representations.compression import Compression
+from wsgistatic.representations.deltas import has_delta
 from wsgistatic.representations.loader import Loader, Target
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
@@ -54,9 +57,11 @@ class Responder:
             size, file_size, ttl = options.cache_size, options.cache_file_size, options.stat_ttl
             if options.compress:
                 compression = Compression(options.encodings, types, size)
+        self._dictionaries = isinstance(options, DirectoryOptions) and options.dictionaries
         self.cache = cache = Cache(size, file_size, ttl, sidecars)
         self._loader = Loader(
-            cache, sidecars, self.policy, types, options.etag, compression, validators
+            *(cache, sidecars, self.policy, types, options.etag, compression, validators),
+            dictionaries=self._dictionaries,
         )
 
     def respond(self, request: Request, target: Target) -> Response | None:
@@ -79,13 +84,29 @@ class Responder:
         if cached is None:
             return None
         cached.used = True
-        variant = cached.only or cached.variant_for(request.field("HTTP_ACCEPT_ENCODING"))
+        accept_encoding = request.field("HTTP_ACCEPT_ENCODING")
+        if self._dictionaries and cached.has_deltas:
+            if request.range is not None:
+                accept_encoding = IDENTITY
+            elif "HTTP_AVAILABLE_DICTIONARY" in request.environ:
+                dictionary = self._dictionary_of(request)
+                if dictionary is not None and has_delta(cached.path, dictionary):
+                    return None
+        variant = cached.only or cached.variant_for(accept_encoding)
         if variant is None:
             return None
         response = self._respond_with_variant(request, cached, variant)
         if response is None:
             self.cache.drop_if_stale(key, variant)
         return response
+
+    def _dictionary_of(self, request: Request) -> str | None:
+        """Return the SHA-256 of the dictionary whose delta the request may get, or None."""
+        if not self._dictionaries or request.range is not None:
+            return None
+        return offered_dictionary(
+            request.field("HTTP_AVAILABLE_DICTIONARY"), request.field("HTTP_ACCEPT_ENCODING")
+        )
 
     def _respond_with_variant(
         self, request: Request, cached: CachedFile, variant: Variant
@@ -107,6 +128,7 @@ class Responder:
             request.field("HTTP_ACCEPT_ENCODING"),
             want_body=not request.is_head,
             want_range=request.range is not None,
+            dictionary=self._dictionary_of(request),
         )
         representation, is_final = loaded.representation, request.range is None
         with ExitStack() as unsent:
