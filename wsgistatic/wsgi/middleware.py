@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import logger
-from wsgistatic.files.packages import Traversable, is_traversable, tree_of
+from wsgistatic.files.sources import Traversable, is_traversable
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import PREFERENCE
@@ -41,6 +41,8 @@ from wsgistatic.wsgi.trace import Trace
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from typing_extensions import Never
+
+    from wsgistatic.files.packages import FileTree
 
 _SERVED = ("GET", "HEAD")
 _NOT_MODIFIED = "304 Not Modified"
@@ -180,7 +182,13 @@ class StaticFiles(Copyable):
         # origins decides on each one.
         takes_short_path = on_answer is None and not policy.origins
         self._files = responder.cache.files if takes_short_path else {}
-        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
+        tree: FileTree
+        if isinstance(root, str):
+            tree = Directory(root, symlinks)
+        else:
+            from wsgistatic.files.packages import tree_of  # noqa: PLC0415 - needs zipfile
+
+            tree = tree_of(root, symlinks)
         self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
         self._app = self._app_after_miss = self._respond_not_found if app is None else app
         if app is not None and no_store_misses:
