@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple, Protocol, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from wsgistatic.files.decompressors import (
     LZMA,
@@ -25,22 +25,24 @@ from wsgistatic.files.decompressors import (
     decompress,
     decompressor,
 )
+from wsgistatic.files.digests import Algorithm
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
-from wsgistatic.files.sources import Opened, SharedFile, Source, Traversable, Version, raw_file
+from wsgistatic.files.sources import (
+    FileTree,
+    Opened,
+    SharedFile,
+    Source,
+    Traversable,
+    Version,
+    raw_file,
+)
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
 _PIECE = 16 * 1024  # bytes read at a time to be decompressed
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
 _UNSUPPORTED = 0x61  # flags of encrypted, patched and strongly encrypted members
-
-
-class FileTree(Protocol):
-    """The files of a site, by their names."""
-
-    def file(self, segments: tuple[str, ...], /) -> Source:
-        """Name a file, whether or not it exists."""
 
 
 def tree_of(root: Any, symlinks: Symlinks) -> FileTree:
@@ -201,7 +203,7 @@ class ZipMember(Source):
 
     def __init__(self, archive: Archive, name: str) -> None:
         self._archive, self._name = archive, name
-        self._digest: bytes | None = None
+        self._digests: dict[Algorithm, bytes] = {}
         self.path = f"{archive.path or '<archive>'}/{name}"
 
     def file(self, segments: tuple[str, ...]) -> ZipMember:
@@ -230,11 +232,11 @@ class ZipMember(Source):
         info = self._info()
         return f"{info.CRC:08x}-{info.file_size:x}"
 
-    def digest(self, version: Version) -> bytes | None:
+    def digest(self, version: Version, algorithm: Algorithm = "sha256") -> bytes | None:
         """Return the digest of the bytes."""
-        if self._digest is None:
-            self._digest = self.hash(version)
-        return self._digest
+        if algorithm not in self._digests:
+            self._digests[algorithm] = self.hash(version, algorithm)
+        return self._digests[algorithm]
 
     def _info(self) -> zipfile.ZipInfo:
         try:

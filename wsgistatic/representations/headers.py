@@ -17,7 +17,12 @@ from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.errors import logger
-from wsgistatic.http.caching import cache_control_value, is_caching_field
+from wsgistatic.http.caching import (
+    cache_control_value,
+    is_caching_field,
+    with_no_cache,
+    without_storing,
+)
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 from wsgistatic.validation import check_bool, check_parameters
@@ -37,6 +42,13 @@ class FileFields(NamedTuple):
 
     content_type: str
     others: Headers
+
+
+# For a fingerprint it does not matter how long the user lets caches keep the file, but who may.
+_IMMUTABLE = {
+    "no-cache": IMMUTABLE_CACHE_CONTROL,
+    "private, no-cache": f"private, {IMMUTABLE_CACHE_CONTROL}",
+}
 
 
 class HeaderPolicy:
@@ -84,21 +96,34 @@ class HeaderPolicy:
             }
             self.common = apply_headers(everywhere, fields, "", "")
 
-    def for_file(self, path: str, url: str, content_type: str) -> FileFields:
-        """Return the fields of the responses for one file; the URL path includes the prefix.
+    def for_file(
+        self, path: str, url: str, content_type: str, is_current: bool | None = None
+    ) -> FileFields:
+        """Return the fields of the responses for one file.
 
-        Raise CustomHeadersError if the function ``headers`` fails.
+        Arguments:
+            url: the URL path with the prefix, and without a fingerprint.
+            is_current: whether the fingerprint in the URL is that of the content; None without one.
+
+        Raises:
+            CustomHeadersError: the function ``headers`` fails.
         """
         value: str | None
-        if self._is_immutable(path, url):
+        if is_current is None and self._is_immutable(path, url):
             value = IMMUTABLE_CACHE_CONTROL
         elif callable(self._cache_control):
             value = _call_cache_control(self._cache_control, path, url)
         else:
             value = self._cache_control
+        if is_current is not None:
+            value = without_storing("Cache-Control", value or "")
+        if is_current and value is not None:
+            value = _IMMUTABLE.get(value, value)
         cache_control = [("Cache-Control", value)] if value is not None else []
         fields = [("Content-Type", content_type), *cache_control, *self._fields]
         fields = apply_headers(self._headers, fields, path, url)
+        if is_current is False:
+            fields = with_no_cache(fields)
         others = [field for field in fields if field[0].lower() != "content-type"]
         types = [value for name, value in fields if name.lower() == "content-type"]
         return FileFields(types[-1] if types else content_type, others)

@@ -11,16 +11,13 @@ import errno
 import os
 import stat
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import Outcome, classify
-from wsgistatic.files.sources import Source
+from wsgistatic.files.sources import FileTree, Source
 from wsgistatic.files.symlinks import real_path
 from wsgistatic.http.paths import Dotfiles, SplitPath, is_hidden_name
-
-if TYPE_CHECKING:
-    from wsgistatic.files.packages import FileTree
 
 
 class Reason(Enum):
