@@ -62,7 +62,7 @@ def test_precedence_of_the_finders(sources: Path) -> None:
 
 def test_hashed_names_without_debug(sources: Path, configure: Configure) -> None:
     """The finders do not find them, and without DEBUG pages name no others."""
-    storage = "wsgistatic.django.storage.CompressedManifestStaticFilesStorage"
+    storage = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
     configure(
         DEBUG=False, WSGISTATIC={"finders": True}, STORAGES={"staticfiles": {"BACKEND": storage}}
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import age
+from tests.conftest import PLAIN_PYTHON, age
 from tests.django.configuration import configure_django
 from wsgistatic.__main__ import main
 from wsgistatic.compress import Action, Compressor, edits
@@ -59,7 +59,7 @@ def swapping(directory: Path, name: str, link: str) -> Iterator[list[int]]:
     """Exchange a name with a link; yield a list that gets the number of times at the end."""
     swaps: list[int] = []
     with subprocess.Popen(
-        [sys.executable, "-c", SWAPPER, name, link], cwd=directory, stdout=subprocess.PIPE
+        [*PLAIN_PYTHON, "-c", SWAPPER, name, link], cwd=directory, stdout=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout is not None

@@ -10,7 +10,6 @@ import gzip
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.client import Response, call_raw, make_environ
-from tests.conftest import age
+from tests.conftest import PLAIN_PYTHON, age
 from tests.security.advisories import replays
 from wsgistatic import StaticFiles
 
@@ -77,12 +76,15 @@ REQUESTS: tuple[dict[str, str], ...] = (
 @contextmanager
 def swapping(site: Path, method: str, name: str, inside: str, outside: str) -> Iterator[None]:
     code = (
-        f"import os\nname, inside, outside = {name!r}, {inside!r}, {outside!r}\n" + SWAPPERS[method]
+        f"import os\nname, inside, outside = {name!r}, {inside!r}, {outside!r}\n"
+        f"print('ready', flush=True)\n{SWAPPERS[method]}"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=site, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*PLAIN_PYTHON, "-c", code], cwd=site, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
-        time.sleep(0.2)
-        assert process.poll() is None, process.communicate()
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n", process.communicate()
         yield
         assert process.poll() is None, process.communicate()
     finally:

@@ -13,7 +13,6 @@ import os
 import stat
 import time
 from contextlib import suppress
-from secrets import token_hex
 from typing import IO
 
 from wsgistatic.files.directory import Folder
@@ -31,7 +30,7 @@ class Draft:
     """A file that is being written. Leaving the context without ``publish`` deletes it."""
 
     def __init__(self, folder: Folder) -> None:
-        self._folder, self._name = folder, f"{_PREFIX}{token_hex(8)}{_SUFFIX}"
+        self._folder, self._name = folder, f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}"
         # Nobody else can read it before it has the permissions of the original.
         self._file = open(folder.create(self._name), "wb", buffering=0)  # noqa: SIM115 - see __exit__
 

@@ -6,7 +6,6 @@ The decompressors of ``zipfile`` return all that 4 KB of bz2 or lzma contain, up
 from __future__ import annotations
 
 import struct
-import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -15,8 +14,9 @@ from typing import Any, Protocol
 
 from wsgistatic.files.errors import as_oserror
 
+# Compression methods of zip archives (APPNOTE.TXT 4.4.5). Python has ZSTANDARD since 3.14.
+STORED, DEFLATED, BZIP2, LZMA, ZSTANDARD = 0, 8, 12, 14, 93
 LZMA_HEAD = 9  # bytes before the data: a version, a length and the properties (APPNOTE.TXT 5.8.8)
-ZSTANDARD = 93  # since Python 3.14
 _MAX_DICTIONARY = 64 * 1024 * 1024  # bytes of memory that lzma takes, at its highest preset
 _PIECE = 64 * 1024  # bytes decompressed at a time
 
@@ -56,15 +56,15 @@ def decompressor(method: int, head: bytes) -> Decompressor | None:
     Raises:
         ImportError, ValueError: the method is not supported, or takes too much memory.
     """
-    if method == zipfile.ZIP_STORED:
+    if method == STORED:
         return None
-    if method == zipfile.ZIP_DEFLATED:
+    if method == DEFLATED:
         return _Inflater()
-    if method == zipfile.ZIP_BZIP2:
+    if method == BZIP2:
         import bz2  # noqa: PLC0415 - some builds of Python lack it
 
         return bz2.BZ2Decompressor()
-    if method == zipfile.ZIP_LZMA:
+    if method == LZMA:
         return _lzma(head)
     if method == ZSTANDARD:
         zstd: Any = import_module("compression.zstd")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 
@@ -38,6 +38,15 @@ _OUTCOMES = {
 def classify(error: OSError) -> Outcome:
     """Return what a file system error means for the response; an unknown error is a FAULT."""
     return _OUTCOMES.get(error.errno or 0, Outcome.FAULT)
+
+
+def is_found(look: Callable[[], object]) -> bool:
+    """Return whether a lookup finds something, even if it cannot be read."""
+    try:
+        look()
+    except OSError as error:
+        return classify(error) is not Outcome.MISS
+    return True
 
 
 def is_missing(error: OSError) -> bool:

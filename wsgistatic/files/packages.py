@@ -15,10 +15,12 @@ import zipfile
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeGuard, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from wsgistatic.files.decompressors import (
+    LZMA,
     LZMA_HEAD,
+    STORED,
     ForwardReader,
     decompress,
     decompressor,
@@ -26,46 +28,21 @@ from wsgistatic.files.decompressors import (
 from wsgistatic.files.digests import Algorithm
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
-from wsgistatic.files.sources import Opened, SharedFile, Source, Version, raw_file
+from wsgistatic.files.sources import (
+    FileTree,
+    Opened,
+    SharedFile,
+    Source,
+    Traversable,
+    Version,
+    raw_file,
+)
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import RegularFile, read_at, written
 
 _PIECE = 16 * 1024  # bytes read at a time to be decompressed
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
 _UNSUPPORTED = 0x61  # flags of encrypted, patched and strongly encrypted members
-
-
-class Traversable(Protocol):
-    """A file or directory of a package; a part of ``importlib.resources.abc.Traversable``."""
-
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-
-    def is_dir(self) -> bool:
-        """Return whether it is a directory."""
-
-    def is_file(self) -> bool:
-        """Return whether it is a file."""
-
-    def joinpath(self, child: str, /) -> Any:
-        """Return the entry of that name in this directory."""
-
-    def open(self, mode: Any = "r", /) -> Any:
-        """Open the file."""
-
-
-class FileTree(Protocol):
-    """The files of a site, by their names."""
-
-    def file(self, segments: tuple[str, ...], /) -> Source:
-        """Name a file, whether or not it exists."""
-
-
-def is_traversable(value: object) -> TypeGuard[Traversable]:
-    """Return whether a value is a file or directory of a package, and not a path."""
-    methods = ("joinpath", "is_dir", "is_file", "open")
-    return not isinstance(value, os.PathLike) and all(hasattr(value, name) for name in methods)
 
 
 def tree_of(root: Any, symlinks: Symlinks) -> FileTree:
@@ -239,7 +216,7 @@ class ZipMember(Source):
         info, archive = self._info(), self._archive
         status, descriptor = archive.status(), archive.descriptor()
         is_plain = (
-            info.compress_type == zipfile.ZIP_STORED
+            info.compress_type == STORED
             and info.compress_size == info.file_size
             and not info.flag_bits & _UNSUPPORTED
         )
@@ -302,7 +279,7 @@ class MemberReader(ForwardReader):
     def content(self) -> Iterator[bytes]:
         """Return the content in pieces; raise OSError if it cannot be decompressed."""
         archive, info, start, head = self._archive, self._info, self._start, b""
-        if info.compress_type == zipfile.ZIP_LZMA:
+        if info.compress_type == LZMA:
             head = archive.read_at(start, LZMA_HEAD)
         stream = decompressor(info.compress_type, head)
         offsets = range(len(head), info.compress_size, _PIECE)

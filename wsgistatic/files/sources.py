@@ -16,15 +16,40 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from operator import index
-from tempfile import SpooledTemporaryFile
 from time import monotonic
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeGuard, cast
 
 from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader
 from wsgistatic.files.digests import Algorithm, hash_content
 from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import RegularFile, Signature, read_at, signature
+
+
+class Traversable(Protocol):
+    """A file or directory of a package; a part of ``importlib.resources.abc.Traversable``."""
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+
+    def is_dir(self) -> bool:
+        """Return whether it is a directory."""
+
+    def is_file(self) -> bool:
+        """Return whether it is a file."""
+
+    def joinpath(self, child: str, /) -> Any:
+        """Return the entry of that name in this directory."""
+
+    def open(self, mode: Any = "r", /) -> Any:
+        """Open the file."""
+
+
+def is_traversable(value: object) -> TypeGuard[Traversable]:
+    """Return whether a value is a file or directory of a package, and not a path."""
+    methods = ("joinpath", "is_dir", "is_file", "open")
+    return not isinstance(value, os.PathLike) and all(hasattr(value, name) for name in methods)
 
 
 @dataclass(eq=False, slots=True)
@@ -125,6 +150,13 @@ class Source(ABC):
         return opened
 
 
+class FileTree(Protocol):
+    """The files of a site, by their names."""
+
+    def file(self, segments: tuple[str, ...], /) -> Source:
+        """Name a file, whether or not it exists."""
+
+
 class MemorySource(Source):
     """Bytes in memory."""
 
@@ -160,10 +192,10 @@ class ObjectSource(Source):
 
     def open(self) -> Opened:
         """Open the object, which responses share, and find its size."""
-        # A temporary file may have moved from memory to the disk.
-        if isinstance(self._file, SpooledTemporaryFile) and (raw := hidden_raw(self._file)):
+        # A SpooledTemporaryFile may have moved from memory to the disk.
+        if hasattr(self._file, "rollover") and (raw := hidden_raw(self._file)):
             with as_oserror():
-                self._file.flush()
+                cast(Any, self._file).flush()
                 return Opened(os.fstat(raw.fileno()).st_size, file=OffsetReader(raw))
         opened = self._shared.open()
         self._size = opened.size

@@ -7,7 +7,6 @@ includes two dates joined by a comma, and days that do not exist.
 from __future__ import annotations
 
 import re
-from calendar import timegm
 from datetime import datetime, timezone
 
 from wsgistatic.http.fields import OWS
@@ -42,10 +41,10 @@ def parse_http_date(value: str, now: float) -> int | None:
     if len(match["year"]) == 2:
         date = (_full_year(date, now), *date[1:])
     try:
-        datetime(*date[:5], second=min(second, 59))
+        moment = datetime(*date[:5], tzinfo=timezone.utc)
     except ValueError:
         return None
-    return timegm(date) if second <= 60 else None  # 60 is a leap second
+    return int(moment.timestamp()) + second if second <= 60 else None  # 60 is a leap second
 
 
 def _full_year(date: tuple[int, ...], now: float) -> int:

@@ -7,8 +7,8 @@ takes linear time.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
@@ -233,7 +233,7 @@ class Multipart:
     ) -> None:
         self.ranges = tuple(ranges)
         # 96 random bits, which the author of a file cannot guess
-        self.boundary = boundary or secrets.token_hex(12)
+        self.boundary = boundary or os.urandom(12).hex()
         # GDAL looks for exactly this spelling.
         self.content_type = f"multipart/byteranges; boundary={self.boundary}"
         # The first delimiter begins with CRLF too (an empty preamble, RFC 2046 5.1.1), since

@@ -10,7 +10,7 @@ from time import monotonic
 
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.forks import Locked
-from wsgistatic.files.packages import FileTree
+from wsgistatic.files.sources import FileTree
 from wsgistatic.files.versions import are_settled
 from wsgistatic.http.fingerprints import fingerprint_of, integrity_of, with_fingerprint
 from wsgistatic.http.media_types import MediaTypes

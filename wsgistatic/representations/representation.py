@@ -6,7 +6,6 @@ These are computed once for each version. Responses only choose from them.
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
@@ -138,7 +137,7 @@ def make_validators(
     if changed > now_ns:  # set by hand, so the last status change shows how recent it is
         is_certain = is_settled(status.st_ctime_ns, judged_ns)
     if etag is not None and not is_certain:
-        etag = f"W/{etag}" if of_content else f'W/"{secrets.token_hex(8)}"'
+        etag = f"W/{etag}" if of_content else f'W/"{os.urandom(8).hex()}"'
     if of_content or min(now_ns, judged_ns) - changed < COARSE_TICK:
         return Validators(etag)
     return Validators(etag, changed // SECOND, True)

@@ -18,7 +18,7 @@ from wsgistatic.files.changes import read_fully
 from wsgistatic.files.directory import File
 from wsgistatic.files.errors import logger
 from wsgistatic.files.forks import Locked
-from wsgistatic.files.packages import FileTree
+from wsgistatic.files.sources import FileTree
 from wsgistatic.files.versions import Signature, are_settled, signature
 from wsgistatic.http.paths import SplitPath, is_served_name, url_path
 from wsgistatic.representations.immutable import Immutable, immutable_rule

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from wsgistatic.files.sources import hidden_raw
+from wsgistatic.files.sources import hidden_raw, is_traversable
 
 
 class _InArchive(NamedTuple):
     """Where a ``zipfile.Path`` leads, without the open archive."""
 
+    kind: type[Any]
     archive: str
     at: str
 
@@ -49,7 +49,10 @@ class Copyable:
     def __setstate__(self, state: Any) -> None:
         """Create the app again."""
         arguments, options, added = state
-        opened = [zipfile.Path(*one) if isinstance(one, _InArchive) else one for one in arguments]
+        opened = [
+            one.kind(one.archive, one.at) if isinstance(one, _InArchive) else one
+            for one in arguments
+        ]
         self._maker().__init__(self, *opened, **options)
         for name, value in added.items():
             setattr(self, name, value)
@@ -67,8 +70,10 @@ def _short(argument: object) -> str:
 
 
 def _portable(argument: Any) -> Any:
-    if isinstance(argument, zipfile.Path) and argument.root.filename is not None:
-        return _InArchive(os.path.abspath(argument.root.filename), argument.at)
-    if isinstance(argument, (io.IOBase, zipfile.Path)) or hidden_raw(argument) is not None:
+    # Of all that can be served, only a zipfile.Path has the attribute "at".
+    is_in_archive = is_traversable(argument) and hasattr(argument, "at")
+    if is_in_archive and argument.root.filename is not None:
+        return _InArchive(type(argument), os.path.abspath(argument.root.filename), argument.at)
+    if is_in_archive or isinstance(argument, io.IOBase) or hidden_raw(argument) is not None:
         raise TypeError(f"cannot copy or pickle an open file, {argument!r}; use its path")
     return argument

@@ -12,12 +12,14 @@ from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.body import FileBody
 from wsgistatic.files.directory import File, HandleFile, single_file
-from wsgistatic.files.packages import Traversable, is_traversable, traversable_source
+from wsgistatic.files.packages import traversable_source
 from wsgistatic.files.sources import (
     MemorySource,
     Seekable,
     Source,
+    Traversable,
     file_object_source,
+    is_traversable,
     raw_file,
 )
 from wsgistatic.http.codings import CODINGS

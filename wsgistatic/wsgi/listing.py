@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TypeVar
 
 from wsgistatic.files.directory import Directory
-from wsgistatic.files.errors import Outcome, classify, logger
+from wsgistatic.files.errors import Outcome, classify, is_found, logger
 from wsgistatic.files.symlinks import LinkMetError
 from wsgistatic.http.fields import add_vary
 from wsgistatic.http.negotiation import preference_for
@@ -94,15 +94,6 @@ class Listing:
 
     def _label(self, segments: tuple[str, ...]) -> str:
         return os.path.join(self._directory.path, *segments)
-
-
-def is_found(look: Callable[[], object]) -> bool:
-    """Return whether a lookup finds something, even if it cannot be read."""
-    try:
-        look()
-    except OSError as error:
-        return classify(error) is not Outcome.MISS
-    return True
 
 
 def _logged(blocks: Iterator[bytes], label: str) -> Generator[bytes, None, None]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from wsgistatic.files.body import DEFAULT_BLOCK_SIZE
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import logger
-from wsgistatic.files.packages import Traversable, is_traversable, tree_of
+from wsgistatic.files.sources import FileTree, Traversable, is_traversable
 from wsgistatic.files.symlinks import Symlinks
 from wsgistatic.files.versions import signature
 from wsgistatic.http.codings import PREFERENCE
@@ -183,7 +183,13 @@ class StaticFiles(Copyable):
             if not front.passes("Content-Encoding"):
                 options = replace(options, encodings=(), dictionaries=False)
         self.encodings = options.encodings
-        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
+        tree: FileTree
+        if isinstance(root, str):
+            tree = Directory(root, symlinks)
+        else:
+            from wsgistatic.files.packages import tree_of  # noqa: PLC0415 - needs zipfile
+
+            tree = tree_of(root, symlinks)
         manifest = ViteManifest(tree, self._prefix)
         if immutable in (None, "hashed") and not callable(cache_control):
             options = replace(options, immutable=manifest.rule(immutable))

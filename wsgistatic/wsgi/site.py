@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from wsgistatic.files.directory import Directory
-from wsgistatic.files.packages import FileTree
-from wsgistatic.files.sources import Source
+from wsgistatic.files.errors import is_found
+from wsgistatic.files.sources import FileTree, Source
 from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import Headers, add_vary
 from wsgistatic.http.fingerprints import has_fingerprint, split_fingerprint
@@ -36,12 +37,14 @@ from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.fingerprints import Fingerprints
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi import responses
-from wsgistatic.wsgi.listing import Listing, is_found
 from wsgistatic.wsgi.misses import VARY, is_page_load
 from wsgistatic.wsgi.options import DirectoryOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
 from wsgistatic.wsgi.trace import Reason, Step, why_missed, why_not_split
+
+if TYPE_CHECKING:
+    from wsgistatic.wsgi.listing import Listing
 
 _PAGE = ".html"
 # Fields that an error page does not have, because it is not validated or resumed.
@@ -76,6 +79,8 @@ class Site:
             # On Windows a path must be split and checked before the file system sees it.
             self._root = None if os.name == "nt" else tree.path
             if options.listing:
+                from wsgistatic.wsgi.listing import Listing  # noqa: PLC0415 - few sites have one
+
                 self._listing = Listing(tree, self._policy, prefix, options)
 
     def respond(self, request: Request) -> responses.Response | None:

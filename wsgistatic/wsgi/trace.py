@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import Outcome, classify
-from wsgistatic.files.packages import FileTree
-from wsgistatic.files.sources import Source
+from wsgistatic.files.sources import FileTree, Source
 from wsgistatic.files.symlinks import real_path
 from wsgistatic.http.paths import Dotfiles, SplitPath, is_hidden_name
 
