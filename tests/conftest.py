@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from wsgistatic import StaticFiles
+from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS
 
@@ -161,6 +162,16 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[Read]:
 
     monkeypatch.setattr(RegularFile, "read_at", record)
     return reads
+
+
+@pytest.fixture(params=["openat2", "walk"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the test with each way of opening files: by one system call of Linux, and by a walk."""
+    if request.param == "walk":
+        monkeypatch.setattr(LINUX, "_openat2", None)
+    elif LINUX._openat2 is None:
+        pytest.skip("needs openat2 of Linux 5.6")
+    return str(request.param)
 
 
 @pytest.fixture
