@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "a stat_ttl of an hour, without the tests that need changes to be seen at once",
     )
     parser.addoption(
+        "--walk",
+        action="store_true",
+        help="open files by a walk from folder to folder, as without openat2 of Linux",
+    )
+    parser.addoption(
         "--load-seconds",
         type=float,
         default=20.0,
@@ -67,6 +72,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     assert StaticFiles.__init__.__kwdefaults__ is not None
     StaticFiles.__init__.__kwdefaults__.update(CACHE_MODES[config.getoption("--cache")])
+    if config.getoption("--walk"):
+        LINUX._openat2 = None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -164,13 +171,11 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[Read]:
     return reads
 
 
-@pytest.fixture(params=["openat2", "walk"])
+@pytest.fixture(params=["openat2", "walk"] if LINUX._openat2 else ["walk"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run the test with each way of opening files: by one system call of Linux, and by a walk."""
     if request.param == "walk":
         monkeypatch.setattr(LINUX, "_openat2", None)
-    elif LINUX._openat2 is None:
-        pytest.skip("needs openat2 of Linux 5.6")
     return str(request.param)
 
 

@@ -49,6 +49,7 @@ class Directory:
 
     def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
         self.path, self.symlinks = path, symlinks
+        self._stem = os.path.join(path, "")
         self._walker: Walker = FollowingWalker(path)
         if symlinks != "follow":
             self._walker = (DescriptorWalker if HAS_DESCRIPTOR_WALK else PathWalker)(path, symlinks)
@@ -60,6 +61,11 @@ class Directory:
     def regular_file(self, segments: tuple[str, ...]) -> File:
         """Name a file that a plain stat has just shown to be a regular one."""
         return File(self, segments, is_regular=True)
+
+    def path_of(self, segments: tuple[str, ...]) -> str:
+        """Return the path of a file beneath this directory."""
+        # Without the checks of os.path.join, since a name is no path: 0.2 us instead of 0.9.
+        return self._stem + os.sep.join(segments) if segments else self.path
 
     def stat(self, segments: tuple[str, ...]) -> os.stat_result:
         """Return the status of a regular file that can be read; errors as for ``Source.open``."""
@@ -127,7 +133,7 @@ class File(Source):
         self, directory: Directory, segments: tuple[str, ...], *, is_regular: bool = False
     ) -> None:
         self.directory, self.segments, self.is_regular = directory, segments, is_regular
-        self.path = os.path.join(directory.path, *segments)
+        self.path = directory.path_of(segments)
         self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
 
     def open(self) -> OpenFile:
@@ -385,7 +391,7 @@ def _regular_file(descriptor: int) -> RegularFile:
 
 
 def _require_regular(status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         raise not_found_error()

@@ -34,6 +34,7 @@ class Linux:
     def __init__(self, platform: str = sys.platform) -> None:
         self._openat2: Any = None
         self._statfs: Any = None
+        self.to_read = self.to_search = None
         if platform != "linux" or hasattr(sys, "getandroidapilevel"):
             return
         try:
@@ -46,25 +47,22 @@ class Linux:
         # Converted once, the arguments take 0.4 us less.
         self._openat2 = partial(library.syscall, long(_OPENAT2), long(_AT_FDCWD))
         self._size = long(_OPEN_HOW_SIZE)
-        self._to_read = string(_open_how(FILE_FLAGS | os.O_LARGEFILE))
-        self._to_search = string(_open_how(os.O_PATH | os.O_DIRECTORY))
+        self.to_read = string(_open_how(FILE_FLAGS | os.O_LARGEFILE))
+        self.to_search = string(_open_how(os.O_PATH | os.O_DIRECTORY))
         self._errno, self._statfs = ctypes.get_errno, library.statfs
         self._buffer = ctypes.create_string_buffer
 
-    def open_file(self, path: str) -> int | None:
-        """Open a file for reading without following links, and return its descriptor.
+    def open(self, path: str, how: Any) -> int | None:
+        """Open a path without following links, and return its descriptor.
 
         None means that the call does not exist, or has failed. Only the walk finds the reason. The
         path must not contain "..".
+
+        Arguments:
+            how: ``to_read``, or ``to_search`` for a directory.
         """
-        return self._open(path, self._to_read) if self._openat2 else None
-
-    def open_folder(self, path: str) -> int | None:
-        """Open a directory to search it; see ``open_file``."""
-        return self._open(path, self._to_search) if self._openat2 else None
-
-    def _open(self, path: str, how: Any) -> int | None:
-        if "\0" in path:  # which would end the path for C
+        # A zero would end the path for C.
+        if self._openat2 is None or "\0" in path:
             return None
         descriptor: int = self._openat2(path.encode(_ENCODING, _ERRORS), how, self._size)
         if descriptor >= 0:

@@ -68,7 +68,7 @@ class DescriptorWalker(Walker):
 
     def open_file(self, path: str) -> int | None:
         """Open a file without following links; see ``Walker.open_file``."""
-        return LINUX.open_file(path)
+        return LINUX.open(path, LINUX.to_read)
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the last name, in its directory; see ``Walker.visit``."""
@@ -83,7 +83,7 @@ class DescriptorWalker(Walker):
 
     def _walk(self, root: str, names: tuple[str, ...], action: Action[T]) -> T:
         above = names[:-1]
-        directory = LINUX.open_folder(os.path.join(root, *above)) if above else None
+        directory = LINUX.open(os.path.join(root, *above), LINUX.to_search) if above else None
         if directory is None:
             directory = _walk_to(root, above)
         try:

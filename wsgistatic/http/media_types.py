@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.fields import TOKEN
@@ -22,6 +23,13 @@ UNKNOWN = "application/octet-stream"
 _MEDIA_TYPE = re.compile(
     rf"{TOKEN}/{TOKEN}(?:[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|\"[\x20\x21\x23-\x5b\x5d-\x7e]*\"))*"
 )
+
+
+class FileType(NamedTuple):
+    """How the bytes of a file are declared."""
+
+    content_type: str
+    coding: str | None  # content coding that it is stored in
 
 
 class MediaTypes:
@@ -42,14 +50,19 @@ class MediaTypes:
 
     def content_type(self, name: str) -> str:
         """Return the Content-Type for a file name or path."""
-        media_type = self._find(name)[0] or UNKNOWN
+        return self.find(name).content_type
+
+    def find(self, name: str) -> FileType:
+        """Return the Content-Type and the content coding for a file name or path."""
+        found, coding = self._find(name)
+        media_type = found or UNKNOWN
         if media_type.startswith("text/") and "charset=" not in media_type.lower():
-            return media_type + self._parameter
-        return media_type
+            media_type += self._parameter
+        return FileType(media_type, coding)
 
     def coding(self, name: str) -> str | None:
         """Return the content coding that files of this name are stored in, or None."""
-        return self._find(name)[1]
+        return self.find(name).coding
 
     def knows(self, name: str) -> bool:
         """Return whether a file name has a known media type."""
@@ -57,11 +70,10 @@ class MediaTypes:
 
     def _find(self, path: str) -> tuple[str | None, str | None]:
         path = path.lower().replace("\\", "/")
-        _, _, name = path.rpartition("/")
-        _, in_well_known, below = path.rpartition(".well-known/")
-        found = _look_up(name, self._overrides)
-        if found is None and in_well_known:
-            found = _WELL_KNOWN.get(below)
+        name = path.rpartition("/")[2]
+        found = _look_up(name, self._overrides) if self._overrides else None
+        if found is None and ".well-known/" in path:
+            found = _WELL_KNOWN.get(path.rpartition(".well-known/")[2])
         found = found or _look_up(name, _TYPES)
         return found if isinstance(found, tuple) else (found, None)
 

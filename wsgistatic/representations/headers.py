@@ -64,6 +64,9 @@ class HeaderPolicy:
         check_bool("nosniff", nosniff)
         check_headers(headers)
         self._cache_control, self._headers = cache_control, headers
+        # Files of one type have the same fields, unless a function decides on each one.
+        self._may_differ = callable(cache_control) or callable(headers)
+        self._known: dict[tuple[str, bool], FileFields] = {}
         self._is_immutable = immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
@@ -87,10 +90,21 @@ class HeaderPolicy:
     def for_file(self, path: str, url: str, content_type: str) -> FileFields:
         """Return the fields of the responses for one file; the URL path includes the prefix.
 
-        Raise CustomHeadersError if the function ``headers`` fails.
+        Files share the result, so do not change it. Raise CustomHeadersError if the function
+        ``headers`` fails.
         """
+        is_immutable = self._is_immutable(path, url)
+        if self._may_differ:
+            return self._make(path, url, content_type, is_immutable)
+        key = content_type, is_immutable
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._make(path, url, content_type, is_immutable)
+        return known
+
+    def _make(self, path: str, url: str, content_type: str, is_immutable: bool) -> FileFields:
         value: str | None
-        if self._is_immutable(path, url):
+        if is_immutable:
             value = IMMUTABLE_CACHE_CONTROL
         elif callable(self._cache_control):
             value = _call_cache_control(self._cache_control, path, url)

@@ -17,7 +17,7 @@ from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import are_settled, signature
+from wsgistatic.files.versions import are_settled, is_version_settled, signature, time_for
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
@@ -110,10 +110,12 @@ class Loader:
         """
         version = target.source.open() if want_body else target.source.inspect()
         try:
-            choice = self._choose(target.source, version, accept_encoding)
+            content_type, coding = self.media_types.find(target.source.path)
+            choice = self._choose(target.source, version, coding, accept_encoding)
             version = choice.version
-            own = Loaded(target, choice, self._describe(target, choice), accept_encoding)
-            return own if want_range else self._compress(own) or own
+            representation = self._describe(target, choice, content_type)
+            own = Loaded(target, choice, representation, accept_encoding)
+            return own if want_range or self.compression is None else self._compress(own) or own
         except BaseException:
             version.close()
             raise
@@ -144,6 +146,8 @@ class Loader:
         ``final`` is whether a request without Range, but with the same value of Accept-Encoding,
         would get the same representation.
         """
+        if not self.cache.budget:
+            return
         target, choice = loaded.target, loaded.choice
         status, seen = choice.version.status, choice.version.seen
         if status is None or choice.version.holder is None or not choice.is_final:
@@ -158,9 +162,10 @@ class Loader:
         )
         self.cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
-    def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
+    def _choose(
+        self, source: Source, version: Version, coding: str | None, accept_encoding: str | None
+    ) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
-        coding = self.media_types.coding(source.path)
         if coding is not None:
             return _choose_stored(source, version, coding, accept_encoding)
         status = version.status
@@ -177,27 +182,33 @@ class Loader:
     def _may_compress(self, path: str, size: int) -> bool:
         return self.compression is not None and self.compression.applies_to(path, size)
 
-    def _describe(self, target: Target, choice: Choice) -> Representation:
+    def _describe(self, target: Target, choice: Choice, content_type: str) -> Representation:
         """Describe the chosen bytes, or return the description from the cache."""
         version, path = choice.version, target.source.path
         known = self._known(target, choice.coding, version)
         if known is not None and known.representation.varies == choice.varies:
             return known.representation
-        now_ns = time.time_ns()
-        settled = are_settled(*filter(None, (version.status, choice.original_status)))
+        now_ns, status, original = time.time_ns(), version.status, choice.original_status
+        settled = (status is None or is_version_settled(status, time_for(status, now_ns))) and (
+            original is None or are_settled(original)
+        )
         of_content = self.etag == "content" and self.validators is None
         digest = choice.source.digest(choice.stored or version) if of_content else None
         if of_content and digest is None:
             settled = False
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
+                status = version.status
         tag = self._tag(choice, digest)
-        validators, dated = (self.validators or Validators())._replace(etag=tag), None
-        if self.validators is None and version.status is not None:
-            validators = make_validators(version.status, tag, now_ns, of_content=of_content)
+        dated = None
+        if self.validators is not None:
+            validators = self.validators._replace(etag=tag)
+        elif status is None:
+            validators = Validators(tag)
+        else:
+            validators = make_validators(status, tag, now_ns, of_content=of_content)
             if validators.last_modified is None and not of_content:
-                dated = dated_from(version.status)
-        content_type = self.media_types.content_type(path)
+                dated = dated_from(status)
         content_type, policy = self.policy.for_file(path, target.url, content_type)
         return Representation(
             version.holder or path,

@@ -20,6 +20,10 @@ from wsgistatic.http.fields import Headers, add_vary
 EtagMode = Literal["stat", "content"] | None
 
 
+_RANGES = [("Accept-Ranges", "bytes")]
+_NOT_OF_REFUSALS = ("content-disposition", "content-encoding", "last-modified")
+
+
 @dataclass(slots=True)
 class Representation:
     """One version of one file, as it is described to clients. Do not change it."""
@@ -36,33 +40,37 @@ class Representation:
     has_ranges: bool = True  # parts of it can be sent
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
     full_headers: Headers = field(init=False)  # 200, for GET and HEAD
-    # 206, without Content-Type, Content-Length and Content-Range
-    partial_headers: Headers = field(init=False)
     not_modified_headers: Headers = field(init=False)  # 304
-    refusal_headers: Headers = field(init=False)  # 412 and 416, without Content-Range
 
     def __post_init__(self) -> None:
         etag, last_modified, _ = self.validators
         tag = [("ETag", etag)] if etag is not None else []
         date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]
         coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
-        ranges = [("Accept-Ranges", "bytes")] if self.has_ranges else []
+        ranges = _RANGES if self.has_ranges else []
         fields = add_vary(self.policy, "Accept-Encoding") if self.varies else self.policy
-        described = [*ranges, *coded, *tag, *date]
         of_content = [("Content-Type", self.content_type), ("Content-Length", str(self.size))]
-        self.full_headers = [*of_content, *described, *fields]
-        is_recent = not self.settled if etag is None else etag.startswith("W/")
-        self.partial_headers = [*described, *(with_no_cache(fields) if is_recent else fields)]
+        self.full_headers = [*of_content, *ranges, *coded, *tag, *date, *fields]
         # RFC 9110 15.4.5: no representation metadata beyond what the 304 needs; Last-Modified
         # "might be useful if the response does not have an ETag field".
         self.not_modified_headers = [*(tag or date), *fields]
-        # A cache that stored a 412 or 416 under the URL would send it to everybody.
-        uncached = [
+
+    @property
+    def partial_headers(self) -> Headers:
+        """Those of a 206, without Content-Type, Content-Length and Content-Range."""
+        etag, headers = self.validators.etag, self.full_headers[2:]
+        is_recent = not self.settled if etag is None else etag.startswith("W/")
+        return with_no_cache(headers) if is_recent else headers
+
+    @property
+    def refusal_headers(self) -> Headers:
+        """Those of a 412 and a 416, without Content-Range."""
+        # A cache that stored such a response under the URL would send it to everybody.
+        return [
             (name, value)
-            for name, value in fields
-            if name.lower() != "content-disposition" and not is_caching_field(name)
+            for name, value in self.full_headers[2:]
+            if name.lower() not in _NOT_OF_REFUSALS and not is_caching_field(name)
         ]
-        self.refusal_headers = [*ranges, *tag, *uncached]
 
 
 def describe_compressed(own: Representation, coding: str, content: bytes) -> Representation:

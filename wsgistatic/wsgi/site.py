@@ -30,7 +30,14 @@ from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import Headers, add_vary
-from wsgistatic.http.paths import SplitPath, is_served_name, path_name, split_path, url_path
+from wsgistatic.http.paths import (
+    SplitPath,
+    is_served_name,
+    path_name,
+    quote_path,
+    split_path,
+    url_path,
+)
 from wsgistatic.representations.cache import page_key
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi import responses
@@ -177,10 +184,11 @@ class Site:
                 return responses.method_not_allowed(request, self._policy)
             self._record(request, path, None, None)
             return self._respond_to_page(request, path)
-        response = self._redirect_to_clean_url(request, path)
-        if response is not None:
-            self._record(request, path, self._tree.file(path.segments), response)
-            return response
+        if self._clean_urls:
+            response = self._redirect_to_clean_url(request, path)
+            if response is not None:
+                self._record(request, path, self._tree.file(path.segments), response)
+                return response
         response = self._respond_to_file(request, path, is_regular=is_regular)
         if response is None:
             response = self._respond_to_page(request, path)
@@ -197,9 +205,9 @@ class Site:
         if source is None:
             self._record(request, path, None, None)
             return None
-        url = url_path(self._prefix, path)
+        url = quote_path(request.path_info)
         # A page is redirected as soon as its clean URL is free, so the short path must not send it.
-        is_page = self._stem_of(path) is not None
+        is_page = self._clean_urls and self._stem_of(path) is not None
         key = page_key(url, path.segments) if is_page else request.path_info
         target = Target(source, url, key)
         response = None
@@ -241,7 +249,8 @@ class Site:
             return None
         *above, name = path.segments
         try:
-            fields = self._page_fields(self._tree.file(path.segments), url_path(self._prefix, path))
+            page = self._tree.file(path.segments)
+            fields = self._page_fields(page, quote_path(request.path_info))
         except OSError:
             return None  # the code that serves it reports the error
         if name == self._index:
