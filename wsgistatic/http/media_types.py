@@ -47,6 +47,7 @@ class MediaTypes:
             raise ValueError(f"charset must be a name such as 'utf-8', or None, not {charset!r}")
         self._parameter = f"; charset={charset}" if charset else ""
         self._overrides = _checked(overrides)
+        self._known: dict[MediaType | None, FileType] = {}  # by what the tables have
 
     def content_type(self, name: str) -> str:
         """Return the Content-Type for a file name or path."""
@@ -54,8 +55,14 @@ class MediaTypes:
 
     def find(self, name: str) -> FileType:
         """Return the Content-Type and the content coding for a file name or path."""
-        found, coding = self._find(name)
-        media_type = found or UNKNOWN
+        found = self._find(name)
+        known = self._known.get(found)
+        if known is None:
+            known = self._known[found] = self._declare(found or UNKNOWN)
+        return known
+
+    def _declare(self, found: MediaType) -> FileType:
+        media_type, coding = found if isinstance(found, tuple) else (found, None)
         if media_type.startswith("text/") and "charset=" not in media_type.lower():
             media_type += self._parameter
         return FileType(media_type, coding)
@@ -66,16 +73,15 @@ class MediaTypes:
 
     def knows(self, name: str) -> bool:
         """Return whether a file name has a known media type."""
-        return self._find(name)[0] is not None
+        return self._find(name) is not None
 
-    def _find(self, path: str) -> tuple[str | None, str | None]:
+    def _find(self, path: str) -> MediaType | None:
         path = path.lower().replace("\\", "/")
         name = path.rpartition("/")[2]
         found = _look_up(name, self._overrides) if self._overrides else None
         if found is None and ".well-known/" in path:
             found = _WELL_KNOWN.get(path.rpartition(".well-known/")[2])
-        found = found or _look_up(name, _TYPES)
-        return found if isinstance(found, tuple) else (found, None)
+        return found or _look_up(name, _TYPES)
 
 
 def _checked(overrides: Mapping[str, MediaType] | None) -> dict[str, MediaType]:

@@ -189,16 +189,17 @@ class Loader:
         if known is not None and known.representation.varies == choice.varies:
             return known.representation
         now_ns, status, original = time.time_ns(), version.status, choice.original_status
-        settled = (status is None or is_version_settled(status, time_for(status, now_ns))) and (
-            original is None or are_settled(original)
-        )
+        settled, judged_ns = original is None or are_settled(original), None
+        if status is not None:
+            judged_ns = time_for(status, now_ns)
+            settled = settled and is_version_settled(status, judged_ns)
         of_content = self.etag == "content" and self.validators is None
         digest = choice.source.digest(choice.stored or version) if of_content else None
         if of_content and digest is None:
             settled = False
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
-                status = version.status
+                status, judged_ns = version.status, None
         tag = self._tag(choice, digest)
         dated = None
         if self.validators is not None:
@@ -206,7 +207,9 @@ class Loader:
         elif status is None:
             validators = Validators(tag)
         else:
-            validators = make_validators(status, tag, now_ns, of_content=of_content)
+            validators = make_validators(
+                status, tag, now_ns, judged_ns=judged_ns, of_content=of_content
+            )
             if validators.last_modified is None and not of_content:
                 dated = dated_from(status)
         content_type, policy = self.policy.for_file(path, target.url, content_type)

@@ -39,11 +39,13 @@ class Representation:
     digest: bytes | None = None  # SHA-256 of the bytes, if it is known
     has_ranges: bool = True  # parts of it can be sent
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
+    is_recent: bool = field(init=False)  # its successor may look the same
     full_headers: Headers = field(init=False)  # 200, for GET and HEAD
     not_modified_headers: Headers = field(init=False)  # 304
 
     def __post_init__(self) -> None:
         etag, last_modified, _ = self.validators
+        self.is_recent = not self.settled if etag is None else etag.startswith("W/")
         tag = [("ETag", etag)] if etag is not None else []
         date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]
         coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
@@ -58,9 +60,8 @@ class Representation:
     @property
     def partial_headers(self) -> Headers:
         """Those of a 206, without Content-Type, Content-Length and Content-Range."""
-        etag, headers = self.validators.etag, self.full_headers[2:]
-        is_recent = not self.settled if etag is None else etag.startswith("W/")
-        return with_no_cache(headers) if is_recent else headers
+        headers = self.full_headers[2:]
+        return with_no_cache(headers) if self.is_recent else headers
 
     @property
     def refusal_headers(self) -> Headers:
@@ -109,7 +110,12 @@ def content_etag(digest: bytes) -> str:
 
 
 def make_validators(
-    status: os.stat_result, opaque_tag: str | None, now_ns: int, *, of_content: bool = False
+    status: os.stat_result,
+    opaque_tag: str | None,
+    now_ns: int,
+    *,
+    judged_ns: int | None = None,
+    of_content: bool = False,
 ) -> Validators:
     """Return the validators of a file version, none of which a later version can have too.
 
@@ -118,11 +124,14 @@ def make_validators(
     unnoticed change would keep them. The date is missing until ``dated_from``.
 
     Arguments:
+        judged_ns: What ``time_for`` returns, if it was called already.
         of_content: Whether the tag is a hash of the bytes. In doubt it becomes weak, since the
             bytes may change before they are sent. There is no date, because such tags are for files
             whose times mean nothing: releases share them, or machines disagree.
     """
-    etag, changed, judged_ns = opaque_tag, modified_ns(status), time_for(status, now_ns)
+    etag, changed = opaque_tag, modified_ns(status)
+    if judged_ns is None:
+        judged_ns = time_for(status, now_ns)
     is_certain = is_settled(changed, min(now_ns, judged_ns))
     if changed > now_ns:  # set by hand, so the last status change shows how recent it is
         is_certain = is_settled(status.st_ctime_ns, judged_ns)

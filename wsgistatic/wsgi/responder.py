@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from contextlib import suppress
 from time import monotonic
 
 from wsgistatic.files.body import BlockIterator, MultipartIterator
@@ -65,8 +64,10 @@ class Responder:
             if not target.source.may_change:
                 return self._respond(request, target)
             for _ in range(_TRIES):
-                with suppress(FileChangedError):
+                try:  # without an object for contextlib.suppress, 0.3 us less
                     return self._respond(request, target)
+                except FileChangedError:
+                    pass
             raise OSError(errno.ESTALE, "the file keeps changing")
         except IsADirectoryError:
             raise
@@ -117,16 +118,17 @@ class Responder:
                 return plan
             # A range of a file can be read without the rest, so a 206 need not fill the cache. And
             # the short path would send a cached body instead of the front server.
-            keep = plan.status == 200 or not isinstance(loaded.choice.version, OpenFile)
+            opened = loaded.opened
+            keep = plan.status == 200 or not isinstance(opened, OpenFile)
             keep = keep and not (self._offload and self._offload.can_send(representation))
             content = self._loader.content_to_keep(loaded) if keep else None
-            if content is None and loaded.opened.is_sequential:
+            if content is None and opened.is_sequential:
                 plan = _without_backward_ranges(plan, representation.size)
             self._loader.remember(loaded, content, final=is_final)
             if content is not None or plan.content_length == 0:
                 body = [b""] if content is None else _parts(plan, content)
                 return content_response(request, plan, representation, body)
-            stream = self._stream(request, plan, representation, loaded.opened)
+            stream = self._stream(request, plan, representation, opened)
             response = content_response(request, plan, representation, stream)
             is_open = False  # the body closes the file
             return response

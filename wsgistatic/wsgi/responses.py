@@ -158,14 +158,18 @@ def content_response(
     path, coding = representation.path, representation.coding
     if status == 200:
         return Response("200 OK", headers_of_whole(request, representation), body, path, coding)
-    # 15.3.7.2: no Content-Range in the header section of a multipart response.
-    headers = [] if content_range is None else [("Content-Range", content_range)]
+    if status == 206:
+        media_type = representation.content_type if multipart is None else multipart.content_type
+        headers = [("Content-Type", media_type), ("Content-Length", str(length))]
+    else:
+        headers = EMPTY.copy()
+    if content_range is not None:
+        # 15.3.7.2: not in the header section of a multipart response.
+        headers.append(("Content-Range", content_range))
     if status == 416:
-        headers += [*EMPTY, *representation.refusal_headers]
+        headers += representation.refusal_headers
         return Response("416 Range Not Satisfiable", headers, body, path, coding)
-    media_type = representation.content_type if multipart is None else multipart.content_type
-    about = [("Content-Type", media_type), ("Content-Length", str(length))]
-    headers = [*about, *headers, *representation.partial_headers]
+    headers += representation.partial_headers
     headers += _digest_fields(request, representation)
     return Response("206 Partial Content", headers, body, path, coding, ranges)
 

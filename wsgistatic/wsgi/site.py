@@ -156,12 +156,12 @@ class Site:
         opened without another look, since it is no device.
         """
         directory = self._directory
-        if directory is None or request.trace or "/." in rest or not rest.isascii():
+        if directory is None or "/." in rest or not rest.isascii():
             return None
         try:
             return stat.S_IFMT(os.stat(directory.path + rest).st_mode)
         except (FileNotFoundError, NotADirectoryError):
-            return _ABSENT
+            return _ABSENT if request.trace is None else None
         except (OSError, ValueError):  # the full way handles these
             return None
 
