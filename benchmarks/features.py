@@ -43,6 +43,7 @@ FEATURES: list[Feature] = []
 _PAGE = b"<title>page</title>"
 _SECRET = b"canary"
 _PAST, _FUTURE = "Sat, 01 Jan 2000 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"
+_LARGE = 1 << 20  # bytes; more than is kept in memory for other requests
 _SETTLED = 0.05  # seconds; a younger file is not cached
 _MISSED = (400, 403, 404)
 _ZIPPED = gzip.compress(TEXT)
@@ -266,7 +267,7 @@ class _Bench:
     def _start(self) -> str:
         add_files(str(self.root), 0, 10_000)
         cost = cost_of(start, self.peer, str(self.root))
-        return f"{cost['ms']:.0f} ms, {cost['held'] * wsgi.MIB / 1e6:.1f} MB"
+        return f"{cost['ms']:.1f} ms, {cost['held'] * wsgi.MIB / 1e6:.1f} MB"
 
     # Validators, preconditions and HEAD (RFC 9110, sections 8.8, 13 and 9.3.2)
 
@@ -384,7 +385,7 @@ class _Bench:
         ask = partial(self.ask, range="bytes=0-9")
         ask(if_range=same).expect(206)
         others = {"another tag": '"other"', "an older date": _PAST, "a later date": _FUTURE}
-        statuses = {f"whole for {one}": ask(if_range=others[one]).status for one in others}
+        statuses = {f"the whole file for {one}": ask(if_range=others[one]).status for one in others}
         _need_all({name: status == 200 for name, status in statuses.items()})
 
     @_row("HEAD ignores Range")
@@ -616,7 +617,17 @@ class _Bench:
         reply = apart(_ask_django, _MIDDLEWARES[self.peer.distribution], str(self.root))
         reply.expect(200, body=TEXT)
 
-    @_row("ASGI", is_started=False)
+    @_row("streams files in Django under ASGI", is_started=False)
+    def _django_asgi(self) -> None:
+        content = bytes(_LARGE)
+        self.write(content=content)
+        need(self.peer.distribution in _MIDDLEWARES, "has no middleware for Django")
+        middleware = _MIDDLEWARES[self.peer.distribution]
+        received, is_held = apart(_ask_django_under_asgi, middleware, str(self.root))
+        need(received == len(content), "wrong number of bytes in the body")
+        need(not is_held, "Django reads the whole file first")
+
+    @_row("an ASGI app of its own", is_started=False)
     def _asgi(self) -> None:
         self.write()
         package = import_module(self.peer.distribution.lower())
@@ -635,12 +646,27 @@ class _Bench:
         need(Path(package.__file__ or "").with_name("py.typed").exists(), "no py.typed")
 
 
-def _ask_django(middleware: str, root: str) -> Reply:
+def _configure_django(middleware: str, root: str) -> None:
     static = {"MIDDLEWARE": [middleware], "STATIC_ROOT": root, "STATIC_URL": wsgi.PREFIX}
     others = {"ALLOWED_HOSTS": ["*"], "ROOT_URLCONF": (), "SECRET_KEY": "features"}
     import_module("django.conf").settings.configure(**static, **others)
+
+
+def _ask_django(middleware: str, root: str) -> Reply:
+    _configure_django(middleware, root)
     app = import_module("django.core.wsgi").get_wsgi_application()
     return call(app, make_environ(wsgi.PREFIX + NAME, HTTP_ACCEPT_ENCODING="identity"))
+
+
+def _ask_django_under_asgi(middleware: str, root: str) -> tuple[int, bool]:
+    """Return the size of the body, and whether Django warned that it reads all of it first."""
+    _configure_django(middleware, root)
+    app = import_module("django.core.asgi").get_asgi_application()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _, *parts = asyncio.run(_ask_asgi(app, wsgi.PREFIX + NAME))
+    is_held = any("must consume synchronous iterators" in str(one.message) for one in caught)
+    return sum(len(one.get("body", b"")) for one in parts), is_held
 
 
 async def _ask_asgi(app: Any, path: str) -> list[dict[str, Any]]:
@@ -650,7 +676,7 @@ async def _ask_asgi(app: Any, path: str) -> list[dict[str, Any]]:
     client = import_module("asgiref.testing").ApplicationCommunicator(app, scope)
     await client.send_input({"type": "http.request"})
     messages = [await client.receive_output()]
-    while messages[-1].get("more_body", True):
+    while messages[-1]["type"] == "http.response.start" or messages[-1].get("more_body", False):
         messages.append(await client.receive_output())
     return messages
 

@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1_000,
         help="number of requests in each test of symlink races; tests/security runs its state "
-        "machines a hundredth as many times",
+        "machines once for each 250 of them",
     )
 
 

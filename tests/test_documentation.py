@@ -22,7 +22,7 @@ import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
 from tests.documents import DOCUMENTATION, ROOT, code_blocks, passage
-from tests.walkthrough import Walkthrough
+from tests.walkthrough import INSTALL, Walkthrough
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
 from wsgistatic.http.media_types import _TYPES, _WELL_KNOWN, MediaTypes
@@ -40,6 +40,7 @@ from pathlib import Path
 
 BASE_DIR = Path.cwd()
 INSTALLED_APPS = []
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 SECRET_KEY = "x"
 ROOT_URLCONF = "mysite.urls"
 ALLOWED_HOSTS = ["*"]
@@ -77,9 +78,10 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "sample_app": [("/", "", 200, "the app"), ("/nope", "", 404, "")],
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
-    "vite": [("/static/assets/main-B73g3bRJ.js", "", 200, "title"), ("/", "", 200, "B73g3bRJ.js")],
+    "vite": [("/static/assets/main-DvdbUMjN.js", "", 200, "title"), ("/", "", 200, "DvdbUMjN.js")],
     "sidecars": [("/static/hello.txt", "", 200, "hello")],
     "offload": [("/static/hello.txt", "", 200, ""), ("/", "", 200, "the app")],
+    "mod_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
     "origin": [("/static/hello.txt", "", 200, "hello"), ("/static/nope", "", 404, "")],
     "metrics": [("/static/hello.txt", "", 200, "hello"), ("/metrics", "", 200, "static_bytes 5")],
     "video": [("/static/hello.txt", "bytes=-2", 206, "lo")],
@@ -130,6 +132,17 @@ NEEDED = {
     "pastedeploy": "paste.deploy",
     "view": "bottle",
 }
+# The distribution of a module or a program, where it has another name.
+DISTRIBUTIONS = {
+    "wsgistatic": ".",
+    "web": "web.py",
+    "webob": ".",
+    "waitress-serve": "waitress",
+    "flask": "flask",
+    "pserve": "pyramid",
+    "uvicorn": "uvicorn",
+    "django-admin": "django",
+}
 OPTIONAL = {"django", "flask", "pyramid", "bottle", "cherrypy", "falcon", *NEEDED}
 
 LOAD_INI = """
@@ -161,13 +174,14 @@ def project(tmp_path: Path) -> Path:
         ("public/about.html", "about"),
         ("public/404.html", "Nothing here"),
         ("frontend/dist/index.html", "Shop"),
-        ("dist/assets/main-B73g3bRJ.js", "title"),
-        ("dist/.vite/manifest.json", '{"src/main.js": {"file": "assets/main-B73g3bRJ.js"}}'),
+        ("dist/assets/main-DvdbUMjN.js", "title"),
+        ("dist/.vite/manifest.json", '{"src/main.js": {"file": "assets/main-DvdbUMjN.js"}}'),
         ("theme/hello.txt", "theme"),
         ("media/upload.txt", "upload"),
         ("mysite/__init__.py", ""),
         ("mysite/settings.py", SETTINGS_BEFORE + EXAMPLES["settings"]),
-        ("mysite/app.py", EXAMPLES["sample_app"] + EXAMPLES["pastedeploy_app"]),
+        ("mysite/app.py", EXAMPLES["sample_app"]),
+        ("mysite/main.py", EXAMPLES["pastedeploy_app"]),
         ("mysite/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n"
          "urlpatterns = [path('', lambda request: HttpResponse('the app'))]\n"),
     ):  # fmt: skip
@@ -206,7 +220,7 @@ def test_settings(project: Path, name: str) -> None:
 def test_example(project: Path, name: str) -> None:
     if name in OPTIONAL:
         pytest.importorskip(NEEDED.get(name, name))
-    code = EXAMPLES[name].replace("/srv/static", "static")
+    code = EXAMPLES[name].replace("/srv/static", "static").replace("/srv/project/", "")
     if name == "pastedeploy":
         (project / "site.ini").write_text(code)
         code = LOAD_INI
@@ -230,10 +244,30 @@ WALKS = sorted(
 
 
 @pytest.mark.parametrize("page", sorted(set(WALKS) - {"howto/asgi.rst"}))  # needs tests/servers
-def test_following_a_page(request: pytest.FixtureRequest, tmp_path: Path, page: str) -> None:
-    if not page.startswith("start/"):  # those begin in an empty folder
-        request.getfixturevalue("project")
+def test_following_a_page(tmp_path: Path, page: str) -> None:
+    if page.startswith("howto/"):
+        Walkthrough("howto/index.rst", tmp_path).follow()  # the sample project
     assert Walkthrough(page, tmp_path).follow() > 0
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_a_page_installs_what_it_uses(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    if "sample-project" in text or "sample.txt" in text:
+        text += (ROOT / "docs/howto/index.rst").read_text()
+    blocks = code_blocks(text)
+    shown = "".join(block.text for block in blocks if block.language == "console")
+    installs = " ".join(re.findall(rf"{INSTALL} (.*)", shown)).lower()
+    files = [block for block in blocks if "caption" in block.options]
+    own = {Path(block.options["caption"]).parts[0].removesuffix(".py") for block in files}
+    code = "".join(block.text for block in files if block.language == "python")
+    modules = {*re.findall(r"^(?:from|import) (\w+)", code, re.M)}
+    used = modules - own - set(sys.stdlib_module_names)
+    used |= {DISTRIBUTIONS[name] for name in DISTRIBUTIONS if f"$ {name} " in shown}
+    missing = {DISTRIBUTIONS.get(name, name) for name in used} - {
+        *re.split(r"[\s\"\[\]]+", installs)
+    }
+    assert missing == set()
 
 
 def test_a_private_download_with_django(project: Path) -> None:
@@ -310,16 +344,37 @@ def test_the_examples_of_options(project: Path, monkeypatch: pytest.MonkeyPatch,
     (project / "static/index.html").write_text("index")
     text = (ROOT / "docs" / "reference" / page).read_text()
     names = {name: getattr(wsgistatic, name) for name in wsgistatic.__all__}
-    names["app"] = FileApp(b"")
+    names |= {"app": FileApp(b""), "Path": Path, "__file__": str(project / "wsgi.py")}
     tried = set()
     for name, block in re.findall(r"^\.\. confval:: (\w+).*\n((?:    .*\n|\n)+)", text, re.M):
         _, is_there, example = block.partition("    .. code-block:: python\n")
         if is_there:
-            assert f"{name}=" in example
+            assert f"{name}=" in example or name in ("app", "directory")
             exec(compile(textwrap.dedent(example), name, "exec"), names)
             tried.add(name)
-    names_of_options = {*re.findall(r"^\.\. confval:: (\w+)", text, re.M)}
-    assert tried == names_of_options - {"app", "directory"}  # these are in every example
+    assert tried == {*re.findall(r"^\.\. confval:: (\w+)", text, re.M)}
+
+
+def test_every_setting_has_a_type_a_default_and_an_example(project: Path) -> None:
+    pytest.importorskip("django")
+    (project / "frontend/dist/assets").mkdir()
+    text = (ROOT / "docs" / "reference" / "django.rst").read_text()
+    pattern = (
+        r"^\.\. confval:: (.+)\n    :type: .+\n    :default: .+\n\n"
+        r"(?:    .*\n|\n)*?    \.\. code-block:: python\n((?:        .*\n|\n)+)"
+    )
+    examples = re.findall(pattern, text, re.M)
+    assert [name for name, _ in examples] == re.findall(r"^\.\. confval:: (.+)$", text, re.M)
+    for name, example in examples:
+        assert all(f'"{key}"' in example for key in re.findall(r'"(\w+)"', name))
+        settings = SETTINGS_BEFORE + EXAMPLES["settings"] + textwrap.dedent(example)
+        (project / "mysite/settings.py").write_text(settings)
+        done = subprocess.run(
+            [sys.executable, "-m", "django", "check", "--settings", "mysite.settings"],
+            cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 def test_every_reason_is_described() -> None:
@@ -382,7 +437,7 @@ def test_the_output_of_explain(
         content = gzip_of_size(gzip.compress(bytes(5000)), size) if ".gz" in name else bytes(size)
         (project / "static" / name).write_bytes(content)
         os.utime(project / "static" / name, (modified, modified))
-    block = passage("    $ wsgistatic explain", "\n2. Read")
+    block = passage("    $ wsgistatic explain static /static/app.js", "\n2. Read")
     command, *lines = textwrap.dedent(block).splitlines()
     monkeypatch.chdir(project)
     assert main(shlex.split(command)[2:]) == 0

@@ -78,7 +78,7 @@ class Walkthrough:
         for script in entry_points(group="console_scripts"):
             load = f"from {script.module} import {script.attr} as main"
             programs[script.name] = f"#!{sys.executable}\nimport sys\n{load}\nsys.exit(main())\n"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name, text in programs.items():
             if name in self._text + DEFAULT_SERVER:
                 (folder / name).write_text(text)

@@ -308,6 +308,20 @@ def test_without_descriptor_walk(site: Path, monkeypatch: pytest.MonkeyPatch) ->
         files.open(("out.txt",))
 
 
+def test_without_access_in_a_directory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, dir_fd: int | None = None, **options: Any) -> bool:
+        if dir_fd is None:
+            return False
+        raise NotImplementedError("dir_fd unavailable on this platform")  # as Emscripten does
+
+    monkeypatch.setattr(os, "access", refuse)
+    monkeypatch.setattr(directory_module, "_HAS_ACCESS_IN_DIRECTORY", False)
+    files = Directory(str(site))
+    assert files.stat(("sub", "page.html")).st_size == 11
+    with pytest.raises(FileNotFoundError):
+        files.stat(("nothing",))
+
+
 def test_file_that_vanishes_is_not_a_permission_error(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -530,8 +530,11 @@ def test_directory_that_becomes_unsearchable(public_directory: Path) -> None:
     app = StaticFiles(None, public_directory)
     warm(app, "/sub/file.txt")
     (public_directory / "sub").chmod(0)
-    with as_ordinary_user():
-        assert call_raw(app, make_environ("/sub/file.txt")).status == 403
+    try:
+        with as_ordinary_user():
+            assert call_raw(app, make_environ("/sub/file.txt")).status == 403
+    finally:
+        (public_directory / "sub").chmod(0o755)  # so that it can be removed
 
 
 def test_directory_that_is_replaced(site: Path) -> None:

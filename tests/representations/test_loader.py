@@ -220,6 +220,7 @@ def test_stored_coding_is_loaded_with_the_headers_of_its_original(
 
 
 def test_own_bytes_vary_if_there_is_a_sidecar_or_if_they_may_be_compressed(coded: Path) -> None:
+    pytest.importorskip("brotli")
     for fixture, name, varies in (
         (Fixture(coded), "app.js", True),
         (Fixture(coded, encodings=()), "app.js", False),

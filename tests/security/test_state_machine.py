@@ -115,5 +115,5 @@ MACHINES = [Uncached, Learning, Cached, CoarseTimes, StatTtl, Compressing]
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)
 def test_every_response_matches_a_state(machine: type[ServedDirectory], tries: int) -> None:
-    short_run = settings(max_examples=max(1, tries // 100), stateful_step_count=40)
+    short_run = settings(max_examples=max(1, tries // 250), stateful_step_count=40)
     run_state_machine_as_test(machine, settings=short_run)

@@ -54,7 +54,7 @@ def wait_for_version(fleet: Fleet, versions: Versions, etag: str) -> None:
     def is_sent() -> bool:
         response = fetch(fleet.port, "/big.bin")
         versions.check(response)
-        return is_complete(response) and response.headers["ETag"] == etag
+        return is_complete(response) and response.headers.get("ETag") == etag
 
     wait_for(is_sent)
 
@@ -192,9 +192,9 @@ def test_deployment_to_one_machine_after_the_other(edge: Edge, tmp_path: Path) -
             for start, stop in random_ranges(5):
                 response = fetch(fleet.port, "/big.bin", Range=f"bytes={start}-{stop - 1}")
                 versions.check(response)
-                seen.add(response.headers["ETag"])
+                seen.add(response.headers.get("ETag"))
             versions.check(fetch(fleet.port, "/big.bin"))
-            return len(seen) == 2
+            return len(seen - {None}) == 2
 
         wait_for(are_both_seen)
         fleet.deploy("big.bin", NEW)

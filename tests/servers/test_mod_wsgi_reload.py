@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -16,16 +15,16 @@ import pytest
 
 from benchmarks.harness.processes import free_port
 from tests.connection import Connection
-from tests.documents import ROOT
+from tests.documents import passage
 from tests.servers.apache import apache_command, as_nobody
+from tests.servers.documented import configuration
 from tests.servers.mod_wsgi import HOME, express, load_lines, search_path
 from tests.servers.processes import run_command
 from tests.test_documentation import EXAMPLES
 
 pytestmark = pytest.mark.servers
 
-PAGE = (ROOT / "docs/howto/mod-wsgi.rst").read_text()
-BLOCKS = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n)+)", PAGE)]
+SITE = "/etc/apache2/sites-enabled/mysite.conf"
 URLS = """
 from django.urls import path
 from mysite import views
@@ -103,9 +102,8 @@ def change_view(project: Path) -> None:
 @pytest.mark.parametrize("build", ["pip"], indirect=True)
 def test_express_reloads_a_changed_view(tmp_path: Path, project: Path, build: str) -> None:
     port = free_port(())
-    program, *words = BLOCKS[0].split()
-    assert program == "mod_wsgi-express"
-    command = [*as_nobody(), express(), *words, "--port", str(port),
+    words = passage("mod_wsgi-express start-server --port", "\n").replace("8000", str(port)).split()
+    command = [*as_nobody(), express(), *words[1:],
                "--server-root", str(tmp_path / "server"), "--python-path", str(HOME)]  # fmt: skip
     with run_command(command, project, port):
         assert fetch(port, "/") == (200, b"first")
@@ -117,20 +115,32 @@ def test_express_reloads_a_changed_view(tmp_path: Path, project: Path, build: st
 
 
 @contextmanager
-def configured(tmp_path: Path, project: Path, lines: str, build: str) -> Iterator[int]:
-    """Run Apache with the documented configuration lines; return its port."""
+def configured(
+    tmp_path: Path, project: Path, build: str, *, is_daemon: bool = True
+) -> Iterator[int]:
+    """Run Apache with the documented site; return its port."""
     port = free_port(())
     folder = tmp_path / "server"
     folder.mkdir()
-    lines = lines.replace("python-path=", f"python-path={search_path()}:")
-    lines = lines.replace("/srv/project", str(project))
+    lines = configuration(
+        SITE,
+        {
+            "*:80": f"127.0.0.1:{port}",
+            " \\\n        python-home=/srv/project/.venv": "",
+            "python-path=": f"python-path={search_path()}:",
+            "/srv/project": str(project),
+        },
+    )
+    if not is_daemon:
+        lines = re.sub(r" *WSGI(DaemonProcess|ProcessGroup) .*\n", "", lines)
+        lines += f"WSGIPythonPath {search_path()}:{project}\n"
     lines = f"{load_lines(build)}\nWSGISocketPrefix {folder}/socket\n{lines}"
     with run_command(apache_command(folder, port, (), lines), folder, port):
         yield port
 
 
 def test_daemon_mode_reloads_after_a_touch(tmp_path: Path, project: Path, build: str) -> None:
-    with configured(tmp_path, project, BLOCKS[1], build) as port:
+    with configured(tmp_path, project, build) as port:
         assert fetch(port, "/") == (200, b"first")
         with polling(port) as client:
             change_view(project)
@@ -141,15 +151,13 @@ def test_daemon_mode_reloads_after_a_touch(tmp_path: Path, project: Path, build:
 
 
 def test_embedded_mode_reloads_only_the_script(tmp_path: Path, project: Path, build: str) -> None:
-    lines = re.sub(r"WSGIDaemonProcess.*\nWSGIProcessGroup.*\n", "", BLOCKS[1])
-    lines += f"WSGIPythonPath {search_path()}:{project}\n"
     wsgi = project / "mysite" / "wsgi.py"
     wsgi.write_text(
         wsgi.read_text()
         .replace('"static", ', f'"{project}/static", ')
         .replace('"media", ', f'"{project}/media", ')
     )  # because embedded mode has no home=
-    with configured(tmp_path, project, lines, build) as port:
+    with configured(tmp_path, project, build, is_daemon=False) as port:
         assert fetch(port, "/") == (200, b"first")
         change_view(project)
         (project / "static" / "added.txt").write_text("added")

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_documentation import project  # noqa: F401 - a fixture
 from tests.walkthrough import Walkthrough
 
 pytestmark = pytest.mark.servers
 
 
-@pytest.mark.usefixtures("project")
 def test_following_the_page_about_asgi(tmp_path: Path) -> None:
     pytest.importorskip("django")
     assert Walkthrough("howto/asgi.rst", tmp_path).follow() > 0

@@ -30,6 +30,7 @@ from wsgistatic.files.symlinks import (
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, are_settled, modified_ns
 from wsgistatic.http.paths import may_be_alias
 
+_HAS_ACCESS_IN_DIRECTORY = os.access in os.supports_dir_fd
 _HAS_EFFECTIVE_ACCESS = os.access in os.supports_effective_ids
 _HAS_DESCRIPTOR_SCAN = HAS_DESCRIPTOR_WALK and os.scandir in os.supports_fd
 _SCAN_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
@@ -340,10 +341,12 @@ def _stat_readable(name: str, dir_fd: int | None) -> os.stat_result:
 def _is_accessible(name: str, mode: int, dir_fd: int | None) -> bool:
     """Return whether access is allowed; False may be wrong, so the caller has to try.
 
-    The old seccomp profile of a container refuses the system call. Or the name may be missing for a
-    moment, or may have become a link.
+    The platform may not have the system call (Emscripten), or the old seccomp profile of a
+    container refuses it. Or the name may be missing for a moment, or may have become a link.
     """
-    return os.access(name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS)
+    return (dir_fd is None or _HAS_ACCESS_IN_DIRECTORY) and os.access(
+        name, mode, dir_fd=dir_fd, effective_ids=_HAS_EFFECTIVE_ACCESS
+    )
 
 
 def _stat_directory(name: str, dir_fd: int | None) -> os.stat_result:

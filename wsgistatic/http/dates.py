@@ -13,11 +13,11 @@ from functools import lru_cache
 
 from wsgistatic.http.fields import OWS
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_DAY_NAME = f"(?:{'|'.join(_DAY_NAMES)})"
+_DAY_NAME = f"(?:{'|'.join(_DAYS)})"
 _DAY_NAME_L = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 
 _IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE = (
@@ -61,12 +61,12 @@ def format_http_date(seconds: int) -> str:
     """Return the IMF-fixdate of a time in whole seconds since the epoch."""
     days, second = divmod(seconds, 86400)
     minute, second = divmod(second, 60)
-    # 0.6 us, as opposed to 1.9 with email.utils.
+    # email.utils.formatdate returns the same, but takes three times as long, and imports the
+    # modules for sockets and mail.
     return f"{_format_day(days)} {minute // 60:02}:{minute % 60:02}:{second:02} GMT"
 
 
 @lru_cache(maxsize=256)
 def _format_day(days: int) -> str:
     date = datetime.fromtimestamp(days * 86400, timezone.utc)
-    day_name = _DAY_NAMES[date.weekday()]
-    return f"{day_name}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"
+    return f"{_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"

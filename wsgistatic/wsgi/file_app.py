@@ -33,7 +33,13 @@ from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import FileOptionKwargs, FileOptions
 from wsgistatic.wsgi.request import Request
 from wsgistatic.wsgi.responder import Responder
-from wsgistatic.wsgi.responses import ClosingBody, Response, error_response, method_not_allowed
+from wsgistatic.wsgi.responses import (
+    ClosingBody,
+    Response,
+    error_response,
+    load_errors,
+    method_not_allowed,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -44,6 +50,8 @@ AnySource = (
 )
 Disposition = Literal["attachment", "inline"]
 FileOffload = tuple[str, str, str | os.PathLike[str]]
+
+load_errors()  # now, since a view may create its first app during a request
 
 _ALLOWED = (
     "a path, bytes, a binary file object that can seek, or a Traversable such as zipfile.Path"

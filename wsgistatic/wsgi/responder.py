@@ -43,6 +43,7 @@ class Responder:
         offload: Offload | None = None,
         validators: Validators | None = None,
     ) -> None:
+        responses.load_errors()
         self._options = options
         self._offload = offload
         self.policy = options.policy()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from webob.exc import status_map
 
 from wsgistatic.files.body import FileBody
 from wsgistatic.files.errors import Outcome, classify, logger
@@ -21,6 +20,7 @@ from wsgistatic.wsgi.request import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
+    from webob.exc import WSGIHTTPException
 
 _ALLOW = "Access-Control-Allow-Origin"
 # A field that scripts add, such as those for tracing, has no effect here and may be sent. They may
@@ -190,8 +190,22 @@ def error_response(code: int, policy: HeaderPolicy, *headers: tuple[str, str]) -
 
 
 @cache
+def load_errors() -> Mapping[int, type[WSGIHTTPException]]:
+    """Import WebOb's errors, and return them by status code.
+
+    Apps call this when they are created, since a request may find no free descriptor for an import.
+    """
+    # WebOb takes as long to import as this package, and imports cgi, which is deprecated. Warning
+    # filters belong to all threads, but this one hides a single message, and only once.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
+        from webob.exc import status_map  # noqa: PLC0415
+    return status_map
+
+
+@cache
 def _error(code: int) -> tuple[str, bytes]:
-    error = status_map[code]
+    error = load_errors()[code]
     status = f"{code} {error.title}"
     return status, f"{status}\n\n{' '.join(error.explanation.split())}\n".encode()
 
