@@ -171,7 +171,13 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[Read]:
     return reads
 
 
-@pytest.fixture(params=["openat2", "walk"] if LINUX._openat2 else ["walk"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "way" in metafunc.fixturenames:
+        ways = ["openat2", "walk"] if LINUX._openat2 else ["walk"]
+        metafunc.parametrize("way", ways, indirect=True)
+
+
+@pytest.fixture
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run the test with each way of opening files: by one system call of Linux, and by a walk."""
     if request.param == "walk":

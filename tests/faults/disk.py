@@ -6,7 +6,6 @@ fail one particular call.
 
 from __future__ import annotations
 
-import ctypes
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -70,8 +69,7 @@ class FaultyDisk:
         def called(*arguments: Any) -> int:
             try:
                 self.before_call()
-            except OSError as error:
-                ctypes.set_errno(error.errno or 0)
+            except OSError:
                 return -1
             return openat2(*arguments)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import age, record_reads
 from wsgistatic.files.body import BlockIterator, MultipartIterator
 from wsgistatic.files.changes import (
+    ChangeDetector,
     FileChangedError,
     is_unchanged,
     read_content,
@@ -39,7 +40,9 @@ def open_file(path: Path) -> OpenFile:
 
 
 def body_of(opened: OpenFile, *, suspect: bool = False) -> BlockIterator:
-    return BlockIterator(opened.file, 0, SIZE, BLOCK, opened.detector(suspect))
+    return BlockIterator(
+        opened.file, 0, SIZE, BLOCK, ChangeDetector(opened.file, opened.status, suspect=suspect)
+    )
 
 
 def truncate(path: Path) -> None:
@@ -193,7 +196,9 @@ def test_all_parts_of_a_multipart_body_are_checked(path: Path) -> None:
     def parts() -> Iterator[bytes]:
         opened = open_file(path)
         multipart = Multipart([(3000, 4000), (0, 1500)], SIZE, "text/plain")
-        return MultipartIterator(opened.file, multipart, BLOCK, opened.detector(suspect=False))
+        return MultipartIterator(
+            opened.file, multipart, BLOCK, ChangeDetector(opened.file, opened.status, suspect=False)
+        )
 
     assert len(list(parts())) == 4
     body = parts()
@@ -228,7 +233,9 @@ def test_long_response_is_checked_by_a_selection_of_its_blocks(
     path: Path, change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = open_file(path)
-    body = BlockIterator(opened.file, 0, SIZE, 4, opened.detector(suspect=False))
+    body = BlockIterator(
+        opened.file, 0, SIZE, 4, ChangeDetector(opened.file, opened.status, suspect=False)
+    )
     sent = [next(body) for _ in range(SIZE // 4 - 1)]
     change(path)
     reads = record_reads(monkeypatch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.conftest import settle
 from wsgistatic.files import folders as module
 from wsgistatic.files.folders import Folders
 from wsgistatic.files.linux import LINUX
+from wsgistatic.files.versions import SECOND
 
 SUFFIXES = (".br", ".gz")
 REQUESTS = 8  # until the first look
@@ -158,6 +160,21 @@ def test_recent_change_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPa
     assert not any(folders.is_bare(str(folder)) for _ in range(40))
     settled = True
     assert [folders.is_bare(str(folder)) for _ in range(128)] == [False] * 127 + [True]
+
+
+def test_whole_seconds_are_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the clock is set back, they would repeat."""
+    real_stat = os.stat
+
+    def stat(path: str) -> Any:
+        status = real_stat(path)
+        fields = {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}
+        return SimpleNamespace(**fields | {"st_ctime_ns": status.st_ctime_ns // SECOND * SECOND})
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(module, "are_settled", lambda status: True)
+    folders = Folders(SUFFIXES)
+    assert not any(folders.is_bare(str(folder)) for _ in range(100))
 
 
 def test_unknown_file_system_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,18 @@ class ChangeDetector:
                 raise FileChangedError(_CHANGED)
 
 
+def detector_for(
+    file: Reader, opened: os.stat_result | None, suspect: bool
+) -> ChangeDetector | None:
+    """Return a detector of changes, or None if the source is not a file that can change.
+
+    The arguments are those of ``ChangeDetector``.
+    """
+    if opened is None or not isinstance(file, RegularFile):
+        return None
+    return ChangeDetector(file, opened, suspect)
+
+
 def _checksum(block: bytes) -> int:
     return zlib.crc32(block[::_STRIDE])
 

@@ -2,7 +2,8 @@
 
 A change of the names in a folder changes its time stamps, so that one stat then shows that this is
 still true. That holds only for some file systems of Linux: a FUSE driver, for example one for an
-object store, may return any time.
+object store, may return any time. Times in whole seconds are not enough, since they would repeat
+after the clock is set back.
 
 A look reads all names. It must pay, whatever the folder is like: it is taken after a number of
 requests, reads so many names for each of them, and then waits four times as long for the next one.
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from wsgistatic.files.linux import LINUX
-from wsgistatic.files.versions import Signature, are_settled, signature
+from wsgistatic.files.versions import SECOND, Signature, are_settled, signature
 
 _EXACT_FILE_SYSTEMS = frozenset({
     0xEF53,  # ext2, ext3, ext4
@@ -28,8 +29,6 @@ _EXACT_FILE_SYSTEMS = frozenset({
     0x2FC12FC1,  # ZFS
     0x01021994,  # tmpfs
     0x794C7630,  # overlayfs
-    0x73717368,  # SquashFS
-    0xE0F5E1E2,  # EROFS
 })  # fmt: skip
 _FIRST_WAIT = 8  # requests
 _NAMES_PER_REQUEST = 8  # 2.5 us, where the stats of three names that do not exist take 4
@@ -81,8 +80,7 @@ class Folders:
         """Return the version of a folder if it has no such name among at most ``limit``."""
         try:
             status = os.stat(path)
-            # A later change must show in the time stamps.
-            if not are_settled(status) or LINUX.file_system_type(path) not in _EXACT_FILE_SYSTEMS:
+            if not _shows_changes(path, status):
                 return None
             with closing(os.scandir(path)) as entries:
                 for number, entry in enumerate(entries):
@@ -91,3 +89,12 @@ class Folders:
         except OSError:
             return None
         return signature(status)
+
+
+def _shows_changes(path: str, status: os.stat_result) -> bool:
+    """Return whether each later change of the names in a folder will change its time stamps."""
+    return (
+        status.st_ctime_ns % SECOND != 0
+        and are_settled(status)
+        and LINUX.file_system_type(path) in _EXACT_FILE_SYSTEMS
+    )

@@ -1,13 +1,13 @@
 """System calls of Linux that Python lacks, through ctypes. Other platforms do without them.
 
 openat2 opens a whole path in one race-free call, and refuses it if any of its names is a symbolic
-link. It needs Linux 5.6, and old seccomp profiles of containers refuse it.
+link. It needs Linux 5.6, and old seccomp profiles of containers refuse it with EPERM or ENOSYS.
 """
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 import struct
 import sys
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any
 
 from wsgistatic.files.versions import FILE_FLAGS
 
-_OPENAT2 = 437
+_OPENAT2 = 437  # on all architectures; where numbers have an offset (MIPS), 437 is not a call
 _AT_FDCWD = -100
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS = 0x02, 0x04
 _OPEN_HOW_SIZE = 24  # bytes of the struct
@@ -39,18 +39,25 @@ class Linux:
             return
         try:
             import ctypes  # noqa: PLC0415 - Python can be built without it
-        except ImportError:
+
+            library = ctypes.CDLL(None)
+        except (ImportError, OSError):  # OSError: a static C library
             return
-        library = ctypes.CDLL(None, use_errno=True)
+        self._statfs, self._buffer = library.statfs, ctypes.create_string_buffer
+        if not _has_openat2(os.uname().release):
+            return
         long, string = ctypes.c_long, ctypes.c_char_p
         library.syscall.restype = long
         # Converted once, the arguments take 0.4 us less.
         self._openat2 = partial(library.syscall, long(_OPENAT2), long(_AT_FDCWD))
         self._size = long(_OPEN_HOW_SIZE)
-        self.to_read = string(_open_how(FILE_FLAGS | os.O_LARGEFILE))
+        self.to_read = string(_open_how(FILE_FLAGS | getattr(os, "O_LARGEFILE", 0)))
         self.to_search = string(_open_how(os.O_PATH | os.O_DIRECTORY))
-        self._errno, self._statfs = ctypes.get_errno, library.statfs
-        self._buffer = ctypes.create_string_buffer
+        descriptor = self.open("/", self.to_search)
+        if descriptor is None:  # for example, a container refuses it
+            self._openat2 = None
+        else:
+            os.close(descriptor)
 
     def open(self, path: str, how: Any) -> int | None:
         """Open a path without following links, and return its descriptor.
@@ -65,11 +72,7 @@ class Linux:
         if self._openat2 is None or "\0" in path:
             return None
         descriptor: int = self._openat2(path.encode(_ENCODING, _ERRORS), how, self._size)
-        if descriptor >= 0:
-            return descriptor
-        if self._errno() in (errno.ENOSYS, errno.EPERM):
-            self._openat2 = None
-        return None
+        return descriptor if descriptor >= 0 else None
 
     def file_system_type(self, path: str) -> int:
         """Return the magic number of the file system that a path is on; 0 if it is not known."""
@@ -80,6 +83,15 @@ class Linux:
             return 0
         magic: int = struct.unpack_from("=I", result)[0]
         return magic
+
+
+def _has_openat2(release: str) -> bool:
+    """Return whether a version of Linux has the call, by a number such as "6.1.0-18-amd64".
+
+    A service manager that is as old as its Linux may not know the call, and kill for it.
+    """
+    version = re.match(r"(\d+)\.(\d+)", release)
+    return version is not None and (int(version[1]), int(version[2])) >= (5, 6)
 
 
 def _open_how(flags: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from time import monotonic
 
 from wsgistatic.files.body import BlockIterator, MultipartIterator
-from wsgistatic.files.changes import FileChangedError, read_unchanged
+from wsgistatic.files.changes import FileChangedError, detector_for, read_unchanged
 from wsgistatic.files.directory import OpenFile
 from wsgistatic.files.sources import Opened
 from wsgistatic.files.versions import open_version, read_version
@@ -194,7 +194,7 @@ class Responder:
                 content = read_unchanged(opened.file, opened.status, *plan.ranges[0])
                 opened.close()
                 return [content]
-        detector = opened.detector(suspect=not representation.settled)
+        detector = detector_for(file, opened.status, suspect=not representation.settled)
         if plan.multipart is not None:
             return MultipartIterator(file, plan.multipart, block_size, detector, path)
         return BlockIterator(file, *plan.ranges[0], block_size, detector, path)
