@@ -166,8 +166,8 @@ def test_whole_seconds_are_not_trusted(folder: Path, monkeypatch: pytest.MonkeyP
     """After the clock is set back, they would repeat."""
     real_stat = os.stat
 
-    def stat(path: str) -> Any:
-        status = real_stat(path)
+    def stat(*arguments: Any, **options: Any) -> Any:
+        status = real_stat(*arguments, **options)
         fields = {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}
         return SimpleNamespace(**fields | {"st_ctime_ns": status.st_ctime_ns // SECOND * SECOND})
 
