@@ -304,8 +304,11 @@ def test_without_descriptor_walk(site: Path, monkeypatch: pytest.MonkeyPatch) ->
     files = Directory(str(site))
     with files.open(("sub", "page.html")) as file:
         assert file.read() == b"<p>page</p>"
-    with pytest.raises(FileNotFoundError):
-        files.open(("out.txt",))
+    with files.regular_file(("sub", "page.html")).open() as opened:
+        assert opened.file.read() == b"<p>page</p>"
+    for name in (files.file, files.regular_file):
+        with pytest.raises(FileNotFoundError):
+            name(("out.txt",)).open()
 
 
 def test_without_access_in_a_directory(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
