@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.seccomp import OPENAT2, refuse_system_calls
 from wsgistatic import StaticFiles
 from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import RegularFile
@@ -74,6 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     StaticFiles.__init__.__kwdefaults__.update(CACHE_MODES[config.getoption("--cache")])
     if config.getoption("--walk"):
         LINUX._openat2 = None
+        if not refuse_system_calls({OPENAT2: errno.ENOSYS}):  # to servers that tests start, too
+            raise pytest.UsageError("--walk needs Linux with seccomp")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,27 +18,13 @@ from tests.conftest import age
 HOME = Path(__file__).parents[2]
 # The filter stays until the process ends, so it gets a process of its own.
 SCRIPT = """if True:
-    import ctypes, errno, json, os, struct, sys
+    import errno, json, os, sys
+    from tests.seccomp import FACCESSAT2, OPENAT2, refuse_system_calls
+
     if sys.argv[3] == "after the import":
         import wsgistatic.files.linux
-
-    FACCESSAT2, OPENAT2 = 439, 437  # the same on all machines
-    LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-    REFUSE, ALLOW = 0x00050000, 0x7FFF0000
-    instructions = [
-        (LOAD, 0, 0, 0),  # the number of the system call
-        (JUMP_IF_EQUAL, 0, 1, FACCESSAT2),
-        (RETURN, 0, 0, REFUSE | errno.EPERM),
-        (JUMP_IF_EQUAL, 0, 1, OPENAT2),
-        (RETURN, 0, 0, REFUSE | getattr(errno, sys.argv[2])),
-        (RETURN, 0, 0, ALLOW),
-    ]
-    code = b"".join(struct.pack("=HBBI", *each) for each in instructions)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("@HP", len(instructions), ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, FILTER, program):
+    errors = {FACCESSAT2: errno.EPERM, OPENAT2: getattr(errno, sys.argv[2])}
+    if not refuse_system_calls(errors):
         sys.exit(77)
     from tests.client import call_raw, make_environ
     from wsgistatic import StaticFiles

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from wsgistatic.files.linux import LINUX, Linux
 
+ctypes = pytest.importorskip("ctypes")
 pytestmark = pytest.mark.skipif(LINUX._openat2 is None, reason="needs openat2 of Linux 5.6")
 
 
