@@ -67,7 +67,7 @@ class HeaderPolicy:
         # Files of one type have the same fields, unless a function decides on each one.
         self._may_differ = callable(cache_control) or callable(headers)
         self._known: dict[tuple[str, bool], FileFields] = {}
-        self._is_immutable = immutable_rule(immutable)
+        self._is_immutable = None if immutable is None else immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         self.origins = _origins(allow_origin)
@@ -93,7 +93,7 @@ class HeaderPolicy:
         Files share the result, so do not change it. Raise CustomHeadersError if the function
         ``headers`` fails.
         """
-        is_immutable = self._is_immutable(path, url)
+        is_immutable = self._is_immutable is not None and self._is_immutable(path, url)
         if self._may_differ:
             return self._make(path, url, content_type, is_immutable)
         key = content_type, is_immutable
