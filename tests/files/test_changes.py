@@ -16,6 +16,7 @@ from wsgistatic.files.changes import (
     FileChangedError,
     is_unchanged,
     read_content,
+    read_fully,
 )
 from wsgistatic.files.directory import OpenFile, single_file
 from wsgistatic.files.versions import RegularFile
@@ -342,3 +343,27 @@ def test_read_content_of_a_file_that_ends_early_although_its_status_is_the_same(
         pytest.raises(FileChangedError),
     ):
         read_content(file, status)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "expected", "reads"),
+    [
+        (0, 10, 10, [10]),
+        (SIZE - 4, 10, 4, [4, 0]),
+        (SIZE, 10, 0, [0]),
+        (0, 0, 0, []),
+        (9, -1, 0, []),
+    ],
+)
+def test_read_fully_reads_up_to_the_end(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    offset: int,
+    size: int,
+    expected: int,
+    reads: list[int],
+) -> None:
+    with single_file(str(path)).open() as opened:
+        recorded = record_reads(monkeypatch)
+        assert read_fully(opened.file, offset, size) == OLD_CONTENT[offset : offset + expected]
+    assert [read.size for read in recorded] == reads

@@ -52,8 +52,10 @@ class Reader(Protocol):
 
 def read_fully(file: Reader, offset: int, size: int) -> bytes:
     """Return ``size`` bytes from an offset, or those up to the end of the file."""
+    if size <= 0:
+        return b""
     piece = file.read_at(offset, size)
-    if len(piece) == size:
+    if len(piece) == size:  # nearly always
         return piece
     pieces, end = [piece], offset + size
     offset += len(piece)
