@@ -198,6 +198,11 @@ class _Bench:
         self.build()
         self.ask().expect(200, body=content)
 
+    def told(self, method: str, name: str) -> str:
+        """Return what a method of the app tells pages about a file."""
+        need(hasattr(self.app, method), "has none")
+        return str(getattr(self.app, method)(name))
+
     def tag(self) -> str:
         tag = self.ask().get("ETag")
         need(tag, "sends no ETag")
@@ -533,6 +538,26 @@ class _Bench:
         self.start()
         need("immutable" in self.ask(hashed).get("Cache-Control"), "not sent")
         need("immutable" not in self.ask().get("Cache-Control"), "for every name")
+
+    @_row("fingerprint in the URL, no build step", "fingerprint")
+    def _fingerprint(self) -> None:
+        time.sleep(_SETTLED)
+        reply = self.ask(self.told("url", NAME).removeprefix(self.peer.prefix))
+        need("immutable" in reply.expect(200, body=TEXT).get("Cache-Control"), "not immutable")
+        former = self.ask("css/app.0123456789ab.css").expect(200, body=TEXT)
+        need(former.get("Cache-Control") == "no-cache", "a former name is cached")
+
+    @_row("hash for Subresource Integrity")
+    def _integrity(self) -> None:
+        need(self.told("integrity", NAME).startswith("sha384-"), "another algorithm")
+
+    @_row("Vite's manifest: immutable names, preload", is_started=False)
+    def _vite(self) -> None:
+        self.write(".vite/manifest.json", b'{"a.js": {"file": "a-settings.js"}}')
+        self.write("a-settings.js")
+        self.start()
+        need("immutable" in self.ask("a-settings.js").get("Cache-Control"), "not read")
+        need("modulepreload" in self.told("preload", "a.js"), "not preloaded")
 
     @_row("Access-Control-Allow-Origin")
     def _cors(self) -> None:

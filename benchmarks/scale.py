@@ -1,8 +1,8 @@
 """How the cost of each installed static app grows with files, ranges, responses and size.
 
-Each action runs twice, each time in a fresh interpreter on one core: once for its processor time
-and for resident memory, and once under tracemalloc for the memory of Python objects, which the
-tables show. No server, no wsgi.file_wrapper. Files of 1 KiB.
+Each action runs twice, each time in a fresh interpreter on one core: once for its processor time,
+and once under tracemalloc for the memory of Python objects. No server, no wsgi.file_wrapper. Files
+of 1 KiB.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def cost_of(task: Callable[..., Action], *arguments: Any) -> dict[str, float]:
     """Measure the action that a task prepares and returns.
 
     Returns:
-        Milliseconds of processor time; the MB that the process has grown by; and the MB of Python
-        objects that are held, with the result of the action, and that existed at the peak.
+        Milliseconds of processor time, and the MB of Python objects that are held, with the result
+        of the action, and that existed at the peak.
     """
     return {**apart(_run, task, arguments, False), **apart(_run, task, arguments, True)}
 
@@ -52,22 +52,13 @@ def _run(task: Callable[..., Action], arguments: tuple[Any, ...], traced: bool) 
     gc.collect()
     if traced:
         tracemalloc.start()
-        result = action()
+        _held = action()
         peak = tracemalloc.get_traced_memory()[1]
         gc.collect()
         return {"held": tracemalloc.get_traced_memory()[0] / MIB, "peak": peak / MIB}
-    resident, start = _resident(), time.process_time()
-    result = action()
-    ms = (time.process_time() - start) * 1000
-    gc.collect()
-    grown = _resident() - resident
-    del result
-    return {"ms": ms, "resident": grown / MIB}
-
-
-def _resident() -> int:
-    statm = Path("/proc/self/statm")  # Linux only
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
+    start = time.process_time()
+    action()
+    return {"ms": (time.process_time() - start) * 1000}
 
 
 def add_files(root: str, present: int, count: int) -> None:
@@ -257,15 +248,11 @@ def main() -> None:
         title += f"; the largest answer is {largest:.2f} times the file"
         tables.append(report.table(title, shapes, heads, partial(range_cell, peer.key)))
     report.publish(options, versions_of(peers), tables, samples)
-    panels = [
-        charts.bars(f"{title}: {table[0][-1]}", table, table[0][-1]) for title, table in tables[:2]
-    ]
+    panels = [charts.bars(f"{title}: {one[0][-1]}", one, one[0][-1]) for title, one in tables[:2]]
     panels += [charts.bars(head, tables[2][1], head) for head in memory]
-    ours = [table for table in tables[3:] if table[0].startswith("wsgistatic")]
-    panels += [charts.lines(title, table, is_log=True) for title, table in ours[-1:]]
     note = "Shorter is better. {python}, {cpu}, one core, no server."
-    title = "Growth with files, responses, size and ranges"
-    charts.draw(options, title, note, panels, len(peers), columns=4)
+    title = "Growth with files, responses and size"
+    charts.draw(options, title, note, panels, len(peers))
 
 
 if __name__ == "__main__":

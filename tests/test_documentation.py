@@ -79,6 +79,17 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
     "alone": [("/static/hello.txt", "", 200, "hello"), ("/static/x", "", 404, "")],
     "nested": [("/static/hello.txt", "", 200, "theme"), ("/static/only.txt", "", 200, "only")],
     "vite": [("/static/assets/main-DvdbUMjN.js", "", 200, "title"), ("/", "", 200, "DvdbUMjN.js")],
+    "preload": [("/static/assets/main-DvdbUMjN.js", "", 200, "title"), ("/", "", 200, "DvdbUMjN")],
+    **{
+        name: [
+            ("/", "", 200, "/static/hello.59e174877744.txt"),
+            ("/static/hello.59e174877744.txt", "bytes=1-2", 206, "el"),
+            ("/static/hello.0123456789ab.txt", "", 200, "hello"),
+        ]
+        for name in (
+            *("fingerprints", "fingerprints_flask", "fingerprints_pyramid", "fingerprints_bottle"),
+        )
+    },
     "sidecars": [("/static/hello.txt", "", 200, "hello")],
     "offload": [("/static/hello.txt", "", 200, ""), ("/", "", 200, "the app")],
     "mod_wsgi": [("/static/hello.txt", "", 200, "hello"), ("/", "", 200, "the app")],
@@ -123,6 +134,9 @@ REQUESTS: dict[str, list[tuple[str, str, int, str]]] = {
 
 # The module that an example needs, where it is not named like the example.
 NEEDED = {
+    "fingerprints_flask": "flask",
+    "fingerprints_pyramid": "pyramid",
+    "fingerprints_bottle": "bottle",
     "django_nested": "django",
     "flask_build_only": "flask",
     "private_download": "bottle",

@@ -61,6 +61,19 @@ def test_modules_of_commands_exist(source: str) -> None:
         assert find_spec(module) is not None, module
 
 
+@pytest.mark.parametrize("source", [*DOCUMENTS, *PAGES])
+def test_prose_has_at_most_100_characters_a_line(source: str) -> None:
+    long = [line for line in (ROOT / source).read_text().splitlines() if len(line) > 100]
+    assert [line for line in long if not re.search(r"\S  +\S|^ *[.=]", line)] == []  # not in tables
+
+
+@pytest.mark.parametrize("source", ["README.rst", *PAGES])
+def test_measurements_name_their_command(source: str) -> None:
+    figures = mentioned(source, r"(\d (?:us|ms|MB|%)(?!\w)|Microseconds|times as \w+|halves)")
+    commands = mentioned(source, r"python -m (benchmarks\.\w+)")
+    assert commands or not figures, figures
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_groups_and_extras_exist(source: str) -> None:
     assert mentioned(source, r"--group ([a-z-]+)") <= names_in_table("dependency-groups")

@@ -24,9 +24,7 @@ _STYLE = {
 }
 
 
-def draw(
-    options: Any, title: str, note: str, panels: Sequence[Panel], rows: int, columns: int = 3
-) -> None:
+def draw(options: Any, title: str, note: str, panels: Sequence[Panel], rows: int) -> None:
     """Write the chart of --plot, if it is wanted, in the format of the file's suffix.
 
     Arguments:
@@ -37,7 +35,7 @@ def draw(
         return
     import_module("matplotlib").use("Agg")
     plot = import_module("matplotlib.pyplot")
-    columns = min(columns, len(panels))
+    columns = min(3, len(panels))
     lines = math.ceil(len(panels) / columns)
     size = (4.6 * columns, (0.25 * rows + 0.9) * lines + 0.9)
     with plot.rc_context(_STYLE):
@@ -90,25 +88,6 @@ def bars(
         else:
             axes.set_xticks([])
             axes.margins(x=0.5)
-
-    return panel
-
-
-def lines(title: str, rows: Rows, is_log: bool = False) -> Panel:
-    """Return a panel with a line for each row of a table, over the columns with numeric heads."""
-    places = [place for place, head in enumerate(rows[0]) if _number(head) is not None]
-
-    def panel(axes: Any) -> None:
-        for row in rows[1:]:
-            values = [_number(row[place]) or math.nan for place in places]
-            axes.plot([rows[0][place] for place in places], values, "o-", label=row[0])
-        axes.set_title(textwrap.fill(title, 44))
-        axes.grid(color="#eceff2")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7, frameon=False)
-        if is_log:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(bottom=0)
 
     return panel
 

@@ -157,9 +157,8 @@ def _running(pairs: dict[Key, tuple[Server, Peer]], root: str) -> Iterator[dict[
                 servers[key] = _start(server, peer, root, port, Path(tempfile.mkdtemp(dir=folder)))
             yield servers
         finally:
-            before = signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # a second Ctrl-C must not stop this
+            # A second Ctrl-C must not stop this.
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
             processes.kill_sessions(one.process.pid for one in servers.values())
             for one in servers.values():
                 one.process.wait()

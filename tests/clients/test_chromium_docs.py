@@ -90,6 +90,25 @@ def test_local_links_lead_somewhere(built: Path, browser: Any) -> None:
     assert checked > 1000
 
 
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("stale-while-revalidate", "howto/cdn.html"),
+        ("cache_control", "reference/options.html#confval-cache_control"),
+        ("allow-host", "reference/command-line.html#cmdoption-wsgistatic-allow-host"),
+    ],
+)
+def test_the_search_finds_a_page(built: Path, window: Any, words: str, page: str) -> None:
+    window.goto((built / "index.html").as_uri())
+    field = window.locator("input[name=q]")
+    if field.bounding_box()["x"] < 0:  # on a phone, the sidebar is closed
+        window.locator("label[for=__navigation]:visible").first.click()
+    field.fill(words)
+    field.press("Enter")
+    window.locator(f"ul.search a[href='{page}']").first.click()
+    window.wait_for_url(f"**/{page.partition('#')[0]}*")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_diagram_is_readable(built: Path, browser: Any, scheme: str) -> None:
     window = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -127,15 +128,20 @@ def flags_of(program: str) -> set[str]:
     return {*itertools.chain(*flags), *parser.switches}
 
 
-@pytest.mark.parametrize("program", PARSERS)
-def test_every_option_is_documented(program: str) -> None:
+def documented(program: str) -> dict[str, tuple[set[str], str]]:
+    """Return the flags and the text of each option that the reference describes for a program."""
     page = (ROOT / "docs" / "reference" / "command-line.rst").read_text()
     section = page.partition(f".. program:: {program}\n")[2].partition(".. program::")[0]
-    described = {
-        re.split(r"[ [=]", text)[0]
-        for line in re.findall(r"^\.\. option:: (.*)\n\n    \S", section, re.M)
-        for text in line.split(", ")
+    entries = re.findall(r"^\.\. option:: (.*)\n((?:    .*\n|\n)+)", section, re.M)
+    return {
+        head: ({re.split(r"[ [=]", text)[0] for text in head.split(", ")}, text)
+        for head, text in entries
     }
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_every_option_is_documented(program: str) -> None:
+    described = {*itertools.chain(*(flags for flags, _ in documented(program).values()))}
     expected = flags_of(program)
     if program == "wsgistatic explain":
         # Its page refers to the options of StaticFiles, which are described once.
@@ -143,6 +149,54 @@ def test_every_option_is_documented(program: str) -> None:
         assert "--cache-control" in expected & serving
         expected -= serving
     assert described == expected
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_every_option_is_documented_with_its_default(
+    program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    help = help_of(capsys, *PROGRAMS[program])
+    for head, (flags, text) in documented(program).items():
+        if flags & {"--help", "--version"}:
+            continue
+        said = " ".join(text.replace("``", "").split())
+        if "Required." not in said:
+            first = head.partition(",")[0].partition("[")[0].partition(" ")[0]
+            (shown,) = re.findall(r"\[default: (.*)\]", entry(help, first)) or [""]
+            assert f"The default is {shown}" in said, head
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_every_option_is_documented_with_an_example_that_works(
+    program: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # With and without ``--prefix /static/``, /static/app.js is a file.
+    for name in ("app.js", "static/app.js", "index.html", "404.html"):
+        (tmp_path / "static" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "static" / name).write_text("hello" * 100)
+    monkeypatch.chdir(tmp_path)
+    serving = flags_of("wsgistatic") & flags_of("wsgistatic explain") - {"-h", "DIR"}
+    for head, (flags, text) in documented(program).items():
+        (example,) = re.findall(rf"::\n\n        {program} (.*)\n", text) or [""]
+        words = shlex.split(example)
+        names = {word.partition("=")[0] for word in words}
+        assert names & flags or (flags <= {"DIR", "URL"} and len(words) > 0), head
+        if program != "wsgistatic":
+            words = [*PROGRAMS[program], *words]
+        elif flags & serving - {"--help", "--version"}:
+            # Unlike the server, this ends, and it checks the values of the options.
+            words = ["explain", "static", "/static/app.js", *words]
+        else:
+            words = [*words, "--version"]  # does not begin to serve
+        status: object
+        try:
+            status = main(words)
+        except SystemExit as stopped:
+            status = stopped.code
+        assert status == 0, f"{example}\n{capsys.readouterr().err}"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

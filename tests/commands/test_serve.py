@@ -133,7 +133,7 @@ def test_options_reach_the_middleware(
         [str(site), "--allow-origin", "none", "--offload", "None", "--cache-control", "60"]
     )
     assert (made["allow_origin"], made["offload"], made["cache_control"]) == (None, None, 60)
-    without_use = {"check_dir", "no_store_misses", "on_answer"}
+    without_use = {"check_dir", "no_store_misses", "on_answer", "strict_urls"}
     assert defaults.keys() | {"cache_control"} == OPTIONS.keys() - without_use
 
 

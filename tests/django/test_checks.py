@@ -198,6 +198,11 @@ def test_every_option_of_runcherrypy_is_documented() -> None:
     }
     ours = {flag for action in parser._actions for flag in flags(action)}
     assert described == ours - base | {"--skip-checks"}
+    for head, text in re.findall(r"^\.\. option:: (.*)\n((?:    .*\n|\n)+)", section, re.M):
+        assert "The default is " in text, head
+        (example,) = re.findall(r"::\n\n        python manage\.py runcherrypy (.*)\n", text)
+        assert example.split()[0] in re.split(r",? ", head) or head == "addrport"
+        parser.parse_args(example.split())
 
 
 def flags(action: argparse.Action) -> Sequence[str]:

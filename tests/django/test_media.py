@@ -51,6 +51,17 @@ def test_other_content_is_not_sniffed(roots: Path, configure: Configure, name: s
     assert "Content-Security-Policy" not in headers
 
 
+def test_no_upload_decides_about_the_caching_of_others(roots: Path, configure: Configure) -> None:
+    write(roots / "media/.vite/manifest.json", '{"x": {"file": "photo-CHdo91hT.jpg"}}')
+    write(roots / "media/photo-CHdo91hT.jpg", "photo")
+    configure(WSGISTATIC={"media": True})
+    headers = call(wrap(inner_app), "/media/photo-CHdo91hT.jpg").headers
+    assert headers["Cache-Control"] == "max-age=60"
+    configure(WSGISTATIC={"media": {"immutable": "hashed"}})
+    headers = call(wrap(inner_app), "/media/photo-CHdo91hT.jpg").headers
+    assert "immutable" in headers["Cache-Control"]
+
+
 def test_attachments(roots: Path, configure: Configure) -> None:
     configure(WSGISTATIC={"media": {"attachment": True}})
     app = wrap(inner_app)

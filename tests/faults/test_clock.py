@@ -19,6 +19,7 @@ from tests.waiting import eventually
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests
 from wsgistatic.files.changes import Reader
+from wsgistatic.files.digests import Algorithm
 from wsgistatic.files.versions import signature
 from wsgistatic.representations.cache import Variant
 
@@ -120,9 +121,9 @@ def test_clock_of_the_file_system_is_ahead(tmp_path: Path, monkeypatch: pytest.M
     hashed: list[int] = []
     real = digests.hash_content
 
-    def count_and_hash(file: Reader, size: int) -> bytes:
+    def count_and_hash(file: Reader, size: int, algorithm: Algorithm) -> bytes:
         hashed.append(size)
-        return real(file, size)
+        return real(file, size, algorithm)
 
     monkeypatch.setattr(digests, "hash_content", count_and_hash)
     app = StaticFiles(None, tmp_path, etag="content", compress=True)

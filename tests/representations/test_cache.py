@@ -22,6 +22,7 @@ from tests.source_kinds import zip_of
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests, directory
 from wsgistatic.files.changes import Reader
+from wsgistatic.files.digests import Algorithm
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import open_version
 from wsgistatic.http.conditional import Validators, matches_weakly
@@ -409,9 +410,9 @@ def test_stat_ttl_counts_from_the_stat(site: Path, monkeypatch: pytest.MonkeyPat
     hashed: list[float] = []
     real = digests.hash_content
 
-    def hash_slowly(file: Reader, size: int) -> bytes:
+    def hash_slowly(file: Reader, size: int, algorithm: Algorithm) -> bytes:
         hashed.append(time.monotonic())
-        return real(file, size)
+        return real(file, size, algorithm)
 
     monkeypatch.setattr(digests, "hash_content", hash_slowly)
     monkeypatch.setattr(directory, "DIGESTS", digests.ContentDigests())

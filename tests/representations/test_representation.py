@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from wsgistatic.files.versions import SECOND
+from wsgistatic.http.caching import with_no_cache
 from wsgistatic.http.conditional import Validators, matches_weakly
 from wsgistatic.representations.representation import (
     Representation,
@@ -18,7 +19,6 @@ from wsgistatic.representations.representation import (
     etag_for_coding,
     is_outdated,
     make_validators,
-    with_no_cache,
 )
 
 NOW = 1_800_000_000 * SECOND + 123_456_789

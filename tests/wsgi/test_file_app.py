@@ -18,6 +18,7 @@ from tests.source_kinds import Blob, Node
 from wsgistatic import FileApp, serve_file
 from wsgistatic.files import digests
 from wsgistatic.files.changes import Reader
+from wsgistatic.files.digests import Algorithm
 
 
 def test_the_url_does_not_matter(site: Path) -> None:
@@ -44,9 +45,9 @@ def test_apps_that_are_made_in_a_view_hash_each_version_once(
     hashed: list[int] = []
     hash_content = digests.hash_content
 
-    def count(file: Reader, size: int) -> bytes:
+    def count(file: Reader, size: int, algorithm: Algorithm) -> bytes:
         hashed.append(size)
-        return hash_content(file, size)
+        return hash_content(file, size, algorithm)
 
     monkeypatch.setattr(digests, "hash_content", count)
     tags = [call(FileApp(path, etag="content"), "/").headers["ETag"] for _ in range(3)]

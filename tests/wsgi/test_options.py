@@ -94,6 +94,7 @@ SHARED: list[tuple[dict[str, Any], type[Exception], str]] = [
 STATIC_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"prefix": 5}, TypeError, "prefix must be a str .* not 5"),
     ({"prefix": "https://cdn.example/static/"}, ValueError, "prefix must be a URL path"),
+    ({"strict_urls": "yes"}, TypeError, "strict_urls must be True or False, not 'yes'"),
     ({"index": 5}, TypeError, "index must be a file name or None, not 5"),
     ({"index": "a/b.html"}, ValueError, "index must be a file name .* not 'a/b.html'"),
     ({"index": ".."}, ValueError, "index must be a file name .* not '..'"),

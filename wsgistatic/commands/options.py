@@ -13,8 +13,9 @@ from wsgistatic.validation import closest_name
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.options import Converter, Option, size_to_text
 
-# Options that are useless on the command line, which wraps no app and needs an existing directory.
-_LEFT_OUT = {"check_dir", "no_store_misses"}
+# Options that are useless on the command line, which wraps no app, needs an existing directory and
+# makes no pages.
+_LEFT_OUT = {"check_dir", "no_store_misses", "strict_urls"}
 # Someone who serves a directory from a shell is often still changing its files.
 _DEFAULTS = {"cache_control": "no-cache", "listing": True}
 

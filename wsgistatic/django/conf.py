@@ -67,7 +67,7 @@ def static_place() -> Place:
     Without DEBUG, pages name files as the storage does. The finders do not find its hashed names,
     so STATIC_ROOT is served too.
     """
-    finders = _own_flag("STATIC", "finders", bool(settings.DEBUG))
+    finders = uses_finders()
     if finders and (settings.DEBUG or not settings.STATIC_ROOT):
         return _place("STATIC", None)._replace(finders=True)
     if not settings.STATIC_ROOT:
@@ -75,6 +75,16 @@ def static_place() -> Place:
         return _place("STATIC", None)._replace(warning=warning)
     place = _place_of_directory("STATIC", "STATIC_ROOT", "Run collectstatic.")
     return place._replace(warning=None, finders=True) if finders else place
+
+
+def uses_finders() -> bool:
+    """Return whether the staticfiles finders are asked."""
+    return _own_flag("STATIC", "finders", bool(settings.DEBUG))
+
+
+def strict_urls() -> bool:
+    """Return whether it is an error if a template names a file that does not exist."""
+    return _own_flag("STATIC", "strict_urls", bool(settings.DEBUG))
 
 
 def root_place() -> Place | None:

@@ -90,7 +90,7 @@ class FinderFiles:
         try:
             if link is not None and not os.path.islink(link):
                 return None
-            found = _first_found(name)
+            found = first_found(name)
             if found is None or not os.path.isfile(found) or _has_alias(found, segments):
                 return None
             return found if link is None or os.path.samefile(found, link) else None
@@ -110,7 +110,7 @@ def _has_alias(path: str, segments: tuple[str, ...]) -> bool:
         return True
 
 
-def _first_found(name: str) -> str | None:
+def first_found(name: str) -> str | None:
     """Return the absolute path that the first finder returns which finds a name, or None."""
     for finder in finders.get_finders():
         try:

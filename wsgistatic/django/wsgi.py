@@ -128,4 +128,9 @@ def _with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[st
         for name, value in added.items():
             fields.setdefault(name, value)
 
-    return {**options, "headers": headers}
+    # No upload can pose as the manifest of a build, and so decide about others.
+    return {"immutable": _never, **options, "headers": headers}
+
+
+def _never(path: str, url: str) -> bool:
+    return False

@@ -1,4 +1,4 @@
-"""SHA-256 digests of file versions, and other work that is done once for each version.
+"""Digests of file versions, and other work that is done once for each version.
 
 Requests that need the result of work in progress wait for it. The result cannot be kept if the
 version is too recent to have a signature of its own, and is of no further use if the file is a
@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11
 from contextlib import AbstractContextManager
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from wsgistatic.files.changes import Reader
 from wsgistatic.files.forks import Locked
@@ -26,6 +26,7 @@ from wsgistatic.files.versions import RegularFile, Signature, signature
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 Opener = Callable[[], AbstractContextManager[RegularFile]]
+Algorithm = Literal["sha256", "sha384"]
 
 _HASH_BLOCK = 1024 * 1024  # bytes
 _PATIENCE = 30.0  # seconds
@@ -152,17 +153,27 @@ class ContentDigests:
     """A bounded table of digests, for any number of threads and apps."""
 
     def __init__(self) -> None:
-        self._results: VersionResults[Signature, bytes] = VersionResults()
+        self._results: VersionResults[tuple[Algorithm, Signature], bytes] = VersionResults()
 
-    def digest(self, status: os.stat_result, settled: bool, open_file: Opener) -> bytes | None:
+    def digest(
+        self,
+        status: os.stat_result,
+        settled: bool,
+        open_file: Opener,
+        algorithm: Algorithm = "sha256",
+    ) -> bytes | None:
         """Return the digest of a file version.
 
         Return None if the file changed before it was hashed, or changes too often to be hashed.
         ``settled`` is whether no later version can have the same signature.
         """
-        key = signature(status)
+        version = signature(status)
         return self._results.find(
-            key, status, settled, status.st_size, lambda: _hash_version(key, open_file)
+            (algorithm, version),
+            status,
+            settled,
+            status.st_size,
+            lambda: _hash_version(version, open_file, algorithm),
         )
 
 
@@ -170,18 +181,18 @@ class ContentDigests:
 DIGESTS = ContentDigests()
 
 
-def _hash_version(expected: Signature, open_file: Opener) -> bytes | None:
+def _hash_version(expected: Signature, open_file: Opener, algorithm: Algorithm) -> bytes | None:
     """Hash the expected version; return None if the open file is, or becomes, another one."""
     with open_file() as file:
         if signature(file.status) != expected:
             return None
-        digest = hash_content(file, file.status.st_size)
+        digest = hash_content(file, file.status.st_size, algorithm)
         return digest if signature(os.fstat(file.fileno())) == expected else None
 
 
-def hash_content(file: Reader, size: int) -> bytes:
-    """Return the SHA-256 digest of the first ``size`` bytes of a file, or of those it has."""
-    digest, offset = hashlib.sha256(), 0
+def hash_content(file: Reader, size: int, algorithm: Algorithm = "sha256") -> bytes:
+    """Return the digest of the first ``size`` bytes of a file, or of those it has."""
+    digest, offset = hashlib.new(algorithm), 0
     while offset < size and (block := file.read_at(offset, min(size - offset, _HASH_BLOCK))):
         digest.update(block)
         offset += len(block)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, cast
 
-from wsgistatic.files.digests import DIGESTS
+from wsgistatic.files.digests import DIGESTS, Algorithm
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version, raw_file
 from wsgistatic.files.symlinks import (
@@ -169,13 +169,14 @@ class File(Source):
         status = version.status
         return status and f"{modified_ns(status):x}-{status.st_size:x}"
 
-    def digest(self, version: Version) -> bytes | None:
+    def digest(self, version: Version, algorithm: Algorithm = "sha256") -> bytes | None:
         """Return the digest of the version, or None if the file has changed."""
         opened = version.file if isinstance(version, OpenFile) else None
         return version.status and DIGESTS.digest(
             version.status,
             are_settled(version.status),
             lambda: nullcontext(opened) if opened else self.open().file,
+            algorithm,
         )
 
     def opened(self, version: Version) -> AbstractContextManager[OpenFile]:

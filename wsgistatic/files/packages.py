@@ -23,6 +23,7 @@ from wsgistatic.files.decompressors import (
     decompress,
     decompressor,
 )
+from wsgistatic.files.digests import Algorithm
 from wsgistatic.files.directory import Directory, File
 from wsgistatic.files.errors import as_oserror, not_found_error
 from wsgistatic.files.sources import Opened, SharedFile, Source, Version, raw_file
@@ -225,7 +226,7 @@ class ZipMember(Source):
 
     def __init__(self, archive: Archive, name: str) -> None:
         self._archive, self._name = archive, name
-        self._digest: bytes | None = None
+        self._digests: dict[Algorithm, bytes] = {}
         self.path = f"{archive.path or '<archive>'}/{name}"
 
     def file(self, segments: tuple[str, ...]) -> ZipMember:
@@ -254,11 +255,11 @@ class ZipMember(Source):
         info = self._info()
         return f"{info.CRC:08x}-{info.file_size:x}"
 
-    def digest(self, version: Version) -> bytes | None:
+    def digest(self, version: Version, algorithm: Algorithm = "sha256") -> bytes | None:
         """Return the digest of the bytes."""
-        if self._digest is None:
-            self._digest = self.hash(version)
-        return self._digest
+        if algorithm not in self._digests:
+            self._digests[algorithm] = self.hash(version, algorithm)
+        return self._digests[algorithm]
 
     def _info(self) -> zipfile.ZipInfo:
         try:

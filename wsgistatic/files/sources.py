@@ -8,20 +8,20 @@ system, and ``packages`` those for members of archives.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from hashlib import sha256
 from operator import index
 from tempfile import SpooledTemporaryFile
 from time import monotonic
 from typing import Any, ClassVar, Protocol
 
 from wsgistatic.files.changes import FileChangedError, Reader
-from wsgistatic.files.digests import hash_content
+from wsgistatic.files.digests import Algorithm, hash_content
 from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.forks import Locked
 from wsgistatic.files.versions import Signature, read_at, signature
@@ -91,18 +91,18 @@ class Source(ABC):
         """Return a short text that differs between versions and is cheap to get, or None."""
         return None
 
-    def digest(self, version: Version) -> bytes | None:
-        """Return the SHA-256 digest of a version, or None if the source has changed.
+    def digest(self, version: Version, algorithm: Algorithm = "sha256") -> bytes | None:
+        """Return the digest of a version, or None if the source has changed.
 
         This default also returns None if the source is too large to be hashed for each response:
         it may have changed since the last one, and nothing shows that.
         """
-        return self.hash(version) if version.size <= _MAX_HASHED else None
+        return self.hash(version, algorithm) if version.size <= _MAX_HASHED else None
 
-    def hash(self, version: Version) -> bytes:
-        """Read a version, and return its SHA-256 digest."""
+    def hash(self, version: Version, algorithm: Algorithm) -> bytes:
+        """Read a version, and return its digest."""
         with self.opened(version) as opened:
-            return hash_content(opened.file, opened.size)
+            return hash_content(opened.file, opened.size, algorithm)
 
     def opened(self, version: Version) -> AbstractContextManager[Opened]:
         """Return a context with a version open; it stays open if it was.
@@ -126,7 +126,7 @@ class MemorySource(Source):
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self._digest: bytes | None = None
+        self._digests: dict[Algorithm, bytes] = {}
 
     def open(self) -> Opened:
         """Open the bytes, which are not copied."""
@@ -136,11 +136,11 @@ class MemorySource(Source):
         """Return the beginning of the digest."""
         return self.digest(version)[:16].hex()
 
-    def digest(self, version: Version) -> bytes:
+    def digest(self, version: Version, algorithm: Algorithm = "sha256") -> bytes:
         """Return the digest of the bytes."""
-        if self._digest is None:
-            self._digest = sha256(self.content).digest()
-        return self._digest
+        if algorithm not in self._digests:
+            self._digests[algorithm] = hashlib.new(algorithm, self.content).digest()
+        return self._digests[algorithm]
 
 
 class ObjectSource(Source):

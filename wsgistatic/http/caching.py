@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from wsgistatic.http.fields import TOKEN, check_field_value
+from wsgistatic.http.fields import TOKEN, Headers, check_field_value
 from wsgistatic.validation import check_integer, closest_name
 
 # Fields of particular caches, older than RFC 9213, and their values for "do not store".
@@ -40,6 +40,19 @@ def without_storing(name: str, value: str) -> str:
     if "no-store" in directives:
         return value
     return "private, no-cache" if "private" in directives else "no-cache"
+
+
+def with_no_cache(fields: Headers) -> Headers:
+    """Return the fields with a Cache-Control that makes caches revalidate each time.
+
+    A part of a recent version needs this, because its successor may look the same. nginx and
+    Varnish then store nothing. Otherwise nginx's slice module would keep such a part with its weak
+    tag, reject all others because of it, and get a 304 at each revalidation.
+    """
+    return [
+        (name, without_storing(name, value) if is_caching_field(name) else value)
+        for name, value in fields
+    ]
 
 
 # 5.2: cache-directive = token [ "=" ( token / quoted-string ) ]

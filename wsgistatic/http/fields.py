@@ -87,6 +87,27 @@ def content_disposition(kind: Literal["attachment", "inline"], name: str) -> str
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
+# The "as" of a preload by media type (HTML Standard, "preload"); anything else can be fetched by a
+# script only.
+_DESTINATIONS = {"audio": "audio", "font": "font", "image": "image", "video": "video"}
+
+
+def preload_link(url: str, media_type: str) -> str:
+    """Return a link of the field Link (RFC 8288 3) that makes browsers load a file of a build.
+
+    A preload is used only if its mode and credentials are those of the request that follows. A
+    module, like a font, is always requested with CORS; ``modulepreload`` implies that.
+    """
+    kind, _, subtype = media_type.partition(";")[0].partition("/")
+    if subtype == "javascript":
+        return f"<{url}>; rel=modulepreload"
+    if subtype == "css":
+        return f"<{url}>; rel=preload; as=style"
+    destination = _DESTINATIONS.get(kind, "fetch")
+    cors = "; crossorigin" if destination in ("font", "fetch") else ""
+    return f"<{url}>; rel=preload; as={destination}{cors}"
+
+
 # The field is a Dictionary (RFC 8941 3.2) of algorithms with integers from 0 to 10 (RFC 9530 4).
 # A member may have parameters; none has a meaning here.
 _KEY = r"[a-z*][a-z0-9_.*-]*"

@@ -17,7 +17,12 @@ from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderMapping
 
 from wsgistatic.files.errors import logger
-from wsgistatic.http.caching import cache_control_value, is_caching_field
+from wsgistatic.http.caching import (
+    cache_control_value,
+    is_caching_field,
+    with_no_cache,
+    without_storing,
+)
 from wsgistatic.http.fields import Headers, check_field, check_field_value, content_disposition
 from wsgistatic.representations.immutable import IMMUTABLE_CACHE_CONTROL, Immutable, immutable_rule
 from wsgistatic.validation import check_bool, check_parameters
@@ -37,6 +42,13 @@ class FileFields(NamedTuple):
 
     content_type: str
     others: Headers
+
+
+# For a fingerprint it does not matter how long the user lets caches keep the file, but who may.
+_IMMUTABLE = {
+    "no-cache": IMMUTABLE_CACHE_CONTROL,
+    "private, no-cache": f"private, {IMMUTABLE_CACHE_CONTROL}",
+}
 
 
 class HeaderPolicy:
@@ -66,7 +78,7 @@ class HeaderPolicy:
         self._cache_control, self._headers = cache_control, headers
         # Files of one type have the same fields, unless a function decides on each one.
         self._may_differ = callable(cache_control) or callable(headers)
-        self._known: dict[tuple[str, bool], FileFields] = {}
+        self._known: dict[tuple[str, bool, bool | None], FileFields] = {}
         self._is_immutable = None if immutable is None else immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
@@ -87,22 +99,34 @@ class HeaderPolicy:
             }
             self.common = apply_headers(everywhere, fields, "", "")
 
-    def for_file(self, path: str, url: str, content_type: str) -> FileFields:
-        """Return the fields of the responses for one file; the URL path includes the prefix.
+    def for_file(
+        self, path: str, url: str, content_type: str, is_current: bool | None = None
+    ) -> FileFields:
+        """Return the fields of the responses for one file.
 
-        Files share the result, so do not change it. Raise CustomHeadersError if the function
-        ``headers`` fails.
+        Files share the result, so do not change it.
+
+        Arguments:
+            url: the URL path with the prefix, and without a fingerprint.
+            is_current: whether the fingerprint in the URL is that of the content; None without one.
+
+        Raises:
+            CustomHeadersError: the function ``headers`` fails.
         """
-        is_immutable = self._is_immutable is not None and self._is_immutable(path, url)
+        rule = self._is_immutable if is_current is None else None
+        is_immutable = rule is not None and rule(path, url)
         if self._may_differ:
-            return self._make(path, url, content_type, is_immutable)
-        key = content_type, is_immutable
+            return self._make(path, url, content_type, is_immutable, is_current)
+        key = content_type, is_immutable, is_current
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._make(path, url, content_type, is_immutable)
+            known = self._make(path, url, content_type, is_immutable, is_current)
+            self._known[key] = known
         return known
 
-    def _make(self, path: str, url: str, content_type: str, is_immutable: bool) -> FileFields:
+    def _make(
+        self, path: str, url: str, content_type: str, is_immutable: bool, is_current: bool | None
+    ) -> FileFields:
         value: str | None
         if is_immutable:
             value = IMMUTABLE_CACHE_CONTROL
@@ -110,9 +134,15 @@ class HeaderPolicy:
             value = _call_cache_control(self._cache_control, path, url)
         else:
             value = self._cache_control
+        if is_current is not None:
+            value = without_storing("Cache-Control", value or "")
+        if is_current and value is not None:
+            value = _IMMUTABLE.get(value, value)
         cache_control = [("Cache-Control", value)] if value is not None else []
         fields = [("Content-Type", content_type), *cache_control, *self._fields]
         fields = apply_headers(self._headers, fields, path, url)
+        if is_current is False:
+            fields = with_no_cache(fields)
         others = [field for field in fields if field[0].lower() != "content-type"]
         types = [value for name, value in fields if name.lower() == "content-type"]
         return FileFields(types[-1] if types else content_type, others)

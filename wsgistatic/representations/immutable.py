@@ -15,8 +15,7 @@ from itertools import pairwise
 from wsgistatic.files.errors import logger
 from wsgistatic.validation import check_parameters
 
-Rule = str | re.Pattern[str] | Callable[[str, str], object]
-Immutable = Rule | None
+Immutable = str | re.Pattern[str] | Callable[[str, str], object] | None
 
 # A year is the longest lifetime that caches are expected to honour. With "immutable" (RFC 8246)
 # browsers do not even revalidate when the user reloads the page.
@@ -28,8 +27,10 @@ _ALLOWED = (
 )
 
 
-def immutable_rule(value: Rule) -> Callable[[str, str], bool]:
+def immutable_rule(value: Immutable) -> Callable[[str, str], bool]:
     """Return the function (path, url) that decides whether a URL path is immutable."""
+    if value is None:
+        return lambda path, url: False
     if value == "hashed":
         return lambda path, url: is_hashed(url)
     pattern = _compile(value) if isinstance(value, str) else value

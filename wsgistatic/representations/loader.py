@@ -19,6 +19,7 @@ from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
 from wsgistatic.files.versions import are_settled, is_version_settled, signature, time_for
 from wsgistatic.http.conditional import Validators
+from wsgistatic.http.fingerprints import fingerprint_of
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
 from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
@@ -38,11 +39,16 @@ from wsgistatic.representations.sidecars import Sidecars, SidecarStats, choose_s
 
 
 class Target(NamedTuple):
-    """What a URL leads to: a source, the quoted URL path, and the key of the cache."""
+    """What a URL leads to: a source, the quoted URL path, and the key of the cache.
+
+    If the URL has a fingerprint, ``url`` is that of the plain name. An empty fingerprint is one
+    that is not that of the content.
+    """
 
     source: Source
     url: str
     key: str
+    fingerprint: str | None = None
 
 
 class Choice(NamedTuple):
@@ -200,19 +206,28 @@ class Loader:
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
                 status, judged_ns = version.status, None
+        is_current = None
+        if target.fingerprint is not None:
+            # This is decided for the very version that is sent, since the file may have changed.
+            is_current = settled and target.fingerprint == self._fingerprint(target, choice)
         tag = self._tag(choice, digest)
+        if is_current and tag is not None:
+            # Clients may have got another version with the same times for this URL, from a machine
+            # with another release. A 304 would tell them to keep that for a year.
+            tag = f'{tag[:-1]}-{target.fingerprint}"'
         dated = None
         if self.validators is not None:
             validators = self.validators._replace(etag=tag)
         elif status is None:
             validators = Validators(tag)
         else:
+            without_date = of_content or (bool(is_current) and tag is None)
             validators = make_validators(
-                status, tag, now_ns, judged_ns=judged_ns, of_content=of_content
+                status, tag, now_ns, judged_ns=judged_ns, of_content=without_date
             )
-            if validators.last_modified is None and not of_content:
+            if validators.last_modified is None and not without_date:
                 dated = dated_from(status)
-        content_type, policy = self.policy.for_file(path, target.url, content_type)
+        content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
         return Representation(
             version.holder or path,
             version.size,
@@ -226,6 +241,15 @@ class Loader:
             has_ranges=choice.stored is None,
             dated_from=dated,
         )
+
+    def _fingerprint(self, target: Target, choice: Choice) -> str | None:
+        """Return the fingerprint of the target's own bytes, whichever coding of it is sent."""
+        version = choice.stored or choice.version
+        if choice.original_status is not None:
+            status = choice.original_status
+            version = Version(status.st_size, status, target.source.path)
+        digest = target.source.digest(version, "sha384") if target.fingerprint else None
+        return None if digest is None else fingerprint_of(digest)
 
     def _tag(self, choice: Choice, digest: bytes | None) -> str | None:
         """Return the entity tag of the caller, of the content or of the source, in that order."""

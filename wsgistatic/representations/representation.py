@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Literal
 
 from wsgistatic.files.versions import COARSE_TICK, SECOND, is_settled, modified_ns, time_for
-from wsgistatic.http.caching import is_caching_field, without_storing
+from wsgistatic.http.caching import is_caching_field, with_no_cache
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dates import format_http_date
 from wsgistatic.http.fields import Headers, add_vary
@@ -163,16 +163,3 @@ def is_outdated(representation: Representation, now: float) -> bool:
     if dated_from is not None:
         return dated_from <= now
     return last_modified is not None and last_modified > now
-
-
-def with_no_cache(fields: Headers) -> Headers:
-    """Return the fields with a Cache-Control that makes caches revalidate each time.
-
-    A part of a recent version needs this, because its successor may look the same. nginx and
-    Varnish then store nothing. Otherwise nginx's slice module would keep such a part with its weak
-    tag, reject all others because of it, and get a 304 at each revalidation.
-    """
-    return [
-        (name, without_storing(name, value) if is_caching_field(name) else value)
-        for name, value in fields
-    ]

@@ -23,9 +23,11 @@ from wsgistatic.http.media_types import MediaType
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
 from wsgistatic.representations.cache import NO_FILE
+from wsgistatic.representations.fingerprints import Fingerprints
 from wsgistatic.representations.headers import AllowOrigin, CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable
 from wsgistatic.representations.representation import EtagMode
+from wsgistatic.representations.vite import ViteManifest
 from wsgistatic.validation import check_app, check_path
 from wsgistatic.wsgi import options as table
 from wsgistatic.wsgi.copying import Copyable
@@ -37,6 +39,7 @@ from wsgistatic.wsgi.responder import Responder
 from wsgistatic.wsgi.responses import Response
 from wsgistatic.wsgi.site import Site
 from wsgistatic.wsgi.trace import Trace
+from wsgistatic.wsgi.urls import Urls
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,6 +74,8 @@ class StaticFiles(Copyable):
             for which the app responds with 404, for single-page apps, or None.
         not_found: File below the directory that is sent with status 404, or None.
         clean_urls: Whether to serve ``page.html`` at ``/page`` and redirect ``/page.html`` to it.
+        strict_urls: Whether ``url``, ``integrity`` and ``preload`` raise FileNotFoundError for a
+            file that does not exist. Otherwise they log it. Turn it on in development.
         check_dir: Whether to raise ValueError if the directory does not exist.
         stat_ttl: Seconds for which a file is not checked for changes again. 0 checks it at each
             request.
@@ -125,6 +130,7 @@ class StaticFiles(Copyable):
         fallback: str | None = None,
         not_found: str | None = None,
         clean_urls: bool = False,
+        strict_urls: bool = False,
         check_dir: bool = True,
         stat_ttl: float = 0.0,
         cache_size: int = table.DEFAULT_CACHE_SIZE,
@@ -173,6 +179,10 @@ class StaticFiles(Copyable):
             if not front.passes("Content-Encoding"):
                 options = replace(options, encodings=())
         self.encodings = options.encodings
+        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
+        manifest = ViteManifest(tree, self._prefix)
+        if immutable in (None, "hashed") and not callable(cache_control):
+            options = replace(options, immutable=manifest.rule(immutable))
         responder = Responder(options, front)
         self._cache = responder.cache
         self._policy = policy = responder.policy
@@ -180,8 +190,21 @@ class StaticFiles(Copyable):
         # origins decides on each one.
         takes_short_path = on_answer is None and not policy.origins
         self._files = responder.cache.files if takes_short_path else {}
-        tree = Directory(root, symlinks) if isinstance(root, str) else tree_of(root, symlinks)
-        self.site = Site(tree, self._prefix, options, responder, standalone=app is None)
+        below: tuple[Urls, Site] | tuple[None, None] = (None, None)
+        if isinstance(app, StaticFiles) and app._prefix == self._prefix:
+            below = app._urls, app.site  # of another directory, which gets the misses
+        types = responder.media_types
+        fingerprints = Fingerprints(tree, self._prefix, options.dotfiles, types, stat_ttl)
+        self._urls: Urls = Urls(fingerprints, manifest, types, self._prefix, strict_urls, below[0])
+        self.site: Site = Site(
+            tree,
+            self._prefix,
+            options,
+            responder,
+            fingerprints,
+            below[1],
+            standalone=app is None,
+        )
         self._app = self._app_after_miss = self._respond_not_found if app is None else app
         if app is not None and no_store_misses:
             self._app_after_miss = no_store_if_missing(app)
@@ -261,6 +284,63 @@ class StaticFiles(Copyable):
         if self._has_fallback and request.is_read:
             return self._call_before_fallback(request, start_response)
         return self._app_after_miss(environ, start_response)
+
+    def url(self, name: str, environ: WSGIEnvironment | None = None) -> str:
+        """Return the URL of a file, with a fingerprint of its content in the name.
+
+        ``static.url("css/app.css")`` is, for example, ``"/static/css/app.3f2a9c01d4e7.css"``.
+        Browsers keep such a file for a year, and a changed file has a new URL. Names that begin
+        with a dot get no fingerprint.
+
+        Arguments:
+            name: Path of the file below the directory, with slashes.
+            environ: The WSGI environ of the request, whose SCRIPT_NAME comes before the prefix if
+                the app is mounted at a sub-path. It must be as this middleware got it.
+
+        Returns:
+            The percent-encoded URL path. It needs no escaping in a double-quoted HTML attribute,
+            apart from ``&``.
+
+        Raises:
+            FileNotFoundError: There is no such file, and ``strict_urls`` is set.
+        """
+        return self._urls.url(name, environ)
+
+    def integrity(self, name: str) -> str:
+        """Return the ``integrity`` of a file for ``<script>`` and ``<link>``.
+
+        Browsers then refuse a file with other bytes (W3C Subresource Integrity).
+
+        Arguments:
+            name: Path of the file below the directory, with slashes.
+
+        Returns:
+            ``sha384-`` and the hash in base64. It is ``""`` for a file that does not exist, that
+            changes too often to be hashed, or that is stored in a content coding.
+
+        Raises:
+            FileNotFoundError: There is no such file, and ``strict_urls`` is set.
+        """
+        return self._urls.integrity(name)
+
+    def preload(self, entry: str, environ: WSGIEnvironment | None = None) -> str:
+        """Return the value of the field Link for an entry of a Vite build and what it imports.
+
+        Browsers then load the script, the modules that it imports and their style sheets at the
+        same time (RFC 8288; HTML Standard). Send the field with the page or, where the server has
+        ``environ["wsgi.early_hints"]``, before it (RFC 8297).
+
+        Arguments:
+            entry: Key in ``.vite/manifest.json``, such as ``"src/main.js"``.
+            environ: The WSGI environ of the request, as for ``url``.
+
+        Returns:
+            The value, with at most 3,000 characters. It is ``""`` for an unknown entry.
+
+        Raises:
+            FileNotFoundError: The manifest has no such entry, and ``strict_urls`` is set.
+        """
+        return self._urls.preload(entry, environ)
 
     def _call_before_fallback(
         self, request: Request, start_response: StartResponse

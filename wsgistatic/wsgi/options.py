@@ -353,6 +353,11 @@ class DirectoryOptions(FileOptions):
         "Show what is in a directory without an index, as HTML or JSON. Anyone who can open such a "
         "page sees every name in the directory.",
     )
+    strict_urls: bool = _option(
+        (False, FILES, *_SWITCH),
+        "Raise an error if a page names a file that does not exist (url, integrity, preload). "
+        "Otherwise the page gets the plain URL, and the log a line.",
+    )
     fallback: str | None = _option(
         (None, FILES, _unless_none(validation.check_inner_path), _TEXT_OR_NONE, "FILE"),
         "File below the directory that is served to page loads which match no file, for "

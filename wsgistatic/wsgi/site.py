@@ -7,7 +7,8 @@ steps in ``Site.respond``:
 2. A single stat finds out whether the path exists. Most misses end here.
 3. PATH_INFO is split into names. Names that are hidden, impossible or not canonical are misses.
 4. Then come, in this order: the redirect to a clean URL, a file or the index of a directory, the
-   page of a clean URL, and the listing of a directory. A method other than GET and HEAD gets a 405
+   page of a clean URL, the file whose name with a fingerprint was requested, and the listing of a
+   directory. A method other than GET and HEAD gets a 405
    if GET would find one of them.
 
 The ``Responder`` sends what was found. It evaluates the preconditions and Range, and may leave the
@@ -30,6 +31,7 @@ from wsgistatic.files.packages import FileTree
 from wsgistatic.files.sources import Source
 from wsgistatic.http.caching import is_caching_field
 from wsgistatic.http.fields import Headers, add_vary
+from wsgistatic.http.fingerprints import has_fingerprint, split_fingerprint
 from wsgistatic.http.paths import (
     SplitPath,
     is_served_name,
@@ -39,6 +41,7 @@ from wsgistatic.http.paths import (
     url_path,
 )
 from wsgistatic.representations.cache import page_key
+from wsgistatic.representations.fingerprints import Fingerprints
 from wsgistatic.representations.loader import Target
 from wsgistatic.wsgi import responses
 from wsgistatic.wsgi.listing import Listing, is_found
@@ -63,6 +66,8 @@ class Site:
         prefix: str,
         options: DirectoryOptions,
         responder: Responder,
+        fingerprints: Fingerprints,
+        below: Site | None = None,
         *,
         standalone: bool,
     ) -> None:
@@ -72,6 +77,8 @@ class Site:
         self._fallback = options.fallback and tuple(options.fallback.split("/"))
         self._not_found = options.not_found and tuple(options.not_found.split("/"))
         self._responder, self._policy = responder, responder.policy
+        self._fingerprints = fingerprints
+        self._below = below  # which gets the misses, and has the same prefix
         self._listing: Listing | None = None
         self._directory: Directory | None = None
         if isinstance(tree, Directory):
@@ -97,23 +104,26 @@ class Site:
                 return response
         rest = request.path_info[len(self._prefix) :]
         kind = self._kind(request, rest)
-        if kind == _ABSENT and not self._clean_urls:
+        if kind == _ABSENT and not self._clean_urls and not has_fingerprint(rest):
             return None
         path = self._split(request, rest)
         if path is None:
             return None
         if "~" in rest and isinstance(self._tree, Directory):
+            plain, _ = split_fingerprint(path) or (path, "")
+            has_alias = self._tree.has_alias
             try:
-                is_alias = self._tree.has_alias(path.segments)
+                is_alias = has_alias(path.segments) or has_alias(plain.segments)
             except OSError as error:
                 label = os.path.join(self._tree.path, *path.segments)
                 return responses.response_to_error(error, label, self._policy)
             if is_alias:
                 request.record("path", path_name(rest), Reason.ALIAS)
                 return None
-        if kind == _ABSENT:
-            return self._respond_to_page(request, path)
-        return self._respond_to_path(request, path, is_regular=kind == stat.S_IFREG)
+        if kind != _ABSENT:
+            return self._respond_to_path(request, path, is_regular=kind == stat.S_IFREG)
+        page = self._respond_to_page(request, path)
+        return page or self._respond_to_fingerprint(request, path)
 
     def fallback(self, request: Request) -> responses.Response | None:
         """Respond to a miss with the page of a single-page app, if it is a page load."""
@@ -183,15 +193,18 @@ class Site:
             if self._exists(path):  # RFC 9110 15.5.6: 405 only for what GET would find
                 return responses.method_not_allowed(request, self._policy)
             self._record(request, path, None, None)
-            return self._respond_to_page(request, path)
+            page = self._respond_to_page(request, path)
+            return page or self._respond_to_fingerprint(request, path)
         if self._clean_urls:
             response = self._redirect_to_clean_url(request, path)
             if response is not None:
                 self._record(request, path, self._tree.file(path.segments), response)
                 return response
-        response = self._respond_to_file(request, path, is_regular=is_regular)
-        if response is None:
-            response = self._respond_to_page(request, path)
+        response = (
+            self._respond_to_file(request, path, is_regular=is_regular)
+            or self._respond_to_page(request, path)
+            or self._respond_to_fingerprint(request, path)
+        )
         if response is None and self._listing is not None:
             response = self._listing.respond(request, path)
             if response is not None:
@@ -302,6 +315,45 @@ class Site:
         if name.endswith(_PAGE) or page == self._index:
             return None
         return (*above, page) if is_served_name(page, dotfiles=self._dotfiles) else None
+
+    def _respond_to_fingerprint(
+        self, request: Request, path: SplitPath
+    ) -> responses.Response | None:
+        """Respond with the file whose name was requested with a fingerprint.
+
+        An old page may name a former version, and during a release a page from another machine may
+        name a later one. They get the current version, which caches have to revalidate.
+        """
+        plain, fingerprint = split_fingerprint(path) or (path, "")
+        if not fingerprint or not is_served_name(plain.segments[-1], dotfiles=self._dotfiles):
+            return None
+        if self._below is not None and self._below.has_file(path):
+            return None
+        source, url = self._tree.file(plain.segments), url_path(self._prefix, plain)
+        if not request.is_read:
+            is_file = is_found(source.inspect)
+            return responses.method_not_allowed(request, self._policy) if is_file else None
+        key = page_key(url, (fingerprint, ""))  # the response may be that to another name
+        response = self._responder.respond_from_cache(request, key)
+        if response is None:
+            current = None
+            with suppress(OSError):  # the code that serves the file reports the error
+                current = self._fingerprints.find("/".join(plain.segments)).text
+            if current != fingerprint:
+                # One key for all, so that nobody can fill the cache with copies of a file.
+                fingerprint, key = "", page_key(url, ("", ""))
+                response = self._responder.respond_from_cache(request, key)
+        if response is None:
+            with suppress(IsADirectoryError):
+                response = self._responder.respond(request, Target(source, url, key, fingerprint))
+        self._record(request, plain, source, response, "current")
+        return response
+
+    def has_file(self, path: SplitPath) -> bool:
+        """Return whether a path leads to a file here, or in a directory that gets the misses."""
+        if is_found(self._tree.file(path.segments).inspect):
+            return True
+        return self._below is not None and self._below.has_file(path)
 
     def _respond_with(
         self, request: Request, step: str, segments: tuple[str, ...], path: SplitPath | None = None

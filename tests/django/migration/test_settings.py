@@ -254,7 +254,8 @@ def test_no_other_responses_differ(prepare: Prepare, storage: str) -> None:
     fields = {code(row[1])[0].removeprefix("no ").partition(":")[0] for row in RESPONSES}
     for request, one, other in zip(REQUESTS, theirs, ours, strict=True):
         if one.status != other.status:
-            assert request.path in listed
+            # Without a manifest, the hashed name is like that of a former release.
+            assert request.path in {*listed, HASHED if "Manifest" not in storage else ""}
         elif one.status in (200, 206):
             names = {name for _, name in differences([request], [one], [other])}
             # The copies have other sizes, and Zstandard has none of theirs.
