@@ -16,7 +16,7 @@ from tests.conftest import age
 from wsgistatic import StaticFiles
 
 PACKAGE = os.path.dirname(wsgistatic.__file__) + os.sep
-MOST = 12
+MOST = 13
 
 
 class CallRecorder:
