@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import shutil
@@ -16,7 +17,9 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.seccomp import OPENAT2, refuse_system_calls
 from wsgistatic import StaticFiles
+from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import RegularFile
 from wsgistatic.http.codings import CODINGS
 
@@ -55,6 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "a stat_ttl of an hour, without the tests that need changes to be seen at once",
     )
     parser.addoption(
+        "--walk",
+        action="store_true",
+        help="open files by a walk from folder to folder, as without openat2 of Linux",
+    )
+    parser.addoption(
         "--load-seconds",
         type=float,
         default=20.0,
@@ -72,6 +80,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     assert StaticFiles.__init__.__kwdefaults__ is not None
     StaticFiles.__init__.__kwdefaults__.update(CACHE_MODES[config.getoption("--cache")])
+    if config.getoption("--walk"):
+        LINUX._openat2 = None
+        if not refuse_system_calls({OPENAT2: errno.ENOSYS}):  # to servers that tests start, too
+            raise pytest.UsageError("--walk needs Linux with seccomp")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -172,6 +184,20 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[Read]:
 
     monkeypatch.setattr(RegularFile, "read_at", record)
     return reads
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "way" in metafunc.fixturenames:
+        ways = ["openat2", "walk"] if LINUX._openat2 else ["walk"]
+        metafunc.parametrize("way", ways, indirect=True)
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the test with each way of opening files: by one system call of Linux, and by a walk."""
+    if request.param == "walk":
+        monkeypatch.setattr(LINUX, "_openat2", None)
+    return str(request.param)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ EVERYWHERE = "validation"
 # ``sys`` for its version and modules, and the compressors' libraries.
 HTTP_MAY_IMPORT = {
     "__future__", "base64", "brotli", "collections", "compression", "contextlib",
-    "datetime", "email", "fnmatch", "itertools", "os", "re", "sys", "typing", "urllib",
+    "datetime", "fnmatch", "functools", "itertools", "os", "re", "sys", "typing", "urllib",
     "wsgistatic", "zlib", "zstandard",
 }  # fmt: skip
 

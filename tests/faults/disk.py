@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from wsgistatic.files import versions as version
+from wsgistatic.files.linux import LINUX
 
 _CALLS = ("open", "stat", "lstat", "fstat", "access")
 
@@ -33,6 +34,8 @@ class FaultyDisk:
         self._code = 0
         for name in _CALLS:
             monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
+        if LINUX._openat2 is not None:
+            monkeypatch.setattr(LINUX, "_openat2", self._counted_openat2(LINUX._openat2))
         monkeypatch.setattr(os, "scandir", self._counted_scan(os.scandir))
         monkeypatch.setattr(version, "read_at", self._pread)
         monkeypatch.setattr(io, "FileIO", self._file_class())
@@ -59,6 +62,16 @@ class FaultyDisk:
         def called(*arguments: Any, **keywords: Any) -> Any:
             self.before_call()
             return function(*arguments, **keywords)
+
+        return called
+
+    def _counted_openat2(self, openat2: Callable[..., int]) -> Callable[..., int]:
+        def called(*arguments: Any) -> int:
+            try:
+                self.before_call()
+            except OSError:
+                return -1
+            return openat2(*arguments)
 
         return called
 

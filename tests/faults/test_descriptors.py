@@ -18,7 +18,7 @@ from tests.faults.resource_limits import resource_limit
 from tests.server_process import run_server
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
 
 MAX_OPEN = 4  # descriptors; the file stays open while its sidecar is looked up and compared
 
@@ -76,7 +76,7 @@ def test_server_recovers_when_descriptors_are_free(site: Path) -> None:
         pid = server.pid
         taken = max(map(int, os.listdir(f"/proc/{pid}/fd")))
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (taken + 2, limits[1]))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (taken + 1, limits[1]))
         for method in ("GET", "HEAD"):
             refused = connection.request("/deep/er/coded.txt", method, Accept_Encoding="gzip")
             assert (refused.status, refused.headers["Retry-After"]) == (503, "2")

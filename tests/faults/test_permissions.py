@@ -21,7 +21,7 @@ from tests.faults.cases import (
 )
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
 
 # The file behind a URL path, where its name differs from the path.
 FILES = {"link.bin": "deep/er/large.bin", "indexed": "indexed/index.html"}

@@ -15,7 +15,7 @@ from tests.conftest import settle
 from tests.faults.cases import BLOCK, BYTES
 from wsgistatic import StaticFiles
 
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
+pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
 
 Change = Callable[[Path], None]
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgistatic.files.body import BlockIterator, MultipartIterator
+from wsgistatic.files.changes import ChangeDetector
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.sources import MemoryReader
 from wsgistatic.http.ranges import Multipart
@@ -131,7 +132,7 @@ def test_last_block_of_a_sparse_4_gib_file(tmp_path: Path) -> None:
         writer.seek(size - 3)
         writer.write(b"end")
     opened = single_file(str(path)).open()
-    detector = opened.detector(suspect=False)
+    detector = ChangeDetector(opened.file, opened.status, suspect=False)
     tracemalloc.start()
     body = BlockIterator(opened.file, size - 100, size, detector=detector)
     assert b"".join(body)[-3:] == b"end"

@@ -12,9 +12,11 @@ import pytest
 from tests.conftest import age, record_reads
 from wsgistatic.files.body import BlockIterator, MultipartIterator
 from wsgistatic.files.changes import (
+    ChangeDetector,
     FileChangedError,
     is_unchanged,
     read_content,
+    read_fully,
 )
 from wsgistatic.files.directory import OpenFile, single_file
 from wsgistatic.files.versions import RegularFile
@@ -39,7 +41,9 @@ def open_file(path: Path) -> OpenFile:
 
 
 def body_of(opened: OpenFile, *, suspect: bool = False) -> BlockIterator:
-    return BlockIterator(opened.file, 0, SIZE, BLOCK, opened.detector(suspect))
+    return BlockIterator(
+        opened.file, 0, SIZE, BLOCK, ChangeDetector(opened.file, opened.status, suspect=suspect)
+    )
 
 
 def truncate(path: Path) -> None:
@@ -195,7 +199,9 @@ def test_all_parts_of_a_multipart_body_are_checked(path: Path) -> None:
     def parts() -> Iterator[bytes]:
         opened = open_file(path)
         multipart = Multipart([(3000, 4000), (0, 1500)], SIZE, "text/plain")
-        return MultipartIterator(opened.file, multipart, BLOCK, opened.detector(suspect=False))
+        return MultipartIterator(
+            opened.file, multipart, BLOCK, ChangeDetector(opened.file, opened.status, suspect=False)
+        )
 
     assert len(list(parts())) == 4
     body = parts()
@@ -230,7 +236,9 @@ def test_long_response_is_checked_by_a_selection_of_its_blocks(
     path: Path, change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = open_file(path)
-    body = BlockIterator(opened.file, 0, SIZE, 4, opened.detector(suspect=False))
+    body = BlockIterator(
+        opened.file, 0, SIZE, 4, ChangeDetector(opened.file, opened.status, suspect=False)
+    )
     sent = [next(body) for _ in range(SIZE // 4 - 1)]
     change(path)
     reads = record_reads(monkeypatch)
@@ -335,3 +343,27 @@ def test_read_content_of_a_file_that_ends_early_although_its_status_is_the_same(
         pytest.raises(FileChangedError),
     ):
         read_content(file, status)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "expected", "reads"),
+    [
+        (0, 10, 10, [10]),
+        (SIZE - 4, 10, 4, [4, 0]),
+        (SIZE, 10, 0, [0]),
+        (0, 0, 0, []),
+        (9, -1, 0, []),
+    ],
+)
+def test_read_fully_reads_up_to_the_end(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    offset: int,
+    size: int,
+    expected: int,
+    reads: list[int],
+) -> None:
+    with single_file(str(path)).open() as opened:
+        recorded = record_reads(monkeypatch)
+        assert read_fully(opened.file, offset, size) == OLD_CONTENT[offset : offset + expected]
+    assert [read.size for read in recorded] == reads

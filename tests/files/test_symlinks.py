@@ -21,6 +21,8 @@ from wsgistatic.files.symlinks import (
 )
 from wsgistatic.files.versions import RegularFile
 
+pytestmark = pytest.mark.usefixtures("way")
+
 T = TypeVar("T")
 Segments = tuple[str, ...]
 WALKERS = (DescriptorWalker, PathWalker)

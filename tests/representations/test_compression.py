@@ -17,8 +17,7 @@ from tests.client import Response, call_raw, make_environ
 from tests.conftest import OLD, age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests
-from wsgistatic.files.directory import Directory
-from wsgistatic.files.versions import RegularFile
+from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.http.codings import CODINGS, available_codings
 from wsgistatic.http.media_types import is_compressible
 from wsgistatic.representations import compression as compression_module
@@ -199,13 +198,13 @@ def test_head_ignores_range(texts: Path) -> None:
 
 def test_incompressible_file_is_opened_once(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, opened = app_of(texts), []
-    real = Directory.open
+    real = File.open
 
-    def count(*arguments: Any) -> RegularFile:
-        opened.append(arguments)
-        return real(*arguments)
+    def count(file: File) -> OpenFile:
+        opened.append(file)
+        return real(file)
 
-    monkeypatch.setattr(Directory, "open", count)
+    monkeypatch.setattr(File, "open", count)
     assert len(call_raw(app, make_environ("/noise.txt", HTTP_ACCEPT_ENCODING="gzip")).body) == 5000
     assert len(opened) == 1
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import os
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import rule, run_state_machine_as_test
 
+from tests.client import call_raw, make_environ
 from tests.oracle import File, Headers, Response, precondition_status
-from tests.security.state_machine import SIDECAR_DELAY, TTL, ServedDirectory
+from tests.security.state_machine import SETTLED, SIDECAR_DELAY, TTL, ServedDirectory
+from wsgistatic.files import folders
 
 # Every state machine sets its own cache options, so one run of this module is enough.
 pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
@@ -41,6 +44,27 @@ class CoarseTimes(Cached):
     def teardown(self) -> None:
         self.patches.undo()
         super().teardown()
+
+
+class Learning(CoarseTimes):
+    """Without a cache, and with a look at each folder as soon as possible."""
+
+    options: ClassVar[dict[str, Any]] = {"cache_size": 0, "stat_ttl": 0.0}
+    sidecar_delay: ClassVar[float] = 0.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches.setattr(folders, "_FIRST_WAIT", 1)
+
+    @rule()
+    def look_at_folders(self) -> None:
+        """Remove the sidecars, and send requests until it is known that there are none."""
+        for name in [name for name in self.state if name.endswith(".gz")]:
+            self.remove(name)
+        time.sleep(SETTLED)
+        for name in ("a.txt", "sub/c.txt"):
+            for _ in range(2):
+                call_raw(self.app, make_environ(f"/{name}"))
 
 
 def with_coarse_times(
@@ -86,7 +110,7 @@ class Compressing(ServedDirectory):
         return method == "HEAD" or gzip.decompress(response.body) == expected.data
 
 
-MACHINES = [Uncached, Cached, CoarseTimes, StatTtl, Compressing]
+MACHINES = [Uncached, Learning, Cached, CoarseTimes, StatTtl, Compressing]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)

@@ -73,7 +73,7 @@ def test_windows_names_never_reach_the_file_system(
         return wrapper
 
     app = StaticFiles(None, tmp_path, listing=True, clean_urls=True)
-    app.site._root = None  # as on Windows
+    app.site._directory = None  # as on Windows
     monkeypatch.setattr(
         site, "split_path", lambda path, **kwargs: split_path(path, **{**kwargs, "windows": True})
     )

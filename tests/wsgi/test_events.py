@@ -16,6 +16,7 @@ import pytest
 from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age, settle
 from wsgistatic import AnswerEvent, StaticFiles
+from wsgistatic.files.linux import LINUX
 from wsgistatic.wsgi import middleware
 from wsgistatic.wsgi.trace import Trace
 
@@ -207,6 +208,7 @@ def test_errors_of_the_file_system(
         raise OSError(number, "failed")
 
     with monkeypatch.context() as broken:
+        broken.setattr(LINUX, "_openat2", None)
         broken.setattr(os, "open", fail)
         assert call_raw(app, make_environ("/hello.txt")).status == status
     assert (events[0].status, events[0].refused) == (status, "an error, described in the log")

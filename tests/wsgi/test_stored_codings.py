@@ -17,6 +17,7 @@ import pytest
 from tests.client import Response, call, call_raw, make_environ, start
 from tests.conftest import OLD, age, encoded, gzip_of_size
 from wsgistatic import FileApp, StaticFiles
+from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import signature
 from wsgistatic.representations import loader
 from wsgistatic.representations.sidecars import Sidecar, choose_sidecar
@@ -407,6 +408,7 @@ def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
             return real(*arguments, **options)
 
         monkeypatch.setattr(os, "stat", counting)
+        monkeypatch.setattr(LINUX, "_openat2", None)
         monkeypatch.setattr(os, "open", None)
         for extra in ({}, {"HTTP_IF_NONE_MATCH": tag}, {"REQUEST_METHOD": "HEAD"}):
             calls.clear()
@@ -469,6 +471,7 @@ def test_new_values_of_accept_encoding_open_no_file(
     common = "gzip, deflate, br, zstd"
     for accepted in (common, "gzip", "", None):
         ask(app, accepted)
+    monkeypatch.setattr(LINUX, "_openat2", None)
     monkeypatch.setattr(os, "open", None)
     for number in range(200):
         for accepted, content in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 import tracemalloc
@@ -14,6 +15,9 @@ import pytest
 
 from tests.client import call_raw, make_environ, start
 from wsgistatic import StaticFiles
+from wsgistatic.files.folders import _EXACT_FILE_SYSTEMS
+from wsgistatic.files.linux import LINUX
+from wsgistatic.representations.sidecars import _FOLDERS
 
 pytestmark = pytest.mark.memory_cache
 
@@ -21,13 +25,19 @@ ETAG = '"17979cfe362a0000-c"'
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
+CALLS = ("stat", "lstat", "open", "fstat", "access", "readlink", "listdir", "scandir", "pread")
+
+
 class CallCounter:
     """Counts the calls of the functions in ``os`` that use the file system."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: Counter[str] = Counter()
-        for name in ("stat", "lstat", "open", "fstat", "access", "readlink", "listdir", "pread"):
+        for name in CALLS:
             monkeypatch.setattr(os, name, self._counting(name, getattr(os, name)))
+        if LINUX._openat2:
+            openat2 = self._counting("openat2", LINUX._openat2)
+            monkeypatch.setattr(LINUX, "_openat2", openat2)
 
     def _counting(self, name: str, real: Any) -> Any:
         def counting(*arguments: Any, **options: Any) -> Any:
@@ -51,7 +61,7 @@ def warm_site(site: Path) -> Path:
 
 
 @pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[CallCounter]:
+def counter(monkeypatch: pytest.MonkeyPatch, way: str) -> Iterator[CallCounter]:
     counter = CallCounter(monkeypatch)
     yield counter
     monkeypatch.undo()
@@ -112,11 +122,76 @@ def test_ranges_of_a_cached_file_cost_one_read_each(
 
 
 @pytest.mark.parametrize("etag", ["stat", "content"])
-def test_a_new_file_is_opened_once(warm_site: Path, counter: CallCounter, etag: Any) -> None:
+def test_a_new_file_is_opened_once(
+    warm_site: Path, counter: CallCounter, etag: Any, way: str
+) -> None:
     app = StaticFiles(None, warm_site, etag=etag, encodings=())
-    opened = counter.of(app, "/hello.txt")["open"]
-    assert opened == 2  # the directory and the file in it
+    calls = counter.of(app, "/hello.txt")
+    assert (calls.get("openat2"), calls.get("open")) == OPENED_IN_ROOT[way]
     assert counter.status == 200
+
+
+# One call opens a file; the walk opens the root, the folder and the file.
+OPENED_IN_ROOT = {"openat2": (1, None), "walk": (None, 2)}
+# The first stat finds out whether there is a file. The walk then looks at the name in its folder.
+OPENED = {"openat2": {"stat": 1, "openat2": 1}, "walk": {"stat": 2, "open": 3}}
+# One fstat describes the file, and one shows that it was not rewritten while it was read. The
+# kernel sees two more calls, an fstat by FileIO and the close, and the walk closes two folders.
+READ = Counter({"fstat": 2, "pread": 1})
+
+
+def sidecars_of(site: Path, state: str) -> Counter[str]:
+    """Prepare a folder, and return the calls that then find out which sidecars a file in it has."""
+    if state == "has sidecars":
+        (site / "sub" / "page.html.gz").write_bytes(gzip.compress(b"<p>page</p>"))
+    if state != "learned":
+        return Counter(stat=3)
+    while not _FOLDERS.is_bare(str(site / "sub")):
+        pass
+    return Counter(stat=1)
+
+
+@pytest.mark.parametrize("state", ["not learned", "learned", "has sidecars"])
+@pytest.mark.parametrize("cache_size", [0, 10_000_000])
+def test_first_request_for_a_file_in_a_folder(
+    warm_site: Path,
+    counter: CallCounter,
+    state: str,
+    cache_size: int,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the kernel these are 8 calls with openat2 if the folder is known to have no sidecars."""
+    if state == "learned" and not in_exact_file_system(warm_site):
+        pytest.skip("needs a file system of Linux whose time stamps are known to be exact")
+    monkeypatch.setattr("wsgistatic.files.versions.read_at", os.pread)
+    app = StaticFiles(None, warm_site, cache_size=cache_size)
+    expected = Counter(OPENED[way]) + READ + sidecars_of(warm_site, state)
+    for request in range(3 if cache_size == 0 else 1):
+        calls = counter.of(app, "/sub/page.html")
+        assert counter.status == 200
+        if state == "has sidecars":
+            # The sidecar is looked up beneath the root.
+            opened = {"openat2": 1} if way == "openat2" else {"open": 2}
+            calls = dict(Counter(calls) - Counter({"stat": 1, "access": 1, **opened}))
+        assert calls == expected, request
+
+
+@pytest.mark.parametrize("cache_size", [0, 10_000_000])
+@pytest.mark.parametrize(
+    "path", ["/nope.txt", "/sub/nope.txt", "/nope/nope/nope.txt", "/hello.txt/x"]
+)
+def test_miss_costs_one_stat_with_or_without_a_cache(
+    warm_site: Path, counter: CallCounter, path: str, cache_size: int
+) -> None:
+    app = StaticFiles(None, warm_site, cache_size=cache_size)
+    for _ in range(2):
+        assert counter.of(app, path) == {"stat": 1}
+        assert counter.status == 404
+
+
+def in_exact_file_system(path: Path) -> bool:
+    return LINUX.file_system_type(str(path)) in _EXACT_FILE_SYSTEMS
 
 
 def test_a_miss_costs_one_stat(warm_site: Path, counter: CallCounter) -> None:
@@ -126,10 +201,14 @@ def test_a_miss_costs_one_stat(warm_site: Path, counter: CallCounter) -> None:
         assert counter.of(app, path) == {}, path
 
 
-def test_without_a_cache_each_request_opens_the_file(warm_site: Path, counter: CallCounter) -> None:
+def test_without_a_cache_each_request_opens_the_file(
+    warm_site: Path, counter: CallCounter, way: str
+) -> None:
     app = warmed(warm_site, cache_size=0)
     assert len(app._cache.files) == 0
-    assert counter.of(app, "/static/hello.txt")["open"] == 2
+    for _ in range(2):
+        calls = counter.of(app, "/static/hello.txt")
+        assert (calls.get("openat2"), calls.get("open")) == OPENED_IN_ROOT[way]
 
 
 def test_a_range_is_read_in_blocks(tmp_path: Path) -> None:

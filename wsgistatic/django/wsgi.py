@@ -21,8 +21,13 @@ from wsgistatic.wsgi.middleware import StaticFiles
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+
+def _never(path: str, url: str) -> bool:
+    return False
+
+
 # With DEBUG files keep changing, and there is no front server.
-_DEBUG = {"cache_control": "no-cache", "immutable": None, "offload": None}
+_DEBUG = {"cache_control": "no-cache", "immutable": _never, "offload": None}
 
 
 def wrap(application: WSGIApplication) -> WSGIApplication:
@@ -130,7 +135,3 @@ def _with_upload_policy(options: dict[str, Any], *, attachment: bool) -> dict[st
 
     # No upload can pose as the manifest of a build, and so decide about others.
     return {"immutable": _never, **options, "headers": headers}
-
-
-def _never(path: str, url: str) -> bool:
-    return False

@@ -52,17 +52,29 @@ class Reader(Protocol):
 
 def read_fully(file: Reader, offset: int, size: int) -> bytes:
     """Return ``size`` bytes from an offset, or those up to the end of the file."""
-    pieces, end = [], offset + size
-    while offset < end and (piece := file.read_at(offset, end - offset)):
+    if size <= 0:
+        return b""
+    piece = file.read_at(offset, size)
+    if len(piece) == size:  # nearly always
+        return piece
+    pieces, end = [piece], offset + size
+    offset += len(piece)
+    while piece and offset < end:
+        piece = file.read_at(offset, end - offset)
         pieces.append(piece)
         offset += len(piece)
-    return b"".join(pieces)  # without a copy if it is one piece
+    return b"".join(pieces)
 
 
 def read_content(file: RegularFile, opened: os.stat_result) -> bytes:
     """Return all bytes of a small file; raise FileChangedError if it was rewritten since."""
-    content = read_fully(file, 0, opened.st_size)
-    if written(os.fstat(file.fileno())) != written(opened) or len(content) != opened.st_size:
+    return read_unchanged(file, opened, 0, opened.st_size)
+
+
+def read_unchanged(file: RegularFile, opened: os.stat_result, start: int, stop: int) -> bytes:
+    """Return a small range of a file; raise FileChangedError if it was rewritten since."""
+    content = read_fully(file, start, stop - start)
+    if written(os.fstat(file.fileno())) != written(opened) or len(content) != stop - start:
         raise FileChangedError("the file changed while it was read")
     return content
 
@@ -129,6 +141,18 @@ class ChangeDetector:
         for (offset, size), expected in islice(pairs, 0, None, step):
             if _checksum(read_fully(self._file, offset, size)) != expected:
                 raise FileChangedError(_CHANGED)
+
+
+def detector_for(
+    file: Reader, opened: os.stat_result | None, suspect: bool
+) -> ChangeDetector | None:
+    """Return a detector of changes, or None if the source is not a file that can change.
+
+    The arguments are those of ``ChangeDetector``.
+    """
+    if opened is None or not isinstance(file, RegularFile):
+        return None
+    return ChangeDetector(file, opened, suspect)
 
 
 def _checksum(block: bytes) -> int:

@@ -19,11 +19,11 @@ from operator import index
 from time import monotonic
 from typing import Any, ClassVar, Protocol, TypeGuard, cast
 
-from wsgistatic.files.changes import ChangeDetector, FileChangedError, Reader
+from wsgistatic.files.changes import FileChangedError, Reader
 from wsgistatic.files.digests import Algorithm, hash_content
 from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.forks import Locked
-from wsgistatic.files.versions import RegularFile, Signature, read_at, signature
+from wsgistatic.files.versions import Signature, read_at, signature
 
 
 class Traversable(Protocol):
@@ -81,12 +81,6 @@ class Opened(Version):
     def close(self) -> None:
         """Close the file; may be called repeatedly."""
         self.file.close()
-
-    def detector(self, suspect: bool) -> ChangeDetector | None:
-        """Return a detector of changes during the response, or None if it cannot change."""
-        if self.status is None or not isinstance(self.file, RegularFile):
-            return None
-        return ChangeDetector(self.file, self.status, suspect)
 
 
 _MAX_HASHED = 1024 * 1024  # bytes; 1 to 2 ms

@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Literal, TypeVar
 
 from wsgistatic.files.errors import not_found_error
+from wsgistatic.files.linux import LINUX
+from wsgistatic.files.versions import FILE_FLAGS
 
 T = TypeVar("T")
 Action = Callable[[str, "int | None"], T]
@@ -47,14 +49,26 @@ class Walker(ABC):
         path, or its links keep changing.
         """
 
+    def open_file(self, path: str) -> int | None:
+        """Open the path of a regular file below the root by a single system call.
+
+        Return its descriptor, or None if only ``visit`` can open it, or find out why not.
+        """
+        return None
+
 
 class DescriptorWalker(Walker):
     """Walks by directory descriptors and follows no link; for the policies "inside" and "deny".
 
     Each name is opened relative to the one above it. If one is a link, the whole path is resolved
     by name, its target must be inside the root, and the resolved path is walked in the same way. A
-    link that is swapped in between leads to another attempt or a miss, never outside.
+    link that is swapped in between leads to another attempt or a miss, never outside. Where Linux
+    can open a path without following links, that replaces the steps.
     """
+
+    def open_file(self, path: str) -> int | None:
+        """Open a file without following links; see ``Walker.open_file``."""
+        return LINUX.open(path, LINUX.to_read)
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the last name, in its directory; see ``Walker.visit``."""
@@ -68,11 +82,11 @@ class DescriptorWalker(Walker):
         raise not_found_error()
 
     def _walk(self, root: str, names: tuple[str, ...], action: Action[T]) -> T:
-        directory = os.open(root, DIRECTORY_FLAGS)
+        above = names[:-1]
+        directory = LINUX.open(os.path.join(root, *above), LINUX.to_search) if above else None
+        if directory is None:
+            directory = _walk_to(root, above)
         try:
-            for name in names[:-1]:
-                parent, directory = directory, open_no_follow(name, directory, DIRECTORY_FLAGS)
-                os.close(parent)
             return action(names[-1] if names else ".", directory)
         finally:
             os.close(directory)
@@ -111,6 +125,26 @@ class FollowingWalker(Walker):
             with suppress(LinkMetError):
                 return action(real_path(path), None)
         raise not_found_error()
+
+    def open_file(self, path: str) -> int | None:
+        """Open a file, and follow all links; see ``Walker.open_file``."""
+        try:
+            return os.open(path, FILE_FLAGS)
+        except OSError:
+            return None
+
+
+def _walk_to(root: str, names: tuple[str, ...]) -> int:
+    """Open a directory below the root, one name after another, for searching."""
+    directory = os.open(root, DIRECTORY_FLAGS)
+    try:
+        for name in names:
+            parent, directory = directory, open_no_follow(name, directory, DIRECTORY_FLAGS)
+            os.close(parent)
+    except BaseException:
+        os.close(directory)
+        raise
+    return directory
 
 
 def open_no_follow(name: str, dir_fd: int | None, flags: int) -> int:

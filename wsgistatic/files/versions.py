@@ -99,8 +99,11 @@ def time_for(status: os.stat_result, now_ns: int) -> int:
     plus the time since.
     """
     ctime, monotonic_ns = status.st_ctime_ns, time.monotonic_ns()
-    offset = max(_clock_offsets.get(status.st_dev, ctime - monotonic_ns), ctime - monotonic_ns)
-    _clock_offsets[status.st_dev] = offset
+    offset, known = ctime - monotonic_ns, _clock_offsets.get(status.st_dev)
+    if known is None or known < offset:
+        _clock_offsets[status.st_dev] = offset
+    else:
+        offset = known
     if ctime % SECOND == 0:
         return monotonic_ns + offset
     # If the clocks differ, one of them may be adjusted in the meantime.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from wsgistatic.http.codings import CODINGS
 from wsgistatic.http.fields import TOKEN
@@ -22,6 +23,13 @@ UNKNOWN = "application/octet-stream"
 _MEDIA_TYPE = re.compile(
     rf"{TOKEN}/{TOKEN}(?:[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|\"[\x20\x21\x23-\x5b\x5d-\x7e]*\"))*"
 )
+
+
+class FileType(NamedTuple):
+    """How the bytes of a file are declared."""
+
+    content_type: str
+    coding: str | None  # content coding that it is stored in
 
 
 class MediaTypes:
@@ -39,31 +47,41 @@ class MediaTypes:
             raise ValueError(f"charset must be a name such as 'utf-8', or None, not {charset!r}")
         self._parameter = f"; charset={charset}" if charset else ""
         self._overrides = _checked(overrides)
+        self._known: dict[MediaType | None, FileType] = {}  # by what the tables have
 
     def content_type(self, name: str) -> str:
         """Return the Content-Type for a file name or path."""
-        media_type = self._find(name)[0] or UNKNOWN
+        return self.find(name).content_type
+
+    def find(self, name: str) -> FileType:
+        """Return the Content-Type and the content coding for a file name or path."""
+        found = self._find(name)
+        known = self._known.get(found)
+        if known is None:
+            known = self._known[found] = self._declare(found or UNKNOWN)
+        return known
+
+    def _declare(self, found: MediaType) -> FileType:
+        media_type, coding = found if isinstance(found, tuple) else (found, None)
         if media_type.startswith("text/") and "charset=" not in media_type.lower():
-            return media_type + self._parameter
-        return media_type
+            media_type += self._parameter
+        return FileType(media_type, coding)
 
     def coding(self, name: str) -> str | None:
         """Return the content coding that files of this name are stored in, or None."""
-        return self._find(name)[1]
+        return self.find(name).coding
 
     def knows(self, name: str) -> bool:
         """Return whether a file name has a known media type."""
-        return self._find(name)[0] is not None
+        return self._find(name) is not None
 
-    def _find(self, path: str) -> tuple[str | None, str | None]:
+    def _find(self, path: str) -> MediaType | None:
         path = path.lower().replace("\\", "/")
-        _, _, name = path.rpartition("/")
-        _, in_well_known, below = path.rpartition(".well-known/")
-        found = _look_up(name, self._overrides)
-        if found is None and in_well_known:
-            found = _WELL_KNOWN.get(below)
-        found = found or _look_up(name, _TYPES)
-        return found if isinstance(found, tuple) else (found, None)
+        name = path.rpartition("/")[2]
+        found = _look_up(name, self._overrides) if self._overrides else None
+        if found is None and ".well-known/" in path:
+            found = _WELL_KNOWN.get(path.rpartition(".well-known/")[2])
+        return found or _look_up(name, _TYPES)
 
 
 def _checked(overrides: Mapping[str, MediaType] | None) -> dict[str, MediaType]:

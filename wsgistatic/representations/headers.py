@@ -76,7 +76,10 @@ class HeaderPolicy:
         check_bool("nosniff", nosniff)
         check_headers(headers)
         self._cache_control, self._headers = cache_control, headers
-        self._is_immutable = immutable_rule(immutable)
+        # Files of one type have the same fields, unless a function decides on each one.
+        self._may_differ = callable(cache_control) or callable(headers)
+        self._known: dict[tuple[str, bool, bool | None], FileFields] = {}
+        self._is_immutable = None if immutable is None else immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         self.origins = _origins(allow_origin)
@@ -101,6 +104,8 @@ class HeaderPolicy:
     ) -> FileFields:
         """Return the fields of the responses for one file.
 
+        Files share the result, so do not change it.
+
         Arguments:
             url: the URL path with the prefix, and without a fingerprint.
             is_current: whether the fingerprint in the URL is that of the content; None without one.
@@ -108,8 +113,22 @@ class HeaderPolicy:
         Raises:
             CustomHeadersError: the function ``headers`` fails.
         """
+        rule = self._is_immutable if is_current is None else None
+        is_immutable = rule is not None and rule(path, url)
+        if self._may_differ:
+            return self._make(path, url, content_type, is_immutable, is_current)
+        key = content_type, is_immutable, is_current
+        known = self._known.get(key)
+        if known is None:
+            known = self._make(path, url, content_type, is_immutable, is_current)
+            self._known[key] = known
+        return known
+
+    def _make(
+        self, path: str, url: str, content_type: str, is_immutable: bool, is_current: bool | None
+    ) -> FileFields:
         value: str | None
-        if is_current is None and self._is_immutable(path, url):
+        if is_immutable:
             value = IMMUTABLE_CACHE_CONTROL
         elif callable(self._cache_control):
             value = _call_cache_control(self._cache_control, path, url)

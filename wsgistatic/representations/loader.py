@@ -17,7 +17,7 @@ from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import are_settled, signature
+from wsgistatic.files.versions import are_settled, is_version_settled, signature, time_for
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_dictionary
 from wsgistatic.http.fingerprints import fingerprint_of
@@ -122,6 +122,7 @@ class Loader:
         """
         version = target.source.open() if want_body else target.source.inspect()
         try:
+            content_type, coding = self.media_types.find(target.source.path)
             choice = None
             if self._has_deltas(target.source):
                 if want_range:
@@ -129,10 +130,12 @@ class Loader:
                     accept_encoding = IDENTITY
                 elif dictionary is not None:
                     choice = _choose_delta(target.source, version, dictionary)
-            choice = choice or self._choose(target.source, version, accept_encoding)
+            if choice is None:
+                choice = self._choose(target.source, version, coding, accept_encoding)
             version = choice.version
-            own = Loaded(target, choice, self._describe(target, choice), accept_encoding)
-            return own if want_range else self._compress(own) or own
+            representation = self._describe(target, choice, content_type)
+            own = Loaded(target, choice, representation, accept_encoding)
+            return own if want_range or self.compression is None else self._compress(own) or own
         except BaseException:
             version.close()
             raise
@@ -163,6 +166,8 @@ class Loader:
         ``final`` is whether a request without Range, but with the same value of Accept-Encoding,
         would get the same representation.
         """
+        if not self.cache.budget:
+            return
         target, choice = loaded.target, loaded.choice
         status, seen = choice.version.status, choice.version.seen
         if status is None or choice.version.holder is None or not choice.is_final:
@@ -177,9 +182,10 @@ class Loader:
         )
         self.cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
 
-    def _choose(self, source: Source, version: Version, accept_encoding: str | None) -> Choice:
+    def _choose(
+        self, source: Source, version: Version, coding: str | None, accept_encoding: str | None
+    ) -> Choice:
         """Choose between a file and its sidecars; other sources have none."""
-        coding = self.media_types.coding(source.path)
         if coding is not None:
             return _choose_stored(source, version, coding, accept_encoding)
         status = version.status
@@ -207,20 +213,24 @@ class Loader:
     def _may_compress(self, path: str, size: int) -> bool:
         return self.compression is not None and self.compression.applies_to(path, size)
 
-    def _describe(self, target: Target, choice: Choice) -> Representation:
+    def _describe(self, target: Target, choice: Choice, content_type: str) -> Representation:
         """Describe the chosen bytes, or return the description from the cache."""
         version, path = choice.version, target.source.path
         known = self._known(target, choice.coding, version)
         if known is not None and known.representation.varies == choice.varies:
             return known.representation
-        now_ns = time.time_ns()
-        settled = are_settled(*filter(None, (version.status, choice.original_status)))
+        now_ns, status, original = time.time_ns(), version.status, choice.original_status
+        settled, judged_ns = original is None or are_settled(original), None
+        if status is not None:
+            judged_ns = time_for(status, now_ns)
+            settled = settled and is_version_settled(status, judged_ns)
         of_content = self.etag == "content" and self.validators is None
         digest = choice.source.digest(choice.stored or version) if of_content else None
         if of_content and digest is None:
             settled = False
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
+                status, judged_ns = version.status, None
         is_current = None
         if target.fingerprint is not None:
             # This is decided for the very version that is sent, since the file may have changed.
@@ -232,20 +242,22 @@ class Loader:
             # Clients may have got another version with the same times for this URL, from a machine
             # with another release. A 304 would tell them to keep that for a year.
             tag = f'{tag[:-1]}-{target.fingerprint}"'
-        validators, dated = (self.validators or Validators())._replace(etag=tag), None
-        if self.validators is None and version.status is not None:
+        dated = None
+        if self.validators is not None:
+            validators = self.validators._replace(etag=tag)
+        elif status is None:
+            validators = Validators(tag)
+        else:
             without_date = of_content or (bool(is_current) and tag is None)
-            validators = make_validators(version.status, tag, now_ns, of_content=without_date)
+            validators = make_validators(
+                status, tag, now_ns, judged_ns=judged_ns, of_content=without_date
+            )
             if validators.last_modified is None and not without_date:
-                dated = dated_from(version.status)
+                dated = dated_from(status)
         pattern, has_fingerprint = None, target.fingerprint is not None
         if self._has_deltas(target.source):
             pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
-            # The codings share the date too, and a range of the file does not fit another coding.
-            validators = validators._replace(date_is_strong=False)
-            if choice.coding is not None and validators.etag is not None:
-                validators = validators._replace(etag=weak_etag(validators.etag))
-        content_type = self.media_types.content_type(path)
+            validators = _shared_by_codings(validators, choice.coding)
         content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
         return Representation(
             version.holder or path,
@@ -340,6 +352,15 @@ def _choose_delta(file: File, version: Version, dictionary: str) -> Choice | Non
     version.close()
     source = file.with_suffix(delta_suffix(dictionary))
     return Choice(source, delta, DCZ, True, version.status, is_final=False)
+
+
+def _shared_by_codings(validators: Validators, coding: str | None) -> Validators:
+    """Return the validators of a file with deltas, whose codings share a tag and a date."""
+    etag = validators.etag
+    if etag is not None and coding is not None:
+        etag = weak_etag(etag)
+    # A range of the file does not fit another coding, so If-Range must not match the date.
+    return validators._replace(etag=etag, date_is_strong=False)
 
 
 def _choose_stored(

@@ -19,6 +19,12 @@ from wsgistatic.http.fields import Headers, add_vary
 EtagMode = Literal["stat", "content"] | None
 
 
+_RANGES = [("Accept-Ranges", "bytes")]
+_NOT_OF_REFUSALS = (
+    "content-disposition", "content-encoding", "last-modified", "use-as-dictionary"
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class Representation:
     """One version of one file, as it is described to clients. Do not change it."""
@@ -35,39 +41,45 @@ class Representation:
     has_ranges: bool = True  # parts of it can be sent
     use_as_dictionary: str | None = None  # if the file has deltas, the value of that field
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
+    is_recent: bool = field(init=False)  # its successor may look the same
     full_headers: Headers = field(init=False)  # 200, for GET and HEAD
-    # 206, without Content-Type, Content-Length and Content-Range
-    partial_headers: Headers = field(init=False)
     not_modified_headers: Headers = field(init=False)  # 304
-    refusal_headers: Headers = field(init=False)  # 412 and 416, without Content-Range
 
     def __post_init__(self) -> None:
         etag, last_modified, _ = self.validators
+        self.is_recent = not self.settled if etag is None else etag.startswith("W/")
         tag = [("ETag", etag)] if etag is not None else []
         date = [] if last_modified is None else [("Last-Modified", format_http_date(last_modified))]
         coded = [("Content-Encoding", self.coding)] if self.coding is not None else []
-        ranges = [("Accept-Ranges", "bytes")] if self.has_ranges else []
+        ranges = _RANGES if self.has_ranges else []
         selecting = "Accept-Encoding"
         as_dictionary: Headers = []
         if self.use_as_dictionary is not None:
             selecting += ", Available-Dictionary"
             as_dictionary = [("Use-As-Dictionary", self.use_as_dictionary)]
         fields = add_vary(self.policy, selecting) if self.varies else self.policy
-        described = [*ranges, *coded, *tag, *date]
         of_content = [("Content-Type", self.content_type), ("Content-Length", str(self.size))]
-        self.full_headers = [*of_content, *described, *fields, *as_dictionary]
-        is_recent = not self.settled if etag is None else etag.startswith("W/")
-        self.partial_headers = [*described, *(with_no_cache(fields) if is_recent else fields)]
+        of_content += as_dictionary
+        self.full_headers = [*of_content, *ranges, *coded, *tag, *date, *fields]
         # RFC 9110 15.4.5: no representation metadata beyond what the 304 needs; Last-Modified
         # "might be useful if the response does not have an ETag field".
         self.not_modified_headers = [*(tag or date), *fields, *as_dictionary]
-        # A cache that stored a 412 or 416 under the URL would send it to everybody.
-        uncached = [
+
+    @property
+    def partial_headers(self) -> Headers:
+        """Those of a 206, without Content-Type, Content-Length and Content-Range."""
+        headers = self.full_headers[2 if self.use_as_dictionary is None else 3 :]
+        return with_no_cache(headers) if self.is_recent else headers
+
+    @property
+    def refusal_headers(self) -> Headers:
+        """Those of a 412 and a 416, without Content-Range."""
+        # A cache that stored such a response under the URL would send it to everybody.
+        return [
             (name, value)
-            for name, value in fields
-            if name.lower() != "content-disposition" and not is_caching_field(name)
+            for name, value in self.full_headers[2:]
+            if name.lower() not in _NOT_OF_REFUSALS and not is_caching_field(name)
         ]
-        self.refusal_headers = [*ranges, *tag, *uncached]
 
 
 def describe_compressed(own: Representation, coding: str, content: bytes) -> Representation:
@@ -119,7 +131,12 @@ def content_etag(digest: bytes) -> str:
 
 
 def make_validators(
-    status: os.stat_result, opaque_tag: str | None, now_ns: int, *, of_content: bool = False
+    status: os.stat_result,
+    opaque_tag: str | None,
+    now_ns: int,
+    *,
+    judged_ns: int | None = None,
+    of_content: bool = False,
 ) -> Validators:
     """Return the validators of a file version, none of which a later version can have too.
 
@@ -128,11 +145,14 @@ def make_validators(
     unnoticed change would keep them. The date is missing until ``dated_from``.
 
     Arguments:
+        judged_ns: What ``time_for`` returns, if it was called already.
         of_content: Whether the tag is a hash of the bytes. In doubt it becomes weak, since the
             bytes may change before they are sent. There is no date, because such tags are for files
             whose times mean nothing: releases share them, or machines disagree.
     """
-    etag, changed, judged_ns = opaque_tag, modified_ns(status), time_for(status, now_ns)
+    etag, changed = opaque_tag, modified_ns(status)
+    if judged_ns is None:
+        judged_ns = time_for(status, now_ns)
     is_certain = is_settled(changed, min(now_ns, judged_ns))
     if changed > now_ns:  # set by hand, so the last status change shows how recent it is
         is_certain = is_settled(status.st_ctime_ns, judged_ns)

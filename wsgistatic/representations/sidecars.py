@@ -1,7 +1,7 @@
 """Sidecars: content codings of a file that are stored beside it, as ``app.js.br`` for ``app.js``.
 
-Most files have none. One failed ``os.stat`` per suffix shows that without a walk beneath the root;
-the policy for links is applied only to what exists.
+Most files have none. If the whole folder has none, one ``os.stat`` shows that, or else a failed one
+per suffix. The policy for links is applied only to what exists.
 
 Time stamps do not prove that a sidecar belongs to its file: a rollback restores an older file
 beside a newer sidecar. So the sidecar that is to be sent is compared with its file, once for each
@@ -21,6 +21,7 @@ from wsgistatic.files.changes import FileChangedError, read_fully
 from wsgistatic.files.digests import VersionResults
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.errors import is_missing, logger
+from wsgistatic.files.folders import Folders
 from wsgistatic.files.sources import Version
 from wsgistatic.files.versions import (
     SECOND,
@@ -54,15 +55,22 @@ class Sidecar(NamedTuple):
     status: os.stat_result
 
 
+# One table for the process, since a view may create an app for each request.
+_FOLDERS = Folders([coding.suffix for coding in CODINGS.values()])
+
+
 class Sidecars:
     """Finds sidecars. Of those of equal weight and size, the client gets the first coding."""
 
     def __init__(self, codings: Sequence[str]) -> None:
         self._codings = tuple(codings)
+        self._none = (None,) * len(self._codings)
 
     def stats(self, path: str) -> SidecarStats:
         """Return what exists beside a file now, to be compared with a later result."""
-        return tuple(_stat(path + CODINGS[coding].suffix) for coding in self._codings)
+        if len(self._codings) > 1 and _FOLDERS.is_bare(path.rpartition(os.sep)[0]):
+            return self._none
+        return tuple([_stat(path + CODINGS[coding].suffix) for coding in self._codings])
 
     def find(self, file: File, status: os.stat_result) -> Candidates:
         """Return the sidecars of a file that are at least as new as a version of it."""
@@ -84,9 +92,10 @@ class Candidates:
         self._has_failed = False
         self.stats = stats
         self.sidecars: list[Sidecar] = []
-        for coding, there in zip(codings, stats, strict=True):
-            if there is not None:
-                self._add(coding, there)
+        if any(stats):
+            for coding, there in zip(codings, stats, strict=True):
+                if there is not None:
+                    self._add(coding, there)
 
     def _add(self, coding: str, there: Signature | int) -> None:
         """Add the sidecar that a stat has found, if it may be sent."""

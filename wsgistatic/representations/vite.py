@@ -61,12 +61,12 @@ class ViteManifest(Locked):
 
     def rule(self, immutable: Immutable) -> Callable[[str, str], bool]:
         """Return the option ``immutable`` with the names in the manifest added."""
-        rule = immutable_rule(immutable)
+        rule = None if immutable is None else immutable_rule(immutable)
 
         def is_immutable(path: str, url: str) -> bool:
             # Most names need no look at the manifest.
             is_listed = _HASH.search(_stem(url)) is not None and url in self._current().hashed
-            return is_listed or rule(path, url)
+            return is_listed or (rule is not None and rule(path, url))
 
         return is_immutable
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
     from webob.exc import WSGIHTTPException
 
-_STATUS = {200: "200 OK", 206: "206 Partial Content", 416: "416 Range Not Satisfiable"}
 _ALLOW = "Access-Control-Allow-Origin"
 # A field that scripts add, such as those for tracing, has no effect here and may be sent. They may
 # send no Authorization: a server in front of this one may depend on it, and the "*" of Fetch 3.3.3
@@ -131,8 +130,10 @@ def headers_of_whole(request: Request, representation: Representation) -> Header
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
     """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
-    validators, wanted = representation.validators, request.range
-    if wanted is not None and validators.last_modified is None:
+    validators, wanted, size = representation.validators, request.range, representation.size
+    if wanted is None:
+        return RangePlan(200, ((0, size),), size)
+    if validators.last_modified is None:
         # 13.1.4: without a date, If-Unmodified-Since must be ignored. But a client that sends it
         # with Range would join the part with those of the version that it has.
         preconditions = request.preconditions
@@ -142,7 +143,7 @@ def plan_for(request: Request, representation: Representation, max_ranges: int) 
         wanted if representation.has_ranges else None,
         request.if_range,
         validators,
-        representation.size,
+        size,
         now=time.time(),
         content_type=representation.content_type,
         max_ranges=max_ranges,
@@ -155,19 +156,22 @@ def content_response(
     """Return the 200, 206 or 416 response that was planned."""
     status, ranges, length, content_range, multipart = plan
     path, coding = representation.path, representation.coding
-    # 15.3.7.2: no Content-Range in the header section of a multipart response.
-    headers = [] if content_range is None else [("Content-Range", content_range)]
-    if status == 416:
-        headers += [*EMPTY, *representation.refusal_headers]
-        return Response(_STATUS[416], headers, body, path, coding)
     if status == 200:
-        headers, ranges = headers_of_whole(request, representation), ()
-    else:
+        return Response("200 OK", headers_of_whole(request, representation), body, path, coding)
+    if status == 206:
         media_type = representation.content_type if multipart is None else multipart.content_type
-        about = [("Content-Type", media_type), ("Content-Length", str(length))]
-        headers = [*about, *headers, *representation.partial_headers]
-        headers += _digest_fields(request, representation)
-    return Response(_STATUS[status], headers, body, path, coding, ranges)
+        headers = [("Content-Type", media_type), ("Content-Length", str(length))]
+    else:
+        headers = EMPTY.copy()
+    if content_range is not None:
+        # 15.3.7.2: not in the header section of a multipart response.
+        headers.append(("Content-Range", content_range))
+    if status == 416:
+        headers += representation.refusal_headers
+        return Response("416 Range Not Satisfiable", headers, body, path, coding)
+    headers += representation.partial_headers
+    headers += _digest_fields(request, representation)
+    return Response("206 Partial Content", headers, body, path, coding, ranges)
 
 
 def _digest_fields(request: Request, representation: Representation) -> Headers:
