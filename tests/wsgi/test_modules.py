@@ -16,7 +16,7 @@ from tests.conftest import age
 from wsgistatic import StaticFiles
 
 PACKAGE = os.path.dirname(wsgistatic.__file__) + os.sep
-MOST = 13
+MOST = 12
 
 
 class CallRecorder:

@@ -8,6 +8,7 @@ negative only costs a revalidation.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -27,8 +28,18 @@ _ALLOWED = (
 )
 
 
+class ImmutableRule(ABC):
+    """A rule of this package, which never raises."""
+
+    @abstractmethod
+    def __call__(self, path: str, url: str) -> bool:
+        """Return whether a URL path is immutable."""
+
+
 def immutable_rule(value: Immutable) -> Callable[[str, str], bool]:
     """Return the function (path, url) that decides whether a URL path is immutable."""
+    if isinstance(value, ImmutableRule):
+        return value
     if value is None:
         return lambda path, url: False
     if value == "hashed":

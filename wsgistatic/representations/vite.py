@@ -21,7 +21,7 @@ from wsgistatic.files.forks import Locked
 from wsgistatic.files.sources import FileTree
 from wsgistatic.files.versions import Signature, are_settled, signature
 from wsgistatic.http.paths import SplitPath, is_served_name, url_path
-from wsgistatic.representations.immutable import Immutable, immutable_rule
+from wsgistatic.representations.immutable import Immutable, ImmutableRule, immutable_rule
 
 _PATH = (".vite", "manifest.json")
 _MAX_SIZE = 8 * 1024 * 1024  # bytes; about 40,000 chunks
@@ -50,6 +50,18 @@ class _Build(NamedTuple):
 _NO_BUILD = _Build({}, frozenset())
 
 
+class _ListedOr(ImmutableRule):
+    """The names that a manifest lists, and those of another rule."""
+
+    def __init__(self, manifest: ViteManifest, rule: Callable[[str, str], bool] | None) -> None:
+        self._manifest, self._rule = manifest, rule
+
+    def __call__(self, path: str, url: str) -> bool:
+        """Return whether a URL path is immutable."""
+        rule = self._rule
+        return self._manifest.lists(url) or (rule is not None and rule(path, url))
+
+
 class ViteManifest(Locked):
     """The manifest beneath a tree, if there is one; ``prefix`` is as in PATH_INFO."""
 
@@ -59,16 +71,14 @@ class ViteManifest(Locked):
         self._version: Signature | tuple[()] | None = None
         self._build = _NO_BUILD
 
-    def rule(self, immutable: Immutable) -> Callable[[str, str], bool]:
+    def rule(self, immutable: Immutable) -> ImmutableRule:
         """Return the option ``immutable`` with the names in the manifest added."""
-        rule = None if immutable is None else immutable_rule(immutable)
+        return _ListedOr(self, None if immutable is None else immutable_rule(immutable))
 
-        def is_immutable(path: str, url: str) -> bool:
-            # Most names need no look at the manifest.
-            is_listed = _HASH.search(_stem(url)) is not None and url in self._current().hashed
-            return is_listed or (rule is not None and rule(path, url))
-
-        return is_immutable
+    def lists(self, url: str) -> bool:
+        """Return whether the manifest lists a URL path whose name contains a hash."""
+        # Most names need no look at the manifest.
+        return _HASH.search(_stem(url)) is not None and url in self._current().hashed
 
     def urls_of(self, entry: str) -> Iterator[str]:
         """Yield the URLs of a chunk, its style sheets, and those of all that it imports."""
