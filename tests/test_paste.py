@@ -94,9 +94,9 @@ FILTER = """
         """
 
 
-@pytest.mark.parametrize("way", FILTERED)
-def test_a_filter(load: Callable[[str], Any], way: str) -> None:
-    app = load(FILTERED[way] + FILTER)
+@pytest.mark.parametrize("section", FILTERED)
+def test_a_filter(load: Callable[[str], Any], section: str) -> None:
+    app = load(FILTERED[section] + FILTER)
     assert call(app, "/static/hello.txt").body == b"hello world\n"
     assert call(app, "/static/sub").headers["Location"] == "sub/"
     assert call(app, "/static/nope").body == b"|/static/nope"

@@ -91,7 +91,7 @@ def test_options_reach_the_middleware(
          "--cache-file-size", "64KiB", "--encodings", "br,gzip",
          "--headers", "X-A=b=c", "--compress", "--no-listing", "--fallback",
          "index.html", "--not-found", "404.html", "--clean-urls", "--immutable", "hashed",
-         "--offload", "X-Accel-Redirect:/i/", "--offload-headers", "Link,X-A"]
+         "--offload", "X-Accel-Redirect:/i/", "--offload-headers", "Link,X-A", "--dictionaries"]
     )  # fmt: skip
     assert made == {
         "index": None,
@@ -113,6 +113,7 @@ def test_options_reach_the_middleware(
         "file_wrapper": True,
         "encodings": ("br", "gzip"),
         "compress": True,
+        "dictionaries": True,
         "offload": ("X-Accel-Redirect", "/i/"),
         "offload_headers": ("Link", "X-A"),
         "headers": {"X-A": "b=c"},
