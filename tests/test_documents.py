@@ -65,7 +65,8 @@ def test_modules_of_commands_exist(source: str) -> None:
 @pytest.mark.parametrize("source", [*DOCUMENTS, *PAGES])
 def test_prose_has_at_most_100_characters_a_line(source: str) -> None:
     long = [line for line in (ROOT / source).read_text().splitlines() if len(line) > 100]
-    assert [line for line in long if not re.search(r"\S  +\S|^ *[.=]", line)] == []  # not in tables
+    # Tables, and a command that CI takes from its line, may be longer.
+    assert [line for line in long if not re.search(r"\S  +\S|^ *[.=]|^    npm ", line)] == []
 
 
 @pytest.mark.parametrize("source", ["README.rst", *PAGES])

@@ -232,7 +232,7 @@ def test_errors_of_django_come_first(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "storages",
-    re.findall(r"    # settings\.py\n(    STORAGES.*?\n    \}\n)", DOCUMENTATION, re.S),
+    re.findall(r"^(    STORAGES = .*?\n    \}\n)", DOCUMENTATION, re.S | re.M),
     ids=itertools.count(),
 )
 def test_documented_storages_setting(tmp_path: Path, storages: str) -> None:
