@@ -3,7 +3,8 @@
 One server process is at work at a time, on a core of its own; the load is on another. The pairs
 of server and app take turns, in another order each round; medians of the rounds, and of the ratios
 within each. CPU: user and system time of all processes of the server. rate/const: ratio to an app
-that returns a constant under the same server; +ofc: nginx with open_file_cache.
+that returns a constant under the same server; +ofc: nginx with open_file_cache. The peers such as
+64k are wsgistatic with that block size, and 64k-wrapper also with file_wrapper=True.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ _CHOSEN = (
 )
 _LARGE = ("nginx", "gunicorn", "cheroot")  # the servers that the large file is measured under
 _SMALL_ONLY = ("constant", "constant-stat", "wsgistatic-ttl")  # large files are not cached
+_BLOCKS = {
+    (name := f"{kib}k{suffix}"): variant(name, block_size=kib * 1024, file_wrapper=suffix != "")
+    for kib in (16, 32, 64, 128, 256, 512, 1024)
+    for suffix in ("", "-wrapper")
+}
 _WRAPPED = variant("wsgistatic file_wrapper", file_wrapper=True)
 _BUSY = "Other programs are at work on this machine: trust the CPU columns, not the rates."
 
 
 def main() -> None:
     """Run the benchmark."""
-    servers, peers = fleet.installed_servers(), installed_peers(*CONSTANTS)
+    servers, peers = fleet.installed_servers(), installed_peers(*CONSTANTS) | _BLOCKS
     cache = servers.pop("nginx-cache", None)
     quick = "rougher figures in about two minutes, without constant-stat"
     options = report.parse("servers", __doc__, quick, _CHOSEN, servers=servers, peers=peers)
