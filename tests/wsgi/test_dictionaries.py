@@ -352,7 +352,7 @@ def test_requests_without_a_dictionary_cost_no_further_calls(
         unknown = offer(b"unknown")
         accepted = {"Accept-Encoding": unknown["Accept-Encoding"]}
         calls = [count(apps[1], one) for one in (accepted, unknown)]
-        assert calls[1] == {**calls[0], "stat": calls[0]["stat"] + 1}
+        assert calls[1] == {**calls[0], "stat": calls[0].get("stat", 0) + 1}
 
 
 def test_deltas_of_fingerprinted_urls(tmp_path: Path) -> None:
