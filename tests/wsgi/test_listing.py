@@ -8,7 +8,7 @@ import os
 import tracemalloc
 from html.parser import HTMLParser
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
@@ -323,11 +323,11 @@ def test_a_long_listing_is_streamed_in_little_memory(crowd: Path, open_descripto
     app = files(crowd)
     call(app, "/nope")
     tracemalloc.start()
-    began = perf_counter()
+    began = thread_time()
     result = start(app, make_environ("/"))
     blocks = iter(result.iterable)
     head = next(blocks)
-    first_block = perf_counter() - began
+    first_block = thread_time() - began
     links = largest = 0
     tail = b""
     for block in blocks:
@@ -337,7 +337,7 @@ def test_a_long_listing_is_streamed_in_little_memory(crowd: Path, open_descripto
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert head.startswith(b"<!DOCTYPE html>")
-    assert first_block < 1  # 7 ms on an idle machine
+    assert first_block < 1  # second of processor time; 7 ms as a rule
     assert links == 20_000
     assert largest < 100_000
     assert peak < 4_000_000  # the page has 4 MB; a name takes about 100 bytes
