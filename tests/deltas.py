@@ -11,10 +11,10 @@ from tests.conftest import age
 from wsgistatic.http.codings import zstd_codec
 from wsgistatic.http.dictionaries import DCZ_HEAD, DCZ_MAGIC
 
-_WORDS = [f"function f{number}(x){{return x*{number}}};\n" for number in range(4000)]
-_LINES = random.Random(1).choices(_WORDS, k=4000)
+_WORDS = [f"function f{number}(x){{return x*{number}}};\n" for number in range(1000)]
+_LINES = random.Random(1).choices(_WORDS, k=1000)
 OLD_BUNDLE = "".join(_LINES).encode()
-NEW_BUNDLE = "".join([*_LINES[:2000], "console.log('release 2');\n", *_LINES[2001:]]).encode()
+NEW_BUNDLE = "".join([*_LINES[:500], "console.log('release 2');\n", *_LINES[501:]]).encode()
 DIGITS = sha256(OLD_BUNDLE).hexdigest()
 
 
