@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import textwrap
 import zipfile
@@ -22,6 +21,7 @@ import wsgistatic
 from tests.client import call_raw, make_environ
 from tests.conftest import OLD, gzip_of_size
 from tests.documents import DOCUMENTATION, ROOT, code_blocks, passage
+from tests.fresh_process import run_script
 from tests.walkthrough import INSTALL, Walkthrough
 from wsgistatic import FileApp, Reason, serve_file
 from wsgistatic.__main__ import main
@@ -169,7 +169,7 @@ RUN = """
 import json, sys
 from webob import Request
 __file__ = "wsgi.py"
-exec(compile(sys.stdin.read(), "example", "exec"), globals())
+exec(compile(sys.argv[2], "example", "exec"), globals())
 answers = []
 for path, value, _, _ in json.loads(sys.argv[1]):
     response = Request.blank(path, headers={"Range": value} if value else {}).get_response(
@@ -217,18 +217,20 @@ def test_every_example_gets_requests() -> None:
     }
 
 
+def check(project: Path, *arguments: str) -> str:
+    """Return the errors of Django's command ``check`` for a project."""
+    code = "from django.core.management import execute_from_command_line as run; run()"
+    command = ["check", "--settings", "mysite.settings", *arguments]
+    done = run_script(code, *command, cwd=project)
+    return done.stderr if done.returncode else ""
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings(project: Path, name: str) -> None:
     pytest.importorskip("django")
     (project / "mysite/settings.py").write_text(SETTINGS_BEFORE + EXAMPLES[name])
     (project / "staticfiles").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "django", "check", "--settings", "mysite.settings",
-         "--fail-level", "WARNING"],
-        cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert check(project, "--fail-level", "WARNING") == ""
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -239,10 +241,7 @@ def test_example(project: Path, name: str) -> None:
     if name == "pastedeploy":
         (project / "site.ini").write_text(code)
         code = LOAD_INI
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", RUN, json.dumps(REQUESTS[name])],
-        cwd=project, input=code, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_script(RUN, json.dumps(REQUESTS[name]), code, cwd=project)
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.splitlines()[-1])  # CherryPy logs its requests first
     for (path, _, status, body), answer in zip(REQUESTS[name], answers, strict=True):
@@ -300,11 +299,7 @@ request = RequestFactory().get("/", headers={{"Range": "bytes=1-"}})
 for request.user in (AnonymousUser(), User(pk=7)):
     print(invoice(request, 12).status_code)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=project,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "mysite.settings"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_script(code, cwd=project, variables={"DJANGO_SETTINGS_MODULE": "mysite.settings"})
     assert done.stdout.split() == ["302", "206"], done.stderr
 
 
@@ -384,12 +379,7 @@ def test_every_setting_has_a_type_a_default_and_an_example(project: Path) -> Non
         assert all(f'"{key}"' in example for key in re.findall(r'"(\w+)"', name))
         settings = SETTINGS_BEFORE + EXAMPLES["settings"] + textwrap.dedent(example)
         (project / "mysite/settings.py").write_text(settings)
-        done = subprocess.run(
-            [sys.executable, "-m", "django", "check", "--settings", "mysite.settings"],
-            cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *sys.path])},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert check(project) == ""
 
 
 def test_every_reason_is_described() -> None:
