@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory
 # The server forks once per script. It imports these once, which takes half a second.
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["wsgistatic", "webob", "tests.fresh_process", "django.core.management", "django.core.checks"]
+    [
+        "webob",
+        "wsgistatic",
+        "tests.fresh_process",
+        "tests.source_kinds",
+        "django.core.management",
+        "django.core.checks",
+    ]
 )
 _TIMEOUT = 60.0  # seconds
 

@@ -66,6 +66,6 @@ def test_a_preflight_response_does_not_grow_with_the_request(app: StaticFiles) -
 
 def test_preconditions_count_at_any_length(app: StaticFiles) -> None:
     tag = call(app, "/hello.txt").headers["ETag"]
-    tags = ", ".join([*(['"x"'] * 100_000), tag])
+    tags = ", ".join([*(['"x"'] * 30_000), tag])
     assert call(app, "/hello.txt", HTTP_IF_NONE_MATCH=tags).status == 304
-    assert call(app, "/hello.txt", HTTP_IF_MATCH='"x", ' * 100_000).status == 412
+    assert call(app, "/hello.txt", HTTP_IF_MATCH='"x", ' * 30_000).status == 412
