@@ -94,9 +94,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(deselected)]
 
 
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector from traversing 10,000 collected tests again and again."""
+_PROCESS_COVERAGE = pytest.StashKey[str | None]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the garbage collector from traversing 10,000 collected tests again and again.
+
+    And do not measure coverage in the processes that tests start, which takes each of them 0.1 s,
+    unless a test asks for it.
+    """
     gc.freeze()
+    session.config.stash[_PROCESS_COVERAGE] = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.fixture
+def process_coverage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the coverage of the processes that a test starts."""
+    value = request.config.stash[_PROCESS_COVERAGE]
+    if value is not None:
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", value)
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist may not be installed

@@ -36,8 +36,7 @@ def test_the_documents_are_found() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_docutils_has_no_remarks(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # it runs nothing of the package
+def test_docutils_has_no_remarks(document: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "docutils", "--report=info", "--syntax-highlight=none", document],
         cwd=ROOT, capture_output=True, text=True, check=False,

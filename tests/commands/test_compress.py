@@ -29,6 +29,8 @@ from wsgistatic.compress import edits
 from wsgistatic.files.directory import Folder
 from wsgistatic.http.codings import CODINGS
 
+pytestmark = pytest.mark.usefixtures("process_coverage")
+
 TEXT = b"".join(b"line %d of some text\n" % number for number in range(1000))
 
 

@@ -19,6 +19,8 @@ from tests.faults.cases import BYTES, TEXT
 from tests.server_process import open_files
 from wsgistatic.servers import DEFAULT_THREADS
 
+pytestmark = pytest.mark.usefixtures("process_coverage")
+
 SPARSE = 64 * 1024 * 1024  # bytes; more than the socket buffers hold
 
 

@@ -12,6 +12,8 @@ from tests.connection import Connection
 from tests.server_process import ServerProcess, run_server
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("process_coverage")
+
 SERVERS = ("cheroot", "wsgiref")
 
 
