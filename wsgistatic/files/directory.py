@@ -28,6 +28,7 @@ from wsgistatic.files.symlinks import (
     stat_no_follow,
 )
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, are_settled, modified_ns
+from wsgistatic.files.windows import SYSTEM
 from wsgistatic.http.paths import may_be_alias
 
 _HAS_ACCESS_IN_DIRECTORY = os.access in os.supports_dir_fd
@@ -317,7 +318,7 @@ class HandleFile(File):
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
-        return OpenFile(RegularFile(os.dup(self._descriptor())), self.path)
+        return OpenFile(RegularFile(SYSTEM.dup(self._descriptor())), self.path)
 
     def stat(self) -> os.stat_result:
         """Return the status of the open file."""
