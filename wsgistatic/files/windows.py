@@ -8,7 +8,11 @@ POSIX always does. And duplicates of a descriptor share one position, as on POSI
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import time
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -76,3 +80,28 @@ class Windows:
 
 # What opens files: ``os``, or on Windows a replacement for it.
 SYSTEM: Any = Windows() if os.name == "nt" else os
+
+
+_MOVES = 20
+_PAUSE = 0.05  # seconds; a virus scanner has a new file for itself for a moment
+
+
+def replace_open_file(path: str, target: str, aside: str) -> None:
+    """Rename a file to the name of another one that may be open; see ``Folder.replace``."""
+    for remaining in reversed(range(_MOVES)):
+        try:
+            os.rename(target, aside)
+            break
+        except PermissionError:
+            if not remaining:
+                text = "another program has the file open, and does not let it be replaced"
+                raise PermissionError(errno.EACCES, text, target) from None
+            time.sleep(_PAUSE)
+    try:
+        os.rename(path, target)
+    except BaseException:
+        os.rename(aside, target)
+        raise
+    with suppress(OSError):  # whoever cleans up next removes it
+        os.chmod(aside, stat.S_IWRITE)
+        os.unlink(aside)
