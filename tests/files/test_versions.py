@@ -17,6 +17,7 @@ from wsgistatic.files import versions
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.sources import Version
 from wsgistatic.files.versions import (
+    CHANGED_FIELD,
     SECOND,
     is_settled,
     is_version_settled,
@@ -57,12 +58,16 @@ def become_a_directory(path: Path) -> None:
 
 
 def status(mtime_ns: int, ctime_ns: int) -> Any:
-    return SimpleNamespace(st_mtime_ns=mtime_ns, st_ctime_ns=ctime_ns, st_size=5, st_dev=-1)
+    changed = {"st_ctime_ns": ctime_ns, CHANGED_FIELD: ctime_ns}
+    return SimpleNamespace(st_mtime_ns=mtime_ns, st_size=5, st_dev=-1, **changed)
 
 
-@pytest.mark.parametrize("field", ["st_mtime_ns", "st_size", "st_ino", "st_ctime_ns", "st_dev"])
+_FIELDS = ("st_mtime_ns", "st_size", "st_ino", CHANGED_FIELD, "st_dev")
+
+
+@pytest.mark.parametrize("field", _FIELDS)
 def test_signature_contains_each_field_that_a_change_can_show_in(field: str) -> None:
-    version: Any = SimpleNamespace(st_mtime_ns=1, st_size=1, st_ino=1, st_ctime_ns=1, st_dev=1)
+    version: Any = SimpleNamespace(**dict.fromkeys(_FIELDS, 1))
     other: Any = SimpleNamespace(**{**vars(version), field: 2})
     assert signature(version) != signature(other)
 
@@ -225,7 +230,8 @@ def test_version_is_settled_by_the_clock_of_its_file_system(
 
     def judge(version: Any, later_ns: int) -> bool:
         monkeypatch.setattr(time, "monotonic_ns", lambda: 5 * SECOND + later_ns)
-        return is_version_settled(version, time_for(version, now + later_ns))
+        now_ns = time_for(version, now + later_ns, has_change_time=True)
+        return is_version_settled(version, now_ns)
 
     changed = now + ahead_ns - fraction
     version = status(changed, changed)

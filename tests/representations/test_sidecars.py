@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import OLD, age, encoded
 from wsgistatic.files.directory import Directory, File
-from wsgistatic.files.versions import SECOND, signature
+from wsgistatic.files.versions import CHANGED_FIELD, SECOND, signature
 from wsgistatic.representations.sidecars import Sidecar, Sidecars, choose_sidecar, is_fresh
 
 SIDECARS = Sidecars(("zstd", "br", "gzip"))
@@ -173,8 +173,8 @@ FLOAT_NS = 1_700_000_000_100_000_143  # as os.utime sets it for the float of 53 
     ],
 )
 def test_is_fresh(made: int, made_ctime: int, modified: int, expected: bool) -> None:
-    sidecar: Any = SimpleNamespace(st_mtime_ns=made, st_ctime_ns=made_ctime)
+    sidecar: Any = SimpleNamespace(st_mtime_ns=made, **{CHANGED_FIELD: made_ctime})
     original: Any = SimpleNamespace(
-        st_mtime=modified / SECOND, st_mtime_ns=modified, st_ctime_ns=modified
+        st_mtime=modified / SECOND, st_mtime_ns=modified, **{CHANGED_FIELD: modified}
     )
     assert is_fresh(sidecar, original) is expected

@@ -87,4 +87,5 @@ def is_stale_draft(name: str, status: os.stat_result) -> bool:
     """Return whether a name is that of a draft that a killed run left behind."""
     if not (name.startswith(_PREFIX) and name.endswith(_SUFFIX) and stat.S_ISREG(status.st_mode)):
         return False
-    return time.time() - status.st_ctime > _STALE_AFTER
+    # On Windows ``st_ctime`` is the time of the creation.
+    return time.time() - max(status.st_ctime, status.st_mtime) > _STALE_AFTER
