@@ -23,6 +23,13 @@ rm "$folder/cpython/_wmi.pyd"  # Wine 8 cannot load it; platform.py does without
     --implementation cp --only-binary=:all: "$project[test]" colorama legacy-cgi tzdata
 rm -r "$folder/packages/wsgistatic"  # the checkout comes instead; the entry points remain
 
+# Wine 8 ends a process that calls CopyFile2; shutil.copy2 does without it.
+cat >"$folder/packages/sitecustomize.py" <<END
+import _winapi
+
+del _winapi.CopyFile2
+END
+
 windows_path() { printf 'Z:%s\r\n' "${1//\//\\}"; }
 {
     printf 'python313.zip\r\n.\r\n'
