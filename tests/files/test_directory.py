@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -18,6 +18,9 @@ from tests.conftest import OLD, age
 from wsgistatic.files import directory as directory_module
 from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.files.symlinks import LinkMetError
+
+if sys.platform != "win32":
+    import resource
 
 pytestmark = pytest.mark.usefixtures("way")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import resource
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from wsgistatic.files.symlinks import LinkMetError
 from wsgistatic.wsgi import listing
 from wsgistatic.wsgi.listing import Scan
 from wsgistatic.wsgi.listing_page import Entry
+
+if sys.platform != "win32":
+    import resource
 
 
 def opened(root: Path, *segments: str, index: str | None = None, symlinks: Any = "inside") -> Scan:

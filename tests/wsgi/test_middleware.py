@@ -12,7 +12,6 @@ import pytest
 
 from tests.client import Response, call, call_raw, make_environ, start
 from tests.conftest import age, settle
-from tests.platforms import byte_names
 from wsgistatic import StaticFiles
 from wsgistatic.files import directory
 
@@ -110,7 +109,7 @@ def test_file_names_that_are_not_ascii(site: Path) -> None:
         assert call(files(site), f"/{name}".encode().decode("latin-1")).status == 200
 
 
-@byte_names
+@pytest.mark.byte_names
 def test_file_names_that_are_not_unicode(site: Path) -> None:
     raw = os.fsencode(site) + b"/\xff.txt"
     with open(raw, "wb") as file:
