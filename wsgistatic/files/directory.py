@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, cast
 
+from wsgistatic.files import spelling
 from wsgistatic.files.digests import DIGESTS, Algorithm
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version, raw_file
@@ -47,14 +48,25 @@ class Directory:
     """Safe access to the regular files beneath a root.
 
     The root may be a symbolic link, which is resolved again at each call.
+
+    Attributes:
+        has_exact_names: the file system finds a file by one name only, or ``any_spelling`` of it
+            will do, since the caller chose the path.
     """
 
-    def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
+    def __init__(
+        self, path: str, symlinks: Symlinks = "inside", *, any_spelling: bool = False
+    ) -> None:
         self.path, self.symlinks = path, symlinks
+        self._lookup = lookup = None if any_spelling else spelling.LOOKUP
         self._stem = os.path.join(path, "")
         self._walker: Walker = FollowingWalker(path)
         if symlinks != "follow":
             self._walker = (DescriptorWalker if HAS_DESCRIPTOR_WALK else PathWalker)(path, symlinks)
+        if lookup is not None:
+            self._walker = spelling.SpellingWalker(self._walker, path, lookup)
+        # Renaming "a" to "A" there does not show in a stat of "a".
+        self.has_exact_names = lookup is None
 
     def file(self, segments: tuple[str, ...]) -> File:
         """Name a file beneath this directory, whether or not it exists."""
@@ -91,7 +103,12 @@ class Directory:
 
         File systems of Windows also open ``.git`` by its alias ``GIT~1``. The directory is read
         only if a name of that form exists. Errors as for ``open_directory``.
+
+        On Windows and macOS, every other spelling of a name is an alias, too.
         """
+        if self._lookup is not None:
+            exists = os.path.lexists(self.path_of(segments))
+            return exists and not spelling.is_listed(self.path, segments, self._lookup)
         for depth, name in enumerate(segments):
             if may_be_alias(name):
                 path = os.path.join(self.path, *segments[: depth + 1])
@@ -123,7 +140,8 @@ class File(Source):
 
     Attributes:
         stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Otherwise
-            a directory on the way could be replaced by a link that must not be followed.
+            a directory on the way could be replaced by a link that must not be followed, or a
+            name could get another spelling.
         has_siblings: the path is known, so there may be other files beside it.
         is_regular: a plain stat has just shown that, so opening it does not touch a device.
     """
@@ -136,7 +154,9 @@ class File(Source):
     ) -> None:
         self.directory, self.segments, self.is_regular = directory, segments, is_regular
         self.path = directory.path_of(segments)
-        self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
+        self.stat_suffices = directory.has_exact_names and (
+            directory.symlinks == "follow" or len(segments) < 2
+        )
 
     def open(self) -> OpenFile:
         """Open the file."""
@@ -306,7 +326,7 @@ class Folder:
 def single_file(path: str) -> File:
     """Name one file by its path. Links are followed, since the caller chose the path."""
     directory, name = os.path.split(path)
-    return File(Directory(directory, "follow"), (name,))
+    return File(Directory(directory, "follow", any_spelling=True), (name,))
 
 
 class HandleFile(File):
@@ -322,7 +342,7 @@ class HandleFile(File):
         self.has_siblings = isinstance(raw.name, str)  # not a temporary file, or a descriptor
         path = os.path.abspath(raw.name) if self.has_siblings else "<file>"
         directory, name = os.path.split(path)
-        super().__init__(Directory(directory, "follow"), (name,))
+        super().__init__(Directory(directory, "follow", any_spelling=True), (name,))
         self._file, self._raw = file, raw
         self._descriptor()  # flush now: forked processes would each write what is in the buffer
 

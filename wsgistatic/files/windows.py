@@ -32,9 +32,14 @@ class Windows:
         self._runtime: Any = import_module("msvcrt")
         self._ctypes: Any = import_module("ctypes")
         self._kernel = self._ctypes.WinDLL("kernel32", use_last_error=True)
-        reopen, number = self._kernel.ReOpenFile, self._ctypes.c_uint32
-        reopen.restype = self._ctypes.c_void_p
-        reopen.argtypes = (self._ctypes.c_void_p, number, number, number)
+        handle, number = self._ctypes.c_void_p, self._ctypes.c_uint32
+        self._invalid = (None, handle(-1).value)
+        self._kernel.ReOpenFile.restype = handle
+        self._kernel.ReOpenFile.argtypes = (handle, number, number, number)
+        self._kernel.FindFirstFileW.restype = handle
+        self._kernel.FindFirstFileW.argtypes = (self._ctypes.c_wchar_p, handle)
+        self._kernel.FindClose.argtypes = (handle,)
+        self._find_data: Any = import_module("ctypes.wintypes").WIN32_FIND_DATAW
 
     def open(self, path: str, flags: int, *, dir_fd: None = None) -> int:
         """Open a file for reading, and return its descriptor, which child processes do not get.
@@ -53,7 +58,7 @@ class Windows:
         """
         handle = self._runtime.get_osfhandle(descriptor)
         handle = self._kernel.ReOpenFile(handle, _GENERIC_READ, _SHARE_ALL, 0)
-        if handle in (None, self._ctypes.c_void_p(-1).value):
+        if handle in self._invalid:
             raise self._ctypes.WinError(self._ctypes.get_last_error())
         return self._descriptor(handle, getattr(os, "O_BINARY", 0))
 
@@ -68,6 +73,19 @@ class Windows:
             return os.read(own, size)
         finally:
             os.close(own)
+
+    def listed_name(self, path: str) -> str | None:
+        """Return the name of a path as its directory lists it, or None if there is none.
+
+        The last part of the path must not have wildcards (``*?<>"``).
+        """
+        found = self._find_data()
+        search = self._kernel.FindFirstFileW(path, self._ctypes.byref(found))
+        if search in self._invalid:
+            return None
+        self._kernel.FindClose(search)
+        name: str = found.cFileName
+        return name
 
     def _descriptor(self, handle: int, flags: int) -> int:
         try:
