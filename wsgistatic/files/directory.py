@@ -28,6 +28,7 @@ from wsgistatic.files.symlinks import (
     stat_no_follow,
 )
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, are_settled, modified_ns
+from wsgistatic.files.windows import SYSTEM, replace_open_file
 from wsgistatic.http.paths import may_be_alias
 
 _HAS_ACCESS_IN_DIRECTORY = os.access in os.supports_dir_fd
@@ -274,10 +275,20 @@ class Folder:
         path, dir_fd = self.at(name)
         return os.open(path, _CREATE_FLAGS, 0o600, dir_fd=dir_fd)
 
-    def replace(self, name: str, target: str) -> None:
-        """Rename a file, and replace any file that has the new name."""
-        path, dir_fd = self.at(name)
-        os.replace(path, self.at(target)[0], src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    def replace(self, name: str, target: str, aside: str) -> None:
+        """Rename a file, and replace any file that has the new name.
+
+        Windows does not replace an open file in one step. There the old file first gets the free
+        name ``aside``, so that the new name leads to nothing for a moment. Raise PermissionError if
+        another program does not let it be renamed.
+        """
+        (path, dir_fd), new = self.at(name), self.at(target)[0]
+        try:
+            os.replace(path, new, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) is None:
+                raise
+            replace_open_file(path, new, self.at(aside)[0])
 
     def remove(self, name: str) -> None:
         """Remove a file, unless it has already disappeared."""
@@ -317,7 +328,7 @@ class HandleFile(File):
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
-        return OpenFile(RegularFile(os.dup(self._descriptor())), self.path)
+        return OpenFile(RegularFile(SYSTEM.dup(self._descriptor())), self.path)
 
     def stat(self) -> os.stat_result:
         """Return the status of the open file."""
