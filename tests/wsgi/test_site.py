@@ -11,6 +11,7 @@ import pytest
 
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, as_ordinary_user
+from tests.platforms import ON_WINDOWS
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi.misses import VARY
 
@@ -24,9 +25,9 @@ def pages(tmp_path: Path) -> Path:
     (root / "both").mkdir()
     (root / "bare").mkdir()
     for name in ("index.html", "404.html", "about.html", "blog/first.html", "both.html",
-                 "both/index.html", "v1.2.html", "a:b.html", "twice", "twice.html",
+                 "both/index.html", "v1.2.html", "twice", "twice.html",
                  "blog.html", "bare/index.html",
-                 "app.js"):  # fmt: skip
+                 "app.js", *(() if ON_WINDOWS else ("a:b.html",))):  # fmt: skip
         (root / name).write_text(f"<p>{name}</p>")
         age(root / name)
     time.sleep(0.03)  # until the clock has ticked, nothing is cached
@@ -270,7 +271,7 @@ def test_a_page_has_a_url_without_its_extension(pages: Path, path: str, name: st
         ("/both.html", "both"),
         ("/blog.html", "blog"),
         ("/bare", "bare/"),
-        ("/a:b.html", "./a:b"),
+        pytest.param("/a:b.html", "./a:b", marks=pytest.mark.free_names),
     ],
 )
 def test_other_urls_of_a_page_redirect_to_its_clean_url(

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class CallCounter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: Counter[str] = Counter()
-        for name in CALLS:
+        for name in filter(partial(hasattr, os), CALLS):
             monkeypatch.setattr(os, name, self._counting(name, getattr(os, name)))
         if LINUX._openat2:
             openat2 = self._counting("openat2", LINUX._openat2)
