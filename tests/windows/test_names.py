@@ -1,4 +1,7 @@
-"""Names that Windows reads otherwise than they are written, and long paths, in a real directory."""
+"""Names that Windows reads otherwise than they are written, and long paths, in a real directory.
+
+Elsewhere there is no file of such a name.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,7 @@ from tests.security.test_windows_names import WINDOWS_PATHS
 from wsgistatic import FileApp, StaticFiles
 from wsgistatic.compress import Compressor
 
-windows = pytest.mark.skipif(os.name != "nt", reason="needs Windows")
 
-
-@windows
 @pytest.mark.parametrize("options", [{}, {"symlinks": "follow", "dotfiles": True, "listing": True}])
 @pytest.mark.parametrize(
     "path", [path for paths in WINDOWS_PATHS.values() for path in paths], ids=ascii
@@ -29,7 +29,6 @@ def test_name_that_windows_reads_otherwise_is_a_miss(
         assert call_raw(app, make_environ(path, method)).status == 404
 
 
-@windows
 @pytest.mark.parametrize(
     "path", ["/hello.txt.", "/hello.txt ", "/hello.txt::$DATA", "/sub./page.html", "/sub /",
              "/sub\\page.html", "/hello.txt:", "/HELLO.TXT", "/Hello.txt", "/SUB/page.html"]
@@ -54,6 +53,7 @@ def test_short_name_of_a_file_is_a_miss(site: Path) -> None:
     assert [call(app, f"/{name}").status for name in names] == [200, 404][: len(names)]
 
 
+@pytest.mark.wine
 @pytest.mark.parametrize("prefix", ["", "\\\\?\\"])
 def test_long_paths(tmp_path: Path, prefix: str) -> None:
     """Windows limits a path to 260 characters, unless it has a prefix or the system a setting."""

@@ -122,7 +122,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch, open_descriptors: None) -> FakeRunt
     for name in ("_winapi", "msvcrt"):
         monkeypatch.setitem(sys.modules, name, fake)
     # Functions of ctypes have attributes, as opposed to methods.
-    kernel = SimpleNamespace(ReOpenFile=partial(fake.ReOpenFile))
+    kernel = SimpleNamespace(
+        ReOpenFile=partial(fake.ReOpenFile), FindFirstFileW=partial(int), FindClose=partial(int)
+    )
     monkeypatch.setattr(ctypes, "WinDLL", lambda name, **options: kernel, raising=False)
     monkeypatch.setattr(ctypes, "get_last_error", lambda: 6, raising=False)
     error = partial(PermissionError, errno.EACCES)
@@ -130,7 +132,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch, open_descriptors: None) -> FakeRunt
     return fake
 
 
-fakes = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+fakes = pytest.mark.descriptors
 
 
 @fakes

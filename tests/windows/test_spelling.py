@@ -159,7 +159,7 @@ def test_reason_of_the_miss(loose: LooseFileSystem) -> None:
     assert [event.refused for event in events] == [another] * 3 + ["does not exist"]
 
 
-@pytest.mark.skipif(not LINUX, reason="needs permissions")
+@pytest.mark.permissions
 def test_file_that_cannot_be_read_is_a_miss_too(loose: LooseFileSystem) -> None:
     (loose.root / "read.me").chmod(0)
     app = StaticFiles(None, loose.root)
