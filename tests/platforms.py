@@ -26,6 +26,7 @@ NEEDS = {
     "system_calls": "system calls of Linux, or tools that watch or refuse them",
     "programs": "programs or packages that were not built for Windows",
     "time_zones": "setting the time zone of the process",
+    "long_paths": "paths of more than 260 characters",
     "disk": "file systems of a certain size or kind, or limits on the size of a file",
     "wine": "what Wine does wrong; tests/windows/wine_faults.py shows each fault",
 }

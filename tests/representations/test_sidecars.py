@@ -74,6 +74,7 @@ def test_sidecar_that_is_older_than_its_file_is_skipped(file: File) -> None:
     assert find(file) == ["gzip"]
 
 
+@pytest.mark.symlinks
 def test_sidecar_that_may_not_be_served_is_skipped(file: File, site: Path) -> None:
     os.unlink(file.path + ".br")
     os.symlink(site.parent / "secret.txt", file.path + ".br")

@@ -291,6 +291,7 @@ def test_an_unreadable_directory_is_403_and_is_not_listed(
     assert Links(call(app, "/").body).hrefs == []
 
 
+@pytest.mark.long_paths
 def test_a_directory_a_hundred_levels_deep(tmp_path: Path) -> None:
     depth = 100
     path = tmp_path.joinpath(*["d"] * depth)
