@@ -19,6 +19,7 @@ NEEDS = {
     "case_sensitive": "two names that differ only in case",
     "descriptors": "descriptors of folders, /proc, or a limit on open files",
     "unlocked_files": "removing, renaming or emptying a file or folder that a program has open",
+    "change_times": "a time of the last change that programs cannot set (st_ctime)",
     "fork": "processes made by fork, or code that runs before exec",
     "signals": "signals that a program can handle",
     "terminal": "pseudo-terminals",
@@ -30,6 +31,15 @@ NEEDS = {
 }
 
 
+_BY_FIXTURE = {"ordinary_user": "permissions"}
+
+
+def _need_of(item: pytest.Item) -> str | None:
+    marked = next((need for need in NEEDS if item.get_closest_marker(need)), None)
+    fixtures = getattr(item, "fixturenames", ())
+    return marked or next((_BY_FIXTURE[name] for name in fixtures if name in _BY_FIXTURE), None)
+
+
 def left_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], Counter[str]]:
     """Return the tests that this platform cannot run, and how many of them need what."""
     if not ON_WINDOWS:
@@ -37,8 +47,7 @@ def left_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], Counter[str]]
     deselected = []
     counts: Counter[str] = Counter()
     for item in items:
-        need = next((need for need in NEEDS if item.get_closest_marker(need)), None)
-        if need:
+        if need := _need_of(item):
             deselected.append(item)
             counts[need] += 1
     return deselected, counts

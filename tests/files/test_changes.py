@@ -87,7 +87,7 @@ def append(path: Path) -> None:
 
 def replace(path: Path) -> None:
     path.with_suffix(".new").write_bytes(b"n" * SIZE)
-    path.with_suffix(".new").rename(path)
+    path.with_suffix(".new").replace(path)
 
 
 def remove(path: Path) -> None:

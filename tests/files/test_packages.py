@@ -185,6 +185,7 @@ def test_callables_of_options_get_the_path_of_the_member(static: zipfile.Path) -
     assert set(calls) == {(f"{static.root.filename}/pkg/static/hello.txt", "/s/hello.txt")}
 
 
+@pytest.mark.unlocked_files
 @pytest.mark.live
 def test_replaced_archive_is_served_as_it_was(archive: Path, static: zipfile.Path) -> None:
     app = StaticFiles(None, static)

@@ -83,7 +83,14 @@ def test_ranges_of_the_expected_version(site: Path, open_descriptors: None) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [remove, rewrite, become_a_link, become_a_fifo, become_a_directory]
+    "change",
+    [
+        remove,
+        rewrite,
+        pytest.param(become_a_link, marks=pytest.mark.symlinks),
+        pytest.param(become_a_fifo, marks=pytest.mark.special_files),
+        become_a_directory,
+    ],
 )
 def test_changed_file_is_not_the_expected_version(
     site: Path, change: Change, open_descriptors: None
@@ -143,6 +150,7 @@ sys.exit("the process has a controlling terminal now")
 """
 
 
+@pytest.mark.terminal
 def test_terminal_in_place_of_a_file_does_not_become_the_controlling_terminal() -> None:
     # A session without a terminal, like that of a daemon, acquires the first one that it opens.
     command = [sys.executable, "-c", _OPENS_A_TERMINAL]

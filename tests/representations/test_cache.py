@@ -447,7 +447,7 @@ def rewrite_with_the_same_mtime(path: Path) -> None:
 def replace(path: Path) -> None:
     path.with_suffix(".new").write_bytes(b"HELLO WORLD\n")
     os.utime(path.with_suffix(".new"), (OLD, OLD))
-    path.with_suffix(".new").rename(path)
+    path.with_suffix(".new").replace(path)
 
 
 def truncate(path: Path) -> None:
@@ -651,7 +651,7 @@ def test_threads_never_see_a_mixture(site: Path) -> None:
             content = b"%d" % (number % 10) * 3000
             new = site / "race.new"
             new.write_bytes(content)
-            new.rename(path)
+            new.replace(path)
             if number % 50 == 0:
                 settle()
 

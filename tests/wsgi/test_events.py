@@ -15,6 +15,7 @@ import pytest
 
 from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age, settle
+from tests.platforms import ON_WINDOWS
 from wsgistatic import AnswerEvent, StaticFiles
 from wsgistatic.files.linux import LINUX
 from wsgistatic.wsgi import middleware
@@ -147,8 +148,9 @@ def test_a_directory_page_of_unknown_length(site: Path, event_for: EventFor) -> 
     ],
 )
 def test_misses_have_a_reason(site: Path, event_for: EventFor, path: str, refused: str) -> None:
-    (site / "link").symlink_to("../secret.txt")
-    os.mkfifo(site / "pipe")
+    if not ON_WINDOWS:
+        (site / "link").symlink_to("../secret.txt")
+        os.mkfifo(site / "pipe")
     event = event_for(path, options={"app": inner})
     assert event == AnswerEvent(path, "GET", None, None, None, (), None, refused)
     alone = event_for(path)
@@ -300,10 +302,11 @@ NAMES = ("hello.txt", "sub", "index.html", "page", "to-sub", "to-outside", "loop
                                      {"index": None, "dotfiles": True}, {"listing": True},
                                      {"clean_urls": True, "fallback": "hello.txt"}])  # fmt: skip
 def test_every_miss_has_a_reason(site: Path, options: dict[str, Any]) -> None:
-    (site / "to-sub").symlink_to("sub")
-    (site / "to-outside").symlink_to("..")
-    (site / "loop").symlink_to("loop")
-    os.mkfifo(site / "pipe")
+    if not ON_WINDOWS:
+        (site / "to-sub").symlink_to("sub")
+        (site / "to-outside").symlink_to("..")
+        (site / "loop").symlink_to("loop")
+        os.mkfifo(site / "pipe")
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, **options, on_answer=events.append)
     for first, second in itertools.product(NAMES, NAMES):

@@ -257,6 +257,7 @@ def test_the_option_dotfiles(site: Path) -> None:
     assert call(files(site), "/.well-known/.secret").status == 404
 
 
+@pytest.mark.symlinks
 def test_the_option_symlinks(site: Path) -> None:
     (site / "out.txt").symlink_to("../secret.txt")
     (site / "in.txt").symlink_to("hello.txt")
@@ -293,6 +294,7 @@ def test_nested_apps_are_tried_from_the_outside_in(site: Path, tmp_path: Path) -
     assert call(app, "/other").status == 299
 
 
+@pytest.mark.descriptors
 def test_a_shortage_of_descriptors_is_503(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     import resource
 

@@ -179,6 +179,7 @@ def test_directory_must_be_a_path(path: Any, error: type[Exception]) -> None:
         StaticFiles(None, path)
 
 
+@pytest.mark.byte_names
 def test_paths_that_cannot_be_encoded() -> None:
     with pytest.raises(ValueError, match="directory must be encodable in the file system"):
         StaticFiles(None, "\ud800", check_dir=False)

@@ -297,6 +297,7 @@ def test_a_new_sidecar_is_used_within_a_second(coded: Path) -> None:
     assert ask(app, "br, gzip", "/hello.txt").body == smaller
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
 def test_a_sidecar_that_is_not_a_regular_file_inside_is_not_used(
     coded: Path, symlinks: Any

@@ -78,6 +78,7 @@ def test_a_directory_without_the_option_index(site: Path) -> None:
     assert why_missed(Directory(str(site)), path, None) is Reason.NO_INDEX
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize(
     ("symlinks", "name", "reason"),
     [

@@ -169,6 +169,7 @@ def test_a_version_is_hashed_once_in_the_process(
     assert hashed == ["sha384"] * 2
 
 
+@pytest.mark.change_times
 @pytest.mark.live
 def test_a_version_that_may_still_change_is_not_remembered(
     settled_site: Path, hashed: list[Algorithm]
@@ -365,6 +366,7 @@ def test_threads_get_the_same_url(site: Path, hashed: list[Algorithm]) -> None:
     assert hashed == ["sha384"]
 
 
+@pytest.mark.fork
 def test_a_forked_child_has_its_own_lock(settled_site: Path) -> None:
     app = StaticFiles(None, settled_site)
     url = app.url("hello.txt")
