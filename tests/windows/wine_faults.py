@@ -36,7 +36,7 @@ def real_path_of_a_long_path(folder: Path) -> object:
 
 @fault
 def symbolic_link(folder: Path) -> object:
-    """A link that was made is neither seen as a link nor followed."""
+    """A link that was made without an error is not there."""
     (folder / "file").write_text("content")
     os.symlink("file", folder / "link")
     return os.listdir(folder), os.path.islink(folder / "link"), os.path.exists(folder / "link")
@@ -93,17 +93,8 @@ def copy(folder: Path) -> object:
     """CopyFile2, which shutil.copy2 calls, ends the process."""
     (folder / "file").write_text("content")
     code = "import shutil, sys; shutil.copy2('file', 'copy'); print('copied')"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, check=False
-    )
-    return ended.returncode, ended.stdout
-
-
-@fault
-def wmi(folder: Path) -> object:
-    """The module _wmi, which platform.py tries, cannot be loaded."""
-    ended = subprocess.run([sys.executable, "-c", "import _wmi"], capture_output=True, check=False)
-    return ended.returncode, ended.stderr[-80:]
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
 
 
 @fault
