@@ -21,7 +21,12 @@ if sys.platform != "win32":
     import resource
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
+pytestmark = [
+    pytest.mark.descriptors,
+    pytest.mark.live,
+    pytest.mark.memory_cache,
+    pytest.mark.usefixtures("way"),
+]
 
 MAX_OPEN = 4  # descriptors; the file stays open while its sidecar is looked up and compared
 

@@ -19,7 +19,7 @@ if sys.platform != "win32":
     import resource
 
 # Compression needs the memory cache.
-pytestmark = pytest.mark.memory_cache
+pytestmark = [pytest.mark.memory_cache, pytest.mark.disk]
 
 
 def file_size_limit(size: int) -> AbstractContextManager[None]:

@@ -383,6 +383,7 @@ def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, arc
         assert slow.result() == BIG
 
 
+@pytest.mark.system_calls
 @pytest.mark.usefixtures("open_descriptors")
 def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -86,7 +86,7 @@ def test_ranges_of_the_expected_version(site: Path, open_descriptors: None) -> N
     "change",
     [
         remove,
-        rewrite,
+        pytest.param(rewrite, marks=pytest.mark.change_times),
         pytest.param(become_a_link, marks=pytest.mark.symlinks),
         pytest.param(become_a_fifo, marks=pytest.mark.special_files),
         become_a_directory,

@@ -125,7 +125,7 @@ def test_a_redirect(event_for: EventFor) -> None:
 
 def test_a_directory_page(site: Path, event_for: EventFor) -> None:
     event = event_for("/s/bare/", options={"listing": True})
-    assert (event.status, event.path) == (200, f"{site}/bare")
+    assert (event.status, event.path) == (200, str(site / "bare"))
     assert event.bytes_planned
 
 
@@ -143,8 +143,10 @@ def test_a_directory_page_of_unknown_length(site: Path, event_for: EventFor) -> 
         ("/s/.hidden", "a name that begins with a dot"),
         ("/s/bare/", "a directory without an index"),
         ("/s//", "not the canonical spelling of a path"),
-        ("/s/link", "a link that leads outside the directory"),
-        ("/s/pipe", "not a regular file"),
+        pytest.param(
+            "/s/link", "a link that leads outside the directory", marks=pytest.mark.symlinks
+        ),
+        pytest.param("/s/pipe", "not a regular file", marks=pytest.mark.special_files),
     ],
 )
 def test_misses_have_a_reason(site: Path, event_for: EventFor, path: str, refused: str) -> None:
@@ -199,6 +201,7 @@ def test_no_permission(public_directory: Path) -> None:
     assert (events[0].path, events[0].refused) == (str(private), "no permission to read it")
 
 
+@pytest.mark.system_calls
 @pytest.mark.parametrize(("number", "status"), [(errno.EMFILE, 503), (errno.EIO, 500)])
 def test_errors_of_the_file_system(
     site: Path, number: int, status: int, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +241,7 @@ def test_an_exception_in_the_function_is_logged_and_the_response_is_sent(
     assert "no room for logs" in caplog.text
 
 
+@pytest.mark.change_times
 def test_the_event_comes_before_the_body_is_read(site: Path) -> None:
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, cache_size=0, on_answer=events.append)

@@ -248,6 +248,7 @@ def test_symlinks_follow_the_same_policy(styled: Path, tmp_path: Path) -> None:
     assert statuses == {"inside": [200, 404], "follow": [200, 200], "deny": [404, 404]}
 
 
+@pytest.mark.free_names
 def test_an_alias_of_the_plain_name_is_a_miss(
     styled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +349,7 @@ def test_events_name_the_file(styled: Path) -> None:
     assert (events[0].status, events[0].path) == (200, str(styled / "app.css"))
 
 
+@pytest.mark.system_calls
 @pytest.mark.memory_cache
 def test_system_calls(styled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = StaticFiles(None, styled, stat_ttl=0.0)

@@ -201,6 +201,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("names")
 
 
+@pytest.mark.byte_names
 @given(raw=BYTES | PIECES, is_directory=st.booleans())
 @example(raw=b"javascript:alert(1)", is_directory=False)
 @example(raw=b"http:", is_directory=True)
@@ -436,6 +437,7 @@ def fail(*arguments: Any) -> Any:
     raise OSError(errno.EMFILE, "Too many open files")
 
 
+@pytest.mark.system_calls
 def test_a_shortage_of_descriptors_is_503(
     site: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     open_descriptors: None,

@@ -41,10 +41,10 @@ def test_the_response_names_and_describes_the_file(site: Path, open_descriptors:
     [
         ("a b.txt", "a%20b.txt"),
         ("50%.txt", "50%25.txt"),
-        ("q?x#y.txt", "q%3Fx%23y.txt"),
+        pytest.param("q?x#y.txt", "q%3Fx%23y.txt", marks=pytest.mark.free_names),
         ("\u20ac.txt", "%E2%82%AC.txt"),
-        ("line\nfeed.txt", "line%0Afeed.txt"),
-        ("blank ", "blank%20"),
+        pytest.param("line\nfeed.txt", "line%0Afeed.txt", marks=pytest.mark.free_names),
+        pytest.param("blank ", "blank%20", marks=pytest.mark.free_names),
         pytest.param("\udcff.txt", "%FF.txt", marks=pytest.mark.byte_names),
     ],
 )

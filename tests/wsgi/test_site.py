@@ -211,6 +211,7 @@ def test_a_missing_404_page(pages: Path) -> None:
     assert call(app, "/nope").status == 404
 
 
+@pytest.mark.permissions
 def test_an_unreadable_404_page(public_directory: Path) -> None:
     page = public_directory / "404.html"
     page.write_text("<p>mine</p>")
@@ -409,6 +410,7 @@ def test_the_extension_is_added_only_once(pages: Path) -> None:
     assert call(clean(pages), "/only.html").status == 404
 
 
+@pytest.mark.permissions
 def test_an_unreadable_page_is_403_under_both_names(public_directory: Path) -> None:
     (public_directory / "about.html").write_text("<p>mine</p>")
     (public_directory / "about.html").chmod(0)

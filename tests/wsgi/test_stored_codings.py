@@ -391,6 +391,7 @@ def test_file_app_uses_sidecars_only_if_encodings_names_them(coded: Path) -> Non
     assert call(FileApp(coded / "app.js"), "/", HTTP_ACCEPT_ENCODING="gzip").body == PLAIN
 
 
+@pytest.mark.system_calls
 @pytest.mark.memory_cache
 def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
     coded: Path, monkeypatch: pytest.MonkeyPatch
