@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -24,6 +24,9 @@ from benchmarks.harness.peers import Peer, installed_peers, versions_of
 from benchmarks.harness.report import figure
 from benchmarks.harness.timing import Samples, apart
 from benchmarks.harness.wsgi import MIB, Unable, call, ignore_start, make_environ
+
+if sys.platform != "win32":
+    import resource
 
 _CHOSEN = ("wsgistatic", "wsgistatic-ttl", "whitenoise", "whitenoise-auto", "werkzeug", "webob")
 _CONTENT = b"body { color: #123456 }\n" * 42  # about 1 KiB

@@ -9,14 +9,16 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.platforms import NEEDS, ON_WINDOWS, left_out
 from tests.seccomp import OPENAT2, refuse_system_calls
 from wsgistatic import StaticFiles
 from wsgistatic.files.linux import LINUX
@@ -48,6 +50,8 @@ OLD = 1_700_000_000  # seconds; a modification time that is old enough for a str
 
 DEFAULTS = dict(StaticFiles.__init__.__kwdefaults__ or {})
 
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -78,6 +82,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT_OUT] = Counter()
+    for need, description in NEEDS.items():
+        config.addinivalue_line("markers", f"{need}: needs {description}")
     assert StaticFiles.__init__.__kwdefaults__ is not None
     StaticFiles.__init__.__kwdefaults__.update(CACHE_MODES[config.getoption("--cache")])
     if config.getoption("--walk"):
@@ -88,10 +95,32 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marker = {"on": "", "off": "memory_cache", "ttl": "live"}[config.getoption("--cache")]
-    if marker:
-        deselected = [item for item in items if item.get_closest_marker(marker)]
-        config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if item not in set(deselected)]
+    unwanted = {item for item in items if marker and item.get_closest_marker(marker)}
+    impossible, config.stash[_LEFT_OUT] = left_out(items)
+    unwanted.update(impossible)
+    if unwanted:
+        config.hook.pytest_deselected(items=[item for item in items if item in unwanted])
+        items[:] = [item for item in items if item not in unwanted]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Pass the counts to the process that writes the summary, if this is a worker of xdist."""
+    if output := getattr(session.config, "workeroutput", None):
+        counts = session.config.stash[_LEFT_OUT]
+        output["left_out"] = dict(counts)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    # Each worker collects all tests.
+    node.config.stash[_LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left_out"))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for need, count in sorted(config.stash[_LEFT_OUT].items()):
+        terminalreporter.write_line(f"{count} left out: needs {need}")
 
 
 _PROCESS_COVERAGE = pytest.StashKey[str | None]()
@@ -250,10 +279,24 @@ def open_descriptors() -> Iterator[None]:
     """Fail the test if it leaks a file descriptor."""
     before = _descriptors()
     yield
-    left = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in _descriptors() - before}
-    assert left == {}
+    assert {fd: path for fd, path in _descriptors().items() if fd not in before} == {}
 
 
-def _descriptors() -> set[str]:
-    # Leave out the descriptor of the listing itself: a leaked one could later have its number.
-    return {fd for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")}
+def _descriptors() -> dict[int, str]:
+    """Return the open descriptors, with what each leads to where the platform shows it."""
+    if ON_WINDOWS:
+        return dict.fromkeys(filter(_is_open, range(512)), "")
+    found = {}
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        # The descriptor of the listing itself is closed. A leaked one could have its number.
+        with suppress(FileNotFoundError):
+            found[fd] = os.readlink(f"/proc/self/fd/{fd}")
+    return found
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True

@@ -1,11 +1,55 @@
-"""What tests need from the platform."""
+"""What tests need from the platform: markers, and the tests that Windows leaves out."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
 import pytest
 
-byte_names = pytest.mark.skipif(
-    sys.platform in ("emscripten", "win32"), reason="file names are Unicode, not bytes"
-)
+ON_WINDOWS = sys.platform == "win32"
+
+# What Windows lacks. A test that needs it has the marker, and is deselected there, not skipped.
+NEEDS = {
+    "symlinks": "symbolic links, which need a privilege on Windows",
+    "permissions": "modes of files, and other users",
+    "special_files": "FIFOs, sockets and devices in a folder",
+    "byte_names": "file names that are bytes, of which some are not Unicode",
+    "free_names": "names that Windows refuses or changes, such as 'a?b', 'a.' and 'NUL'",
+    "case_sensitive": "two names that differ only in case",
+    "descriptors": "descriptors of folders, /proc, or a limit on open files",
+    "unlocked_files": "removing, renaming or emptying a file or folder that a program has open",
+    "change_times": "a time of the last change that programs cannot set (st_ctime)",
+    "error_numbers": "errors that Windows does not tell apart, such as ENOTDIR and ENOENT",
+    "fork": "processes made by fork, or code that runs before exec",
+    "signals": "signals that a program can handle",
+    "terminal": "pseudo-terminals",
+    "system_calls": "the system calls of POSIX by which files are read, or tools that watch them",
+    "programs": "programs or packages that were not built for Windows",
+    "time_zones": "setting the time zone of the process",
+    "long_paths": "paths of more than 260 characters",
+    "disk": "file systems of a certain size or kind, or limits on the size of a file",
+    "wine": "what Wine does wrong; tests/windows/wine_faults.py shows each fault",
+}
+
+
+_BY_FIXTURE = {"ordinary_user": "permissions"}
+
+
+def _need_of(item: pytest.Item) -> str | None:
+    marked = next((need for need in NEEDS if item.get_closest_marker(need)), None)
+    fixtures = getattr(item, "fixturenames", ())
+    return marked or next((_BY_FIXTURE[name] for name in fixtures if name in _BY_FIXTURE), None)
+
+
+def left_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], Counter[str]]:
+    """Return the tests that this platform cannot run, and how many of them need what."""
+    if not ON_WINDOWS:
+        return [], Counter()
+    deselected = []
+    counts: Counter[str] = Counter()
+    for item in items:
+        if need := _need_of(item):
+            deselected.append(item)
+            counts[need] += 1
+    return deselected, counts

@@ -15,6 +15,16 @@ from typing import Any
 TIMEOUT = 30.0  # seconds; generous, because the machine may be busy
 
 
+def _interruptible() -> None:
+    # Shells start background jobs with SIGINT ignored, and child processes inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_OWN_SESSION: dict[str, Any] = (
+    {} if sys.platform == "win32" else {"start_new_session": True, "preexec_fn": _interruptible}
+)
+
+
 class ServerProcess:
     """A server that runs as a subprocess, in a session of its own.
 
@@ -43,9 +53,7 @@ class ServerProcess:
             stderr=subprocess.STDOUT,
             text=True,
             errors="backslashreplace",
-            start_new_session=True,
-            # Shells start background jobs with SIGINT ignored, and child processes inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,  # noqa: PLW1509
+            **_OWN_SESSION,
             **options,
         )
         self._lines: list[str] = []
@@ -110,8 +118,11 @@ class ServerProcess:
         return status, "".join(self._lines)
 
     def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)  # with child processes, such as a reloader's
+        if sys.platform == "win32":
+            self._process.kill()
+        else:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)  # with child processes, such as a reloader's
         self._process.wait()
         self._join_reader()
 

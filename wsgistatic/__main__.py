@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first = given[0] if given else ""
     if first in _COMMANDS:
         return _run_command(first, given[1:])
-    if not first.startswith("-") and os.sep not in first and not os.path.isdir(first):
+    if not first.startswith("-") and os.path.basename(first) == first and not os.path.isdir(first):
         command = closest_name(first, _COMMANDS)
         if command is not None:
             return fail(f"there is no directory {first}; did you mean the command {command}?")

@@ -7,6 +7,7 @@ is allowed.
 from __future__ import annotations
 
 import math
+import ntpath
 import os
 from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction, signature
@@ -72,11 +73,15 @@ def check_file_name(option: str, value: object) -> None:
     _check_encodable(option, value)
 
 
-def check_inner_path(option: str, value: object) -> None:
-    """Raise an error unless the value is a path below a directory, such as ``"app/index.html"``."""
+def check_inner_path(option: str, value: object, *, separator: str = os.sep) -> None:
+    """Raise an error unless the value is a path below a directory, such as ``"app/index.html"``.
+
+    It is a path with slashes on every platform, also if that has another ``separator``.
+    """
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a path below the directory or None, not {value!r}")
-    if any(name in ("", ".", "..") or "\0" in name for name in value.split("/")):
+    unfit = {"\0", separator} - {"/"}
+    if any(name in ("", ".", "..") or unfit & {*name} for name in value.split("/")):
         example = "a path below the directory such as '404.html'"
         raise ValueError(f"{option} must be {example}, not {value!r}")
     _check_encodable(option, value)
@@ -92,8 +97,15 @@ def check_path(option: str, value: object) -> str:
     if not path or "\0" in path:
         raise ValueError(f"{option} must be a path, not {value!r}")
     _check_encodable(option, path)
+    return absolute_path(path)
+
+
+def absolute_path(path: str, *, windows: bool = os.name == "nt") -> str:
+    """Return a path as an absolute one; on Windows all separators become backslashes."""
+    if windows:
+        return ntpath.abspath(path)
     # Not abspath, which would shorten "current/../shared" to "shared" even if "current" is a
-    # symbolic link to elsewhere.
+    # symbolic link to elsewhere. Windows itself does that.
     return os.path.join(os.getcwd(), path)
 
 

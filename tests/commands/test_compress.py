@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import gzip
 import os
-import pty
 import re
 import select
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +25,11 @@ from wsgistatic.commands.compress import _parser, _sigterm_as_interrupt
 from wsgistatic.compress import edits
 from wsgistatic.files.directory import Folder
 from wsgistatic.http.codings import CODINGS
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
 
 pytestmark = pytest.mark.usefixtures("process_coverage")
 

@@ -284,7 +284,7 @@ def test_a_repeated_signal_does_not_disturb_the_first(monkeypatch: pytest.Monkey
     lines: list[str] = []
     servers.run(lambda: BoundServer("cheroot", 1, serve, lambda: None), lines.append)
     assert lines == ["Stopped."]
-    assert handlers == dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)
+    assert handlers == dict.fromkeys(servers.SIGNALS, signal.SIG_IGN)
 
 
 def test_a_server_that_fails_leaves_the_signals_alone() -> None:

@@ -189,6 +189,7 @@ print(Compressor([coding]).compress_file(name).sidecars[0].reason)
 TOO_LARGE = "requires too much memory for decoding"
 
 
+@pytest.mark.descriptors
 @pytest.mark.parametrize(
     ("name", "coding", "reason"),
     [
@@ -291,6 +292,7 @@ def test_a_sidecar_with_another_name_is_written_again_instead_of_redated(path: P
     assert beside(path).stat().st_mtime_ns == path.stat().st_mtime_ns
 
 
+@pytest.mark.symlinks
 def test_a_link_in_place_of_a_sidecar_is_not_followed(path: Path) -> None:
     elsewhere = path.with_name("elsewhere")
     elsewhere.write_bytes(b"precious")
@@ -303,12 +305,14 @@ def test_a_link_in_place_of_a_sidecar_is_not_followed(path: Path) -> None:
     assert elsewhere.read_bytes() == b"precious"
 
 
+@pytest.mark.special_files
 def test_a_fifo_in_place_of_a_sidecar_is_left_alone(path: Path) -> None:
     os.mkfifo(beside(path))
     (sidecar,) = Compressor(["gzip"]).compress_file(path).sidecars
     assert (sidecar.action, sidecar.reason) == (LEFT, "it is not a regular file")
 
 
+@pytest.mark.permissions
 def test_a_sidecar_that_cannot_be_read_is_left_alone(
     public_directory: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -456,6 +460,7 @@ def test_only_orphans_of_ours_are_removed(path: Path) -> None:
     compressor.remove_draft(single_file(str(orphan)))  # another run may have removed it
 
 
+@pytest.mark.symlinks
 @pytest.mark.usefixtures("open_descriptors")
 def test_a_link_gets_sidecars_under_its_own_name(path: Path) -> None:
     link = path.with_name("link.js")
@@ -471,7 +476,7 @@ def test_a_link_gets_sidecars_under_its_own_name(path: Path) -> None:
         lambda path: path.write_bytes(TEXT * 2),
         lambda path: path.write_bytes(TEXT[:-1]),
         lambda path: path.write_bytes(TEXT[::-1]),
-        lambda path: path.with_name("new").rename(path),
+        lambda path: path.with_name("new").replace(path),
     ],
     ids=["longer", "shorter", "rewritten", "replaced"],
 )
@@ -645,6 +650,7 @@ def test_a_platform_without_directory_descriptors(
         assert actions(compressor.compress_file(site / "sub/app.css")) == expected
 
 
+@pytest.mark.permissions
 def test_an_unreadable_directory_is_one_of_the_results(
     public_directory: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_short_write_is_continued(folder: Folder, monkeypatch: pytest.MonkeyPa
     assert taken == [b"abc", b"def", b"gh"]
 
 
+@pytest.mark.permissions
 def test_root_copies_the_owner_of_the_original(original: Path, folder: Folder) -> None:
     owner = (1234, 2345) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     os.chown(original, *owner)
@@ -102,6 +103,7 @@ def test_other_users_own_their_sidecars(shared_directory: Path, ordinary_user: N
     assert target.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.symlinks
 def test_a_link_in_place_of_a_draft_is_not_followed(original: Path, folder: Folder) -> None:
     original.chmod(0o666)
     other = original.with_name("other")
@@ -129,7 +131,7 @@ def test_a_platform_without_calls_on_descriptors(
 def test_a_platform_without_owners(
     original: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("os.chown")
+    monkeypatch.delattr("os.chown", raising=False)
     target = original.with_name("app.js.gz")
     with Draft(folder) as draft:
         draft.publish(target.name, original.stat())
@@ -178,6 +180,7 @@ def test_only_a_draft_that_nobody_writes_to_is_stale(
         assert not is_stale_draft(name, original.stat())
 
 
+@pytest.mark.symlinks
 def test_a_directory_that_is_swapped_for_a_link_gets_nothing(tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for directory in (inside, outside):

@@ -14,7 +14,7 @@ from wsgistatic.files.directory import File, OpenDirectory
 
 
 def below(root: Path, found: list[File]) -> list[str]:
-    return [os.path.relpath(file.path, root) for file in found]
+    return [Path(file.path).relative_to(root).as_posix() for file in found]
 
 
 def files(root: Path, found: Originals) -> list[str]:
@@ -39,6 +39,7 @@ def test_served_files_are_found_the_largest_first(tmp_path: Path) -> None:
     assert not found.errors
 
 
+@pytest.mark.special_files
 def test_files_that_are_not_served_are_ignored(tmp_path: Path) -> None:
     make(tmp_path, ".env", ".git/config", "sub/.hidden.css", ".well-known/.secret")
     os.mkfifo(tmp_path / "pipe.css")
@@ -84,6 +85,7 @@ def test_a_file_that_is_removed_during_the_walk_is_left_out(
     assert not found.errors
 
 
+@pytest.mark.long_paths
 def test_a_deep_tree(tmp_path: Path) -> None:
     directory = str(tmp_path)
     for _ in range(600):
@@ -125,6 +127,7 @@ def test_globs_are_compared_with_path_and_name(tmp_path: Path, glob: str, left: 
     assert sorted(files(tmp_path, find_originals(str(tmp_path), [glob]))) == left
 
 
+@pytest.mark.symlinks
 def test_links_are_followed_only_inside_the_directory(tmp_path: Path) -> None:
     root = tmp_path / "site"
     make(root, "real.css", "dir/x.css")
@@ -145,12 +148,14 @@ def test_links_are_followed_only_inside_the_directory(tmp_path: Path) -> None:
     assert not found.errors
 
 
+@pytest.mark.symlinks
 def test_the_directory_may_be_a_link(tmp_path: Path) -> None:
     make(tmp_path, "real/a.css")
     (tmp_path / "link").symlink_to("real")
     assert files(tmp_path, find_originals(str(tmp_path / "link"))) == ["link/a.css"]
 
 
+@pytest.mark.permissions
 def test_unreadable_paths_are_reported(
     public_directory: Path, request: pytest.FixtureRequest
 ) -> None:

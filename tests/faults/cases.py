@@ -67,6 +67,12 @@ CASES = {
     "redirect to a listing": Case("/deep/er", 301),
 }
 
+# As parameters of tests.
+NAMES = [
+    pytest.param(name, marks=pytest.mark.symlinks) if name == "symbolic link" else name
+    for name in CASES
+]
+
 
 def make_site(root: Path) -> None:
     (root / "deep" / "er").mkdir(parents=True)

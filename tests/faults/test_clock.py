@@ -14,7 +14,7 @@ import pytest
 
 from tests.client import Response, call_raw, make_environ
 from tests.conftest import OLD
-from tests.faults.cases import CASES, Case, is_equivalent
+from tests.faults.cases import CASES, NAMES, Case, is_equivalent
 from tests.waiting import eventually
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests
@@ -42,7 +42,7 @@ def modified(result: Response) -> float:
 
 
 @pytest.mark.parametrize("seconds", BACK)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_clock_is_set_back(
     site: Path, name: str, seconds: float, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,
@@ -88,6 +88,7 @@ def keep_whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, name, truncated(getattr(os, name)))
 
 
+@pytest.mark.change_times
 @pytest.mark.parametrize("etag", ["stat", "content"])
 def test_clock_of_the_file_system_is_behind(
     tmp_path: Path, etag: Any, monkeypatch: pytest.MonkeyPatch
@@ -114,6 +115,7 @@ def test_clock_of_the_file_system_is_behind(
     assert eventually(is_cached)
 
 
+@pytest.mark.change_times
 def test_clock_of_the_file_system_is_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new file is soon compressed and kept, although its time is not reached for an hour."""
     (tmp_path / "app.js").write_bytes(b"let answer = 42;\n" * 100)
@@ -179,6 +181,7 @@ def test_cached_last_modified_follows_the_clock_within_a_second(
     assert caplog.records == []
 
 
+@pytest.mark.change_times
 @pytest.mark.parametrize("name", ["whole", "sidecar", "compressed"])
 def test_files_in_the_future_are_described_once(
     site: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -211,6 +214,7 @@ def described(app: StaticFiles) -> dict[tuple[str, str | None], Variant]:
 BUILDPACKS = 315_532_801 * 10**9  # 1980-01-01 00:00:01
 
 
+@pytest.mark.change_times
 @pytest.mark.parametrize(
     "mtime", [0, -1, 1, 1_000_000_000, BUILDPACKS, OLD * 10**9, OLD * 10**9 + 1]
 )

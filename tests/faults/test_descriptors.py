@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,8 +17,16 @@ from tests.faults.cases import CASES, TEXT, assert_error_response, is_equivalent
 from tests.faults.resource_limits import resource_limit
 from tests.server_process import run_server
 
+if sys.platform != "win32":
+    import resource
+
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
+pytestmark = [
+    pytest.mark.descriptors,
+    pytest.mark.live,
+    pytest.mark.memory_cache,
+    pytest.mark.usefixtures("way"),
+]
 
 MAX_OPEN = 4  # descriptors; the file stays open while its sidecar is looked up and compared
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import resource
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,8 +15,11 @@ from tests.faults.cases import CASES, is_equivalent
 from tests.faults.resource_limits import resource_limit
 from wsgistatic.__main__ import main
 
+if sys.platform != "win32":
+    import resource
+
 # Compression needs the memory cache.
-pytestmark = pytest.mark.memory_cache
+pytestmark = [pytest.mark.memory_cache, pytest.mark.disk]
 
 
 def file_size_limit(size: int) -> AbstractContextManager[None]:

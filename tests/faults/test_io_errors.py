@@ -30,7 +30,12 @@ from wsgistatic.http.codings import CODINGS
 from wsgistatic.representations import sidecars
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
+pytestmark = [
+    pytest.mark.system_calls,
+    pytest.mark.live,
+    pytest.mark.memory_cache,
+    pytest.mark.usefixtures("way"),
+]
 
 STATUSES = {errno.EIO: 500, errno.ENFILE: 503, errno.ESTALE: 503}
 

@@ -81,6 +81,7 @@ def connect(port: int) -> Connection:
     return Connection(port)
 
 
+@pytest.mark.fork
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
 @pytest.mark.parametrize("streams", [(1,), (1, 2)], ids=["stdout", "both"])
 @pytest.mark.parametrize("make", [full, broken, os.close])
@@ -101,6 +102,7 @@ def test_server_works_without_its_log(
         assert [name for name in open_files(pid) if name.startswith(str(site))] == []
 
 
+@pytest.mark.fork
 @pytest.mark.parametrize("make", [full, broken, os.close])
 def test_worker_threads_survive_log_errors(site: Path, make: Callable[[int], None]) -> None:
     """A response that breaks off is logged by wsgistatic and by the server."""
@@ -119,6 +121,7 @@ def test_worker_threads_survive_log_errors(site: Path, make: Callable[[int], Non
             assert connection.request("/deep/er/small.txt").body == TEXT
 
 
+@pytest.mark.fork
 @pytest.mark.parametrize("command", ["compress", "explain"])
 def test_other_commands_work_without_streams(site: Path, command: str) -> None:
     words = [str(site), "/deep/er/small.txt"][: 1 + (command == "explain")]

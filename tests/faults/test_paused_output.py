@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.connection import Connection
 from tests.server_process import TIMEOUT, run_server
+
+pytestmark = pytest.mark.signals
 
 REQUESTS = 1000  # whose lines exceed what a pipe and our queue hold
 PATH = "/" + "x" * 4000

@@ -26,7 +26,7 @@ from tests.faults.disk import FaultyDisk
 from wsgistatic import StaticFiles
 
 # Errors must be retried at the next request, and compression needs the memory cache.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
+pytestmark = [pytest.mark.system_calls, pytest.mark.live, pytest.mark.memory_cache]
 
 
 @pytest.mark.parametrize("max_read_size", [1, 7, BLOCK - 1])

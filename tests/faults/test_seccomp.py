@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import age
 
+pytestmark = pytest.mark.system_calls
+
 HOME = Path(__file__).parents[2]
 # The filter stays until the process ends, so it gets a process of its own.
 SCRIPT = """if True:

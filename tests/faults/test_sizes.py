@@ -131,6 +131,7 @@ def deep(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long_paths
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
 def test_path_longer_than_path_max(
     deep: Path, symlinks: Any, caplog: pytest.LogCaptureFixture, open_descriptors: None

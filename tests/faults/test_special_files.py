@@ -41,7 +41,14 @@ def link_to_a_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-@pytest.mark.parametrize("become", [os.mkfifo, Path.mkdir, link_to_a_device])
+@pytest.mark.parametrize(
+    "become",
+    [
+        pytest.param(getattr(os, "mkfifo", None), marks=pytest.mark.special_files),
+        Path.mkdir,
+        pytest.param(link_to_a_device, marks=pytest.mark.special_files),
+    ],
+)
 @pytest.mark.parametrize(
     ("method", "fields"),
     [

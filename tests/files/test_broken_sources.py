@@ -52,6 +52,7 @@ def test_body_that_is_closed_early_closes_the_file_object() -> None:
     assert blob.closed
 
 
+@pytest.mark.descriptors
 def test_body_that_is_closed_early_closes_its_own_descriptor(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
         body: Any = serve_file(make_environ("/"), file, **OPTIONS).body

@@ -51,6 +51,7 @@ def test_equal_bytes_have_equal_digests_whatever_their_mtime(site: Path) -> None
     assert digest_of(digests, Opener(site, "digits.bin")) != first
 
 
+@pytest.mark.change_times
 def test_each_version_is_hashed_once(site: Path) -> None:
     digests, opener = ContentDigests(), Opener(site, "hello.txt")
     first = digest_of(digests, opener)

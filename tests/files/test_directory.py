@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -18,6 +18,9 @@ from tests.conftest import OLD, age
 from wsgistatic.files import directory as directory_module
 from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.files.symlinks import LinkMetError
+
+if sys.platform != "win32":
+    import resource
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -32,6 +35,7 @@ def test_open_file_is_unbuffered_and_has_the_status_of_its_descriptor(site: Path
     assert file.closed
 
 
+@pytest.mark.system_calls
 def test_stat_does_not_open_the_file(site: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     opened = []
     real_open = os.open
@@ -46,6 +50,7 @@ def test_stat_does_not_open_the_file(site: Path, monkeypatch: pytest.MonkeyPatch
     assert opened == ([] if way == "openat2" else [True, True])
 
 
+@pytest.mark.special_files
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
 def test_special_files_are_not_found_and_do_not_block(site: Path, symlinks: Any) -> None:
     os.mkfifo(site / "pipe")
@@ -104,6 +109,7 @@ def test_directory_with_search_permission_only(public_directory: Path, ordinary_
         assert file.read() == b"a"
 
 
+@pytest.mark.descriptors
 def test_out_of_descriptors(site: Path, open_descriptors: None) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
@@ -126,11 +132,14 @@ def stay_absent(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.system_calls
 @pytest.mark.parametrize(
     ("become", "error"),
     [
-        (become_a_link, LinkMetError),
-        (os.mkfifo, FileNotFoundError),
+        pytest.param(become_a_link, LinkMetError, marks=pytest.mark.symlinks),
+        pytest.param(
+            getattr(os, "mkfifo", None), FileNotFoundError, marks=pytest.mark.special_files
+        ),
         (os.mkdir, IsADirectoryError),
         (stay_absent, FileNotFoundError),
     ],
@@ -155,6 +164,7 @@ def test_file_that_becomes_something_else_just_before_it_is_opened(
         directory_module._open_regular(str(path), None)
 
 
+@pytest.mark.system_calls
 @pytest.mark.parametrize("number", [errno.ELOOP, errno.EMLINK])
 def test_link_is_recognised_by_the_errors_of_all_platforms(
     site: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -182,6 +192,7 @@ def test_status_is_that_of_the_open_file_whatever_has_its_name_now(
         assert file.status.st_size == len(file.read()) == 12
 
 
+@pytest.mark.special_files
 def test_directory_that_becomes_a_pipe_is_not_opened(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +218,7 @@ def test_directory_that_becomes_a_pipe_is_not_opened(
     assert errors == [errno.ENOTDIR]
 
 
+@pytest.mark.system_calls
 def test_name_that_became_a_link_is_not_a_permission_error(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +234,7 @@ def test_name_that_became_a_link_is_not_a_permission_error(
         directory_module._stat_readable(str(path), None)
 
 
+@pytest.mark.symlinks
 def test_single_file_follows_links(site: Path) -> None:
     link = site / "out.txt"
     link.symlink_to("../secret.txt")
@@ -232,6 +245,7 @@ def test_single_file_follows_links(site: Path) -> None:
         assert opened.file.read() == b"canary"
 
 
+@pytest.mark.system_calls
 def test_file_is_looked_up_at_each_call(site: Path) -> None:
     later = Directory(str(site)).file(("later.txt",))
     for method in (later.stat, later.inspect, later.open):
@@ -258,6 +272,7 @@ def test_file_with_a_suffix(site: Path) -> None:
     assert single_file(file.path).with_suffix(".gz").path == sidecar.path
 
 
+@pytest.mark.system_calls
 @pytest.mark.parametrize(
     ("symlinks", "segments", "expected"),
     [
@@ -276,6 +291,7 @@ def test_where_a_stat_of_the_path_suffices(
     assert file.stat_beneath_root() == file.stat()
 
 
+@pytest.mark.change_times
 def test_fingerprint_differs_with_mtime_and_size(site: Path) -> None:
     path = site / "hello.txt"
     file = Directory(str(site)).file(("hello.txt",))
@@ -359,6 +375,7 @@ def test_file_that_is_absent_for_a_moment_is_not_a_permission_error(
     assert Directory(str(site), symlinks).stat(("hello.txt",)).st_size == 12
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
 @pytest.mark.parametrize("has_descriptors", [True, False])
 def test_open_directory(

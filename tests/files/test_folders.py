@@ -19,10 +19,13 @@ from wsgistatic.files.versions import SECOND
 SUFFIXES = (".br", ".gz")
 REQUESTS = 8  # until the first look
 
-pytestmark = pytest.mark.skipif(
-    LINUX.file_system_type("/tmp") not in module._EXACT_FILE_SYSTEMS,
-    reason="needs a file system of Linux whose time stamps are known to be exact",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        LINUX.file_system_type("/tmp") not in module._EXACT_FILE_SYSTEMS,
+        reason="needs a file system of Linux whose time stamps are known to be exact",
+    ),
+    pytest.mark.descriptors,
+]
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ import pytest
 from wsgistatic.files.linux import LINUX, Linux
 
 ctypes = pytest.importorskip("ctypes")
-pytestmark = pytest.mark.skipif(LINUX._openat2 is None, reason="needs openat2 of Linux 5.6")
+pytestmark = [
+    pytest.mark.skipif(LINUX._openat2 is None, reason="needs openat2 of Linux 5.6"),
+    pytest.mark.system_calls,
+]
 
 
 def test_file_is_opened_for_reading_and_not_inherited(site: Path, open_descriptors: None) -> None:

@@ -121,6 +121,7 @@ def test_bytes_written_through_the_file_object_are_served(tmp_path: Path) -> Non
         assert call(app, "/").body == b"one two"
 
 
+@pytest.mark.unlocked_files
 def test_handle_file_describes_the_open_file_whatever_its_path_leads_to(tmp_path: Path) -> None:
     with source_of("open", tmp_path, CONTENT) as file:
         source = HandleFile(file)

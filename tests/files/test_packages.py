@@ -185,6 +185,7 @@ def test_callables_of_options_get_the_path_of_the_member(static: zipfile.Path) -
     assert set(calls) == {(f"{static.root.filename}/pkg/static/hello.txt", "/s/hello.txt")}
 
 
+@pytest.mark.unlocked_files
 @pytest.mark.live
 def test_replaced_archive_is_served_as_it_was(archive: Path, static: zipfile.Path) -> None:
     app = StaticFiles(None, static)
@@ -382,6 +383,7 @@ def test_archive_that_hangs_does_not_delay_another_one(static: zipfile.Path, arc
         assert slow.result() == BIG
 
 
+@pytest.mark.system_calls
 @pytest.mark.usefixtures("open_descriptors")
 def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

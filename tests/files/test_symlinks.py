@@ -21,7 +21,7 @@ from wsgistatic.files.symlinks import (
 )
 from wsgistatic.files.versions import RegularFile
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = [pytest.mark.usefixtures("way"), pytest.mark.symlinks]
 
 T = TypeVar("T")
 Segments = tuple[str, ...]

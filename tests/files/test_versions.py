@@ -17,6 +17,7 @@ from wsgistatic.files import versions
 from wsgistatic.files.directory import single_file
 from wsgistatic.files.sources import Version
 from wsgistatic.files.versions import (
+    CHANGED_FIELD,
     SECOND,
     is_settled,
     is_version_settled,
@@ -57,12 +58,16 @@ def become_a_directory(path: Path) -> None:
 
 
 def status(mtime_ns: int, ctime_ns: int) -> Any:
-    return SimpleNamespace(st_mtime_ns=mtime_ns, st_ctime_ns=ctime_ns, st_size=5, st_dev=-1)
+    changed = {"st_ctime_ns": ctime_ns, CHANGED_FIELD: ctime_ns}
+    return SimpleNamespace(st_mtime_ns=mtime_ns, st_size=5, st_dev=-1, **changed)
 
 
-@pytest.mark.parametrize("field", ["st_mtime_ns", "st_size", "st_ino", "st_ctime_ns", "st_dev"])
+_FIELDS = ("st_mtime_ns", "st_size", "st_ino", CHANGED_FIELD, "st_dev")
+
+
+@pytest.mark.parametrize("field", _FIELDS)
 def test_signature_contains_each_field_that_a_change_can_show_in(field: str) -> None:
-    version: Any = SimpleNamespace(st_mtime_ns=1, st_size=1, st_ino=1, st_ctime_ns=1, st_dev=1)
+    version: Any = SimpleNamespace(**dict.fromkeys(_FIELDS, 1))
     other: Any = SimpleNamespace(**{**vars(version), field: 2})
     assert signature(version) != signature(other)
 
@@ -78,7 +83,14 @@ def test_ranges_of_the_expected_version(site: Path, open_descriptors: None) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [remove, rewrite, become_a_link, become_a_fifo, become_a_directory]
+    "change",
+    [
+        remove,
+        pytest.param(rewrite, marks=pytest.mark.change_times),
+        pytest.param(become_a_link, marks=pytest.mark.symlinks),
+        pytest.param(become_a_fifo, marks=pytest.mark.special_files),
+        become_a_directory,
+    ],
 )
 def test_changed_file_is_not_the_expected_version(
     site: Path, change: Change, open_descriptors: None
@@ -101,22 +113,9 @@ def test_read_version_without_pread(site: Path, monkeypatch: pytest.MonkeyPatch)
     assert read_version(str(path), signature(path.stat()), [(5, 8), (1, 2)]) == [b"567", b"1"]
 
 
-def test_without_pread_reads_hold_a_lock_and_restore_the_position(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    locked = []
-    real = os.lseek
-
-    def seek(*arguments: int) -> int:
-        locked.append(versions._SEEKING.locked())
-        return real(*arguments)
-
-    monkeypatch.setattr(os, "lseek", seek)
+def test_without_pread_a_read_that_fails_restores_the_position(site: Path) -> None:
     with open(site / "digits.bin", "rb", buffering=0) as file:
         file.read(100)
-        assert versions._seek_and_read(file.fileno(), 3, 5) == b"567"
-        assert locked == [True] * 3
-        assert file.tell() == 100
         with pytest.raises(OSError, match="Invalid argument"):
             versions._seek_and_read(file.fileno(), 3, -1)
         assert file.tell() == 100
@@ -151,6 +150,7 @@ sys.exit("the process has a controlling terminal now")
 """
 
 
+@pytest.mark.terminal
 def test_terminal_in_place_of_a_file_does_not_become_the_controlling_terminal() -> None:
     # A session without a terminal, like that of a daemon, acquires the first one that it opens.
     command = [sys.executable, "-c", _OPENS_A_TERMINAL]
@@ -225,7 +225,8 @@ def test_version_is_settled_by_the_clock_of_its_file_system(
 
     def judge(version: Any, later_ns: int) -> bool:
         monkeypatch.setattr(time, "monotonic_ns", lambda: 5 * SECOND + later_ns)
-        return is_version_settled(version, time_for(version, now + later_ns))
+        now_ns = time_for(version, now + later_ns, has_change_time=True)
+        return is_version_settled(version, now_ns)
 
     changed = now + ahead_ns - fraction
     version = status(changed, changed)

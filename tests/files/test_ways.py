@@ -23,7 +23,10 @@ from wsgistatic.files.directory import Directory
 from wsgistatic.files.linux import LINUX
 from wsgistatic.files.symlinks import Symlinks
 
-pytestmark = pytest.mark.skipif(LINUX._openat2 is None, reason="needs openat2 of Linux 5.6")
+pytestmark = [
+    pytest.mark.skipif(LINUX._openat2 is None, reason="needs openat2 of Linux 5.6"),
+    pytest.mark.system_calls,
+]
 
 NAMES = ("a", "b", ".c", "d.txt")
 PATHS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map(tuple)

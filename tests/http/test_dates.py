@@ -193,6 +193,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.mark.time_zones
 @pytest.mark.usefixtures("zone")
 def test_local_time_zone_does_not_move_the_fifty_years() -> None:
     test_fifty_years_are_counted_to_the_second()

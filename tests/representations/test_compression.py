@@ -359,7 +359,7 @@ def test_file_that_is_replaced_during_a_head_request(
         (texts / "next.js").write_bytes(TEXT * 3)
         os.utime(texts / "next.js", (OLD + 9, OLD + 9))
         time.sleep(0.03)
-        (texts / "next.js").rename(texts / "app.js")
+        (texts / "next.js").replace(texts / "app.js")
         time.sleep(0.03)
         return choice
 

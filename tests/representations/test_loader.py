@@ -434,6 +434,7 @@ def test_member_of_an_archive_that_ends_early_is_not_kept(tmp_path: Path) -> Non
         loaded.close()
 
 
+@pytest.mark.change_times
 def test_version_in_the_cache_is_not_described_again(site: Path) -> None:
     settle()
     fixture = Fixture(site)
@@ -444,6 +445,7 @@ def test_version_in_the_cache_is_not_described_again(site: Path) -> None:
     assert fixture.describe("hello.txt") is not loaded.representation
 
 
+@pytest.mark.symlinks
 def test_description_of_another_path_is_not_reused(site: Path) -> None:
     settle()
     (site / "page").symlink_to("hello.txt")
@@ -521,7 +523,7 @@ def test_file_that_is_replaced_before_it_is_compressed_for_a_head(
 
     def replace_then_open(file: File) -> OpenFile:
         (coded / "next.js").write_bytes(b"let question;\n" * 100)
-        (coded / "next.js").rename(coded / "app.js")
+        (coded / "next.js").replace(coded / "app.js")
         return real(file)
 
     monkeypatch.setattr(File, "open", replace_then_open)

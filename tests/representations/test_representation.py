@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from wsgistatic.files.versions import SECOND
+from wsgistatic.files.versions import CHANGED_FIELD, SECOND
 from wsgistatic.http.caching import with_no_cache
 from wsgistatic.http.conditional import Validators, matches_weakly
 from wsgistatic.representations.representation import (
@@ -25,7 +25,7 @@ NOW = 1_800_000_000 * SECOND + 123_456_789
 
 
 def status(mtime_ns: int, size: int = 5, ctime_ns: int = NOW) -> os.stat_result:
-    times = {"st_mtime_ns": mtime_ns, "st_ctime_ns": ctime_ns}
+    times = {"st_mtime_ns": mtime_ns, CHANGED_FIELD: ctime_ns}
     fields = SimpleNamespace(**times, st_size=size, st_dev=-1)
     return cast(os.stat_result, fields)
 

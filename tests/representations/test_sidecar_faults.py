@@ -204,6 +204,7 @@ def test_file_itself_is_sent_after_a_rollback(
     assert [" not sent, since " in message for message in caplog.messages] == [True]
 
 
+@pytest.mark.change_times
 @pytest.mark.live
 def test_sidecar_is_sent_once_it_belongs_to_the_file(rolled_back: Path) -> None:
     app = StaticFiles(None, rolled_back)

@@ -168,6 +168,7 @@ def test_the_manifest_is_read_again_when_it_changes(build: Path) -> None:
     assert app.preload("new.js") == ""
 
 
+@pytest.mark.change_times
 @pytest.mark.live
 def test_a_manifest_that_may_still_change_is_read_each_time(build: Path) -> None:
     app = StaticFiles(None, build)
@@ -212,6 +213,7 @@ def test_a_malformed_manifest_is_logged_once(
     assert app.preload("src/main.js") == ""
 
 
+@pytest.mark.symlinks
 def test_a_manifest_behind_a_link_that_leaves_the_directory(build: Path, tmp_path: Path) -> None:
     outside = tmp_path.parent / f"{tmp_path.name}-outside.json"
     os.replace(build / ".vite/manifest.json", outside)

@@ -25,6 +25,7 @@ from wsgistatic.compress import Action, Compressor, edits
 from wsgistatic.files.versions import signature
 
 pytestmark = [
+    pytest.mark.system_calls,
     pytest.mark.live,
     pytest.mark.memory_cache,
     pytest.mark.skipif(sys.platform != "linux", reason="renameat2 exists only on Linux"),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.client import Response, call_raw, make_environ
 from tests.conftest import age
+from tests.platforms import ON_WINDOWS
 from tests.security.advisories import REPLAYED, replays
 from tests.security.attack_site import CANARY, PAGE, make_attack_site
 from tests.security.attacks import ATTACKS, Attack
@@ -74,7 +75,11 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
                 assert passwords not in result.body
                 assert not re.search(rb"<(script|img)|href=.?javascript:", result.body, re.I)
                 if decoded == 1 and not mount:
-                    assert result.status in attack.statuses, path
+                    unknown = ON_WINDOWS and '"' in path  # no folder can have this name
+                    assert result.status in ({404} if unknown else attack.statuses), path
+
+
+SCRIPT = pytest.param('/"><script>', marks=pytest.mark.free_names)
 
 
 @replays("CVE-2024-42353", "CVE-2020-28724", "CVE-2015-1164", "GHSA-fh3h-vg37-cc95")
@@ -83,7 +88,7 @@ def test_attack_without_a_server(root: Path, attack: Attack, mount: str, decoded
     ["//evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "/\r\n/evil",
      "https://evil.example", "///", "/\x00/evil.example", "/%2f/evil.example", "/\u0100/evil"],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/sub", "/d\u00c3\u00bcr", '/"><script>', ""])
+@pytest.mark.parametrize("path", ["/sub", "/d\u00c3\u00bcr", SCRIPT, ""])
 @pytest.mark.parametrize("query", ["", "//evil.example", "a\r\nX-Injected: 1", "\u0100", "#x"])
 def test_redirects_stay_on_the_host(root: Path, script_name: str, path: str, query: str) -> None:
     (root / "index.html").write_bytes(PAGE)
@@ -224,7 +229,15 @@ def test_any_value_of_an_environ_variable(root: Path, name: str, value: object) 
 
 @replays("CVE-2016-9964", "CVE-2012-2374")
 @pytest.mark.parametrize(
-    "name", ["a\r\nX-Injected: 1", "a\nb", "\t", "\x7f", '"; x="', "\u20ac", "\udcff", "a%0d%0ab"]
+    "name",
+    [
+        *(
+            pytest.param(name, marks=pytest.mark.free_names)
+            for name in ("a\r\nX-Injected: 1", "a\nb", "\t", '"; x="')
+        ),
+        *("\x7f", "\u20ac", "a%0d%0ab"),
+        pytest.param("\udcff", marks=pytest.mark.byte_names),
+    ],
 )
 def test_file_names_cannot_inject_header_fields(own_root: Path, name: str) -> None:
     from wsgistatic.representations.headers import untrusted_uploads
@@ -253,6 +266,7 @@ def test_file_names_cannot_inject_header_fields(own_root: Path, name: str) -> No
                 assert_harmless(result, own_root)
 
 
+@pytest.mark.free_names
 def test_control_characters_in_offload_headers(own_root: Path) -> None:
     (own_root / "a\r\nX-Injected: 1").write_bytes(PAGE)
     for header, value in (("X-Accel-Redirect", "/i/a%0D%0AX-Injected:%201"), ("X-Sendfile", None)):
@@ -262,6 +276,7 @@ def test_control_characters_in_offload_headers(own_root: Path) -> None:
         assert result.body == (b"" if value else PAGE)
 
 
+@pytest.mark.free_names
 def test_headers_function_that_copies_a_malicious_name(own_root: Path) -> None:
     def copy(headers: Any, path: str, url: str) -> None:
         headers["X-Name"] = os.path.basename(path)

@@ -139,6 +139,7 @@ def test_long_fields_are_parsed_quickly(root: Path, name: str, value: str) -> No
                 assert seconds(partial(call_raw, served_app, environ)) < TIME_LIMIT
 
 
+@pytest.mark.symlinks
 def test_path_through_a_circular_link(root: Path) -> None:
     """Resolving 64 KB of ``/self/self/self`` used to take seconds, and ended with a 200."""
     (root / "self").symlink_to(".")
@@ -184,6 +185,7 @@ def test_ranges_never_send_more_than_the_file(root: Path, cache: dict[str, Any])
                 assert content == data[int(first) : int(last) + 1] != b""
 
 
+@pytest.mark.special_files
 @replays("Bun PR 36156", "logrotate PR 607", "CWE-67")
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
 def test_special_files_are_neither_opened_nor_read(root: Path, symlinks: Any) -> None:
@@ -321,6 +323,7 @@ def test_memory_for_many_files_stays_within_cache_size(root: Path) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.symlinks
 def test_canaries_are_reachable_through_the_links(root: Path) -> None:
     """Otherwise the tests that no response contains a canary would prove nothing."""
     assert (root / "outdir" / "secret").read_bytes() == CANARY

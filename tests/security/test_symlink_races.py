@@ -26,7 +26,12 @@ from tests.security.advisories import replays
 from wsgistatic import StaticFiles
 
 # The tests set their own cache options, so one run of this module is enough.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache, pytest.mark.usefixtures("way")]
+pytestmark = [
+    pytest.mark.symlinks,
+    pytest.mark.live,
+    pytest.mark.memory_cache,
+    pytest.mark.usefixtures("way"),
+]
 
 INSIDE = b"i" * 300_000  # more than the cache keeps in memory
 OUTSIDE = b"X" * 300_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def as_nobody() -> list[str]:
     the interpreter may be, and pytest's directories. So Apache runs as nobody, with the capability
     to open all files.
     """
-    if os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return []
     return [
         *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-import resource
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+if sys.platform != "win32":
+    import resource
 
 _BLOCK = 32  # bytes
 _MIN_CHECKED = 2 * _BLOCK  # bytes; enough to contain a whole block

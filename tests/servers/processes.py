@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,10 @@ def run_command(command: Sequence[str], folder: Path, port: int) -> Iterator[Pat
             time.sleep(0.02)
         yield log
     finally:
-        kill_sessions([process.pid])
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            kill_sessions([process.pid])
         process.wait()
 
 

@@ -291,6 +291,7 @@ def test_validators_of_the_caller_get_the_coding(coded: Path) -> None:
     assert "ETag" not in ask(app, "/", "gzip").headers
 
 
+@pytest.mark.symlinks
 def test_length_is_that_of_the_version_although_its_link_was_switched(
     coded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

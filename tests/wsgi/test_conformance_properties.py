@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.oracle import (
     measure_multipart,
     merge,
 )
+from tests.platforms import ON_WINDOWS
 from tests.properties import examples
 from wsgistatic import FileApp, StaticFiles, content_range, get_ranges, merge_ranges
 
@@ -302,6 +304,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (path / name).write_bytes(b"12345")
         os.utime(path / name, (0, TIMES[0]))
     (path / ".env").write_bytes(b"SECRET")
+    if ON_WINDOWS:
+        shutil.copyfile(path / "a.txt", path / "in.txt")
+        return path
     (path / "in.txt").symlink_to("a.txt")
     (path / "out.txt").symlink_to(outside / "secret.txt")
     (path / "outdir").symlink_to(outside)

@@ -182,6 +182,7 @@ def test_another_file_under_the_name_of_a_delta_is_not_sent(
 
 
 # Of another size, and of the same.
+@pytest.mark.change_times
 @pytest.mark.parametrize("content", [NEW_BUNDLE + b"\n", NEW_BUNDLE.swapcase()])
 @pytest.mark.parametrize("seconds", [-3600, 0])
 @pytest.mark.parametrize("cache_size", [0, 1024 * 1024])
@@ -206,6 +207,7 @@ def test_the_delta_of_a_file_that_was_rolled_back_is_not_sent(
         settle()
 
 
+@pytest.mark.change_times
 def test_a_file_that_is_restored_gets_its_delta_again(app: StaticFiles, folder: Path) -> None:
     write(folder, {NAME: NEW_BUNDLE.swapcase()})
     assert get(app, offer(OLD_BUNDLE)).headers.get("Content-Encoding") is None
@@ -214,6 +216,7 @@ def test_a_file_that_is_restored_gets_its_delta_again(app: StaticFiles, folder: 
     assert get(app, offer(OLD_BUNDLE)).headers["Content-Encoding"] == "dcz"
 
 
+@pytest.mark.change_times
 @pytest.mark.parametrize("mtime", [0, 1, 499162500, OLD])
 def test_the_delta_of_another_file_with_the_same_times_is_not_sent(
     folder: Path, mtime: int

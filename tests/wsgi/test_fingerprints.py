@@ -12,6 +12,7 @@ import pytest
 
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
+from tests.platforms import ON_WINDOWS
 from tests.wsgi.test_system_calls import CallCounter
 from wsgistatic import AnswerEvent, FileApp, StaticFiles
 from wsgistatic.files import digests
@@ -221,8 +222,9 @@ def test_a_real_file_in_another_directory_wins(styled: Path, tmp_path: Path) -> 
     ],
 )
 def test_what_is_not_served_is_a_miss(styled: Path, name: str, options: Any) -> None:
-    (styled / "up.txt").symlink_to("../secret.txt")
-    os.mkfifo(styled / "pipe")
+    if not ON_WINDOWS:
+        (styled / "up.txt").symlink_to("../secret.txt")
+        os.mkfifo(styled / "pipe")
     app = StaticFiles(FileApp(b"the app"), styled, **options)
     assert call_raw(app, make_environ("/" + name.format(OTHER))).body == b"the app"
     alone = StaticFiles(None, styled, **options)
@@ -230,6 +232,7 @@ def test_what_is_not_served_is_a_miss(styled: Path, name: str, options: Any) -> 
         assert call_raw(alone, make_environ("/" + name.format(OTHER), method)).status == 404
 
 
+@pytest.mark.symlinks
 def test_symlinks_follow_the_same_policy(styled: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.css").write_bytes(TEXT)
@@ -245,6 +248,7 @@ def test_symlinks_follow_the_same_policy(styled: Path, tmp_path: Path) -> None:
     assert statuses == {"inside": [200, 404], "follow": [200, 200], "deny": [404, 404]}
 
 
+@pytest.mark.free_names
 def test_an_alias_of_the_plain_name_is_a_miss(
     styled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +349,7 @@ def test_events_name_the_file(styled: Path) -> None:
     assert (events[0].status, events[0].path) == (200, str(styled / "app.css"))
 
 
+@pytest.mark.system_calls
 @pytest.mark.memory_cache
 def test_system_calls(styled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = StaticFiles(None, styled, stat_ttl=0.0)

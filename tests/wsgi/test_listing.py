@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.client import Response, call, call_raw, make_environ, start
+from tests.platforms import ON_WINDOWS
 from wsgistatic import StaticFiles
 from wsgistatic.wsgi import listing
 
@@ -101,8 +102,9 @@ def test_a_directory_redirects_to_its_url_with_a_slash(site: Path) -> None:
 )
 def test_misses_stay_misses(site: Path, path: str) -> None:
     (site / ".git").mkdir()
-    os.mkfifo(site / "pipe")
-    (site / "out").symlink_to("..")
+    if not ON_WINDOWS:
+        os.mkfifo(site / "pipe")
+        (site / "out").symlink_to("..")
     assert call(files(site), path).status == 404
 
 
@@ -199,6 +201,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("names")
 
 
+@pytest.mark.byte_names
 @given(raw=BYTES | PIECES, is_directory=st.booleans())
 @example(raw=b"javascript:alert(1)", is_directory=False)
 @example(raw=b"http:", is_directory=True)
@@ -234,6 +237,7 @@ def test_the_link_of_every_name_can_be_followed(
             path.unlink()
 
 
+@pytest.mark.permissions
 @pytest.mark.parametrize("dotfiles", [False, True])
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
 def test_exactly_the_names_that_are_served_are_listed(
@@ -288,6 +292,7 @@ def test_an_unreadable_directory_is_403_and_is_not_listed(
     assert Links(call(app, "/").body).hrefs == []
 
 
+@pytest.mark.long_paths
 def test_a_directory_a_hundred_levels_deep(tmp_path: Path) -> None:
     depth = 100
     path = tmp_path.joinpath(*["d"] * depth)
@@ -388,6 +393,7 @@ def is_open(directory: Path) -> bool:
     return str(directory) in map(os.path.realpath, descriptors)
 
 
+@pytest.mark.descriptors
 def test_a_listing_that_is_never_closed_leaves_no_descriptor(
     site: Path, stream_short_listings: None, open_descriptors: None
 ) -> None:
@@ -399,6 +405,7 @@ def test_a_listing_that_is_never_closed_leaves_no_descriptor(
     assert not is_open(site)
 
 
+@pytest.mark.descriptors
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_short_listing_closes_its_directory_at_once(
     site: Path, monkeypatch: pytest.MonkeyPatch, method: str
@@ -430,6 +437,7 @@ def fail(*arguments: Any) -> Any:
     raise OSError(errno.EMFILE, "Too many open files")
 
 
+@pytest.mark.system_calls
 def test_a_shortage_of_descriptors_is_503(
     site: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     open_descriptors: None,
@@ -440,6 +448,7 @@ def test_a_shortage_of_descriptors_is_503(
     assert str(site) in caplog.text
 
 
+@pytest.mark.descriptors
 def test_a_shortage_of_descriptors_in_the_middle_breaks_the_response(
     site: Path, stream_short_listings: None, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, open_descriptors: None,

@@ -52,6 +52,7 @@ def file(name: str, size: int = 0, modified: int = 0) -> Entry:
     return Entry(name, False, size, modified)
 
 
+@pytest.mark.byte_names
 @pytest.mark.parametrize(
     ("name", "href", "shown"),
     [
@@ -172,6 +173,7 @@ def test_the_head_is_sent_before_any_entry_is_read() -> None:
     assert "<title>" in head
 
 
+@pytest.mark.byte_names
 def test_entries_as_json() -> None:
     entries = [Entry("dir", True, 0, 1_700_000_000), file('r\udcff\u202e"', 7, 10**15)]
     text = "".join(json_array(entries))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import resource
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from wsgistatic.files.symlinks import LinkMetError
 from wsgistatic.wsgi import listing
 from wsgistatic.wsgi.listing import Scan
 from wsgistatic.wsgi.listing_page import Entry
+
+if sys.platform != "win32":
+    import resource
 
 
 def opened(root: Path, *segments: str, index: str | None = None, symlinks: Any = "inside") -> Scan:
@@ -79,6 +82,7 @@ def test_sorted_runs_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert names(tmp_path) == ["dir", *(f"{number}.txt" for number in range(50))]
 
 
+@pytest.mark.special_files
 @pytest.mark.parametrize("symlinks", ["inside", "follow", "deny"])
 def test_other_kinds_of_files_cannot_be_scanned(
     site: Path, walk: str, symlinks: Any, open_descriptors: None
@@ -99,6 +103,7 @@ def test_other_kinds_of_files_cannot_be_scanned(
             opened(site, "out", symlinks=symlinks)
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize(
     ("symlinks", "shown"),
     [
@@ -149,6 +154,7 @@ def become_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize("change", [vanish, become_directory, become_link_out, become_pipe])
 def test_entries_that_change_while_they_are_listed_are_left_out(
     site: Path, walk: str, change: Callable[[Path], None], open_descriptors: None
@@ -163,6 +169,7 @@ def test_entries_that_change_while_they_are_listed_are_left_out(
     scan.close()
 
 
+@pytest.mark.symlinks
 def test_a_directory_that_is_replaced_by_a_link_is_still_listed(site: Path) -> None:
     scan = opened(site, "bare")
     (site / "bare").rename(site / "moved")
@@ -171,6 +178,7 @@ def test_a_directory_that_is_replaced_by_a_link_is_still_listed(site: Path) -> N
     scan.close()
 
 
+@pytest.mark.symlinks
 def test_a_file_that_becomes_a_link_is_listed_with_the_size_of_its_target(site: Path) -> None:
     scan = opened(site)
     scan.read(100)
@@ -181,6 +189,7 @@ def test_a_file_that_becomes_a_link_is_listed_with_the_size_of_its_target(site: 
     assert sizes["hello.txt"] == 1000
 
 
+@pytest.mark.permissions
 def test_unreadable_files_and_directories_are_left_out(
     public_directory: Path, ordinary_user: None
 ) -> None:
@@ -237,6 +246,7 @@ def test_a_directory_as_an_index_does_not_hide_its_directory(site: Path) -> None
     assert "bare" in names(site, index="index.html")
 
 
+@pytest.mark.descriptors
 def test_a_shortage_of_descriptors_while_entries_are_read_raises(
     site: Path, open_descriptors: None
 ) -> None:
@@ -253,6 +263,7 @@ def test_a_shortage_of_descriptors_while_entries_are_read_raises(
         scan.close()
 
 
+@pytest.mark.descriptors
 def test_a_shortage_of_descriptors_while_the_directory_is_opened_raises(
     site: Path, open_descriptors: None
 ) -> None:
@@ -279,6 +290,7 @@ def test_a_scan_that_is_never_closed_leaves_no_descriptor(
     gc.collect()
 
 
+@pytest.mark.symlinks
 def test_a_directory_swapped_for_a_link_before_it_is_opened_is_not_scanned(
     site: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:

@@ -37,6 +37,7 @@ def module_of(frame: FrameType) -> str | None:
     return path[len(PACKAGE) :] if path.startswith(PACKAGE) else None
 
 
+@pytest.mark.system_calls
 @pytest.mark.usefixtures("way")
 def test_a_range_of_a_large_new_file_is_handed_on_by_few_modules(tmp_path: Path) -> None:
     """A module that only returns something to its caller does not count: it is easy to follow."""

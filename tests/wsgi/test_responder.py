@@ -34,6 +34,7 @@ class Wrapper:
         self.file.close()
 
 
+@pytest.mark.change_times
 def test_the_types_of_bodies(site: Path) -> None:
     # Up to 64 KiB of a file that has not just changed are a list.
     (site / "digits.bin").write_bytes(b"0123456789" * 10_000)
@@ -177,6 +178,7 @@ def test_a_cached_file_replaced_before_it_is_opened_is_sent_in_its_new_version(
     assert b"".join(result.iterable) == b"1" * 200_000
 
 
+@pytest.mark.system_calls
 @pytest.mark.memory_cache
 def test_a_cached_file_that_cannot_be_read_is_looked_up_again(
     large: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None

@@ -297,6 +297,7 @@ def test_a_new_sidecar_is_used_within_a_second(coded: Path) -> None:
     assert ask(app, "br, gzip", "/hello.txt").body == smaller
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize("symlinks", ["inside", "deny"])
 def test_a_sidecar_that_is_not_a_regular_file_inside_is_not_used(
     coded: Path, symlinks: Any
@@ -390,6 +391,7 @@ def test_file_app_uses_sidecars_only_if_encodings_names_them(coded: Path) -> Non
     assert call(FileApp(coded / "app.js"), "/", HTTP_ACCEPT_ENCODING="gzip").body == PLAIN
 
 
+@pytest.mark.system_calls
 @pytest.mark.memory_cache
 def test_a_cached_coding_costs_one_stat_of_the_file_and_one_of_the_sidecar(
     coded: Path, monkeypatch: pytest.MonkeyPatch

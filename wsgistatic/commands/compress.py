@@ -84,11 +84,14 @@ def _compress(compressor: Compressor, originals: Originals, options: argparse.Na
 
 @contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGBREAK is Ctrl-Break of Windows.
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGBREAK")]
+    before = {one: signal.signal(one, signal.default_int_handler) for one in numbers if one}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _parser() -> Parser:

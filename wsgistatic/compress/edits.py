@@ -30,7 +30,7 @@ class Draft:
     """A file that is being written. Leaving the context without ``publish`` deletes it."""
 
     def __init__(self, folder: Folder) -> None:
-        self._folder, self._name = folder, f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}"
+        self._folder, self._name = folder, _draft_name()
         # Nobody else can read it before it has the permissions of the original.
         self._file = open(folder.create(self._name), "wb", buffering=0)  # noqa: SIM115 - see __exit__
 
@@ -52,13 +52,18 @@ class Draft:
         draft = _changeable(self._folder, self._name, self._file)
         # Only root may change the owner. If root did not, a server that reads files of mode 0640
         # through their group could not read the sidecars.
-        if hasattr(os, "chown"):  # not on Windows
+        # Windows has no owner here, and its one mode, read-only, would prevent a replacement.
+        if hasattr(os, "chown"):
             with suppress(PermissionError):
                 os.chown(draft, original.st_uid, original.st_gid)
-        os.chmod(draft, stat.S_IMODE(original.st_mode) & 0o777)
+            os.chmod(draft, stat.S_IMODE(original.st_mode) & 0o777)
         _set_mtime(draft, original)
         self._file.close()
-        self._folder.replace(self._name, name)
+        self._folder.replace(self._name, name, _draft_name())
+
+
+def _draft_name() -> str:
+    return f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}"
 
 
 def redate(folder: Folder, name: str, file: IO[bytes], original: os.stat_result) -> None:
@@ -87,4 +92,5 @@ def is_stale_draft(name: str, status: os.stat_result) -> bool:
     """Return whether a name is that of a draft that a killed run left behind."""
     if not (name.startswith(_PREFIX) and name.endswith(_SUFFIX) and stat.S_ISREG(status.st_mode)):
         return False
-    return time.time() - status.st_ctime > _STALE_AFTER
+    # On Windows ``st_ctime`` is the time of the creation.
+    return time.time() - max(status.st_ctime, status.st_mtime) > _STALE_AFTER

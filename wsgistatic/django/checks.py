@@ -93,7 +93,7 @@ def _wraps() -> bool:
     module = (settings.WSGI_APPLICATION or "").rpartition(".")[0]
     try:
         spec = find_spec(module) if module else None
-        source = Path(spec.origin or "").read_text() if spec else ""
+        source = Path(spec.origin or "").read_text("utf-8", "replace") if spec else ""
     except (ImportError, OSError, ValueError):
         return False
     return "wsgistatic.django" in source and re.search(r"\bwrap\(", source) is not None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, cast
 
+from wsgistatic.files import spelling
 from wsgistatic.files.digests import DIGESTS, Algorithm
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.sources import Opened, Source, Version, raw_file
@@ -28,6 +29,7 @@ from wsgistatic.files.symlinks import (
     stat_no_follow,
 )
 from wsgistatic.files.versions import FILE_FLAGS, RegularFile, are_settled, modified_ns
+from wsgistatic.files.windows import SYSTEM, replace_open_file
 from wsgistatic.http.paths import may_be_alias
 
 _HAS_ACCESS_IN_DIRECTORY = os.access in os.supports_dir_fd
@@ -46,14 +48,25 @@ class Directory:
     """Safe access to the regular files beneath a root.
 
     The root may be a symbolic link, which is resolved again at each call.
+
+    Attributes:
+        has_exact_names: the file system finds a file by one name only, or ``any_spelling`` of it
+            will do, since the caller chose the path.
     """
 
-    def __init__(self, path: str, symlinks: Symlinks = "inside") -> None:
+    def __init__(
+        self, path: str, symlinks: Symlinks = "inside", *, any_spelling: bool = False
+    ) -> None:
         self.path, self.symlinks = path, symlinks
+        self._lookup = lookup = None if any_spelling else spelling.LOOKUP
         self._stem = os.path.join(path, "")
         self._walker: Walker = FollowingWalker(path)
         if symlinks != "follow":
             self._walker = (DescriptorWalker if HAS_DESCRIPTOR_WALK else PathWalker)(path, symlinks)
+        if lookup is not None:
+            self._walker = spelling.SpellingWalker(self._walker, path, lookup)
+        # Renaming "a" to "A" there does not show in a stat of "a".
+        self.has_exact_names = lookup is None
 
     def file(self, segments: tuple[str, ...]) -> File:
         """Name a file beneath this directory, whether or not it exists."""
@@ -90,7 +103,12 @@ class Directory:
 
         File systems of Windows also open ``.git`` by its alias ``GIT~1``. The directory is read
         only if a name of that form exists. Errors as for ``open_directory``.
+
+        On Windows and macOS, every other spelling of a name is an alias, too.
         """
+        if self._lookup is not None:
+            exists = os.path.lexists(self.path_of(segments))
+            return exists and not spelling.is_listed(self.path, segments, self._lookup)
         for depth, name in enumerate(segments):
             if may_be_alias(name):
                 path = os.path.join(self.path, *segments[: depth + 1])
@@ -122,7 +140,8 @@ class File(Source):
 
     Attributes:
         stat_suffices: ``os.stat`` of the path shows whether it still leads to a version. Otherwise
-            a directory on the way could be replaced by a link that must not be followed.
+            a directory on the way could be replaced by a link that must not be followed, or a
+            name could get another spelling.
         has_siblings: the path is known, so there may be other files beside it.
         is_regular: a plain stat has just shown that, so opening it does not touch a device.
     """
@@ -135,7 +154,9 @@ class File(Source):
     ) -> None:
         self.directory, self.segments, self.is_regular = directory, segments, is_regular
         self.path = directory.path_of(segments)
-        self.stat_suffices = directory.symlinks == "follow" or len(segments) < 2
+        self.stat_suffices = directory.has_exact_names and (
+            directory.symlinks == "follow" or len(segments) < 2
+        )
 
     def open(self) -> OpenFile:
         """Open the file."""
@@ -274,10 +295,20 @@ class Folder:
         path, dir_fd = self.at(name)
         return os.open(path, _CREATE_FLAGS, 0o600, dir_fd=dir_fd)
 
-    def replace(self, name: str, target: str) -> None:
-        """Rename a file, and replace any file that has the new name."""
-        path, dir_fd = self.at(name)
-        os.replace(path, self.at(target)[0], src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    def replace(self, name: str, target: str, aside: str) -> None:
+        """Rename a file, and replace any file that has the new name.
+
+        Windows does not replace an open file in one step. There the old file first gets the free
+        name ``aside``, so that the new name leads to nothing for a moment. Raise PermissionError if
+        another program does not let it be renamed.
+        """
+        (path, dir_fd), new = self.at(name), self.at(target)[0]
+        try:
+            os.replace(path, new, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) is None:
+                raise
+            replace_open_file(path, new, self.at(aside)[0])
 
     def remove(self, name: str) -> None:
         """Remove a file, unless it has already disappeared."""
@@ -295,7 +326,7 @@ class Folder:
 def single_file(path: str) -> File:
     """Name one file by its path. Links are followed, since the caller chose the path."""
     directory, name = os.path.split(path)
-    return File(Directory(directory, "follow"), (name,))
+    return File(Directory(directory, "follow", any_spelling=True), (name,))
 
 
 class HandleFile(File):
@@ -311,13 +342,13 @@ class HandleFile(File):
         self.has_siblings = isinstance(raw.name, str)  # not a temporary file, or a descriptor
         path = os.path.abspath(raw.name) if self.has_siblings else "<file>"
         directory, name = os.path.split(path)
-        super().__init__(Directory(directory, "follow"), (name,))
+        super().__init__(Directory(directory, "follow", any_spelling=True), (name,))
         self._file, self._raw = file, raw
         self._descriptor()  # flush now: forked processes would each write what is in the buffer
 
     def open(self) -> OpenFile:
         """Open a duplicate of the descriptor."""
-        return OpenFile(RegularFile(os.dup(self._descriptor())), self.path)
+        return OpenFile(RegularFile(SYSTEM.dup(self._descriptor())), self.path)
 
     def stat(self) -> os.stat_result:
         """Return the status of the open file."""

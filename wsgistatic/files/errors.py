@@ -35,8 +35,15 @@ _OUTCOMES = {
 }
 
 
+# Errors of Windows that Python translates to EACCES and EINVAL: another program has the file, or a
+# part of it, for itself (32, 33), or the system's memory for open files is used up (1450).
+_TEMPORARY_ON_WINDOWS = frozenset({32, 33, 1450})
+
+
 def classify(error: OSError) -> Outcome:
     """Return what a file system error means for the response; an unknown error is a FAULT."""
+    if getattr(error, "winerror", None) in _TEMPORARY_ON_WINDOWS:
+        return Outcome.TEMPORARY
     return _OUTCOMES.get(error.errno or 0, Outcome.FAULT)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from wsgistatic.files.linux import LINUX
-from wsgistatic.files.versions import SECOND, Signature, are_settled, signature
+from wsgistatic.files.versions import SECOND, Signature, are_settled, changed_ns, signature
 
 _EXACT_FILE_SYSTEMS = frozenset({
     0xEF53,  # ext2, ext3, ext4
@@ -94,7 +94,7 @@ class Folders:
 def _shows_changes(path: str, status: os.stat_result) -> bool:
     """Return whether each later change of the names in a folder will change its time stamps."""
     return (
-        status.st_ctime_ns % SECOND != 0
+        changed_ns(status) % SECOND != 0
         and are_settled(status)
         and LINUX.file_system_type(path) in _EXACT_FILE_SYSTEMS
     )

@@ -38,7 +38,8 @@ from wsgistatic.files.sources import (
     raw_file,
 )
 from wsgistatic.files.symlinks import Symlinks
-from wsgistatic.files.versions import RegularFile, read_at, written
+from wsgistatic.files.versions import RegularFile, written
+from wsgistatic.files.windows import SYSTEM
 
 _PIECE = 16 * 1024  # bytes read at a time to be decompressed
 _LOCAL_HEADER = 30  # bytes before a member's name; the last four are the lengths of what follows
@@ -165,11 +166,10 @@ class Archive:
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset in the archive."""
         descriptor = self.descriptor()
-        # Appended members may still be in a buffer. And without pread, reading at an offset moves
-        # the position that ZipFile uses.
-        if descriptor is None or self.file.mode != "r" or not hasattr(os, "pread"):
+        # Appended members may still be in a buffer.
+        if descriptor is None or self.file.mode != "r":
             return self._shared.read_at(offset, size)
-        return read_at(descriptor, size, offset)
+        return cast(bytes, SYSTEM.pread(descriptor, size, offset))
 
     @as_oserror()
     def locate(self, info: zipfile.ZipInfo) -> int:
@@ -222,7 +222,7 @@ class ZipMember(Source):
         )
         if is_plain and descriptor is not None:
             start = archive.locate(info)
-            member = StoredMember(os.dup(descriptor), start)
+            member = StoredMember(SYSTEM.dup(descriptor), start)
             return Opened(info.file_size, status, archive.path, file=member)
         reader = MemberReader(archive, info)
         return Opened(info.file_size, status, archive.path, file=reader, is_sequential=True)

@@ -23,7 +23,8 @@ from wsgistatic.files.changes import FileChangedError, Reader
 from wsgistatic.files.digests import Algorithm, hash_content
 from wsgistatic.files.errors import as_oserror
 from wsgistatic.files.forks import Locked
-from wsgistatic.files.versions import Signature, read_at, signature
+from wsgistatic.files.versions import Signature, signature
+from wsgistatic.files.windows import SYSTEM
 
 
 class Traversable(Protocol):
@@ -286,7 +287,7 @@ class OffsetReader(io.RawIOBase):
     @as_oserror()
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to ``size`` bytes from an offset."""
-        return read_at(self._raw.fileno(), size, offset)
+        return cast(bytes, SYSTEM.pread(self._raw.fileno(), size, offset))
 
 
 class SharedFile(Locked):

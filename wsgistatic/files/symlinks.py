@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import FILE_FLAGS
+from wsgistatic.files.windows import SYSTEM
 
 T = TypeVar("T")
 Action = Callable[[str, "int | None"], T]
@@ -129,9 +130,10 @@ class FollowingWalker(Walker):
     def open_file(self, path: str) -> int | None:
         """Open a file, and follow all links; see ``Walker.open_file``."""
         try:
-            return os.open(path, FILE_FLAGS)
+            descriptor: int = SYSTEM.open(path, FILE_FLAGS)
         except OSError:
             return None
+        return descriptor
 
 
 def _walk_to(root: str, names: tuple[str, ...]) -> int:
@@ -150,13 +152,14 @@ def _walk_to(root: str, names: tuple[str, ...]) -> int:
 def open_no_follow(name: str, dir_fd: int | None, flags: int) -> int:
     """Open a name, and return its descriptor; raise LinkMetError if it is a link."""
     try:
-        return os.open(name, flags | _NO_FOLLOW, dir_fd=dir_fd)
+        descriptor: int = SYSTEM.open(name, flags | _NO_FOLLOW, dir_fd=dir_fd)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):  # EMLINK on FreeBSD
             raise LinkMetError from None
         if error.errno == errno.ENOTDIR:  # with O_DIRECTORY a link can fail like a file
             stat_no_follow(name, dir_fd)
         raise
+    return descriptor
 
 
 def stat_no_follow(name: str, dir_fd: int | None) -> os.stat_result:

@@ -7,10 +7,13 @@ includes two dates joined by a comma, and days that do not exist.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from wsgistatic.http.fields import OWS
+
+# Added to, because ``fromtimestamp`` of Windows refuses times before 1970 and after 3000.
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -51,7 +54,7 @@ def parse_http_date(value: str, now: float) -> int | None:
 def _full_year(date: tuple[int, ...], now: float) -> int:
     # 5.6.7: a date with a two-digit year "that appears to be more than 50 years in the future" is
     # "the most recent year in the past that had the same last two digits".
-    this_year, *since = datetime.fromtimestamp(now, timezone.utc).timetuple()[:6]
+    this_year, *since = (_EPOCH + timedelta(seconds=now)).timetuple()[:6]
     year = this_year - this_year % 100 + date[0]
     return year - 100 if (year, *date[1:]) > (this_year + 50, *since) else year
 
@@ -67,5 +70,5 @@ def format_http_date(seconds: int) -> str:
 
 @lru_cache(maxsize=256)
 def _format_day(days: int) -> str:
-    date = datetime.fromtimestamp(days * 86400, timezone.utc)
+    date = _EPOCH + timedelta(days)
     return f"{_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"

@@ -4,6 +4,19 @@ An entry is valid as long as ``os.stat`` of its path shows the version it was ma
 must check that before they use it. Only versions whose successors will have other time stamps are
 kept. Reading takes no lock. Adding takes one, and evicts files until the rest fits the budget: the
 oldest first, but not those used since they were last considered for eviction.
+
+Readers rely on these guarantees of CPython, with and without a global interpreter lock. Each holds
+because the keys are strings, None or tuples of integers, whose hash and comparison run no Python
+code.
+
+- A look-up in a dict, or in an OrderedDict by ``get``, finds a whole entry or none, whatever other
+  threads add or remove at that moment. Adding, ``pop`` and ``clear`` are as indivisible.
+- ``tuple(dict.values())``, ``dict.copy()`` and ``list.copy()`` return one state of the original.
+  Iterating over the original itself could raise RuntimeError, so methods iterate over a copy.
+- Reading and setting an attribute are indivisible.
+- What a thread wrote before it added an entry is visible to each thread that finds the entry. So an
+  entry is filled before it is added. Later changes are single assignments, and a reader may see
+  some of them and not yet the others; each such state is a valid one.
 """
 
 from __future__ import annotations
@@ -203,9 +216,10 @@ class CachedFile:
         value = accept_encoding or ""
         if len(value) <= _MAX_VALUE_LENGTH and DCZ not in value.lower():
             values = self.by_accept_encoding
-            if len(values) >= _MAX_VALUES:
-                # A copy, since other threads may add values.
-                values.pop(next(iter(values.copy())), None)
+            # Other threads add and remove values: a copy keeps its order, it may be empty, and two
+            # threads may remove the same value.
+            while len(values) >= _MAX_VALUES:
+                values.pop(next(iter(values.copy()), None), None)
             values[accept_encoding] = coding
 
     def next_check(self, now: float, interval: float) -> float:

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
-from wsgistatic.files.versions import COARSE_TICK, SECOND, is_settled, modified_ns, time_for
+from wsgistatic.files.versions import (
+    COARSE_TICK,
+    SECOND,
+    changed_ns,
+    is_settled,
+    modified_ns,
+    time_for,
+)
 from wsgistatic.http.caching import is_caching_field, with_no_cache
 from wsgistatic.http.conditional import Validators, is_weak
 from wsgistatic.http.dates import format_http_date
@@ -155,7 +162,7 @@ def make_validators(
         judged_ns = time_for(status, now_ns)
     is_certain = is_settled(changed, min(now_ns, judged_ns))
     if changed > now_ns:  # set by hand, so the last status change shows how recent it is
-        is_certain = is_settled(status.st_ctime_ns, judged_ns)
+        is_certain = is_settled(changed_ns(status), judged_ns)
     if etag is not None and not is_certain:
         etag = f"W/{etag}" if of_content else f'W/"{os.urandom(8).hex()}"'
     if of_content or min(now_ns, judged_ns) - changed < COARSE_TICK:

@@ -28,6 +28,7 @@ from wsgistatic.files.versions import (
     RegularFile,
     Signature,
     are_settled,
+    changed_ns,
     modified_ns,
     signature,
 )
@@ -188,7 +189,7 @@ def is_fresh(sidecar: os.stat_result, original: os.stat_result) -> bool:
         return True  # both are from one build, even if it gives all files the same time
     made, modified = modified_ns(sidecar), modified_ns(original)
     if made in (modified // SECOND * SECOND, _from_float(original.st_mtime)):
-        return max(made, sidecar.st_ctime_ns) >= modified
+        return max(made, changed_ns(sidecar)) >= modified
     return made >= modified
 
 

@@ -35,7 +35,9 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 # A browser opens six connections, and a download occupies a thread until it ends.
 DEFAULT_THREADS = 32
 _STOP_TIMEOUT = 2.0  # seconds for downloads in progress after an interrupt
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Windows has Ctrl-Break (SIGBREAK) too, which can also be sent to a process from outside.
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
+SIGNALS: tuple[int, ...] = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 _REPEAT_TIME = 0.5  # seconds within which a signal repeats the one before
 
 
@@ -105,7 +107,7 @@ def default_server() -> str:
 
 
 def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> None:
-    """Bind a server and serve until SIGINT or SIGTERM, then stop. Call it in the main thread.
+    """Bind a server and serve until one of ``SIGNALS``, then stop. Call it in the main thread.
 
     Further signals have no effect, because the process is about to end.
     """
@@ -120,7 +122,7 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
         if not is_repeated:
             raise KeyboardInterrupt
 
-    before = [(number, signal.signal(number, interrupt)) for number in _SIGNALS]
+    before = [(number, signal.signal(number, interrupt)) for number in SIGNALS]
     try:
         server = bind()
         server.serve()
@@ -146,8 +148,8 @@ def run(bind: Callable[[], BoundServer], print_line: Callable[[str], None]) -> N
 
 
 def ignore_signals() -> None:
-    """Ignore SIGINT and SIGTERM, even while the interpreter shuts down."""
-    for number in _SIGNALS:
+    """Ignore ``SIGNALS``, even while the interpreter shuts down."""
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -30,6 +30,7 @@ class Reason(Enum):
     NAME_TOO_LONG = "a name that is too long"
     NOT_THERE = "does not exist"
     ALIAS = "a short name that the file system made for another name"
+    SPELLING = "another spelling of a name, which the file system takes for the same"
     BELOW_FILE = "below a file, which is not a directory"
     NOT_A_DIRECTORY = "a slash after the name of something other than a directory"
     IS_DIRECTORY = "a directory"
@@ -143,7 +144,7 @@ def _why(directory: Directory, segments: tuple[str, ...], error: OSError) -> Rea
             reason = _why_not_followed(directory, path)
             if reason is not None:
                 return reason
-    return None
+    return Reason.SPELLING if directory.has_alias(segments) else None
 
 
 _ABSENT = {errno.ENOTDIR: Reason.BELOW_FILE, errno.ENAMETOOLONG: Reason.NAME_TOO_LONG}
