@@ -272,7 +272,7 @@ def _request_table(samples: Samples, peers: list[Peer]) -> Table:
 
 def main() -> None:
     """Run the benchmark."""
-    quick = "fewer files, requests and rounds: about four minutes instead of twenty"
+    quick = "fewer files, requests and rounds: about three minutes instead of fifteen"
     options = report.parse("scale", __doc__, quick, _CHOSEN, peers=installed_peers())
     peers: list[Peer] = options.peers
     counts, samples = [0, 1000, _MANY] + [200_000] * (not options.quick), Samples()
