@@ -259,9 +259,9 @@ def _request_table(samples: Samples, peers: list[Peer]) -> Table:
             return figure(samples.ratio((action, peer.key), ("second", base), "ms"), "-")
         if action != "memory":
             return figure((samples.median((action, peer.key), "ms") or 0) * 1000 / _MANY)
-        held = [samples.median((one, peer.key), "held") for one in ("first", f"start:{_MANY}")]
-        content = len(_CONTENT) if peer is _OURS[-1] else 0
-        return f"{sum(one or 0 for one in held) * MIB / _MANY - content:.0f}"
+        held = (samples.median((one, peer.key), "held") for one in ("first", f"start:{_MANY}"))
+        of_each = sum(one or 0 for one in held) * MIB / _MANY - len(_CONTENT) * (peer is _OURS[-1])
+        return "-" if peer is _OURS[0] else f"{of_each:.0f}"
 
     columns = {"first, us": "first", "/WhiteNoise": "first/whitenoise", "second, us": "second"}
     columns |= {"second/WhiteNoise": "second/whitenoise", "bytes/file": "memory"}
@@ -297,7 +297,7 @@ def main() -> None:
     panels = [charts.bars(f"{_MANY:,} files: {head}", tables[0][1], head) for head in heads]
     panels += [charts.bars(f"{one}: {rows[0][-1]}", rows, rows[0][-1]) for one, rows in tables[1:3]]
     panels += [charts.bars(head, tables[3][1], head) for head in memory]
-    panels += [charts.bars(f"1000 ranges: {title}", rows, "1000") for title, rows in for_ranges[:2]]
+    panels += [charts.bars(f"1000 ranges: {name[:26]}", t, "1000") for name, t in for_ranges[:2]]
     note = "Shorter is better. {python}, {cpu}, one core, no server."
     charts.draw(options, "Growth with files, ranges and size", note, panels, len(_SHAPES))
 
