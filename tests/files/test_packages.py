@@ -283,9 +283,9 @@ def test_get_after_head_caches_the_body_of_a_member(static: zipfile.Path) -> Non
     settle()
     app = StaticFiles(None, static)
     call(app, "/hello.txt", "HEAD")
-    assert only_variant(app, "/hello.txt").body is None
+    assert only_variant(app, "/hello.txt").content is None
     call(app, "/hello.txt")
-    assert only_variant(app, "/hello.txt").body == [b"hello world\n"]
+    assert only_variant(app, "/hello.txt").content == b"hello world\n"
 
 
 @pytest.mark.memory_cache

@@ -106,15 +106,15 @@ class Variant(Location):
 
     Attributes:
         original: for a sidecar, the location of its file.
-        full_headers, not_modified_headers: those of a 200 and a 304 response. Copy them before use.
-        body: all bytes as a body of one block, to be copied; or None.
+        full_headers: those of a 200 response; those of a 304 begin at ``not_modified_at``.
+        content: all bytes, or None.
         is_readable: the file at the path contains the bytes as they are sent, unlike an archive.
         stat_suffices: a stat of the path alone proves that the variant is valid.
         trusted_until: when a stat is needed again.
     """
 
     __slots__ = (
-        *("body", "etag", "full_headers", "is_readable", "last_modified", "not_modified_headers"),
+        *("content", "etag", "full_headers", "is_readable", "last_modified", "not_modified_at"),
         *("original", "representation", "stat_suffices", "trusted_until"),
     )
 
@@ -132,10 +132,10 @@ class Variant(Location):
         self.representation = representation
         self.original = original
         self.full_headers = representation.full_headers
-        self.not_modified_headers = representation.not_modified_headers
+        self.not_modified_at = representation.not_modified_at
         self.etag = representation.validators.etag
         self.last_modified = dict(self.full_headers).get("Last-Modified")
-        self.body = None if content is None else [content]
+        self.content = content
         self.is_readable = isinstance(source, File) and representation.has_ranges
         self.stat_suffices = self.file is None and original is None
         self.trusted_until = 0.0
@@ -187,7 +187,7 @@ class CachedFile:
         coding = variant.representation.coding or IDENTITY
         known = self.variants.get(coding)
         if known is not None and known.signature == variant.signature:
-            variant.body = variant.body or known.body
+            variant.content = variant.content or known.content
         self.variants[coding] = variant
         varies = variant.representation.varies
         self.only = None if varies else variant
@@ -338,5 +338,5 @@ def _weight(key: str, cached: CachedFile) -> int:
     for variant in cached.variants.values():
         fields = variant.representation.policy
         weight += _VARIANT_SIZE + sum(_FIELD_SIZE + len(value) for _, value in fields)
-        weight += len(variant.body[0]) if variant.body else 0
+        weight += len(variant.content or b"")
     return weight

@@ -326,8 +326,8 @@ class Loader:
         if coding is None:
             return None
         known = self._known(target, coding, choice.version)
-        if known is not None and known.body is not None:
-            return loaded._replace(representation=known.representation, content=known.body[0])
+        if known is not None and known.content is not None:
+            return loaded._replace(representation=known.representation, content=known.content)
         try:
             content = compression.compress(
                 own.path,

@@ -176,9 +176,8 @@ class Responder:
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant
     ) -> Iterable[bytes] | None:
-        if variant.body is not None or plan.content_length == 0:
-            content = variant.body[0] if variant.body else b""
-            return _parts(plan, content) if self.cache.is_fresh(variant) else None
+        if variant.content is not None or plan.content_length == 0:
+            return _parts(plan, variant.content or b"") if self.cache.is_fresh(variant) else None
         if not variant.is_readable:
             return None
         if not variant.stat_suffices and not variant.still_leads_here():
