@@ -302,7 +302,7 @@ def test_member_gets_its_date_while_it_is_cached(
         date = call(app, "/hello.txt").headers.get("Last-Modified")
         assert (date is None) is (age_ < 2)
         assert "/hello.txt" in app._files
-        app._files["/hello.txt"].checked_until = 0.0
+        app._files["/hello.txt"].check.until = 0.0
     assert call(app, "/hello.txt", HTTP_RANGE="bytes=0-0", HTTP_IF_RANGE=date).status == 206
 
 

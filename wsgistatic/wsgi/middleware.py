@@ -238,15 +238,18 @@ class StaticFiles(Copyable):
             if variant is None:
                 if cached is not NO_FILE:
                     coding = cached.by_accept_encoding.get(environ.get("HTTP_ACCEPT_ENCODING"))
-                    variant = cached.variants.get(coding)
+                    variant = cached.by_coding.get(coding)
                 elif not path_info.startswith(self._below) and path_info != self._prefix:
                     return self._app(environ, start_response)
         except (AttributeError, KeyError, TypeError):  # PATH_INFO is missing, or not text
             if self._prefix:
                 return self._app(environ, start_response)
             cached, variant = NO_FILE, None
-        if variant is not None and not (
-            "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        if (
+            variant is not None
+            and monotonic() < cached.check.until
+            and "HTTP_IF_MATCH" not in environ
+            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
         ):
             body: Iterable[bytes] | None = None
             method = environ.get("REQUEST_METHOD")
@@ -259,7 +262,7 @@ class StaticFiles(Copyable):
                 if environ["HTTP_IF_MODIFIED_SINCE"] == variant.last_modified and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
                     headers = variant.full_headers[variant.not_modified_at :]
-            elif monotonic() < cached.checked_until and "HTTP_WANT_REPR_DIGEST" not in environ:
+            elif "HTTP_WANT_REPR_DIGEST" not in environ:
                 if method == "HEAD":
                     body, status, headers = [b""], "200 OK", variant.full_headers
                 elif method == "GET" and variant.content and "HTTP_RANGE" not in environ:

@@ -116,7 +116,7 @@ class Responder:
         representation = variant.representation
         if request.range is not None and not representation.has_ranges:
             return None  # ranges refer to the file's own bytes
-        if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
+        if monotonic() >= cached.check.until and not self.cache.recheck(cached):
             return None
         plan = self._plan(request, representation)
         if isinstance(plan, Response):
