@@ -283,9 +283,9 @@ def test_get_after_head_caches_the_body_of_a_member(static: zipfile.Path) -> Non
     settle()
     app = StaticFiles(None, static)
     call(app, "/hello.txt", "HEAD")
-    assert only_variant(app, "/hello.txt").body is None
+    assert only_variant(app, "/hello.txt").content is None
     call(app, "/hello.txt")
-    assert only_variant(app, "/hello.txt").body == [b"hello world\n"]
+    assert only_variant(app, "/hello.txt").content == b"hello world\n"
 
 
 @pytest.mark.memory_cache
@@ -302,7 +302,7 @@ def test_member_gets_its_date_while_it_is_cached(
         date = call(app, "/hello.txt").headers.get("Last-Modified")
         assert (date is None) is (age_ < 2)
         assert "/hello.txt" in app._files
-        app._files["/hello.txt"].checked_until = 0.0
+        app._files["/hello.txt"].check.until = 0.0
     assert call(app, "/hello.txt", HTTP_RANGE="bytes=0-0", HTTP_IF_RANGE=date).status == 206
 
 

@@ -223,9 +223,9 @@ def test_sidecars_are_checked_again_as_seldom_as_files(
         cache = cache_of(10_000, stat_ttl)
         cache.add("/hello.txt", variant_of(site / "hello.txt"), None, ())
         cached = cache.files["/hello.txt"]
-        assert cached.checked_until == 1001.0
-        assert cache.sidecars_unchanged(cached)
-        assert cached.checked_until == until
+        assert cached.check.until == 1001.0
+        assert cache.recheck(cached)
+        assert cached.check.until == until
 
 
 def test_sidecars_that_changed(site: Path) -> None:
@@ -234,12 +234,12 @@ def test_sidecars_that_changed(site: Path) -> None:
     path = site / "hello.txt"
     cache.add("/hello.txt", variant_of(path), None, sidecars.stats(str(path)))
     cached = cache.files["/hello.txt"]
-    assert cache.sidecars_unchanged(cached)
+    assert cache.recheck(cached)
     (site / "hello.txt.gz").write_bytes(b"coded")
-    assert not cache.sidecars_unchanged(cached)
+    assert not cache.recheck(cached)
     cache.add("/hello.txt", variant_of(path, varies=True), None, sidecars.stats(str(path)))
     assert cache.files["/hello.txt"] is not cached
-    assert cache.sidecars_unchanged(cache.files["/hello.txt"])
+    assert cache.recheck(cache.files["/hello.txt"])
 
 
 def test_clock_that_was_set_back(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,12 +249,13 @@ def test_clock_that_was_set_back(site: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(time, "time", lambda: now)
     cache.add("/hello.txt", variant_of(path, last_modified=OLD + 50), None, ())
     cached = cache.files["/hello.txt"]
-    assert cache.sidecars_unchanged(cached)
+    assert cache.recheck(cached)
     now -= 60
-    assert not cache.sidecars_unchanged(cached)
+    cached.check.until = 0.0
+    assert not cache.recheck(cached)
     cache.add("/hello.txt", variant_of(path, last_modified=OLD + 40), None, ())
     assert cache.files["/hello.txt"] is not cached
-    assert cache.sidecars_unchanged(cache.files["/hello.txt"])
+    assert cache.recheck(cache.files["/hello.txt"])
 
 
 def test_date_of_a_member_of_an_archive_is_never_in_the_future(
@@ -306,7 +307,7 @@ def test_variants_of_one_version_are_kept_together(site: Path) -> None:
     assert again is not None
     assert again is cached.variant_for("br, gzip")
     assert again is not coded
-    assert again.body == [b"coded"]  # taken over from the variant for the same version
+    assert again.content == b"coded"  # taken over from the variant for the same version
     assert len(cached.variants) == 2
 
 
@@ -319,7 +320,7 @@ def test_variants_of_another_version_are_dropped(site: Path) -> None:
     changed = variant_of(path, varies=True)
     cache.add("/a", changed, None, ())
     assert cache.files["/a"].variant_for(None) is changed
-    assert changed.body is None
+    assert changed.content is None
     assert cache.files["/a"].variant_for("br") is None
 
 
@@ -420,7 +421,7 @@ def test_stat_ttl_counts_from_the_stat(site: Path, monkeypatch: pytest.MonkeyPat
     app = StaticFiles(None, site, etag="content", stat_ttl=9.0)
     call_raw(app, make_environ("/hello.txt"))
     assert only(app, "/hello.txt").trusted_until < hashed[0] + 9.0
-    assert app._files["/hello.txt"].checked_until < hashed[0] + 1.0
+    assert app._files["/hello.txt"].check.until < hashed[0] + 1.0
 
 
 def test_stored_coding_is_stale_if_its_original_changed(site: Path) -> None:
@@ -612,7 +613,7 @@ def test_large_cached_files_are_streamed(site: Path, open_descriptors: None) -> 
     (site / "big.bin").write_bytes(b"0123456789" * 100_000)
     app = StaticFiles(None, site, block_size=1000)
     warm(app, "/big.bin")
-    assert only(app, "/big.bin").body is None
+    assert only(app, "/big.bin").content is None
     assert call(app, "/big.bin").body == b"0123456789" * 100_000
     assert len(call(app, "/big.bin", HTTP_RANGE="bytes=5-5004").body) == 5000
     result = start(app, make_environ("/big.bin"))
@@ -750,10 +751,10 @@ def test_get_after_head_or_range_caches_the_body(site: Path) -> None:
     for extra in ({"HTTP_RANGE": "bytes=0-1"}, {}):
         call(app, "/hello.txt", **extra)
     call_raw(app, make_environ("/digits.bin", "HEAD"))
-    assert only(app, "/digits.bin").body is None
+    assert only(app, "/digits.bin").content is None
     assert call(app, "/digits.bin").status == 200
-    assert only(app, "/digits.bin").body == [b"0123456789" * 100]
-    assert only(app, "/hello.txt").body == [b"hello world\n"]
+    assert only(app, "/digits.bin").content == b"0123456789" * 100
+    assert only(app, "/hello.txt").content == b"hello world\n"
 
 
 def test_file_gets_its_date_while_it_is_cached(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

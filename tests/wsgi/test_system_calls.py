@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.client import call_raw, make_environ, start
+from tests.conftest import age
 from wsgistatic import StaticFiles
 from wsgistatic.files.folders import _EXACT_FILE_SYSTEMS
 from wsgistatic.files.linux import LINUX
@@ -138,6 +139,8 @@ OPENED = {"openat2": {"stat": 1, "openat2": 1}, "walk": {"stat": 2, "open": 3}}
 # One fstat describes the file, and one shows that it was not rewritten while it was read. The
 # kernel sees two more calls, an fstat by FileIO and the close, and the walk closes two folders.
 READ = Counter({"fstat": 2, "pread": 1})
+# Once a second, for all cached files of a folder: has it no new names, and does no link lead to it?
+FOLDER_CHECK = {"openat2": {"stat": 1, "openat2": 1}, "walk": {"stat": 1, "open": 2}}
 
 
 def sidecars_of(site: Path, state: str) -> Counter[str]:
@@ -146,9 +149,13 @@ def sidecars_of(site: Path, state: str) -> Counter[str]:
         (site / "sub" / "page.html.gz").write_bytes(gzip.compress(b"<p>page</p>"))
     if state != "learned":
         return Counter(stat=3)
-    while not _FOLDERS.is_bare(str(site / "sub")):
-        pass
+    learn(site / "sub")
     return Counter(stat=1)
+
+
+def learn(folder: Path) -> None:
+    while not _FOLDERS.is_bare(str(folder)):
+        pass
 
 
 @pytest.mark.parametrize("state", ["not learned", "learned", "has sidecars"])
@@ -167,6 +174,8 @@ def test_first_request_for_a_file_in_a_folder(
     monkeypatch.setattr("wsgistatic.files.versions.read_at", os.pread)
     app = StaticFiles(None, warm_site, cache_size=cache_size)
     expected = Counter(OPENED[way]) + READ + sidecars_of(warm_site, state)
+    if (state, way, cache_size > 0) == ("learned", "openat2", True):
+        expected += Counter(FOLDER_CHECK[way])
     for request in range(3 if cache_size == 0 else 1):
         calls = counter.of(app, "/sub/page.html")
         assert counter.status == 200
@@ -175,6 +184,38 @@ def test_first_request_for_a_file_in_a_folder(
             opened = {"openat2": 1} if way == "openat2" else {"open": 2}
             calls = dict(Counter(calls) - Counter({"stat": 1, "access": 1, **opened}))
         assert calls == expected, request
+
+
+def test_files_of_a_folder_are_checked_together(
+    warm_site: Path, counter: CallCounter, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not in_exact_file_system(warm_site):
+        pytest.skip("needs a file system of Linux whose time stamps are known to be exact")
+    paths = [f"/sub/{number}.txt" for number in range(9)]
+    for path in paths:
+        (warm_site / path[1:]).write_text("text")
+        age(warm_site / path[1:])
+    time.sleep(0.03)
+    learn(warm_site / "sub")
+    app = StaticFiles(None, warm_site, stat_ttl=0.0)
+    now = time.monotonic()
+    freeze(monkeypatch, now)
+    for path in paths:
+        counter.of(app, path)
+    for seconds in (1.1, 2.2, 3.3):
+        freeze(monkeypatch, now + seconds)
+        calls = sum((Counter(counter.of(app, path)) for path in paths * 2), Counter[str]())
+        assert counter.status == 200
+        if seconds == 1.1 and way == "walk":
+            assert calls.pop("lstat") == len(paths)  # a file behind a link has a check of its own
+            calls["stat"] -= len(paths)  # they did not share the check yet
+        assert calls == Counter(stat=2 * len(paths)) + Counter(FOLDER_CHECK[way])
+
+
+def freeze(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
+    """Let the monotonic clock stand still."""
+    for module in ("files.directory", "representations.cache", "wsgi.middleware", "wsgi.responder"):
+        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: now)
 
 
 @pytest.mark.parametrize("cache_size", [0, 10_000_000])

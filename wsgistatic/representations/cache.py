@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from time import monotonic
+from types import MappingProxyType
+from typing import Any
 
 from wsgistatic.files.directory import File
 from wsgistatic.files.forks import Locked
@@ -21,6 +22,7 @@ from wsgistatic.files.versions import Signature, signature
 from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.dictionaries import DCZ
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings
+from wsgistatic.representations.checks import Check, FolderCheck
 from wsgistatic.representations.representation import Representation, is_outdated
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats
 
@@ -38,6 +40,7 @@ _MAX_VALUES = 16  # of Accept-Encoding, remembered for a file
 _MAX_VALUE_LENGTH = 100
 _MAX_RANKS = 64  # different meanings of Accept-Encoding; browsers and proxies have about six
 _RANKED = (*PREFERENCE, IDENTITY)
+_MAX_FOLDERS = 1024  # whose checks files may join
 _INTERVAL = 1.0  # seconds between checks for changes that a stat of the path does not show
 
 # Never part of PATH_INFO: PEP 3333 allows Latin-1, and servers that decode with surrogateescape
@@ -58,16 +61,21 @@ class Location:
     ``seen`` some time ago, since the file may have been hashed or compressed in the meantime.
     """
 
-    __slots__ = ("file", "path", "path_checked_until", "seen", "signature")
+    __slots__ = ("file", "path", "path_checked_until", "signature")
 
     def __init__(
-        self, path: str, status: os.stat_result, source: Source, seen: float | None = None
+        self,
+        path: str,
+        status: os.stat_result,
+        source: Source,
+        seen: float | None = None,
+        is_direct: bool = False,
     ) -> None:
         self.path = path
-        self.seen = monotonic() if seen is None else seen
         self.signature = signature(status)
-        self.file = source if isinstance(source, File) and _may_leave_root(source) else None
-        self.path_checked_until = self.seen + _INTERVAL
+        may_leave = isinstance(source, File) and _may_leave_root(source, is_direct)
+        self.file = source if isinstance(source, File) and may_leave else None
+        self.path_checked_until = (monotonic() if seen is None else seen) + _INTERVAL
 
     def stat_matches(self) -> bool:
         """Return whether the path leads to the version now."""
@@ -93,11 +101,11 @@ class Location:
         return leads_here
 
 
-def _may_leave_root(file: File) -> bool:
+def _may_leave_root(file: File, is_direct: bool) -> bool:
     """Return whether the path could leave the root while its stat stays the same."""
     # A link in the root itself may lead through a directory that is moved out.
     return not file.stat_suffices or (
-        file.directory.symlinks == "inside" and os.path.islink(file.path)
+        not is_direct and file.directory.symlinks == "inside" and os.path.islink(file.path)
     )
 
 
@@ -105,17 +113,18 @@ class Variant(Location):
     """One representation of a cached file, ready to be sent.
 
     Attributes:
+        source: that of the version, if it may share the check of its folder but does not yet.
         original: for a sidecar, the location of its file.
-        full_headers, not_modified_headers: those of a 200 and a 304 response. Copy them before use.
-        body: all bytes as a body of one block, to be copied; or None.
+        full_headers: those of a 200 response; those of a 304 begin at ``not_modified_at``.
+        content: all bytes, or None.
         is_readable: the file at the path contains the bytes as they are sent, unlike an archive.
         stat_suffices: a stat of the path alone proves that the variant is valid.
-        trusted_until: when a stat is needed again.
+        trusted_until: when a stat is needed again; at first, when the version was current.
     """
 
     __slots__ = (
-        *("body", "etag", "full_headers", "is_readable", "last_modified", "not_modified_headers"),
-        *("original", "representation", "stat_suffices", "trusted_until"),
+        *("content", "etag", "full_headers", "is_readable", "last_modified", "not_modified_at"),
+        *("original", "representation", "source", "stat_suffices", "trusted_until"),
     )
 
     def __init__(
@@ -127,18 +136,26 @@ class Variant(Location):
         *,
         original: Location | None = None,
         seen: float | None = None,
+        is_direct: bool = False,
     ) -> None:
-        super().__init__(representation.path, status, source, seen)
+        self.trusted_until = monotonic() if seen is None else seen
+        super().__init__(representation.path, status, source, self.trusted_until, is_direct)
         self.representation = representation
         self.original = original
         self.full_headers = representation.full_headers
-        self.not_modified_headers = representation.not_modified_headers
-        self.etag = representation.validators.etag
-        self.last_modified = dict(self.full_headers).get("Last-Modified")
-        self.body = None if content is None else [content]
+        self.not_modified_at = representation.not_modified_at
+        self.etag, self.last_modified = representation.validators.etag, representation.date
+        self.content = content
         self.is_readable = isinstance(source, File) and representation.has_ranges
+        # A file of layered directories may be hidden by another one.
+        self.source = source if type(source) is File and original is None else None
         self.stat_suffices = self.file is None and original is None
-        self.trusted_until = 0.0
+
+    def keep_source(self, source: File) -> None:
+        """Keep the source of a variant that no longer shares the check of its folder."""
+        self.source = source
+        self.file = source if _may_leave_root(source, False) else None
+        self.stat_suffices = self.file is None
 
     def still_leads_here(self) -> bool:
         """Return whether the path, and that of the original, still lead to their versions."""
@@ -147,22 +164,45 @@ class Variant(Location):
         return self.file is None or super().still_leads_here()
 
 
-@dataclass(eq=False, slots=True)
-class CachedFile:
-    """A version of a file with the variants that were requested."""
+_NONE: Any = MappingProxyType({})  # in place of a dict, which takes 64 bytes even if it is empty
+_EXPIRED = Check(0.0)
 
-    path: str
-    signature: Signature | tuple[()]
-    sidecar_stats: SidecarStats | None  # None if it never has sidecars
-    only: Variant | None = None  # the one variant, if Accept-Encoding does not matter
-    variants: dict[str | None, Variant] = field(default_factory=dict)  # by coding or "identity"
-    # The coding to send, by the value of Accept-Encoding and by its meaning.
-    by_accept_encoding: dict[str | None, str] = field(default_factory=dict)
-    by_ranks: dict[tuple[int, ...], str] = field(default_factory=dict)
-    # Until then ``sidecar_stats`` and the dates are taken to be current.
-    checked_until: float = 0.0
-    used: bool = False  # since it was last considered for eviction
-    weight: int = 0  # bytes that count against the budget
+
+class CachedFile:
+    """A version of a file with the variants that were requested.
+
+    Attributes:
+        sidecar_stats: what is beside the file; None if it never has sidecars.
+        only: the one variant, if Accept-Encoding does not matter.
+        by_coding: the variants by content coding or "identity", if it ever mattered.
+        by_accept_encoding, by_ranks: the coding to send, by the value of the field and its meaning.
+        check: until when a stat suffices.
+        used: since it was last considered for eviction.
+        weight: bytes that count against the budget.
+    """
+
+    __slots__ = (
+        *("by_accept_encoding", "by_coding", "by_ranks", "check", "only", "path", "sidecar_stats"),
+        *("signature", "used", "weight"),
+    )
+
+    def __init__(
+        self, path: str, signature: Signature | tuple[()], sidecar_stats: SidecarStats | None
+    ) -> None:
+        self.path, self.signature, self.sidecar_stats = path, signature, sidecar_stats
+        self.only: Variant | None = None
+        self.by_coding: dict[str | None, Variant] = _NONE
+        self.by_accept_encoding: dict[str | None, str] = _NONE
+        self.by_ranks: dict[tuple[int, ...], str] = _NONE
+        self.check = _EXPIRED
+        self.used, self.weight = False, 0
+
+    @property
+    def variants(self) -> dict[str | None, Variant]:
+        """A copy of the variants by content coding, since other threads may add some."""
+        if self.only is None or self.by_coding:
+            return self.by_coding.copy()
+        return {_coding_of(self.only): self.only}
 
     def variant_for(self, accept_encoding: str | None) -> Variant | None:
         """Return the variant for a value of Accept-Encoding, if it is known."""
@@ -174,26 +214,25 @@ class CachedFile:
             coding = self.by_ranks.get(_ranks(accept_encoding))
             if coding is not None:
                 self._remember_value(accept_encoding, coding)
-        return self.variants.get(coding)
+        return self.by_coding.get(coding)
 
     @property
     def has_deltas(self) -> bool:
         """Whether a client may get a delta of the file."""
-        # A copy, since other threads may add variants.
-        return any(one.representation.use_as_dictionary for one in tuple(self.variants.values()))
+        return any(one.representation.use_as_dictionary for one in self.variants.values())
 
     def put(self, variant: Variant, accept_encoding: str | None) -> None:
         """Add a variant; the caller holds the lock of the cache."""
-        coding = variant.representation.coding or IDENTITY
+        coding, varies = _coding_of(variant), variant.representation.varies
         known = self.variants.get(coding)
         if known is not None and known.signature == variant.signature:
-            variant.body = variant.body or known.body
-        self.variants[coding] = variant
-        varies = variant.representation.varies
+            variant.content = variant.content or known.content
+        if varies or self.by_coding or (self.only is not None and known is None):
+            self.by_coding = {**self.variants, coding: variant}
         self.only = None if varies else variant
         if varies:
-            if len(self.by_ranks) >= _MAX_RANKS:
-                self.by_ranks.clear()
+            if len(self.by_ranks) >= _MAX_RANKS or not self.by_ranks:
+                self.by_ranks = {}
             self.by_ranks[_ranks(accept_encoding)] = coding
             self._remember_value(accept_encoding, coding)
 
@@ -202,6 +241,8 @@ class CachedFile:
         # StaticFiles, which therefore need not look for the field.
         value = accept_encoding or ""
         if len(value) <= _MAX_VALUE_LENGTH and DCZ not in value.lower():
+            if not self.by_accept_encoding:
+                self.by_accept_encoding = {}
             values = self.by_accept_encoding
             if len(values) >= _MAX_VALUES:
                 # A copy, since other threads may add values.
@@ -210,15 +251,14 @@ class CachedFile:
 
     def next_check(self, now: float, interval: float) -> float:
         """Return when the interval ends, or earlier when a variant gets its date."""
-        dates = [one.representation.dated_from for one in tuple(self.variants.values())]
+        dates = [one.representation.dated_from for one in self.variants.values()]
         wait = min((date - time.time() for date in dates if date is not None), default=interval)
         return now + min(wait, interval)
 
     def is_outdated(self) -> bool:
         """Return whether a variant has to be described again."""
         now = time.time()
-        # A copy, since other threads may add variants.
-        return any(is_outdated(one.representation, now) for one in tuple(self.variants.values()))
+        return any(is_outdated(one.representation, now) for one in self.variants.values())
 
 
 # What a look-up returns for a file that is not cached.
@@ -244,6 +284,7 @@ class Cache(Locked):
         self._stat_ttl = stat_ttl
         self._sidecars = sidecars
         self._size = 0
+        self._folders: dict[str, FolderCheck] = {}  # by path
 
     def after_fork(self) -> None:
         """Drop the lock and, if another thread was changing the cache, its entries."""
@@ -266,23 +307,35 @@ class Cache(Locked):
         variant.trusted_until = now + self._stat_ttl if is_fresh else 0.0
         return is_fresh
 
-    def sidecars_unchanged(self, cached: CachedFile) -> bool:
-        """Return whether no sidecar appeared, vanished or changed; call after ``checked_until``.
+    def recheck(self, cached: CachedFile) -> bool:
+        """Return whether nothing changed that a stat does not show; call when its check is over.
 
         Responses in between are correct too, since a sidecar itself is checked at each request.
         This check also finds that a recent version gets its date, or that the clock was set back,
         which is too rare to justify reading the clock at each request.
         """
+        now, interval = monotonic(), max(_INTERVAL, self._stat_ttl)
+        if isinstance(cached.check, FolderCheck):
+            if cached.check.holds(now, interval):
+                return True
+            _leave(cached)
         stats = cached.sidecar_stats
         if stats is not None and stats != self._sidecars.stats(cached.path):
             return False
         if cached.is_outdated():
             return False
-        cached.checked_until = cached.next_check(monotonic(), max(_INTERVAL, self._stat_ttl))
+        if not self._join(cached, now, interval):
+            cached.check = Check(cached.next_check(now, interval))
         return True
 
     def add(
-        self, key: str, variant: Variant, accept_encoding: str | None, stats: SidecarStats | None
+        self,
+        key: str,
+        variant: Variant,
+        accept_encoding: str | None,
+        stats: SidecarStats | None,
+        *,
+        is_direct: bool = False,
     ) -> None:
         """Add a variant, and evict other files for it, unless its successor could look the same.
 
@@ -291,8 +344,8 @@ class Cache(Locked):
         """
         if not variant.representation.settled or self.budget < _FILE_SIZE + _VARIANT_SIZE:
             return
-        if self._stat_ttl:
-            variant.trusted_until = variant.seen + self._stat_ttl
+        seen = variant.trusted_until
+        variant.trusted_until = seen + self._stat_ttl if self._stat_ttl else 0.0
         original = variant.original or variant
         with self._lock:
             cached = self.files.get(key, NO_FILE)
@@ -300,8 +353,12 @@ class Cache(Locked):
             version = (original.path, original.signature, stats)
             if known != version or cached.is_outdated():
                 cached = CachedFile(original.path, original.signature, stats)
+            else:
+                _leave(cached)
             cached.put(variant, accept_encoding)
-            cached.checked_until = cached.next_check(variant.seen, _INTERVAL)
+            interval = max(_INTERVAL, self._stat_ttl)
+            if not (is_direct and self._join(cached, seen, interval, is_direct)):
+                cached.check = Check(cached.next_check(seen, _INTERVAL))
             self._remove(key)
             cached.weight = _weight(key, cached)
             if cached.weight > self.budget:
@@ -316,6 +373,37 @@ class Cache(Locked):
                 else:
                     self._size -= cached.weight
 
+    def _join(
+        self, cached: CachedFile, now: float, interval: float, is_direct: bool = False
+    ) -> bool:
+        """Let a file share the check of its folder if that suffices for it; return whether it does.
+
+        ``is_direct`` is whether no link leads to the file.
+        """
+        variant = cached.only
+        if variant is None or variant.source is None or cached.by_coding:
+            return False
+        representation, source = variant.representation, variant.source
+        if representation.dated_from is not None or any(cached.sidecar_stats or ()):
+            return False
+        folder = variant.path.rpartition(os.sep)[0]
+        check = self._folders.get(folder)
+        if check is None:
+            if len(self._folders) >= _MAX_FOLDERS:
+                self._folders.clear()
+            check = FolderCheck(source.directory, source.segments[:-1], self._sidecars)
+            self._folders[folder] = check
+        last_modified = representation.validators.last_modified or 0
+        if not check.holds(now, interval) or last_modified > time.time():
+            return False
+        if not is_direct and variant.file is not None and os.path.islink(variant.path):
+            return False
+        check.latest = max(check.latest, last_modified)
+        cached.check = check
+        variant.source, variant.file, variant.stat_suffices = None, None, True
+        variant.path_checked_until = 0.0
+        return True
+
     def drop_if_stale(self, key: str, variant: Variant) -> None:
         """Check a variant again, trusted or not, and drop its file if it is no longer valid."""
         if not variant.stat_matches():
@@ -328,6 +416,18 @@ class Cache(Locked):
         self._size -= self.files.pop(key, NO_FILE).weight
 
 
+def _leave(cached: CachedFile) -> None:
+    """Let a file have a check of its own again, if it shares that of its folder."""
+    check, variant = cached.check, cached.only
+    if isinstance(check, FolderCheck) and variant is not None:
+        variant.keep_source(check.source(variant.path))
+        cached.check = _EXPIRED
+
+
+def _coding_of(variant: Variant) -> str:
+    return variant.representation.coding or IDENTITY
+
+
 def _ranks(accept_encoding: str | None) -> tuple[int, ...]:
     return acceptable_codings(accept_encoding).ranks(_RANKED)
 
@@ -338,5 +438,5 @@ def _weight(key: str, cached: CachedFile) -> int:
     for variant in cached.variants.values():
         fields = variant.representation.policy
         weight += _VARIANT_SIZE + sum(_FIELD_SIZE + len(value) for _, value in fields)
-        weight += len(variant.body[0]) if variant.body else 0
+        weight += len(variant.content or b"")
     return weight

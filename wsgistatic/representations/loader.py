@@ -177,10 +177,17 @@ class Loader:
         original = None
         if choice.original_status is not None:
             original = Location(target.source.path, choice.original_status, target.source, seen)
+        is_direct = choice.version.is_direct
         variant = Variant(
-            loaded.representation, status, choice.source, content, original=original, seen=seen
+            *(loaded.representation, status, choice.source, content),
+            original=original,
+            seen=seen,
+            is_direct=is_direct,
         )
-        self.cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
+        self.cache.add(
+            *(target.key, variant, loaded.accept_encoding, choice.sidecar_stats),
+            is_direct=is_direct,
+        )
 
     def _choose(
         self, source: Source, version: Version, coding: str | None, accept_encoding: str | None
@@ -326,8 +333,8 @@ class Loader:
         if coding is None:
             return None
         known = self._known(target, coding, choice.version)
-        if known is not None and known.body is not None:
-            return loaded._replace(representation=known.representation, content=known.body[0])
+        if known is not None and known.content is not None:
+            return loaded._replace(representation=known.representation, content=known.content)
         try:
             content = compression.compress(
                 own.path,

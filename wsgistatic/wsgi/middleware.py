@@ -238,15 +238,18 @@ class StaticFiles(Copyable):
             if variant is None:
                 if cached is not NO_FILE:
                     coding = cached.by_accept_encoding.get(environ.get("HTTP_ACCEPT_ENCODING"))
-                    variant = cached.variants.get(coding)
+                    variant = cached.by_coding.get(coding)
                 elif not path_info.startswith(self._below) and path_info != self._prefix:
                     return self._app(environ, start_response)
         except (AttributeError, KeyError, TypeError):  # PATH_INFO is missing, or not text
             if self._prefix:
                 return self._app(environ, start_response)
             cached, variant = NO_FILE, None
-        if variant is not None and not (
-            "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        if (
+            variant is not None
+            and monotonic() < cached.check.until
+            and "HTTP_IF_MATCH" not in environ
+            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
         ):
             body: Iterable[bytes] | None = None
             method = environ.get("REQUEST_METHOD")
@@ -254,16 +257,16 @@ class StaticFiles(Copyable):
             if "HTTP_IF_NONE_MATCH" in environ:
                 if environ["HTTP_IF_NONE_MATCH"] == variant.etag and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
-                    headers = variant.not_modified_headers
+                    headers = variant.full_headers[variant.not_modified_at :]
             elif "HTTP_IF_MODIFIED_SINCE" in environ:
                 if environ["HTTP_IF_MODIFIED_SINCE"] == variant.last_modified and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
-                    headers = variant.not_modified_headers
-            elif monotonic() < cached.checked_until and "HTTP_WANT_REPR_DIGEST" not in environ:
+                    headers = variant.full_headers[variant.not_modified_at :]
+            elif "HTTP_WANT_REPR_DIGEST" not in environ:
                 if method == "HEAD":
                     body, status, headers = [b""], "200 OK", variant.full_headers
-                elif method == "GET" and variant.body and "HTTP_RANGE" not in environ:
-                    body, status, headers = variant.body.copy(), "200 OK", variant.full_headers
+                elif method == "GET" and variant.content and "HTTP_RANGE" not in environ:
+                    body, status, headers = [variant.content], "200 OK", variant.full_headers
             if body is not None:
                 if self._trusts_stats:
                     is_fresh = monotonic() < variant.trusted_until or self._cache.is_fresh(variant)
@@ -281,7 +284,7 @@ class StaticFiles(Copyable):
                         is_fresh = False
                 if is_fresh:
                     cached.used = True
-                    start_response(status, headers.copy())
+                    start_response(status, [*headers])
                     return body
         request = Request(environ, None if self._on_answer is None else Trace())
         response = self.site.respond(request)

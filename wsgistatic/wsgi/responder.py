@@ -116,7 +116,7 @@ class Responder:
         representation = variant.representation
         if request.range is not None and not representation.has_ranges:
             return None  # ranges refer to the file's own bytes
-        if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
+        if monotonic() >= cached.check.until and not self.cache.recheck(cached):
             return None
         plan = self._plan(request, representation)
         if isinstance(plan, Response):
@@ -176,9 +176,8 @@ class Responder:
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant
     ) -> Iterable[bytes] | None:
-        if variant.body is not None or plan.content_length == 0:
-            content = variant.body[0] if variant.body else b""
-            return _parts(plan, content) if self.cache.is_fresh(variant) else None
+        if variant.content is not None or plan.content_length == 0:
+            return _parts(plan, variant.content or b"") if self.cache.is_fresh(variant) else None
         if not variant.is_readable:
             return None
         if not variant.stat_suffices and not variant.still_leads_here():

@@ -109,7 +109,7 @@ def conditional_response(
     if verdict == 304:
         # An iterator has no length. For a list, wsgiref would add Content-Length: 0.
         body = iter((b"",))
-        headers = list(representation.not_modified_headers)
+        headers = representation.not_modified_headers
         return Response("304 Not Modified", headers, body, path, coding)
     if verdict == 412:
         headers = [*EMPTY, *representation.refusal_headers]
