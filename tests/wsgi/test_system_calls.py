@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.client import call_raw, make_environ, start
-from tests.conftest import age
+from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files.folders import _EXACT_FILE_SYSTEMS
 from wsgistatic.files.linux import LINUX
@@ -250,6 +250,111 @@ def test_without_a_cache_each_request_opens_the_file(
     for _ in range(2):
         calls = counter.of(app, "/static/hello.txt")
         assert (calls.get("openat2"), calls.get("open")) == OPENED_IN_ROOT[way]
+
+
+LARGE = "/static/large.bin"  # 300,000 bytes
+IN_BLOCKS = [4096, 300_000 - 4096]
+
+
+def test_a_large_file_is_kept_from_the_second_request_on(
+    warm_site: Path, counter: CallCounter
+) -> None:
+    app = StaticFiles(None, warm_site, prefix="/static/")
+    first, second, third = (call_raw(app, make_environ(LARGE)) for _ in range(3))
+    assert [len(block) for block in first.blocks] == [262_144, 300_000 - 262_144]
+    assert [len(block) for block in second.blocks] == [300_000]
+    assert [len(block) for block in third.blocks] == IN_BLOCKS
+    assert first.headers == second.headers == third.headers
+    assert b"".join(second.blocks) == b"".join(third.blocks) == b"x" * 300_000
+    assert app._cache._size > 300_000
+    assert counter.of(app, LARGE) == {"stat": 1}
+    assert counter.of(app, LARGE, "HEAD") == {"stat": 1}
+    ranged = counter.of(app, LARGE, HTTP_RANGE="bytes=5-9")
+    assert (counter.status, ranged["open"]) == (206, 1)
+
+
+@pytest.mark.live
+def test_a_large_file_in_memory_is_checked_at_each_request(warm_site: Path) -> None:
+    app = StaticFiles(None, warm_site, prefix="/static/")
+    for content in (b"y", b"z"):
+        for _ in range(3):
+            call_raw(app, make_environ(LARGE))
+        (warm_site / "large.bin").write_bytes(content * 300_000)
+        assert b"".join(call_raw(app, make_environ(LARGE)).blocks) == content * 300_000
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [(1_100_000, {}), (300_000, {"cache_file_size": 299_999}), (300_000, {"cache_size": 300_000})],
+)
+def test_a_file_above_the_limits_is_not_kept(
+    tmp_path: Path, size: int, options: dict[str, Any]
+) -> None:
+    (tmp_path / "a.bin").write_bytes(b"x" * size)
+    time.sleep(0.03)
+    app = StaticFiles(None, tmp_path, **options)
+    for _ in range(3):
+        blocks = call_raw(app, make_environ("/a.bin")).blocks
+        assert len(blocks[0]) == 262_144
+    assert app._cache._size < 10_000
+
+
+def test_a_large_file_stays_in_memory_when_another_value_of_accept_encoding_comes(
+    warm_site: Path, counter: CallCounter
+) -> None:
+    content = os.urandom(150_000).hex().encode()
+    coded = gzip.compress(content)
+    (warm_site / "large.bin").write_bytes(content)
+    (warm_site / "large.bin.gz").write_bytes(coded)
+    settle()
+    app = StaticFiles(None, warm_site, prefix="/static/")
+    for value in ("identity", "identity", "gzip", "gzip"):
+        call_raw(app, make_environ(LARGE, HTTP_ACCEPT_ENCODING=value))
+    assert 300_000 + len(coded) < app._cache._size < 315_000 + len(coded)
+    blocks = call_raw(app, make_environ(LARGE, HTTP_ACCEPT_ENCODING="gzip")).blocks
+    assert [len(block) for block in blocks] == [4096, len(coded) - 4096]
+    # A HEAD request with a new value describes the file again, and must not drop its bytes.
+    counter.of(app, LARGE, "HEAD", HTTP_ACCEPT_ENCODING="deflate")
+    assert counter.of(app, LARGE, HTTP_ACCEPT_ENCODING="deflate") == {"stat": 1}
+
+
+class WaitressWrapper:
+    """Stands for the wrapper of waitress."""
+
+    __module__ = "waitress.buffers"
+
+    def __init__(self, file: Any, block_size: int) -> None:
+        self.file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.file.read(4 * 1024 * 1024):  # the size of the socket's buffer
+            yield block
+
+    def close(self) -> None:
+        self.file.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "sizes"), [(None, [300_000]), (True, [300_000]), (False, IN_BLOCKS)]
+)
+def test_on_waitress_a_large_file_is_sent_from_the_disk(
+    warm_site: Path, option: bool | None, sizes: list[int]
+) -> None:
+    app = StaticFiles(None, warm_site, prefix="/static/", file_wrapper=option)
+    for _ in range(3):
+        extra: dict[str, Any] = {"wsgi.file_wrapper": WaitressWrapper}
+        blocks = call_raw(app, make_environ(LARGE, **extra)).blocks
+    assert [len(block) for block in blocks] == sizes
+
+
+def test_waitress_reads_at_most_one_mebibyte_at_a_time(tmp_path: Path) -> None:
+    with (tmp_path / "a.bin").open("wb") as file:
+        file.truncate(2_500_000)
+    time.sleep(0.03)
+    app = StaticFiles(None, tmp_path)
+    extra: dict[str, Any] = {"wsgi.file_wrapper": WaitressWrapper}
+    blocks = call_raw(app, make_environ("/a.bin", **extra)).blocks
+    assert [len(block) for block in blocks] == [2**20, 2**20, 2_500_000 - 2 * 2**20]
 
 
 def test_a_range_is_read_in_blocks(tmp_path: Path) -> None:

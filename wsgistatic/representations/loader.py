@@ -150,7 +150,7 @@ class Loader:
             representation.settled
             and version.status is not None
             and version.holder is not None
-            and self.cache.keeps_body(representation.size)
+            and self.cache.keeps_body(representation.size, again=self._is_cached(loaded))
         ):
             return loaded.content
         if isinstance(version, OpenFile):
@@ -159,6 +159,12 @@ class Loader:
         if len(content) != representation.size:
             raise OSError(errno.EIO, "the source ended before its length")
         return content
+
+    def _is_cached(self, loaded: Loaded) -> bool:
+        """Return whether the cache got this representation from an earlier request."""
+        variants = self.cache.files.get(loaded.target.key, NO_FILE).variants
+        known = variants.get(loaded.choice.coding or IDENTITY)
+        return known is not None and known.representation is loaded.representation
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
         """Add a representation to the cache, with its content if that is given.

@@ -80,7 +80,8 @@ class StaticFiles(Copyable):
         stat_ttl: Seconds for which a file is not checked for changes again. 0 checks it at each
             request.
         cache_size: Bytes of memory for header fields and small files. 0 turns the cache off.
-        cache_file_size: Bytes of the largest file that is kept in memory.
+        cache_file_size: Bytes of the largest file that is kept in memory. Files of more than 128
+            KiB are kept from the second request on.
         compress: Whether to compress text, and formats such as WebAssembly, in memory when it is
             first requested.
         dictionaries: Whether browsers may use a script or style sheet as the dictionary for its
