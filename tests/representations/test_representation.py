@@ -64,7 +64,7 @@ def test_headers_of_each_status() -> None:
         path="/p",
         size=7,
         content_type="text/plain",
-        validators=Validators('"tag"', 10, True),
+        validated_by=Validators('"tag"', 10, True),
         policy=[*policy, *common],
         settled=True,
     )

@@ -8,6 +8,7 @@ oldest first, but not those used since they were last considered for eviction.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import OrderedDict
@@ -26,15 +27,15 @@ from wsgistatic.representations.checks import Check, FolderCheck
 from wsgistatic.representations.representation import Representation, is_outdated
 from wsgistatic.representations.sidecars import Sidecars, SidecarStats
 
-# Bytes of memory besides bodies and long names. By tracemalloc, over 1,000 files in Python 3.11: a
-# file 840 to 980, with two or three sidecars 1,470 or 1,680; its own variant 1,530 to 2,330; a
-# stored coding with its original 3,100 to 3,230; 16 values of 100 characters 2,600. A field of the
-# header policy takes 95, and 200 if its strings are its own. The weight of a file is 14 to 43 %
-# above its memory with few values, and up to 5 % below it with three sidecars and 16 long values.
-_FILE_SIZE = 900
-_VARIANT_SIZE = 2200
+# Bytes of memory besides bodies, paths and URLs. By tracemalloc, over 1,400 files in Python 3.11, a
+# file that never varies takes 1,160, and one with a sidecar 2,300 to 4,100, with few values of
+# Accept-Encoding. A field of the header policy takes 95, and 200 if its strings are its own. The
+# weight is 1 to 60 % above the memory, and up to 5 % below it with 16 long values.
+_FILE_SIZE = 350
+_VARIANT_SIZE = 850
+_ORIGINAL_SIZE = 900
 _FIELD_SIZE = 150
-_VALUES_SIZE = 4000
+_VALUES_SIZE = 2500
 _RANKS_SIZE = 200
 SMALL_BODY = 128 * 1024  # bytes; a larger body is kept from the second request on
 # Bjoern copies the first block of a response behind the header fields, which costs more than to
@@ -60,9 +61,10 @@ def page_key(url: str, segments: tuple[str, ...]) -> str:
 class Location:
     """A path, and the version that it led to.
 
-    ``file`` is the source if a plain stat of the path does not prove that the path still leads to
-    it inside the root; otherwise it is None. All times are on the monotonic clock. The status was
-    ``seen`` some time ago, since the file may have been hashed or compressed in the meantime.
+    If a plain stat of the path does not prove that the path still leads to the version inside the
+    root, ``file`` is its source; otherwise ``path_checked_until`` is infinite. All times are on the
+    monotonic clock. The status was ``seen`` some time ago, since the file may have been hashed or
+    compressed in the meantime.
     """
 
     __slots__ = ("file", "path", "path_checked_until", "signature")
@@ -76,10 +78,12 @@ class Location:
         is_direct: bool = False,
     ) -> None:
         self.path = path
-        self.signature = signature(status)
-        may_leave = isinstance(source, File) and _may_leave_root(source, is_direct)
-        self.file = source if isinstance(source, File) and may_leave else None
-        self.path_checked_until = (monotonic() if seen is None else seen) + _INTERVAL
+        self.signature = _small_signature(status)
+        self.file: File | None = None
+        self.path_checked_until = math.inf
+        if isinstance(source, File) and _may_leave_root(source, is_direct):
+            self.file = source
+            self.path_checked_until = (monotonic() if seen is None else seen) + _INTERVAL
 
     def stat_matches(self) -> bool:
         """Return whether the path leads to the version now."""
@@ -95,17 +99,32 @@ class Location:
         A plain stat does not show that a directory was moved out of the root and replaced by a link
         to it. Therefore the path is walked beneath the root once a second.
         """
-        if self.file is None or monotonic() < self.path_checked_until:
+        source = None if monotonic() < self.path_checked_until else self.source()
+        if source is None:
             return True
         try:
-            leads_here: bool = signature(self.file.stat_beneath_root()) == self.signature
+            leads_here: bool = signature(source.stat_beneath_root()) == self.signature
         except OSError:
             return False
         self.path_checked_until = monotonic() + _INTERVAL
         return leads_here
 
+    def source(self) -> File | None:
+        """Return the source, if it may have to be looked up again."""
+        return self.file
 
-def _may_leave_root(file: File, is_direct: bool) -> bool:
+
+_devices: dict[int, int] = {}
+
+
+def _small_signature(status: os.stat_result) -> Signature:
+    """Return the signature of a version, in which equal numbers are one object: 65 bytes less."""
+    mtime, size, inode, ctime, device = signature(status)
+    device = _devices.setdefault(device, device)
+    return mtime, size, inode, mtime if mtime == ctime else ctime, device
+
+
+def _may_leave_root(file: File, is_direct: bool = False) -> bool:
     """Return whether the path could leave the root while its stat stays the same."""
     # A link in the root itself may lead through a directory that is moved out.
     return not file.stat_suffices or (
@@ -117,9 +136,8 @@ class Variant(Location):
     """One representation of a cached file, ready to be sent.
 
     Attributes:
-        source: that of the version, if it may share the check of its folder but does not yet.
+        folder: its check, if the file may share it, in place of ``file``.
         original: for a sidecar, the location of its file.
-        full_headers: those of a 200 response; those of a 304 begin at ``not_modified_at``.
         content: all bytes, or None.
         blocks: for a large file all bytes, as a body that is copied before use; otherwise None.
         is_readable: the file at the path contains the bytes as they are sent, unlike an archive.
@@ -128,8 +146,8 @@ class Variant(Location):
     """
 
     __slots__ = (
-        *("content", "etag", "full_headers", "is_readable", "last_modified", "not_modified_at"),
-        *("blocks", "original", "representation", "source", "stat_suffices", "trusted_until"),
+        *("blocks", "content", "etag", "folder", "is_readable", "last_modified", "original"),
+        *("representation", "stat_suffices", "trusted_until"),
     )
 
     def __init__(
@@ -142,33 +160,41 @@ class Variant(Location):
         original: Location | None = None,
         seen: float | None = None,
         is_direct: bool = False,
+        folder: FolderCheck | None = None,
     ) -> None:
         self.trusted_until = monotonic() if seen is None else seen
         super().__init__(representation.path, status, source, self.trusted_until, is_direct)
         self.representation = representation
         self.original = original
-        self.full_headers = representation.full_headers
-        self.not_modified_at = representation.not_modified_at
-        self.etag, self.last_modified = representation.validators.etag, representation.date
+        self.etag, self.last_modified = representation.etag, representation.date
         self.content, self.blocks = content, None
         self.is_readable = isinstance(source, File) and representation.has_ranges
         if content is not None and len(content) > SMALL_BODY and self.is_readable:
             self.content, self.blocks = None, [content[:_FIRST_BLOCK], content[_FIRST_BLOCK:]]
-        # A file of layered directories may be hidden by another one.
-        self.source = source if type(source) is File and original is None else None
         self.stat_suffices = self.file is None and original is None
+        self.folder = folder
+        if folder is not None:
+            self.file = None  # 400 bytes less
 
-    def keep_source(self, source: File) -> None:
-        """Keep the source of a variant that no longer shares the check of its folder."""
-        self.source = source
-        self.file = source if _may_leave_root(source, False) else None
-        self.stat_suffices = self.file is None
+    def source(self) -> File | None:
+        """Return the source, if it may have to be looked up again."""
+        return self.file if self.folder is None else self.folder.source(self.path)
+
+    def join_folder(self) -> None:
+        """Rely on the check of the folder to find out whether the path still leads here."""
+        self.path_checked_until, self.stat_suffices = math.inf, True
+
+    def leave_folder(self) -> None:
+        """Find that out for this path alone again."""
+        source = self.source()
+        if source is not None and _may_leave_root(source):
+            self.path_checked_until, self.stat_suffices = 0.0, False
 
     def still_leads_here(self) -> bool:
         """Return whether the path, and that of the original, still lead to their versions."""
         if self.original is not None and not self.original.stat_matches():
             return False
-        return self.file is None or super().still_leads_here()
+        return super().still_leads_here()
 
 
 _NONE: Any = MappingProxyType({})  # in place of a dict, which takes 64 bytes even if it is empty
@@ -185,12 +211,11 @@ class CachedFile:
         by_accept_encoding, by_ranks: the coding to send, by the value of the field and its meaning.
         check: until when a stat suffices.
         used: since it was last considered for eviction.
-        weight: bytes that count against the budget.
     """
 
     __slots__ = (
         *("by_accept_encoding", "by_coding", "by_ranks", "check", "only", "path", "sidecar_stats"),
-        *("signature", "used", "weight"),
+        *("signature", "used"),
     )
 
     def __init__(
@@ -202,7 +227,7 @@ class CachedFile:
         self.by_accept_encoding: dict[str | None, str] = _NONE
         self.by_ranks: dict[tuple[int, ...], str] = _NONE
         self.check = _EXPIRED
-        self.used, self.weight = False, 0
+        self.used = False
 
     @property
     def variants(self) -> dict[str | None, Variant]:
@@ -280,10 +305,17 @@ class Cache(Locked):
         budget: bytes for all entries; 0 keeps none.
         max_body_size: bytes of the largest body that is kept.
         stat_ttl: seconds for which a stat is trusted; 0 requires one for each request.
+        shares_fields: whether files share the fields of the header policy.
     """
 
     def __init__(
-        self, budget: int, max_body_size: int, stat_ttl: float, sidecars: Sidecars
+        self,
+        budget: int,
+        max_body_size: int,
+        stat_ttl: float,
+        sidecars: Sidecars,
+        *,
+        shares_fields: bool = False,
     ) -> None:
         super().__init__()
         self.files: OrderedDict[str, CachedFile] = OrderedDict()  # by key; for reading only
@@ -291,6 +323,7 @@ class Cache(Locked):
         self._max_body_size = max_body_size
         self._stat_ttl = stat_ttl
         self._sidecars = sidecars
+        self._shares_fields = shares_fields
         self._size = 0
         self._folders: dict[str, FolderCheck] = {}  # by path
 
@@ -367,23 +400,23 @@ class Cache(Locked):
                 cached = CachedFile(original.path, original.signature, stats)
             else:
                 _leave(cached)
+            self._remove(key)
             cached.put(variant, accept_encoding)
             interval = max(_INTERVAL, self._stat_ttl)
             if not (is_direct and self._join(cached, seen, interval, is_direct)):
                 cached.check = Check(cached.next_check(seen, _INTERVAL))
-            self._remove(key)
-            cached.weight = _weight(key, cached)
-            if cached.weight > self.budget:
+            weight = self._weigh(key, cached)
+            if weight > self.budget:
                 return
             self.files[key] = cached
-            self._size += cached.weight
+            self._size += weight
             while self._size > self.budget:
                 oldest, cached = self.files.popitem(last=False)
                 if cached.used:
                     cached.used = False
                     self.files[oldest] = cached
                 else:
-                    self._size -= cached.weight
+                    self._size -= self._weigh(oldest, cached)
 
     def _join(
         self, cached: CachedFile, now: float, interval: float, is_direct: bool = False
@@ -393,27 +426,20 @@ class Cache(Locked):
         ``is_direct`` is whether no link leads to the file.
         """
         variant = cached.only
-        if variant is None or variant.source is None or cached.by_coding:
+        check = None if variant is None else variant.folder
+        if variant is None or check is None or cached.by_coding:
             return False
-        representation, source = variant.representation, variant.source
+        representation = variant.representation
         if representation.dated_from is not None or any(cached.sidecar_stats or ()):
             return False
-        folder = variant.path.rpartition(os.sep)[0]
-        check = self._folders.get(folder)
-        if check is None:
-            if len(self._folders) >= _MAX_FOLDERS:
-                self._folders.clear()
-            check = FolderCheck(source.directory, source.segments[:-1], self._sidecars)
-            self._folders[folder] = check
-        last_modified = representation.validators.last_modified or 0
+        last_modified = representation.last_modified or 0
         if not check.holds(now, interval) or last_modified > time.time():
             return False
-        if not is_direct and variant.file is not None and os.path.islink(variant.path):
+        if not (is_direct or variant.stat_suffices) and os.path.islink(variant.path):
             return False
         check.latest = max(check.latest, last_modified)
         cached.check = check
-        variant.source, variant.file, variant.stat_suffices = None, None, True
-        variant.path_checked_until = 0.0
+        variant.join_folder()
         return True
 
     def drop_if_stale(self, key: str, variant: Variant) -> None:
@@ -424,15 +450,44 @@ class Cache(Locked):
                 if variant in self.files.get(key, NO_FILE).variants.values():
                     self._remove(key)
 
+    def folder_of(self, source: Source) -> FolderCheck | None:
+        """Return the check that files of the folder may share; None if the source may not."""
+        if type(source) is not File:  # a file of layered directories may be hidden by another one
+            return None
+        folder = source.path.rpartition(os.sep)[0]
+        check = self._folders.get(folder)
+        if check is None:
+            if len(self._folders) >= _MAX_FOLDERS:
+                self._folders.clear()
+            check = FolderCheck(source.directory, source.segments[:-1], self._sidecars)
+            self._folders[folder] = check
+        return check
+
+    def _weigh(self, key: str, cached: CachedFile) -> int:
+        """Return the bytes that count against the budget; call it before the file changes too."""
+        weight = _FILE_SIZE + len(key) + len(cached.path)
+        if cached.by_ranks:
+            weight += _VALUES_SIZE + _RANKS_SIZE * len(cached.by_ranks)
+        for variant in cached.variants.values():
+            weight += _VARIANT_SIZE + len(variant.content or b"")
+            weight += sum(map(len, variant.blocks or ()))
+            if variant.original is not None:
+                weight += _ORIGINAL_SIZE
+            if not self._shares_fields:
+                fields = variant.representation.policy
+                weight += sum(_FIELD_SIZE + len(value) for _, value in fields)
+        return weight
+
     def _remove(self, key: str) -> None:
-        self._size -= self.files.pop(key, NO_FILE).weight
+        cached = self.files.pop(key, None)
+        if cached is not None:
+            self._size -= self._weigh(key, cached)
 
 
 def _leave(cached: CachedFile) -> None:
     """Let a file have a check of its own again, if it shares that of its folder."""
-    check, variant = cached.check, cached.only
-    if isinstance(check, FolderCheck) and variant is not None:
-        variant.keep_source(check.source(variant.path))
+    if isinstance(cached.check, FolderCheck) and cached.only is not None:
+        cached.only.leave_folder()
         cached.check = _EXPIRED
 
 
@@ -442,13 +497,3 @@ def _coding_of(variant: Variant) -> str:
 
 def _ranks(accept_encoding: str | None) -> tuple[int, ...]:
     return acceptable_codings(accept_encoding).ranks(_RANKED)
-
-
-def _weight(key: str, cached: CachedFile) -> int:
-    weight = _FILE_SIZE + 4 * len(key) + (_VALUES_SIZE if cached.by_accept_encoding else 0)
-    weight += _RANKS_SIZE * len(cached.by_ranks)
-    for variant in cached.variants.values():
-        fields = variant.representation.policy
-        weight += _VARIANT_SIZE + sum(_FIELD_SIZE + len(value) for _, value in fields)
-        weight += len(variant.content or b"") + sum(map(len, variant.blocks or ()))
-    return weight

@@ -189,6 +189,7 @@ class Loader:
             original=original,
             seen=seen,
             is_direct=is_direct,
+            folder=self.cache.folder_of(choice.source) if original is None else None,
         )
         self.cache.add(
             *(target.key, variant, loaded.accept_encoding, choice.sidecar_stats),

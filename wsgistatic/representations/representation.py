@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
@@ -34,7 +34,7 @@ class Representation:
     path: str  # of the file that holds the bytes
     size: int
     content_type: str
-    validators: Validators
+    validated_by: InitVar[Validators]
     policy: Headers  # fields that do not describe the file: Cache-Control, CORS, security
     settled: bool  # no later version can have the same time stamps
     coding: str | None = None  # content coding; None for the bytes of the file itself
@@ -43,14 +43,17 @@ class Representation:
     has_ranges: bool = True  # parts of it can be sent
     use_as_dictionary: str | None = None  # if the file has deltas, the value of that field
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
-    is_recent: bool = field(init=False)  # its successor may look the same
+    # Its validators (RFC 9110 8.8), which take 56 bytes less than an object for them.
+    etag: str | None = field(init=False)
+    last_modified: int | None = field(init=False)
+    date_is_strong: bool = field(init=False)
     date: str | None = field(init=False)  # the value of Last-Modified
     full_headers: Fields = field(init=False)  # 200, for GET and HEAD
     not_modified_at: int = field(init=False)  # where the fields of a 304 begin among them
 
-    def __post_init__(self) -> None:
-        etag, last_modified, _ = self.validators
-        self.is_recent = not self.settled if etag is None else etag.startswith("W/")
+    def __post_init__(self, validated_by: Validators) -> None:
+        etag, last_modified, self.date_is_strong = validated_by
+        self.etag, self.last_modified = etag, last_modified
         headers = [_content_type(self.content_type), ("Content-Length", str(self.size))]
         if self.has_ranges:
             headers.append(_RANGES)
@@ -73,6 +76,16 @@ class Representation:
         else:
             headers += add_vary(self.policy, "Accept-Encoding") if self.varies else self.policy
         self.full_headers = tuple(headers)
+
+    @property
+    def validators(self) -> Validators:
+        """The validators."""
+        return Validators(self.etag, self.last_modified, self.date_is_strong)
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether its successor may look the same."""
+        return not self.settled if self.etag is None else is_weak(self.etag)
 
     @property
     def not_modified_headers(self) -> Headers:
@@ -103,6 +116,11 @@ def _content_type(value: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=256)
+def _one_object(seconds: int) -> int:
+    return seconds
+
+
+@lru_cache(maxsize=256)
 def _last_modified(seconds: int) -> tuple[str, str]:
     return ("Last-Modified", format_http_date(seconds))
 
@@ -115,7 +133,7 @@ def describe_compressed(own: Representation, coding: str, content: bytes) -> Rep
     representation data"). For the same reason it has no byte ranges: parts of two different
     compressions cannot be joined.
     """
-    etag = own.validators.etag
+    etag = own.etag
     if etag is not None:
         # Of a file with deltas, all codings have one tag (see ``weak_etag``).
         if own.use_as_dictionary is None:
@@ -124,7 +142,7 @@ def describe_compressed(own: Representation, coding: str, content: bytes) -> Rep
     return replace(
         own,
         size=len(content),
-        validators=own.validators._replace(etag=etag),
+        validated_by=own.validators._replace(etag=etag),
         coding=coding,
         varies=True,
         digest=None if own.digest is None else sha256(content).digest(),
@@ -185,7 +203,7 @@ def make_validators(
         etag = f"W/{etag}" if of_content else f'W/"{os.urandom(8).hex()}"'
     if of_content or min(now_ns, judged_ns) - changed < COARSE_TICK:
         return Validators(etag)
-    return Validators(etag, changed // SECOND, True)
+    return Validators(etag, _one_object(changed // SECOND), True)
 
 
 def dated_from(status: os.stat_result) -> float:
@@ -205,7 +223,7 @@ def is_outdated(representation: Representation, now: float) -> bool:
     Either it gets its date now, or the clock was set back behind its date. RFC 9110 8.8.2.1 forbids
     sending a date in the future.
     """
-    last_modified, dated_from = representation.validators.last_modified, representation.dated_from
+    last_modified, dated_from = representation.last_modified, representation.dated_from
     if dated_from is not None:
         return dated_from <= now
     return last_modified is not None and last_modified > now

@@ -222,7 +222,7 @@ class StaticFiles(Copyable):
         self._has_fallback = fallback is not None
         self._remember((app, directory, prefix), (app, root, prefix), given)
 
-    def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
+    def __call__(  # noqa: PLR0912, PLR0915 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Respond to a request (PEP 3333).
@@ -258,16 +258,19 @@ class StaticFiles(Copyable):
             if "HTTP_IF_NONE_MATCH" in environ:
                 if environ["HTTP_IF_NONE_MATCH"] == variant.etag and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
-                    headers = variant.full_headers[variant.not_modified_at :]
+                    shown = variant.representation
+                    headers = shown.full_headers[shown.not_modified_at :]
             elif "HTTP_IF_MODIFIED_SINCE" in environ:
                 if environ["HTTP_IF_MODIFIED_SINCE"] == variant.last_modified and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
-                    headers = variant.full_headers[variant.not_modified_at :]
+                    shown = variant.representation
+                    headers = shown.full_headers[shown.not_modified_at :]
             elif "HTTP_WANT_REPR_DIGEST" not in environ:
                 if method == "HEAD":
-                    body, status, headers = [b""], "200 OK", variant.full_headers
+                    body, status, headers = [b""], "200 OK", variant.representation.full_headers
                 elif method == "GET" and variant.content and "HTTP_RANGE" not in environ:
-                    body, status, headers = [variant.content], "200 OK", variant.full_headers
+                    body, status = [variant.content], "200 OK"
+                    headers = variant.representation.full_headers
             if body is not None:
                 if self._trusts_stats:
                     is_fresh = monotonic() < variant.trusted_until or self._cache.is_fresh(variant)

@@ -231,7 +231,7 @@ PERFORMANCE = "Memory and speed"
 EVENTS = "Events"
 
 DEFAULT_CACHE_CONTROL = "max-age=60"
-DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
+DEFAULT_CACHE_SIZE = 48 * 1024 * 1024  # bytes; 20,000 files of 1 KiB
 DEFAULT_CACHE_FILE_SIZE = 1024 * 1024  # bytes
 
 _check_offload = _unless_none(lambda _, value: Offload(value, ""))

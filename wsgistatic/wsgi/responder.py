@@ -58,7 +58,9 @@ class Responder:
             if options.compress:
                 compression = Compression(options.encodings, types, size)
         self._dictionaries = isinstance(options, DirectoryOptions) and options.dictionaries
-        self.cache = cache = Cache(size, file_size, ttl, sidecars)
+        self.cache = cache = Cache(
+            *(size, file_size, ttl, sidecars), shares_fields=self.policy.shares_fields
+        )
         self._loader = Loader(
             *(cache, sidecars, self.policy, types, options.etag, compression, validators),
             dictionaries=self._dictionaries,
