@@ -259,7 +259,7 @@ IN_BLOCKS = [4096, 300_000 - 4096]
 def test_a_large_file_is_kept_from_the_second_request_on(
     warm_site: Path, counter: CallCounter
 ) -> None:
-    app = StaticFiles(None, warm_site, prefix="/static/")
+    app = StaticFiles(None, warm_site, prefix="/static/", stat_ttl=0.0)
     first, second, third = (call_raw(app, make_environ(LARGE)) for _ in range(3))
     assert [len(block) for block in first.blocks] == [262_144, 300_000 - 262_144]
     assert [len(block) for block in second.blocks] == [300_000]
@@ -307,7 +307,7 @@ def test_a_large_file_stays_in_memory_when_another_value_of_accept_encoding_come
     (warm_site / "large.bin").write_bytes(content)
     (warm_site / "large.bin.gz").write_bytes(coded)
     settle()
-    app = StaticFiles(None, warm_site, prefix="/static/")
+    app = StaticFiles(None, warm_site, prefix="/static/", stat_ttl=0.0)
     for value in ("identity", "identity", "gzip", "gzip"):
         call_raw(app, make_environ(LARGE, HTTP_ACCEPT_ENCODING=value))
     assert 300_000 + len(coded) < app._cache._size < 315_000 + len(coded)
