@@ -114,8 +114,7 @@ def main() -> None:
 
     def cell(text: str, way: str, column: str) -> str:
         if column == "share":
-            share = samples.ratio((text, way), (text, "as it is"), "bytes") or 0
-            return f"{100 * share:.1f} %"
+            return f"{100 * (samples.ratio((text, way), (text, 'as it is'), 'bytes') or 0):.1f} %"
         if column == "ahead" and not ways[way][1]:
             return "-"
         return figure(samples.median((text, way), column))
@@ -125,10 +124,8 @@ def main() -> None:
     columns |= {"ahead, ms": "ahead", "first, ms": "first", "later, us": "later"}
     tables = [report.table(text, rows, columns, partial(cell, text)) for text in texts]
     sizes = _bytes_by_coding() if shutil.which("npm") else {}
-    rows, columns = (
-        [(one, one) for one in sizes],
-        {one: one for one in ("as it is", *codings, "dcz")},
-    )
+    rows = [(one, one) for one in sizes]
+    columns = {one: one for one in ("as it is", *codings, "dcz")}
     title = "Bytes of a new release, dcz for those who have the old one"
     releases = report.table(title, rows, columns, lambda row, one: f"{sizes[row][one]:,}")
     report.publish(options, versions_of([]), [*tables, releases], samples)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,19 +134,13 @@ def _measure(
     cells: dict[Key, Cell] = {}
     for scenario in scenarios:
         cells["harness", scenario.key] = Cell(inner_app, make_environ(wsgi.PREFIX))
-    for peer in peers:
+    build = lru_cache(lambda peer: peer.build(root))
+    for peer, scenario in product(peers, scenarios):
         try:
-            app = peer.build(root)
+            environ = scenario.prepare(_Client(build(peer), peer.prefix))
+            cells[peer.key, scenario.key] = Cell(build(peer), environ)
         except Exception as error:  # a peer's fault must not stop the others
-            for scenario in scenarios:
-                samples.fail(peer.key, scenario.key, reason=error)
-            continue
-        for scenario in scenarios:
-            try:
-                environ = scenario.prepare(_Client(app, peer.prefix))
-                cells[peer.key, scenario.key] = Cell(app, environ)
-            except Exception as error:
-                samples.fail(peer.key, scenario.key, reason=error)
+            samples.fail(peer.key, scenario.key, reason=error)
     time_cells([*cells.values()], rounds, title)
     for key, cell in cells.items():
         samples.add(*key, us=cell.us())
@@ -191,7 +186,7 @@ def main() -> None:
     ratios = report.table(title, rows, columns, ratio)
     median, worst = samples.spread("us")
     noise = f"The processes differ by {median:.0%} at the median cell, {worst:.0%} at the worst."
-    tables = [times, ratios][: 2 if has_reference else 1]
+    tables = [times, ratios][: 1 + has_reference]
     report.publish(options, versions_of(peers), tables, samples, noise)
     panels = []
     for place, (column, scenario) in enumerate(columns.items(), 1):

@@ -11,58 +11,88 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from benchmarks.harness import charts, fleet, processes, report
+from benchmarks.harness import charts, fleet, processes, report, wsgi
 from benchmarks.harness.peers import CONSTANTS, Peer, installed_peers, variant, versions_of
 from benchmarks.harness.report import Table, figure
 from benchmarks.harness.timing import Key, Samples
-from benchmarks.harness.wsgi import HUGE, SMALL, content_of, write_file
+from benchmarks.harness.wsgi import HUGE, MIB, SIZES, content_of, write_file
 
 _CHOSEN = (
     *("constant", "constant-stat", "wsgistatic", "wsgistatic-ttl"),
     *("whitenoise", "werkzeug", "webob"),
 )
-_LARGE = ("nginx", "gunicorn", "cheroot")  # the servers that the large file is measured under
-_SMALL_ONLY = ("constant", "constant-stat", "wsgistatic-ttl")  # large files are not cached
+_FILES = {
+    **{"1k": ("1 KiB", wsgi.SMALL), "64k": ("64 KiB", wsgi.MIDDLE), "1m": ("1 MiB", wsgi.MEDIUM)},
+    **{"16m": ("16 MiB", wsgi.LARGE), "100m": ("100 MiB", HUGE)},
+}
+_FOR_HUGE = ("nginx", "gunicorn", "cheroot")  # the servers that the largest file is measured under
+_SMALL_ONLY = ("constant", "constant-stat", "wsgistatic-ttl")  # larger files are not cached
 _BLOCKS = {
     (name := f"{kib}k{suffix}"): variant(name, block_size=kib * 1024, file_wrapper=suffix != "")
     for kib in (16, 32, 64, 128, 256, 512, 1024)
     for suffix in ("", "-wrapper")
 }
 _WRAPPED = variant("wsgistatic file_wrapper", file_wrapper=True)
+_TITLE = "Requests/s or MB/s under each server (in brackets: processor time of the server)"
+_NOTE = "Longer is better; bars of nginx may be cut off. {python}, {cpu}."
+_OFC = "rate/nginx+ofc"
 _BUSY = "Other programs are at work on this machine: trust the CPU columns, not the rates."
+
+
+def _is_large(file: str) -> bool:
+    return SIZES[file] > MIB  # wrk, which reads 8 KB at a time, would be slower than the servers
+
+
+def _load(file: str, seconds: int, downloads: int) -> Callable[[fleet.Running], tuple[int, float]]:
+    """Return the load for a file; ``downloads`` counts those of the largest one."""
+    if _is_large(file):
+        return partial(fleet.download, file=file, times=downloads * SIZES[HUGE] // SIZES[file])
+    return partial(fleet.wrk, file=file, seconds=seconds)
+
+
+def _pairs(
+    file: str, servers: list[fleet.Server], peers: list[Peer]
+) -> list[tuple[fleet.Server, Peer]]:
+    """Return the servers and apps that are measured with a file; nginx has no app."""
+    pairs = []
+    for server in servers:
+        if file == HUGE and server.key not in _FOR_HUGE:
+            continue
+        pairs += [
+            (server, peer)
+            for peer in ([fleet.NO_APP] if server.key.startswith("nginx") else peers)
+            if not (_is_large(file) and (peer.key in _SMALL_ONLY or server.key == "nginx-cache"))
+        ]
+        if file == HUGE and server.key == "gunicorn":
+            pairs.append((server, _WRAPPED))
+    return pairs
 
 
 def main() -> None:
     """Run the benchmark."""
     servers, peers = fleet.installed_servers(), installed_peers(*CONSTANTS) | _BLOCKS
     cache = servers.pop("nginx-cache", None)
-    quick = "rougher figures in about two minutes, without constant-stat"
-    options = report.parse("servers", __doc__, quick, _CHOSEN, servers=servers, peers=peers)
+    quick = "rougher figures in about two minutes for each size, without constant-stat"
+    choices: dict[str, Any] = {"servers": servers, "peers": peers, "sizes": _FILES}
+    options = report.parse("servers", __doc__, quick, _CHOSEN, **choices)
     if not fleet.version_of("wrk"):
         raise SystemExit("wrk is needed: apt-get install wrk")
     if options.quick:
         options.peers = [peer for peer in options.peers if peer.key != "constant-stat"]
     starts, rounds, seconds, downloads = (1, 3, 1, 2) if options.quick else (3, 3, 2, 4)
-    pairs: dict[str, list[tuple[fleet.Server, Peer]]] = {SMALL: [], HUGE: []}
-    for server in options.servers:
-        for peer in [fleet.NO_APP] if server.key == "nginx" else options.peers:
-            pairs[SMALL].append((server, peer))
-            if server.key in _LARGE and peer.key not in _SMALL_ONLY:
-                pairs[HUGE].append((server, peer))
-            if server.key == "gunicorn" and peer.key == "wsgistatic":
-                pairs[HUGE].append((server, _WRAPPED))
-        if server.key == "nginx" and cache:
-            pairs[SMALL].append((cache, fleet.NO_APP))
+    if cache and any(server.key == "nginx" for server in options.servers):
+        options.servers.insert(1, cache)
+    pairs = {file: _pairs(file, options.servers, options.peers) for _, file in options.sizes}
     samples = Samples()
-    with tempfile.TemporaryDirectory(prefix="wsgistatic-bench-") as root:
-        for file, load in (
-            (SMALL, lambda running: fleet.wrk(running, SMALL, seconds)),
-            (HUGE, lambda running: fleet.download(running, HUGE, downloads)),
-        ):
+    for file, chosen in pairs.items():
+        with tempfile.TemporaryDirectory(prefix="wsgistatic-bench-") as root:
             write_file(Path(root, file), content_of(file))
-            fleet.measure(samples, file, pairs[file], load, root, starts, rounds)
+            load = _load(file, seconds, downloads)
+            fleet.measure(samples, file, chosen, load, root, starts, rounds)
 
     def median(name: str, factor: float = 1, spec: str = ".2f") -> Callable[[Key], str]:
         return lambda key: format((samples.median(key, name) or 0) * factor, spec)
@@ -70,24 +100,12 @@ def main() -> None:
     def ratio(name: str, server: str, app: str = "") -> Callable[[Key], str]:
         return lambda key: figure(samples.ratio(key, (key[0], server or key[1], app), name), "-")
 
-    to_nginx = {"rate/nginx": ratio("rate", "nginx"), "CPU/nginx": ratio("cpu", "nginx")}
-    columns = {
-        SMALL: {
-            "requests/s": median("rate", 1, ".0f"),
-            "CPU us": median("cpu", 1e6, ".1f"),
-            "busy": median("busy"),
-            "rate/const": ratio("rate", "", "constant"),
-            "CPU/const": ratio("cpu", "", "constant"),
-            **to_nginx,
-            "rate/nginx+ofc": ratio("rate", "nginx-cache"),
-        },
-        HUGE: {
-            "MB/s": median("rate", 1e-6, ".0f"),
-            "CPU s/GB": median("cpu", 1e9, ".3f"),
-            "busy": median("busy"),
-            **to_nginx,
-        },
-    }
+    to_nginx = {f"{one}/nginx": ratio(one.lower(), "nginx") for one in ("rate", "CPU")}
+    to_constant = {f"{one}/const": ratio(one.lower(), "", "constant") for one in ("rate", "CPU")}
+    small = {"requests/s": median("rate", 1, ".0f"), "CPU us": median("cpu", 1e6, ".1f")}
+    small |= {"busy": median("busy"), **to_constant, **to_nginx, _OFC: ratio("rate", "nginx-cache")}
+    large = {"MB/s": median("rate", 1e-6, ".0f"), "CPU s/GB": median("cpu", 1e9, ".3f")}
+    large |= {"busy": median("busy"), **to_nginx}
 
     def table(file: str, title: str, only: fleet.Server | None = None) -> Table:
         """Return a table of nginx and of the servers, or only one, above their apps."""
@@ -99,7 +117,8 @@ def main() -> None:
             if peer != fleet.NO_APP and (server.name, ()) not in rows:
                 rows.append((server.name, ()))
             rows.append((f"  {peer.name}" if peer.name else server.name, key))
-        return report.table(title, rows, columns[file], lambda key, cell: cell(key) if key else "")
+        columns = large if _is_large(file) else small
+        return report.table(title, rows, columns, lambda key, cell: cell(key) if key else "")
 
     typical, worst = samples.spread("rate")
     notes = [
@@ -108,24 +127,19 @@ def main() -> None:
         *([_BUSY] if typical > 0.1 else []),
         processes.choose_cores()[2],
     ]
-    tables = [
-        table(SMALL, f"1 KiB file, keep-alive, {fleet.THREADS} connections"),
-        table(HUGE, "100 MiB file, one connection"),
-    ]
-    versions = {server.name: server.version for server in options.servers}
-    versions |= {**versions_of(options.peers), "wrk": fleet.version_of("wrk")}
+    loads = f"keep-alive, {fleet.THREADS} connections", "one connection"
+    tables = [table(file, f"{size} file, {loads[_is_large(file)]}") for size, file in options.sizes]
+    versions = {one.name: one.version for one in options.servers if one is not cache}
+    versions |= versions_of(options.peers) | {"wrk": fleet.version_of("wrk")}
     report.publish(options, versions, tables, samples, " ".join(notes))
     panels = []
-    for file, size, unit in ((SMALL, "1 KiB", "us"), (HUGE, "100 MiB", "s/GB")):
+    for size, file in options.sizes:
         for server in dict.fromkeys(server for server, peer in pairs[file] if peer.name):
             title, rows = table(file, f"{size}, {server.name} {server.version}", server)
-            rates = [float(row[1]) for row in rows if row[0].startswith("  ")]
-            beside = {row[0].strip(): f"  ({row[2]} {unit})" for row in rows}
-            limit = max(rates, default=1) * 1.1
+            limit = max((float(row[1]) for row in rows if row[0].startswith("  ")), default=1) * 1.1
+            beside = {row[0].strip(): f"  ({row[2]} {rows[0][2].split()[1]})" for row in rows}
             panels.append(charts.bars(title, rows, rows[0][1], beside, limit))
-    title = "Requests/s or MB/s under each server (in brackets: processor time of the server)"
-    note = "Longer is better; bars of nginx may be cut off. {python}, {cpu}."
-    charts.draw(options, title, note, panels, 10)
+    charts.draw(options, _TITLE, _NOTE, panels, 10)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,7 @@ _STYLE = {
 
 
 def draw(options: Any, title: str, note: str, panels: Sequence[Panel], rows: int) -> None:
-    """Write the chart of --plot, if it is wanted, in the format of the file's suffix.
-
-    Arguments:
-        note: below the panels, with placeholders for values of the machine.
-        rows: bars of the largest panel.
-    """
+    """Write the chart of --plot, if it is wanted; the largest panel has so many rows."""
     if not options.plot or not panels:
         return
     import_module("matplotlib").use("Agg")
@@ -60,13 +55,9 @@ def bars(
     limit: float = math.inf,
     ratio: bool = False,
 ) -> Panel:
-    """Return a panel with a bar for each row of a table.
+    """Return a panel with a bar for each row of a table, cut off at a limit.
 
-    Arguments:
-        head: the column of the values, which are also the labels.
-        beside: more text for the labels, by the names of the rows.
-        limit: the value at which longer bars are cut off.
-        ratio: draw bars to both sides of 1, on a logarithmic scale.
+    The bars of a ratio extend to both sides of 1. Texts beside the values are by the row's name.
     """
     place = rows[0].index(head)
     texts = {row[0].strip(): row[place] for row in rows[1:] if row[place]}

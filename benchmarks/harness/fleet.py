@@ -36,6 +36,7 @@ THREADS = 8  # of each server that has threads, and the connections of wrk
 NO_APP = Peer("", "", "", str, prefix="/")  # nginx serves the files itself
 _BUFFER = bytearray(MIB)
 _HERE = Path(__file__).parent
+_APP = "benchmarks.harness.served:application"
 _OPEN_FILE_CACHE = "open_file_cache max=10000 inactive=60s; open_file_cache_valid 30s;"
 # By key: name and command. One process each, with as many threads as there are connections, since
 # some servers keep a thread for each of them.
@@ -69,8 +70,8 @@ class Server(NamedTuple):
 
 def installed_servers() -> dict[str, Server]:
     """Return nginx and the installed WSGI servers by key, in the order of the tables."""
-    servers = [Server(key, name, version_of(key)) for key, (name, _) in _SERVERS.items()]
-    return {server.key: server for server in servers if server.version}
+    found = {key: Server(key, name, version_of(key)) for key, (name, _) in _SERVERS.items()}
+    return {key: server for key, server in found.items() if server.version}
 
 
 def version_of(name: str) -> str:
@@ -109,12 +110,9 @@ def measure(
 ) -> None:
     """Start servers that send a file, and put load on them in turn.
 
-    Arguments:
-        samples: gets, by file, server and app, the rate (per second), the processor seconds of each
-            request or byte, and the cores kept busy. A pair that fails once is left out.
-        load: returns the number of requests or bytes, and the seconds that they took.
-        starts: of all servers, because some are lucky or not with their threads for life.
-        rounds: after each start, in another order each time.
+    The load returns a number of requests or bytes, and the seconds that they took. The samples get
+    the rate, and the processor seconds of each request or byte. A pair that fails once is left out.
+    All servers are started several times, because some are lucky or not with their threads.
     """
     server_core, load_core, _ = processes.choose_cores()
     for number in range(1, starts + 1):
@@ -176,27 +174,17 @@ def _start(server: Server, peer: Peer, root: str, port: int, folder: Path) -> Ru
         root=root,
     )
     (folder / "nginx.conf").write_text(config)
-    words = {
-        "python": sys.executable,
-        "nginx": _find("nginx"),
-        "uwsgi": _find("uwsgi"),
-        "prefix": sys.prefix,
-        "folder": folder,
-        "port": port,
-        "address": f"127.0.0.1:{port}",
-        "threads": THREADS,
-        "app": "benchmarks.harness.served:application",
-    }
+    words = {"python": sys.executable, "nginx": _find("nginx"), "uwsgi": _find("uwsgi")}
+    words |= {"prefix": sys.prefix, "folder": str(folder), "port": str(port)}
+    words |= {"address": f"127.0.0.1:{port}", "threads": str(THREADS), "app": _APP}
     inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    variables = {
-        "PYTHONPATH": os.pathsep.join([str(_HERE.parent.parent), *map(os.path.abspath, inherited)]),
-        "WSGISTATIC_BENCH_APP": pickle.dumps((peer, root)).hex(),
-    }
+    paths = [str(_HERE.parent.parent), *map(os.path.abspath, inherited)]
+    variables = {"WSGISTATIC_BENCH_APP": pickle.dumps((peer, root)).hex()}
     with (folder / "log").open("wb") as output:
         process = subprocess.Popen(
             [word.format(**words) for word in _SERVERS[server.key][1].split()],
             cwd=folder,
-            env={**os.environ, **variables},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -206,11 +194,7 @@ def _start(server: Server, peer: Peer, root: str, port: int, folder: Path) -> Ru
 
 
 def wrk(running: Running, file: str, seconds: int) -> tuple[int, float]:
-    """Request a file with wrk, and return the number of requests and the seconds.
-
-    Raises:
-        Unable: some responses were wrong.
-    """
+    """Request a file with wrk, and return the requests and seconds; Unable if some are wrong."""
     url = f"http://127.0.0.1:{running.port}{running.prefix}{file}"
     command = ["wrk", "-t1", f"-c{THREADS}", f"-d{seconds}s", "-s", str(_HERE / "wrk.lua"), url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -223,11 +207,7 @@ def wrk(running: Running, file: str, seconds: int) -> tuple[int, float]:
 
 
 def download(running: Running, file: str, times: int) -> tuple[int, float]:
-    """Download a file repeatedly on one connection, and return the bytes and the seconds.
-
-    Raises:
-        Unable: some responses were cut short.
-    """
+    """Download a file repeatedly on one connection, and return the bytes and the seconds."""
     with _connection(running) as get:
         start = time.perf_counter()
         for _ in range(times):
@@ -239,10 +219,7 @@ def download(running: Running, file: str, times: int) -> tuple[int, float]:
 
 
 def _settle(running: Running, name: str, core: int | None) -> None:
-    """Wait for a server, prove that it sends a file correctly, and pin it to its core.
-
-    The file is requested at least twice on one connection, until the server is warm.
-    """
+    """Wait for a server, prove that it sends a file correctly until warm, and pin it to a core."""
     end = time.monotonic() + 30
     while True:
         code = running.process.poll()
@@ -258,8 +235,7 @@ def _settle(running: Running, name: str, core: int | None) -> None:
         while asked < 2 or time.monotonic() < end:
             response = get(name)
             need(response.status == 200, f"status {response.status}")
-            length = response.getheader("Content-Length")
-            need(length == str(len(content)), f"Content-Length {length}, not {len(content)}")
+            need(response.length == len(content), f"Content-Length {response.length}")
             need(response.read() == content, "wrong bytes in the body")
             need(not response.will_close, "no keep-alive")
             asked += 1

@@ -14,16 +14,15 @@ from functools import lru_cache, partial
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from mimetypes import guess_type
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import wsgistatic
-from benchmarks.harness.wsgi import PREFIX, SMALL, call, make_environ
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from benchmarks.harness.wsgi import PREFIX, Environ, call, make_environ
 
 INNER_MARK = ("X-Inner", "yes")  # distinguishes the wrapped app's responses from the peer's own
 _BLOCK = 256 * 1024
+_SINCE = "HTTP_IF_MODIFIED_SINCE"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +59,7 @@ def variant(name: str, **options: Any) -> Peer:
     return Peer(name, name, "", _wsgistatic, options=options)
 
 
-def inner_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def inner_app(environ: Environ, start_response: Any) -> Iterable[bytes]:
     """Return a constant; this is the app that the middlewares wrap."""
     start_response("404 Not Found", [("Content-Type", "text/plain"), INNER_MARK])
     return (b"inner",)
@@ -116,12 +115,14 @@ def _django(directory: str) -> Any:
     return import_module("django.core.wsgi").get_wsgi_application()
 
 
-def _constant(directory: str, with_stat: bool) -> WSGIApplication:
-    """Return an app that repeats wsgistatic's first response: the least that any app can cost."""
-    reply = call(_wsgistatic(directory), make_environ(PREFIX + SMALL)).expect(200)
-    headers, path = [*reply.headers.items()], os.path.join(directory, SMALL)
+def _constant(directory: str, with_stat: bool) -> Any:
+    """Return an app that repeats wsgistatic's response for the only file: the least work."""
+    path = next(Path(directory).rglob("*.*"))
+    url = PREFIX + path.relative_to(directory).as_posix()
+    reply = call(_wsgistatic(directory), make_environ(url)).expect(200)
+    headers = [*reply.headers.items()]
 
-    def constant(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def constant(environ: Environ, start_response: Any) -> Iterable[bytes]:
         if with_stat:
             os.stat(path)
         start_response("200 OK", headers.copy())
@@ -130,14 +131,12 @@ def _constant(directory: str, with_stat: bool) -> WSGIApplication:
     return constant
 
 
-def _floor(directory: str) -> WSGIApplication:
-    """Return an app that does the least that a live static app can do. It is not safe to use.
+def _floor(directory: str) -> Any:
+    """Return an app that does the least that a live static app can do. It is not safe to use."""
 
-    It stats, opens and reads the file in every request, and makes the headers once per version of
-    a file. It supports one plain range, one entity tag and one date, but no content codings.
-    """
-
-    def floor(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def floor(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        # It stats, opens and reads the file in every request, and makes the headers once per
+        # version of a file. It supports one plain range, one tag and one date, but no codings.
         url: str = environ["PATH_INFO"]
         if not url.startswith(PREFIX):
             return inner_app(environ, start_response)
@@ -148,10 +147,7 @@ def _floor(directory: str) -> WSGIApplication:
             return inner_app(environ, start_response)
         size = stat.st_size
         tag, date, kept = _floor_headers(path, stat.st_mtime_ns, size)
-        if (
-            environ.get("HTTP_IF_NONE_MATCH") == tag
-            or environ.get("HTTP_IF_MODIFIED_SINCE") == date
-        ):
+        if tag == environ.get("HTTP_IF_NONE_MATCH") or date == environ.get(_SINCE):
             start_response("304 Not Modified", [("ETag", tag)])
             return ()
         headers, asked = kept.copy(), environ.get("HTTP_RANGE")
@@ -179,22 +175,14 @@ def _floor(directory: str) -> WSGIApplication:
 @lru_cache(maxsize=100)
 def _floor_headers(path: str, mtime_ns: int, size: int) -> tuple[str, str, list[tuple[str, str]]]:
     tag, date = f'"{mtime_ns:x}-{size:x}"', formatdate(mtime_ns // 10**9, usegmt=True)
-    headers = [
-        ("Content-Type", guess_type(path)[0] or "application/octet-stream"),
-        ("Content-Length", str(size)),
-        ("Last-Modified", date),
-        ("ETag", tag),
-        ("Cache-Control", "max-age=60"),
-    ]
-    return tag, date, headers
+    headers = [("Content-Type", guess_type(path)[0] or "application/octet-stream")]
+    headers += [("Content-Length", str(size)), ("Last-Modified", date), ("ETag", tag)]
+    return tag, date, [*headers, ("Cache-Control", "max-age=60")]
 
 
 def _floor_blocks(file: int) -> Iterator[bytes]:
-    try:
-        while block := os.read(file, _BLOCK):
-            yield block
-    finally:
-        os.close(file)
+    with open(file, "rb", buffering=0) as blocks:
+        yield from iter(partial(blocks.read, _BLOCK), b"")
 
 
 # These repeat a constant response; they take part only where servers are measured.

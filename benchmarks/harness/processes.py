@@ -24,8 +24,7 @@ def usable_cores() -> list[int]:
 def choose_cores() -> tuple[int | None, int | None, str]:
     """Return a core for servers, one for their load or None where there is only one, and a remark.
 
-    The last core is for the servers, because most interrupts go to the first. The other one belongs
-    to another physical core, if possible.
+    Most interrupts go to the first core. The two belong to different physical cores, if possible.
     """
     cores = usable_cores()
     if len(cores) < 2:
@@ -89,11 +88,7 @@ def kill_sessions(leaders: Iterable[int]) -> None:
 
 
 def free_port(taken: Container[int]) -> int:
-    """Return an unused port below the range of outgoing connections.
-
-    Arguments:
-        taken: ports returned before, whose servers may not listen yet.
-    """
+    """Return an unused port below the range of outgoing connections, and not yet taken."""
     first, last = 10_000, 32_000
     with suppress(OSError):
         path = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -29,11 +29,9 @@ def parse(
 ) -> Any:
     """Parse the command line of ``python -m benchmarks.NAME``.
 
-    Arguments:
-        doc: the docstring of the benchmark, whose first paragraph is the description.
-        quick: help for --quick; without it there is neither --quick nor --plot.
-        usual: default keys for options that have some of them; other options default to all keys.
-        choices: values by key, for options that take a comma-separated list of keys.
+    The description is the first paragraph of ``doc``. Without ``quick``, the help for that option,
+    there is no --plot either. Each of ``choices`` is an option for a list of keys, by default those
+    that are ``usual``, or all if none is.
     """
     description, _, method = doc.partition("\n\n")
     program = f"python -m benchmarks.{name}"
@@ -110,12 +108,7 @@ def publish(
     samples: Samples,
     note: str = "",
 ) -> None:
-    """Print the report of a run, and write its figures to the file of --json.
-
-    Arguments:
-        samples: from which the tables were made.
-        note: more about how this run was made.
-    """
+    """Print the report of a run with a note, and write its figures to the file of --json."""
     tables = list(tables)
     setting = "{python}, {cpu}, {cores} cores, {system}, load {load} before the run"
     names = ", ".join(f"{name} {version}" for name, version in versions.items())

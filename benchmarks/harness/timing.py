@@ -147,11 +147,7 @@ def time_cells(cells: Sequence[Cell], rounds: int, title: str) -> None:
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a module's function in a fresh interpreter on one core, and return its result.
-
-    Raises:
-        Unable: the function raised an exception, or its process died.
-    """
+    """Call a function in a fresh interpreter on one core; raise Unable if it raises an error."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_call, args=(theirs, function, arguments), daemon=True)

@@ -18,8 +18,9 @@ PREFIX = "/static/"
 MIB = 1024 * 1024
 AGE = 86_400  # seconds; no peer takes a file of this age for one that is still being written
 SMALL, MIDDLE, ZIPPED = "css/small.css", "js/middle.js", "css/zipped.css"
-BIG, HUGE = "media/big.bin", "media/huge.bin"
-SIZES = {SMALL: 1024, MIDDLE: 64 * 1024, ZIPPED: 64 * 1024, BIG: 10 * MIB, HUGE: 100 * MIB}
+MEDIUM, BIG, LARGE, HUGE = (f"media/{size}.bin" for size in ("medium", "big", "large", "huge"))
+SIZES = {SMALL: 1024, MIDDLE: 64 * 1024, ZIPPED: 64 * 1024}
+SIZES |= {MEDIUM: MIB, BIG: 10 * MIB, LARGE: 16 * MIB, HUGE: 100 * MIB}
 
 
 class Unable(Exception):  # noqa: N818 - a verdict on a peer, not an error of the benchmark
@@ -48,12 +49,9 @@ class Reply:
     def expect(self, *statuses: int, body: bytes | None = None, length: int | None = None) -> Reply:
         """Return this reply; raise Unable for another status, body or Content-Length."""
         need(self.status in statuses, f"status {self.status}")
-        if body is not None:
-            need(self.body == body, "wrong bytes in the body")
-            length = len(body)
-        if length is not None:
-            found = self.get("Content-Length")
-            need(found == str(length), f"Content-Length {found}, not {length}")
+        need(body in (None, self.body), "wrong bytes in the body")
+        length, found = len(body) if body is not None else length, self.get("Content-Length")
+        need(length is None or found == str(length), f"Content-Length {found}, not {length}")
         return self
 
     def get(self, field: str) -> str:

@@ -85,7 +85,7 @@ def test_options_stand_under_their_headings(
         ("--prefix", "/"),
         ("--index", "index.html"),
         ("--cache-control", "no-cache"),
-        ("--cache-size", "32 MiB"),
+        ("--cache-size", "48 MiB"),
         ("--cache-file-size", "128 KiB"),
         ("--block-size", "256 KiB"),
         ("--stat-ttl", "0"),

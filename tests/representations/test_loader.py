@@ -399,7 +399,7 @@ def test_member_of_an_archive_is_kept(tmp_path: Path, compression: int) -> None:
         loaded.close()
     variant = fixture.cache.files["/x.txt"].only
     assert variant is not None
-    assert (variant.path, variant.body, variant.is_readable) == (str(path), [content], False)
+    assert (variant.path, variant.content, variant.is_readable) == (str(path), content, False)
     assert fixture.cache.files["/x.txt"].sidecar_stats is None
 
 

@@ -64,17 +64,17 @@ def test_headers_of_each_status() -> None:
         path="/p",
         size=7,
         content_type="text/plain",
-        validators=Validators('"tag"', 10, True),
+        validated_by=Validators('"tag"', 10, True),
         policy=[*policy, *common],
         settled=True,
     )
     date = ("Last-Modified", "Thu, 01 Jan 1970 00:00:10 GMT")
-    shared = [("Accept-Ranges", "bytes"), ("ETag", '"tag"'), date, *policy, *common]
-    assert made.full_headers == [
+    shared = (("Accept-Ranges", "bytes"), date, ("ETag", '"tag"'), *policy, *common)
+    assert made.full_headers == (
         ("Content-Type", "text/plain"),
         ("Content-Length", "7"),
         *shared,
-    ]
+    )
     assert made.partial_headers == shared
     assert made.not_modified_headers == [("ETag", '"tag"'), *policy, *common]
     assert made.refusal_headers == [("Accept-Ranges", "bytes"), ("ETag", '"tag"'), *common]

@@ -164,7 +164,7 @@ def large(site: Path) -> Path:
 def test_a_cached_file_replaced_before_it_is_opened_is_sent_in_its_new_version(
     large: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    app = StaticFiles(None, large.parent)
+    app = StaticFiles(None, large.parent, cache_file_size=100_000)
     call(app, "/large.bin")
 
     def replace_and_open(*arguments: Any) -> Any:
@@ -183,7 +183,7 @@ def test_a_cached_file_replaced_before_it_is_opened_is_sent_in_its_new_version(
 def test_a_cached_file_that_cannot_be_read_is_looked_up_again(
     large: Path, monkeypatch: pytest.MonkeyPatch, open_descriptors: None
 ) -> None:
-    app = StaticFiles(None, large.parent)
+    app = StaticFiles(None, large.parent, cache_file_size=100_000)
     call(app, "/large.bin")
     failures = [OSError(errno.EIO, "failed")]
 
@@ -209,7 +209,7 @@ def test_a_cached_file_is_closed_if_the_file_wrapper_raises(
         def __init__(self, file: Any, block_size: int) -> None:
             raise RuntimeError("no")
 
-    app = StaticFiles(None, large.parent)
+    app = StaticFiles(None, large.parent, cache_file_size=100_000)
     call(app, "/large.bin")
     environ = make_environ("/large.bin")
     environ["wsgi.file_wrapper"] = Failing

@@ -429,9 +429,9 @@ def test_a_file_is_cached_again_after_a_sidecar_was_deleted(coded: Path) -> None
     app = StaticFiles(None, coded)
     ask(app, "")
     (coded / "app.js.br").unlink()
-    app._cache.files["/app.js"].checked_until = 0.0  # as if a second had passed
+    app._cache.files["/app.js"].check.until = 0.0  # as if a second had passed
     ask(app, "")
-    assert app._cache.sidecars_unchanged(app._cache.files["/app.js"])
+    assert app._cache.recheck(app._cache.files["/app.js"])
 
 
 @pytest.mark.memory_cache

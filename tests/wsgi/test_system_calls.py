@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.client import call_raw, make_environ, start
+from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 from wsgistatic.files.folders import _EXACT_FILE_SYSTEMS
 from wsgistatic.files.linux import LINUX
@@ -141,6 +142,8 @@ OPENED = {"openat2": {"stat": 1, "openat2": 1}, "walk": {"stat": 2, "open": 3}}
 # One fstat describes the file, and one shows that it was not rewritten while it was read. The
 # kernel sees two more calls, an fstat by FileIO and the close, and the walk closes two folders.
 READ = Counter({"fstat": 2, "pread": 1})
+# Once a second, for all cached files of a folder: has it no new names, and does no link lead to it?
+FOLDER_CHECK = {"openat2": {"stat": 1, "openat2": 1}, "walk": {"stat": 1, "open": 2}}
 
 
 def sidecars_of(site: Path, state: str) -> Counter[str]:
@@ -149,9 +152,13 @@ def sidecars_of(site: Path, state: str) -> Counter[str]:
         (site / "sub" / "page.html.gz").write_bytes(gzip.compress(b"<p>page</p>"))
     if state != "learned":
         return Counter(stat=3)
-    while not _FOLDERS.is_bare(str(site / "sub")):
-        pass
+    learn(site / "sub")
     return Counter(stat=1)
+
+
+def learn(folder: Path) -> None:
+    while not _FOLDERS.is_bare(str(folder)):
+        pass
 
 
 @pytest.mark.system_calls
@@ -171,6 +178,8 @@ def test_first_request_for_a_file_in_a_folder(
     monkeypatch.setattr("wsgistatic.files.versions.read_at", os.pread)
     app = StaticFiles(None, warm_site, cache_size=cache_size)
     expected = Counter(OPENED[way]) + READ + sidecars_of(warm_site, state)
+    if (state, way, cache_size > 0) == ("learned", "openat2", True):
+        expected += Counter(FOLDER_CHECK[way])
     for request in range(3 if cache_size == 0 else 1):
         calls = counter.of(app, "/sub/page.html")
         assert counter.status == 200
@@ -179,6 +188,39 @@ def test_first_request_for_a_file_in_a_folder(
             opened = {"openat2": 1} if way == "openat2" else {"open": 2}
             calls = dict(Counter(calls) - Counter({"stat": 1, "access": 1, **opened}))
         assert calls == expected, request
+
+
+@pytest.mark.system_calls
+def test_files_of_a_folder_are_checked_together(
+    warm_site: Path, counter: CallCounter, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not in_exact_file_system(warm_site):
+        pytest.skip("needs a file system of Linux whose time stamps are known to be exact")
+    paths = [f"/sub/{number}.txt" for number in range(9)]
+    for path in paths:
+        (warm_site / path[1:]).write_text("text")
+        age(warm_site / path[1:])
+    time.sleep(0.03)
+    learn(warm_site / "sub")
+    app = StaticFiles(None, warm_site, stat_ttl=0.0)
+    now = time.monotonic()
+    freeze(monkeypatch, now)
+    for path in paths:
+        counter.of(app, path)
+    for seconds in (1.1, 2.2, 3.3):
+        freeze(monkeypatch, now + seconds)
+        calls = sum((Counter(counter.of(app, path)) for path in paths * 2), Counter[str]())
+        assert counter.status == 200
+        if seconds == 1.1 and way == "walk":
+            assert calls.pop("lstat") == len(paths)  # a file behind a link has a check of its own
+            calls["stat"] -= len(paths)  # they did not share the check yet
+        assert calls == Counter(stat=2 * len(paths)) + Counter(FOLDER_CHECK[way])
+
+
+def freeze(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
+    """Let the monotonic clock stand still."""
+    for module in ("files.directory", "representations.cache", "wsgi.middleware", "wsgi.responder"):
+        monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: now)
 
 
 @pytest.mark.system_calls
@@ -216,6 +258,111 @@ def test_without_a_cache_each_request_opens_the_file(
     for _ in range(2):
         calls = counter.of(app, "/static/hello.txt")
         assert (calls.get("openat2"), calls.get("open")) == OPENED_IN_ROOT[way]
+
+
+LARGE = "/static/large.bin"  # 300,000 bytes
+IN_BLOCKS = [4096, 300_000 - 4096]
+
+
+def test_a_large_file_is_kept_from_the_second_request_on(
+    warm_site: Path, counter: CallCounter
+) -> None:
+    app = StaticFiles(None, warm_site, prefix="/static/", stat_ttl=0.0)
+    first, second, third = (call_raw(app, make_environ(LARGE)) for _ in range(3))
+    assert [len(block) for block in first.blocks] == [262_144, 300_000 - 262_144]
+    assert [len(block) for block in second.blocks] == [300_000]
+    assert [len(block) for block in third.blocks] == IN_BLOCKS
+    assert first.headers == second.headers == third.headers
+    assert b"".join(second.blocks) == b"".join(third.blocks) == b"x" * 300_000
+    assert app._cache._size > 300_000
+    assert counter.of(app, LARGE) == {"stat": 1}
+    assert counter.of(app, LARGE, "HEAD") == {"stat": 1}
+    ranged = counter.of(app, LARGE, HTTP_RANGE="bytes=5-9")
+    assert (counter.status, ranged["open"]) == (206, 1)
+
+
+@pytest.mark.live
+def test_a_large_file_in_memory_is_checked_at_each_request(warm_site: Path) -> None:
+    app = StaticFiles(None, warm_site, prefix="/static/")
+    for content in (b"y", b"z"):
+        for _ in range(3):
+            call_raw(app, make_environ(LARGE))
+        (warm_site / "large.bin").write_bytes(content * 300_000)
+        assert b"".join(call_raw(app, make_environ(LARGE)).blocks) == content * 300_000
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [(1_100_000, {}), (300_000, {"cache_file_size": 299_999}), (300_000, {"cache_size": 300_000})],
+)
+def test_a_file_above_the_limits_is_not_kept(
+    tmp_path: Path, size: int, options: dict[str, Any]
+) -> None:
+    (tmp_path / "a.bin").write_bytes(b"x" * size)
+    time.sleep(0.03)
+    app = StaticFiles(None, tmp_path, **options)
+    for _ in range(3):
+        blocks = call_raw(app, make_environ("/a.bin")).blocks
+        assert len(blocks[0]) == 262_144
+    assert app._cache._size < 10_000
+
+
+def test_a_large_file_stays_in_memory_when_another_value_of_accept_encoding_comes(
+    warm_site: Path, counter: CallCounter
+) -> None:
+    content = os.urandom(150_000).hex().encode()
+    coded = gzip.compress(content)
+    (warm_site / "large.bin").write_bytes(content)
+    (warm_site / "large.bin.gz").write_bytes(coded)
+    settle()
+    app = StaticFiles(None, warm_site, prefix="/static/", stat_ttl=0.0)
+    for value in ("identity", "identity", "gzip", "gzip"):
+        call_raw(app, make_environ(LARGE, HTTP_ACCEPT_ENCODING=value))
+    assert 300_000 + len(coded) < app._cache._size < 315_000 + len(coded)
+    blocks = call_raw(app, make_environ(LARGE, HTTP_ACCEPT_ENCODING="gzip")).blocks
+    assert [len(block) for block in blocks] == [4096, len(coded) - 4096]
+    # A HEAD request with a new value describes the file again, and must not drop its bytes.
+    counter.of(app, LARGE, "HEAD", HTTP_ACCEPT_ENCODING="deflate")
+    assert counter.of(app, LARGE, HTTP_ACCEPT_ENCODING="deflate") == {"stat": 1}
+
+
+class WaitressWrapper:
+    """Stands for the wrapper of waitress."""
+
+    __module__ = "waitress.buffers"
+
+    def __init__(self, file: Any, block_size: int) -> None:
+        self.file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.file.read(4 * 1024 * 1024):  # the size of the socket's buffer
+            yield block
+
+    def close(self) -> None:
+        self.file.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "sizes"), [(None, [300_000]), (True, [300_000]), (False, IN_BLOCKS)]
+)
+def test_on_waitress_a_large_file_is_sent_from_the_disk(
+    warm_site: Path, option: bool | None, sizes: list[int]
+) -> None:
+    app = StaticFiles(None, warm_site, prefix="/static/", file_wrapper=option)
+    for _ in range(3):
+        extra: dict[str, Any] = {"wsgi.file_wrapper": WaitressWrapper}
+        blocks = call_raw(app, make_environ(LARGE, **extra)).blocks
+    assert [len(block) for block in blocks] == sizes
+
+
+def test_waitress_reads_at_most_one_mebibyte_at_a_time(tmp_path: Path) -> None:
+    with (tmp_path / "a.bin").open("wb") as file:
+        file.truncate(2_500_000)
+    time.sleep(0.03)
+    app = StaticFiles(None, tmp_path)
+    extra: dict[str, Any] = {"wsgi.file_wrapper": WaitressWrapper}
+    blocks = call_raw(app, make_environ("/a.bin", **extra)).blocks
+    assert [len(block) for block in blocks] == [2**20, 2**20, 2_500_000 - 2 * 2**20]
 
 
 def test_a_range_is_read_in_blocks(tmp_path: Path) -> None:

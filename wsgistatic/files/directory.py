@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from time import monotonic
 from typing import Any, cast
 
 from wsgistatic.files import spelling
@@ -94,6 +95,10 @@ class Directory:
         descriptor = self._walker.open_file(path)
         return None if descriptor is None else _regular_file(descriptor)
 
+    def leads_straight(self, segments: tuple[str, ...]) -> bool:
+        """Return whether no forbidden link can be on the way to a directory, if it exists."""
+        return self._walker.leads_straight(segments)
+
     def open_directory(self, segments: tuple[str, ...]) -> OpenDirectory:
         """Open a directory to list it; raise NotADirectoryError if it is something else."""
         return self._walker.visit(segments, _open_to_scan)
@@ -161,7 +166,9 @@ class File(Source):
     def open(self) -> OpenFile:
         """Open the file."""
         file = self.directory.open_at_once(self.path) if self.is_regular else None
-        return OpenFile(file or self.directory.open(self.segments), self.path)
+        if file is not None:
+            return OpenFile(file, self.path, is_direct=True)
+        return OpenFile(self.directory.open(self.segments), self.path)
 
     def inspect(self) -> Version:
         """Return the current version; errors as for ``open``."""
@@ -213,8 +220,8 @@ class OpenFile(Opened):
 
     __slots__ = ()
 
-    def __init__(self, file: RegularFile, path: str) -> None:
-        super().__init__(file.status.st_size, file.status, path, file=file)
+    def __init__(self, file: RegularFile, path: str, *, is_direct: bool = False) -> None:
+        super().__init__(file.status.st_size, file.status, path, monotonic(), is_direct, file=file)
 
     def refresh(self) -> None:
         """Adopt the file's present version, before anything of it is described."""

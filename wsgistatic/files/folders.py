@@ -53,6 +53,11 @@ class Folders:
         self._suffixes = tuple(suffixes)
         self._folders: dict[str, _Folder] = {}
 
+    def is_known_bare(self, path: str) -> bool:
+        """Return what ``is_bare`` does, but False if it is not known; never look."""
+        known = self._folders.get(path)
+        return known is not None and known.bare is not None and self.is_bare(path)
+
     def is_bare(self, path: str) -> bool:
         """Return whether it is certain that no name in a folder has one of the suffixes now."""
         known = self._folders.get(path)

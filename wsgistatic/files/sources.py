@@ -61,6 +61,7 @@ class Version:
     status: os.stat_result | None = None  # of the file that holds the bytes, if there is one
     holder: str | None = None  # path of that file, if its stat shows whether the version is current
     seen: float = field(default_factory=monotonic)  # when it was current, on the monotonic clock
+    is_direct: bool = False  # no link that the policy forbids can be on the way to it
 
     def close(self) -> None:
         """Release the version; there is nothing to do unless it is open."""

@@ -57,6 +57,10 @@ class Walker(ABC):
         """
         return None
 
+    def leads_straight(self, segments: tuple[str, ...]) -> bool:
+        """Return whether no link that the policy forbids can be on the way to a directory."""
+        return True
+
 
 class DescriptorWalker(Walker):
     """Walks by directory descriptors and follows no link; for the policies "inside" and "deny".
@@ -71,6 +75,16 @@ class DescriptorWalker(Walker):
         """Open a file without following links; see ``Walker.open_file``."""
         return LINUX.open(path, LINUX.to_read)
 
+    def leads_straight(self, segments: tuple[str, ...]) -> bool:
+        """Return whether a directory is reached without a link; see ``Walker.leads_straight``."""
+        if not segments:
+            return True  # the root itself may be a link
+        try:
+            os.close(self._open_directory(self._root, segments))
+        except (LinkMetError, OSError):
+            return False
+        return True
+
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the last name, in its directory; see ``Walker.visit``."""
         root, names = self._root, segments
@@ -83,14 +97,17 @@ class DescriptorWalker(Walker):
         raise not_found_error()
 
     def _walk(self, root: str, names: tuple[str, ...], action: Action[T]) -> T:
-        above = names[:-1]
-        directory = LINUX.open(os.path.join(root, *above), LINUX.to_search) if above else None
-        if directory is None:
-            directory = _walk_to(root, above)
+        directory = self._open_directory(root, names[:-1])
         try:
             return action(names[-1] if names else ".", directory)
         finally:
             os.close(directory)
+
+    @staticmethod
+    def _open_directory(root: str, names: tuple[str, ...]) -> int:
+        """Open a directory below the root for searching; raise LinkMetError if it is a link."""
+        directory = LINUX.open(os.path.join(root, *names), LINUX.to_search) if names else None
+        return _walk_to(root, names) if directory is None else directory
 
 
 class PathWalker(Walker):
@@ -99,6 +116,13 @@ class PathWalker(Walker):
     It resolves the path before and after the action, and compares. A swap in between can go
     undetected if it is undone in time. These platforms offer no better primitive.
     """
+
+    def leads_straight(self, segments: tuple[str, ...]) -> bool:
+        """Return whether a directory is reached without a link; see ``Walker.leads_straight``."""
+        try:
+            return resolve_inside(self._root, segments)[1] == segments
+        except OSError:
+            return False
 
     def visit(self, segments: tuple[str, ...], action: Action[T]) -> T:
         """Call the action on the resolved path; see ``Walker.visit``."""

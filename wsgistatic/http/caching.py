@@ -6,6 +6,7 @@ Section numbers without an RFC are those of RFC 9111.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from wsgistatic.http.fields import TOKEN, Headers, check_field_value
 from wsgistatic.validation import check_integer, closest_name
@@ -42,7 +43,7 @@ def without_storing(name: str, value: str) -> str:
     return "private, no-cache" if "private" in directives else "no-cache"
 
 
-def with_no_cache(fields: Headers) -> Headers:
+def with_no_cache(fields: Sequence[tuple[str, str]]) -> Headers:
     """Return the fields with a Cache-Control that makes caches revalidate each time.
 
     A part of a recent version needs this, because its successor may look the same. nginx and

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import quote
 
 Headers = list[tuple[str, str]]
+Fields = tuple[tuple[str, str], ...]  # not to be changed, and smaller
 
 OWS = " \t"  # 5.6.3, to be stripped
 # 5.6.2: token = 1*tchar
@@ -54,7 +56,7 @@ def check_field_value(option: str, value: object, alternatives: str = "") -> str
     return value
 
 
-def add_vary(headers: Headers, names: str) -> Headers:
+def add_vary(headers: Sequence[tuple[str, str]], names: str) -> Headers:
     """Return a copy of headers with names of request fields added to Vary (12.5.5)."""
     present = [value for name, value in headers if name.lower() == "vary"]
     others = [field for field in headers if field[0].lower() != "vary"]

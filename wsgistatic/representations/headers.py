@@ -57,7 +57,8 @@ class HeaderPolicy:
     The arguments are the options of the same names. ``immutable`` overrides ``cache_control``, and
     ``headers`` overrides all others. ``allows_origin`` is whether scripts of other origins may read
     the responses. If ``allow_origin`` is a list, ``origins`` holds it, and each response to one of
-    these origins needs its own Access-Control-Allow-Origin.
+    these origins needs its own Access-Control-Allow-Origin. ``shares_fields`` is whether files of
+    one type share their fields.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class HeaderPolicy:
         check_headers(headers)
         self._cache_control, self._headers = cache_control, headers
         # Files of one type have the same fields, unless a function decides on each one.
-        self._may_differ = callable(cache_control) or callable(headers)
+        self.shares_fields = not (callable(cache_control) or callable(headers))
         self._known: dict[tuple[str, bool, bool | None], FileFields] = {}
         self._is_immutable = None if immutable is None else immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
@@ -115,7 +116,7 @@ class HeaderPolicy:
         """
         rule = self._is_immutable if is_current is None else None
         is_immutable = rule is not None and rule(path, url)
-        if self._may_differ:
+        if not self.shares_fields:
             return self._make(path, url, content_type, is_immutable, is_current)
         key = content_type, is_immutable, is_current
         known = self._known.get(key)

@@ -150,7 +150,7 @@ class Loader:
             representation.settled
             and version.status is not None
             and version.holder is not None
-            and self.cache.keeps_body(representation.size)
+            and self.cache.keeps_body(representation.size, again=self._is_cached(loaded))
         ):
             return loaded.content
         if isinstance(version, OpenFile):
@@ -159,6 +159,12 @@ class Loader:
         if len(content) != representation.size:
             raise OSError(errno.EIO, "the source ended before its length")
         return content
+
+    def _is_cached(self, loaded: Loaded) -> bool:
+        """Return whether the cache got this representation from an earlier request."""
+        variants = self.cache.files.get(loaded.target.key, NO_FILE).variants
+        known = variants.get(loaded.choice.coding or IDENTITY)
+        return known is not None and known.representation is loaded.representation
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
         """Add a representation to the cache, with its content if that is given.
@@ -177,10 +183,18 @@ class Loader:
         original = None
         if choice.original_status is not None:
             original = Location(target.source.path, choice.original_status, target.source, seen)
+        is_direct = choice.version.is_direct
         variant = Variant(
-            loaded.representation, status, choice.source, content, original=original, seen=seen
+            *(loaded.representation, status, choice.source, content),
+            original=original,
+            seen=seen,
+            is_direct=is_direct,
+            folder=self.cache.folder_of(choice.source) if original is None else None,
         )
-        self.cache.add(target.key, variant, loaded.accept_encoding, choice.sidecar_stats)
+        self.cache.add(
+            *(target.key, variant, loaded.accept_encoding, choice.sidecar_stats),
+            is_direct=is_direct,
+        )
 
     def _choose(
         self, source: Source, version: Version, coding: str | None, accept_encoding: str | None
@@ -326,8 +340,8 @@ class Loader:
         if coding is None:
             return None
         known = self._known(target, coding, choice.version)
-        if known is not None and known.body is not None:
-            return loaded._replace(representation=known.representation, content=known.body[0])
+        if known is not None and known.content is not None:
+            return loaded._replace(representation=known.representation, content=known.content)
         try:
             content = compression.compress(
                 own.path,

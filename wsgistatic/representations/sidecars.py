@@ -69,9 +69,14 @@ class Sidecars:
 
     def stats(self, path: str) -> SidecarStats:
         """Return what exists beside a file now, to be compared with a later result."""
-        if len(self._codings) > 1 and _FOLDERS.is_bare(path.rpartition(os.sep)[0]):
+        if self._codings and _FOLDERS.is_bare(path.rpartition(os.sep)[0]):
             return self._none
-        return tuple([_stat(path + CODINGS[coding].suffix) for coding in self._codings])
+        stats = tuple([_stat(path + CODINGS[coding].suffix) for coding in self._codings])
+        return stats if any(stats) else self._none
+
+    def are_absent(self, folder: str) -> bool:
+        """Return whether it is certain that no file in a folder has a sidecar now."""
+        return not self._codings or _FOLDERS.is_known_bare(folder)
 
     def find(self, file: File, status: os.stat_result) -> Candidates:
         """Return the sidecars of a file that are at least as new as a version of it."""

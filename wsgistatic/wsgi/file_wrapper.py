@@ -20,6 +20,20 @@ from wsgistatic.wsgi.request import Request
 
 FileWrapper = Callable[[Any, int], Iterable[bytes]]
 
+_WAITRESS = "waitress.buffers"
+# Bytes that are read at a time. Waitress requests as many as the socket buffers, which are 4 MiB,
+# and reads those again that it could not send.
+_MAX_READ = 1024 * 1024
+
+
+def prefers_file(request: Request, option: bool | None) -> bool:
+    """Return whether the server sends a large file faster through its wrapper than from memory.
+
+    Waitress copies a body of more than 1 MiB to a temporary file, and smaller ones repeatedly.
+    """
+    wrapper = request.environ.get("wsgi.file_wrapper")
+    return option is not False and getattr(wrapper, "__module__", None) == _WAITRESS
+
 
 def wrap_file(
     request: Request, option: bool | None, opened: OpenFile, byte_range: ByteRange, block_size: int
@@ -33,7 +47,7 @@ def wrap_file(
     wrapper: FileWrapper | None = request.environ.get("wsgi.file_wrapper")
     if option is False or not callable(wrapper):  # socketify has the key with the value None
         return None
-    if getattr(wrapper, "__module__", None) == "waitress.buffers":
+    if prefers_file(request, option):
         # Bounded: a middleware around us may iterate the wrapper, which reads to the end.
         return wrapper(RangeFile(opened, *byte_range), block_size)
     if option and byte_range == (0, opened.size) and _sends_files(wrapper, request):
@@ -88,7 +102,7 @@ class RangeFile(io.RawIOBase):
         """
         left = max(self._size - self._position, 0)
         content = self._file.read_at(
-            self._start + self._position, left if size < 0 else min(size, left)
+            self._start + self._position, left if size < 0 else min(size, left, _MAX_READ)
         )
         if not is_unchanged(self._file, self._status):
             return b""

@@ -80,7 +80,8 @@ class StaticFiles(Copyable):
         stat_ttl: Seconds for which a file is not checked for changes again. 0 checks it at each
             request.
         cache_size: Bytes of memory for header fields and small files. 0 turns the cache off.
-        cache_file_size: Bytes of the largest file that is kept in memory.
+        cache_file_size: Bytes of the largest file that is kept in memory. Files of more than 128
+            KiB are kept from the second request on.
         compress: Whether to compress text, and formats such as WebAssembly, in memory when it is
             first requested.
         dictionaries: Whether browsers may use a script or style sheet as the dictionary for its
@@ -221,7 +222,7 @@ class StaticFiles(Copyable):
         self._has_fallback = fallback is not None
         self._remember((app, directory, prefix), (app, root, prefix), given)
 
-    def __call__(  # noqa: PLR0912 - another call would cost 0.1 us
+    def __call__(  # noqa: PLR0912, PLR0915 - another call would cost 0.1 us
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Respond to a request (PEP 3333).
@@ -238,15 +239,18 @@ class StaticFiles(Copyable):
             if variant is None:
                 if cached is not NO_FILE:
                     coding = cached.by_accept_encoding.get(environ.get("HTTP_ACCEPT_ENCODING"))
-                    variant = cached.variants.get(coding)
+                    variant = cached.by_coding.get(coding)
                 elif not path_info.startswith(self._below) and path_info != self._prefix:
                     return self._app(environ, start_response)
         except (AttributeError, KeyError, TypeError):  # PATH_INFO is missing, or not text
             if self._prefix:
                 return self._app(environ, start_response)
             cached, variant = NO_FILE, None
-        if variant is not None and not (
-            "HTTP_IF_MATCH" in environ or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        if (
+            variant is not None
+            and monotonic() < cached.check.until
+            and "HTTP_IF_MATCH" not in environ
+            and "HTTP_IF_UNMODIFIED_SINCE" not in environ
         ):
             body: Iterable[bytes] | None = None
             method = environ.get("REQUEST_METHOD")
@@ -254,16 +258,19 @@ class StaticFiles(Copyable):
             if "HTTP_IF_NONE_MATCH" in environ:
                 if environ["HTTP_IF_NONE_MATCH"] == variant.etag and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
-                    headers = variant.not_modified_headers
+                    shown = variant.representation
+                    headers = shown.full_headers[shown.not_modified_at :]
             elif "HTTP_IF_MODIFIED_SINCE" in environ:
                 if environ["HTTP_IF_MODIFIED_SINCE"] == variant.last_modified and method in _SERVED:
                     body, status = iter(_NOTHING), _NOT_MODIFIED
-                    headers = variant.not_modified_headers
-            elif monotonic() < cached.checked_until and "HTTP_WANT_REPR_DIGEST" not in environ:
+                    shown = variant.representation
+                    headers = shown.full_headers[shown.not_modified_at :]
+            elif "HTTP_WANT_REPR_DIGEST" not in environ:
                 if method == "HEAD":
-                    body, status, headers = [b""], "200 OK", variant.full_headers
-                elif method == "GET" and variant.body and "HTTP_RANGE" not in environ:
-                    body, status, headers = variant.body.copy(), "200 OK", variant.full_headers
+                    body, status, headers = [b""], "200 OK", variant.representation.full_headers
+                elif method == "GET" and variant.content and "HTTP_RANGE" not in environ:
+                    body, status = [variant.content], "200 OK"
+                    headers = variant.representation.full_headers
             if body is not None:
                 if self._trusts_stats:
                     is_fresh = monotonic() < variant.trusted_until or self._cache.is_fresh(variant)
@@ -281,7 +288,7 @@ class StaticFiles(Copyable):
                         is_fresh = False
                 if is_fresh:
                     cached.used = True
-                    start_response(status, headers.copy())
+                    start_response(status, [*headers])
                     return body
         request = Request(environ, None if self._on_answer is None else Trace())
         response = self.site.respond(request)

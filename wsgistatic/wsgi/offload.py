@@ -109,7 +109,7 @@ class Offload:
         gets only those that we would answer with 206. It may accept a weak tag in If-Range or read
         a malformed Range differently, and its 416 would have the Cache-Control of the file.
         """
-        etag = representation.validators.etag
+        etag = representation.etag
         return (
             not request.is_plain
             and (request.range is None or (plan.status == 206 and not is_weak(etag or "")))

@@ -231,8 +231,8 @@ PERFORMANCE = "Memory and speed"
 EVENTS = "Events"
 
 DEFAULT_CACHE_CONTROL = "max-age=60"
-DEFAULT_CACHE_SIZE = 32 * 1024 * 1024  # bytes
-DEFAULT_CACHE_FILE_SIZE = 128 * 1024  # bytes
+DEFAULT_CACHE_SIZE = 48 * 1024 * 1024  # bytes; 20,000 files of 1 KiB
+DEFAULT_CACHE_FILE_SIZE = 1024 * 1024  # bytes
 
 _check_offload = _unless_none(lambda _, value: Offload(value, ""))
 _check_bool_or_none = _unless_none(partial(validation.check_bool, allowed="True, False or None"))
@@ -386,7 +386,8 @@ class DirectoryOptions(FileOptions):
     )
     cache_file_size: int = _option(
         (DEFAULT_CACHE_FILE_SIZE, PERFORMANCE, _at_least(0), size_from_text, "SIZE"),
-        "Size of the largest file that is kept in memory. Larger files are read for each request.",
+        "Size of the largest file that is kept in memory. Larger files are read for each request; "
+        "those of more than 128 KiB are kept from the second one on.",
     )
     compress: bool = _option(
         (False, COMPRESSION, *_SWITCH),

@@ -20,14 +20,14 @@ from wsgistatic.http.dictionaries import offered_dictionary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY
 from wsgistatic.http.ranges import RangePlan
-from wsgistatic.representations.cache import Cache, CachedFile, Variant
+from wsgistatic.representations.cache import SMALL_BODY, Cache, CachedFile, Variant
 from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.deltas import has_delta
 from wsgistatic.representations.loader import Loader, Target
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 from wsgistatic.wsgi import responses
-from wsgistatic.wsgi.file_wrapper import wrap_file
+from wsgistatic.wsgi.file_wrapper import prefers_file, wrap_file
 from wsgistatic.wsgi.offload import Offload
 from wsgistatic.wsgi.options import DirectoryOptions, FileOptions
 from wsgistatic.wsgi.request import Request
@@ -58,7 +58,9 @@ class Responder:
             if options.compress:
                 compression = Compression(options.encodings, types, size)
         self._dictionaries = isinstance(options, DirectoryOptions) and options.dictionaries
-        self.cache = cache = Cache(size, file_size, ttl, sidecars)
+        self.cache = cache = Cache(
+            *(size, file_size, ttl, sidecars), shares_fields=self.policy.shares_fields
+        )
         self._loader = Loader(
             *(cache, sidecars, self.policy, types, options.etag, compression, validators),
             dictionaries=self._dictionaries,
@@ -116,7 +118,7 @@ class Responder:
         representation = variant.representation
         if request.range is not None and not representation.has_ranges:
             return None  # ranges refer to the file's own bytes
-        if monotonic() >= cached.checked_until and not self.cache.sidecars_unchanged(cached):
+        if monotonic() >= cached.check.until and not self.cache.recheck(cached):
             return None
         plan = self._plan(request, representation)
         if isinstance(plan, Response):
@@ -144,6 +146,8 @@ class Responder:
             opened = loaded.opened
             keep = plan.status == 200 or not isinstance(opened, OpenFile)
             keep = keep and not (self._offload and self._offload.can_send(representation))
+            if isinstance(opened, OpenFile):
+                keep = keep and self._keeps_body(request, representation.size)
             content = self._loader.content_to_keep(loaded) if keep else None
             if content is None and opened.is_sequential:
                 plan = _without_backward_ranges(plan, representation.size)
@@ -176,9 +180,10 @@ class Responder:
     def _body_from_cache(
         self, request: Request, plan: RangePlan, variant: Variant
     ) -> Iterable[bytes] | None:
-        if variant.body is not None or plan.content_length == 0:
-            content = variant.body[0] if variant.body else b""
-            return _parts(plan, content) if self.cache.is_fresh(variant) else None
+        if variant.content is not None or plan.content_length == 0:
+            return _parts(plan, variant.content or b"") if self.cache.is_fresh(variant) else None
+        if variant.blocks is not None and plan.status == 200:
+            return variant.blocks.copy() if self.cache.is_fresh(variant) else None
         if not variant.is_readable:
             return None
         if not variant.stat_suffices and not variant.still_leads_here():
@@ -186,7 +191,7 @@ class Responder:
         if plan.status == 206 and plan.content_length <= self._options.block_size:
             parts = read_version(variant.path, variant.signature, plan.ranges)
             return None if parts is None else _framed(plan, parts)
-        if plan.status == 200 and self.cache.keeps_body(plan.content_length):
+        if plan.status == 200 and self._keeps_body(request, plan.content_length):
             return None  # the loader reads the whole file, and adds it to the cache
         file = open_version(variant.path, variant.signature)
         if file is None:
@@ -199,6 +204,11 @@ class Responder:
             if isinstance(error, OSError):
                 return None
             raise
+
+    def _keeps_body(self, request: Request, size: int) -> bool:
+        """Return whether a file is kept in memory, at least from its second request on."""
+        is_small = size <= SMALL_BODY or not prefers_file(request, self._options.file_wrapper)
+        return is_small and self.cache.keeps_body(size, again=True)
 
     def _stream(
         self, request: Request, plan: RangePlan, representation: Representation, opened: Opened

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsgistatic.files.body import FileBody
 from wsgistatic.files.errors import Outcome, classify, logger
-from wsgistatic.http.conditional import Preconditions, evaluate_preconditions
+from wsgistatic.http.conditional import Preconditions, Validators, evaluate_preconditions
 from wsgistatic.http.fields import OWS, TOKEN, Headers, repr_digest, wants_sha256
 from wsgistatic.http.ranges import ByteRange, RangePlan, plan_ranges
 from wsgistatic.representations.headers import HeaderPolicy
@@ -31,6 +31,7 @@ _FIELD_NAME = re.compile(TOKEN)
 _PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 # PEP 3333 checkers demand a media type for every body, even an empty one.
 EMPTY = [("Content-Length", "0"), _PLAIN_TEXT]
+_NO_VALIDATORS = Validators()
 
 
 class Response(NamedTuple):
@@ -109,7 +110,7 @@ def conditional_response(
     if verdict == 304:
         # An iterator has no length. For a list, wsgiref would add Content-Length: 0.
         body = iter((b"",))
-        headers = list(representation.not_modified_headers)
+        headers = representation.not_modified_headers
         return Response("304 Not Modified", headers, body, path, coding)
     if verdict == 412:
         headers = [*EMPTY, *representation.refusal_headers]
@@ -130,10 +131,10 @@ def headers_of_whole(request: Request, representation: Representation) -> Header
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
     """Decide by Range and If-Range which parts of a representation are sent (14.2, 13.1.5)."""
-    validators, wanted, size = representation.validators, request.range, representation.size
+    wanted, size = request.range, representation.size
     if wanted is None:
         return RangePlan(200, ((0, size),), size)
-    if validators.last_modified is None:
+    if representation.last_modified is None:
         # 13.1.4: without a date, If-Unmodified-Since must be ignored. But a client that sends it
         # with Range would join the part with those of the version that it has.
         preconditions = request.preconditions
@@ -142,7 +143,7 @@ def plan_for(request: Request, representation: Representation, max_ranges: int) 
     return plan_ranges(
         wanted if representation.has_ranges else None,
         request.if_range,
-        validators,
+        _NO_VALIDATORS if request.if_range is None else representation.validators,
         size,
         now=time.time(),
         content_type=representation.content_type,
