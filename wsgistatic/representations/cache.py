@@ -471,9 +471,7 @@ class Cache(Locked):
         return weight
 
     def _remove(self, key: str) -> None:
-        cached = self.files.pop(key, None)
-        if cached is not None:
-            self._size -= self._weigh(key, cached)
+        self._size -= self._weigh(key, self.files.pop(key))
 
 
 def _leave(cached: CachedFile) -> None:
