@@ -31,7 +31,9 @@ def file(site: Path) -> File:
 
 def find(file: File) -> list[str]:
     """Return the codings that are found."""
-    return [one.coding for one in SIDECARS.find(file, file.stat()).sidecars]
+    return [
+        one.coding for one in SIDECARS.find(file, file.stat(), SIDECARS.stats(file.path)).sidecars
+    ]
 
 
 def fail_stat_of(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
@@ -54,7 +56,7 @@ def test_stats_are_in_the_order_of_the_codings(file: File) -> None:
 
 
 def test_sidecars_are_found(file: File) -> None:
-    found = SIDECARS.find(file, file.stat()).sidecars
+    found = SIDECARS.find(file, file.stat(), SIDECARS.stats(file.path)).sidecars
     assert [one.coding for one in found] == ["br", "gzip"]
     assert [one.file.path for one in found] == [file.path + ".br", file.path + ".gz"]
     assert [one.status for one in found] == [os.stat(one.file.path) for one in found]
@@ -66,7 +68,7 @@ def test_file_without_sidecars_is_not_looked_up_beneath_the_root(
     file = Directory(str(site)).file(("digits.bin",))
     status = file.stat()
     monkeypatch.setattr(File, "with_suffix", None)
-    assert SIDECARS.find(file, status).sidecars == []
+    assert SIDECARS.find(file, status, SIDECARS.stats(file.path)).sidecars == []
 
 
 def test_sidecar_that_is_older_than_its_file_is_skipped(file: File) -> None:
@@ -89,7 +91,7 @@ def test_name_that_counts_as_absent(
 ) -> None:
     status = file.stat()
     fail_stat_of(monkeypatch, "hello.txt.br", number)
-    found = SIDECARS.find(file, status)
+    found = SIDECARS.find(file, status, SIDECARS.stats(file.path))
     assert found.stats[1] is None
     assert [one.coding for one in found.sidecars] == ["gzip"]
 
@@ -102,7 +104,7 @@ def test_stat_that_fails_is_logged_and_the_sidecar_skipped(
     stats = SIDECARS.stats(file.path)
     assert stats[:2] == (errno.EIO, errno.EIO)
     with caplog.at_level(logging.ERROR, "wsgistatic"):
-        found = SIDECARS.find(file, file.stat())
+        found = SIDECARS.find(file, file.stat(), SIDECARS.stats(file.path))
     assert [one.coding for one in found.sidecars] == ["gzip"]
     assert found.stats == stats
     assert caplog.messages == [f"{file.path + '.zst'!a}: Input/output error"]
@@ -114,7 +116,7 @@ def test_stat_that_fails_during_the_walk_is_logged_and_the_sidecar_skipped(
 ) -> None:
     status, stats = file.stat(), SIDECARS.stats(file.path)
     fail_stat_of(monkeypatch, "hello.txt.br", number)
-    found = SIDECARS.find(file, status)
+    found = SIDECARS.find(file, status, SIDECARS.stats(file.path))
     assert [one.coding for one in found.sidecars] == ["gzip"]
     assert caplog.messages == [f"{file.path + '.br'!a}: {os.strerror(number)}"]
     # The choice is cached, and a later stat shows that it was based on the shortage.

@@ -269,6 +269,9 @@ class CachedFile:
     def put(self, variant: Variant, accept_encoding: str | None) -> None:
         """Add a variant; the caller holds the lock of the cache."""
         coding, varies = _coding_of(variant), variant.representation.varies
+        if not varies and self.only is None and not self.by_coding:
+            self.only = variant  # which it nearly always is
+            return
         known = self.variants.get(coding)
         if known is not None and known.signature == variant.signature:
             variant.content = variant.content or known.content
@@ -410,11 +413,12 @@ class Cache(Locked):
             cached = self.files.get(key, NO_FILE)
             known = (cached.path, cached.signature, cached.sidecar_stats)
             version = (original.path, original.signature, stats)
+            if cached is not NO_FILE:
+                self._remove(key)
             if known != version or cached.is_outdated():
                 cached = CachedFile(original.path, original.signature, stats)
             else:
                 _leave(cached)
-            self._remove(key)
             cached.put(variant, accept_encoding)
             interval = max(_INTERVAL, self._stat_ttl)
             if not (is_direct and self._join(cached, seen, interval, is_direct)):
@@ -446,12 +450,11 @@ class Cache(Locked):
         representation = variant.representation
         if representation.dated_from is not None or any(cached.sidecar_stats or ()):
             return False
-        last_modified = representation.last_modified or 0
-        if not check.holds(now, interval) or last_modified > time.time():
+        if not check.holds(now, interval):
             return False
         if not (is_direct or variant.stat_suffices) and os.path.islink(variant.path):
             return False
-        check.latest = max(check.latest, last_modified)
+        check.latest = max(check.latest, representation.last_modified or 0)
         cached.check = check
         variant.join_folder()
         return True
@@ -479,7 +482,9 @@ class Cache(Locked):
 
     def _weigh(self, key: str, cached: CachedFile) -> int:
         """Return the bytes that count against the budget; call it before the file changes too."""
-        weight = _FILE_SIZE + len(key) + len(cached.path)
+        weight, only = _FILE_SIZE + len(key) + len(cached.path), cached.only
+        if only is not None and not cached.by_coding and self._shares_fields:  # 1 us less
+            return weight + _VARIANT_SIZE + len(only.content or b"")
         if cached.by_ranks:
             weight += _VALUES_SIZE + _RANKS_SIZE * len(cached.by_ranks)
         for variant in cached.variants.values():
@@ -493,9 +498,7 @@ class Cache(Locked):
         return weight
 
     def _remove(self, key: str) -> None:
-        cached = self.files.pop(key, None)
-        if cached is not None:
-            self._size -= self._weigh(key, cached)
+        self._size -= self._weigh(key, self.files.pop(key))
 
 
 def _leave(cached: CachedFile) -> None:

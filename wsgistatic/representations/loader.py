@@ -23,7 +23,7 @@ from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_
 from wsgistatic.http.fingerprints import fingerprint_of
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
-from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
+from wsgistatic.representations.cache import Cache, Location, Variant
 from wsgistatic.representations.compression import Compression, RefusedError
 from wsgistatic.representations.deltas import open_delta
 from wsgistatic.representations.headers import HeaderPolicy
@@ -124,7 +124,7 @@ class Loader:
         try:
             content_type, coding = self.media_types.find(target.source.path)
             choice = None
-            if self._has_deltas(target.source):
+            if self.dictionaries and self._has_deltas(target.source):
                 if want_range:
                     # The codings share an entity tag, so those of different ones could be joined.
                     accept_encoding = IDENTITY
@@ -205,9 +205,12 @@ class Loader:
         status = version.status
         if not isinstance(source, File) or status is None or not source.has_siblings:
             return Choice(source, version)
-        found = self.sidecars.find(source, status)
-        varies = bool(found.sidecars) or self._may_compress(source.path, version.size)
-        varies = varies or self._has_deltas(source)
+        varies = self._may_compress(source.path, version.size) or self._has_deltas(source)
+        stats = self.sidecars.stats(source.path)
+        if not any(stats):
+            return Choice(source, version, varies=varies, sidecar_stats=stats)
+        found = self.sidecars.find(source, status, stats)
+        varies = varies or bool(found.sidecars)
         while chosen := choose_sidecar(found.sidecars, version.size, accept_encoding):
             sent = found.take(chosen, version)
             if sent is not None:
@@ -269,7 +272,7 @@ class Loader:
             if validators.last_modified is None and not without_date:
                 dated = dated_from(status)
         pattern, has_fingerprint = None, target.fingerprint is not None
-        if self._has_deltas(target.source):
+        if self.dictionaries and self._has_deltas(target.source):
             pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
             validators = _shared_by_codings(validators, choice.coding)
         content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
@@ -316,7 +319,8 @@ class Loader:
 
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless it has to be described again."""
-        known = self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
+        cached = self.cache.files.get(target.key)
+        known = None if cached is None else cached.variants.get(coding or IDENTITY)
         if (
             known
             and version.status is not None

@@ -50,6 +50,7 @@ class Representation:
     has_ranges: bool = True  # parts of it can be sent
     use_as_dictionary: str | None = None  # if the file has deltas, the value of that field
     dated_from: float | None = None  # when it gets a Last-Modified; None if it has one, or never
+    is_recent: bool = field(init=False)  # its successor may look the same
     # Its validators (RFC 9110 8.8), which take 56 bytes less than an object for them.
     etag: str | None = field(init=False)
     last_modified: int | None = field(init=False)
@@ -61,6 +62,7 @@ class Representation:
     def __post_init__(self, validated_by: Validators) -> None:
         etag, last_modified, self.date_is_strong = validated_by
         self.etag, self.last_modified = etag, last_modified
+        self.is_recent = not self.settled if etag is None else etag.startswith("W/")
         headers = [_content_type(self.content_type), ("Content-Length", str(self.size))]
         if self.has_ranges:
             headers.append(_RANGES)
@@ -90,11 +92,6 @@ class Representation:
         return Validators(self.etag, self.last_modified, self.date_is_strong)
 
     @property
-    def is_recent(self) -> bool:
-        """Whether its successor may look the same."""
-        return not self.settled if self.etag is None else is_weak(self.etag)
-
-    @property
     def not_modified_headers(self) -> Headers:
         """Those of a 304."""
         return [*self.full_headers[self.not_modified_at :]]
@@ -102,7 +99,9 @@ class Representation:
     @property
     def partial_headers(self) -> Sequence[tuple[str, str]]:
         """Those of a 206, without Content-Type, Content-Length and Content-Range."""
-        headers = self.full_headers[2 : None if self.use_as_dictionary is None else -1]
+        headers = self.full_headers[2:]
+        if self.use_as_dictionary is not None:
+            headers = headers[:-1]
         return with_no_cache(headers) if self.is_recent else headers
 
     @property

@@ -78,9 +78,9 @@ class Sidecars:
         """Return whether it is certain that no file in a folder has a sidecar now."""
         return not self._codings or _FOLDERS.is_known_bare(folder)
 
-    def find(self, file: File, status: os.stat_result) -> Candidates:
+    def find(self, file: File, status: os.stat_result, stats: SidecarStats) -> Candidates:
         """Return the sidecars of a file that are at least as new as a version of it."""
-        return Candidates(file, status, self._codings, self.stats(file.path))
+        return Candidates(file, status, self._codings, stats)
 
 
 class Candidates:
@@ -98,10 +98,9 @@ class Candidates:
         self._has_failed = False
         self.stats = stats
         self.sidecars: list[Sidecar] = []
-        if any(stats):
-            for coding, there in zip(codings, stats, strict=True):
-                if there is not None:
-                    self._add(coding, there)
+        for coding, there in zip(codings, stats, strict=True):
+            if there is not None:
+                self._add(coding, there)
 
     def _add(self, coding: str, there: Signature | int) -> None:
         """Add the sidecar that a stat has found, if it may be sent."""

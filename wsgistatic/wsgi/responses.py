@@ -126,7 +126,10 @@ def head_response(request: Request, representation: Representation) -> Response:
 
 def headers_of_whole(request: Request, representation: Representation) -> Headers:
     """Return the header fields of a 200 response."""
-    return [*representation.full_headers, *_digest_fields(request, representation)]
+    headers = [*representation.full_headers]
+    if representation.digest is not None:
+        headers += _digest_fields(representation.digest, request)
+    return headers
 
 
 def plan_for(request: Request, representation: Representation, max_ranges: int) -> RangePlan:
@@ -171,14 +174,14 @@ def content_response(
         headers += representation.refusal_headers
         return Response("416 Range Not Satisfiable", headers, body, path, coding)
     headers += representation.partial_headers
-    headers += _digest_fields(request, representation)
+    if representation.digest is not None:
+        headers += _digest_fields(representation.digest, request)
     return Response("206 Partial Content", headers, body, path, coding, ranges)
 
 
-def _digest_fields(request: Request, representation: Representation) -> Headers:
+def _digest_fields(sha256: bytes, request: Request) -> Headers:
     # RFC 9530 3: of the whole selected representation, in a 206 response too.
-    sha256 = representation.digest
-    if sha256 is None or not wants_sha256(request.field("HTTP_WANT_REPR_DIGEST")):
+    if not wants_sha256(request.field("HTTP_WANT_REPR_DIGEST")):
         return []
     return [("Repr-Digest", repr_digest(sha256))]
 
