@@ -70,17 +70,18 @@ def test_files_that_are_found_are_complete(site: Path) -> None:
                 cache.add(key, variants[key, coding], coding, ())
                 continue
             cached = cache.files.get(key, NO_FILE)
-            assert cached is NO_FILE or (cached.variants and cached.weight > 0)
-            variant = cached.variants.get(cached.by_accept_encoding.get(coding))
+            assert cached is NO_FILE or cached.variants
+            variant = cached.variant_for(coding)
             if variant is not None:
                 found[number] += 1
-                assert variant.body == [f"{key} {coding}".encode()]
+                assert variant.content == f"{key} {coding}".encode()
                 assert cached.next_check(0.0, 1.0) == 1.0
 
     run_threads(act)
     assert sum(found) > 0
     assert 0 < len(cache.files) < 10
-    assert cache._size == sum(cached.weight for cached in cache.files.values()) <= cache.budget
+    assert cache._size == sum(cache._weigh(*item) for item in cache.files.items())
+    assert cache._size <= cache.budget
 
 
 LOOKS: dict[str, Callable[[CachedFile], object]] = {
@@ -120,7 +121,8 @@ class Shared(dict[str | None, str]):
 def test_values_of_accept_encoding_are_remembered_without_the_lock(site: Path) -> None:
     """More values than are kept: each gets its coding, and their number stays bounded."""
     path = site / "hello.txt"
-    cached = CachedFile(str(path), (), (), by_accept_encoding=Shared())
+    cached = CachedFile(str(path), (), ())
+    cached.by_accept_encoding = Shared({"an earlier value": "br"})
     for coding in CODINGS:
         cached.put(variant_of(path, coding=coding, varies=True), coding)
 
@@ -163,5 +165,5 @@ def test_responses_from_a_cache_that_is_too_small(site: Path) -> None:
             assert response.headers.get("Content-Encoding") == coding
 
     run_threads(act)
-    cached = app._cache.files.values()
-    assert 0 < app._cache._size == sum(one.weight for one in cached) <= 50_000
+    cache = app._cache
+    assert 0 < cache._size == sum(cache._weigh(*item) for item in cache.files.items()) <= 50_000

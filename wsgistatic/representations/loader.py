@@ -23,7 +23,7 @@ from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_
 from wsgistatic.http.fingerprints import fingerprint_of
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
-from wsgistatic.representations.cache import Cache, Location, Variant
+from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
 from wsgistatic.representations.compression import Compression, RefusedError
 from wsgistatic.representations.deltas import open_delta
 from wsgistatic.representations.headers import HeaderPolicy
