@@ -127,6 +127,7 @@ print(new, sorted(statuses))
 """
 
 
+@pytest.mark.error_numbers
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
