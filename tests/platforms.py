@@ -28,6 +28,7 @@ NEEDS = {
     "programs": "programs or packages that were not built for Windows",
     "time_zones": "setting the time zone of the process",
     "long_paths": "paths of more than 260 characters",
+    "posix_output": "paths with slashes, lines that end in a line feed, and UTF-8 as the locale",
     "disk": "file systems of a certain size or kind, or limits on the size of a file",
     "wine": "what Wine does wrong; tests/windows/wine_faults.py shows each fault",
 }

@@ -257,6 +257,7 @@ WALKS = sorted(
 )
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("page", sorted(set(WALKS) - {"howto/asgi.rst"}))  # needs tests/servers
 def test_following_a_page(tmp_path: Path, page: str) -> None:
     if page.startswith("howto/"):
@@ -303,6 +304,7 @@ for request.user in (AnonymousUser(), User(pk=7)):
     assert done.stdout.split() == ["302", "206"], done.stderr
 
 
+@pytest.mark.posix_output
 def test_a_request_cannot_forge_a_line_of_the_log(
     project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -434,6 +436,7 @@ def test_the_lines_for_views_are_tested() -> None:
     assert all(line in tested for line in lines)
 
 
+@pytest.mark.posix_output
 def test_the_output_of_explain(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

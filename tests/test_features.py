@@ -42,9 +42,20 @@ def test_every_feature_is_in_the_table() -> None:
     assert list(_column()) == [feature.title for feature in FEATURES]
 
 
+_NEEDS = {
+    "links-inside": pytest.mark.symlinks,
+    "pipe": pytest.mark.special_files,
+    "zipped": pytest.mark.unlocked_files,
+}
+
+
 @pytest.mark.parametrize(
     "feature",
-    [pytest.param(one, id=one.key) for one in FEATURES if not one.is_measured],
+    [
+        pytest.param(one, id=one.key, marks=_NEEDS.get(one.key, ()))
+        for one in FEATURES
+        if not one.is_measured
+    ],
 )
 def test_our_cell(feature: Feature) -> None:
     (ours,) = (one for one in contenders() if one.key == "wsgistatic")

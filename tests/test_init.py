@@ -124,6 +124,7 @@ print(new, sorted(statuses))
 """
 
 
+@pytest.mark.error_numbers
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

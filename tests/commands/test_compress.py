@@ -62,6 +62,7 @@ def everything(root: Path) -> dict[str, tuple[int, int]]:
     return {str(p): (p.stat().st_mtime_ns, p.stat().st_ino) for p in root.rglob("*")}
 
 
+@pytest.mark.posix_output
 def test_a_line_for_each_change_and_a_table(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_second_run_has_nothing_to_do(folder: Path, capsys: pytest.CaptureFixt
     assert "6 replaced" in capsys.readouterr().out
 
 
+@pytest.mark.posix_output
 def test_a_check_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = everything(folder)
     assert compress(folder, "--check") == 1
@@ -213,6 +215,7 @@ def test_wasm_is_compressed(folder: Path) -> None:
     assert {"add.wasm.gz", "add.wasm.zst", "add.wasm.br"} <= sidecars(folder)
 
 
+@pytest.mark.posix_output
 def test_an_orphan_that_cannot_be_removed_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,6 +258,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.free_names
 @pytest.mark.parametrize("name", HOSTILE)
 def test_file_names_cannot_forge_output(
     folder: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -294,6 +298,7 @@ def test_the_drafts_of_a_killed_run_are_removed(
     assert not left.exists()
 
 
+@pytest.mark.byte_names
 def test_errors_are_reported_and_the_other_files_compressed(
     public_directory: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -336,6 +341,7 @@ def test_usage_errors(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.posix_output
 def test_missing_directories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compress(folder / "nowhere") == 1
     assert "nowhere: No such file or directory" in capsys.readouterr().err
@@ -406,6 +412,7 @@ def test_sigterm_interrupts_until_the_block_ends() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.fork
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(large: Path, number: signal.Signals) -> None:
     with running(large, "--codings", "br", "--jobs", "3") as process:
@@ -423,6 +430,7 @@ def test_interrupted(large: Path, number: signal.Signals) -> None:
         assert whole == path.with_suffix("").read_bytes()
 
 
+@pytest.mark.fork
 def test_killed(large: Path) -> None:
     with running(large, "--codings", "br", "--jobs", "3") as process:
         wait_for_work(process, large)
@@ -451,6 +459,7 @@ def on_a_terminal(*arguments: object, status: int = 0) -> str:
     return shown.decode()
 
 
+@pytest.mark.terminal
 def test_a_bar_on_a_terminal(folder: Path) -> None:
     pytest.importorskip("tqdm")
     shown = on_a_terminal(folder)
@@ -465,6 +474,7 @@ def test_a_bar_on_a_terminal(folder: Path) -> None:
     assert on_a_terminal(folder, "--quiet") == ""
 
 
+@pytest.mark.fork
 def test_no_bar_elsewhere(folder: Path) -> None:
     with running(folder) as process:
         output, errors = process.communicate(timeout=60)

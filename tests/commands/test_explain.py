@@ -55,6 +55,7 @@ class Told:
         return self.output.partition("\n\n")[2].splitlines()
 
 
+@pytest.mark.free_names
 @pytest.mark.parametrize("mode", [[], ["--json"]])
 def test_a_file_name_cannot_forge_output(
     folder: Path, capsys: pytest.CaptureFixture[str], mode: list[str]
@@ -68,6 +69,7 @@ def test_a_file_name_cannot_forge_output(
     assert "\\x0a::error::\\x1b[31m" in told.output or "\\n::error::\\u001b[31m" in told.output
 
 
+@pytest.mark.posix_output
 def test_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/static/page.txt?v=1#top", "--prefix", "/static/")
     assert told.status == 0
@@ -125,6 +127,7 @@ def test_codings(
         assert told.finding(coding).partition(": ")[2] == finding
 
 
+@pytest.mark.symlinks
 def test_sidecars_that_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.utime(folder / "app.js.gz", (OLD - 1, OLD - 1))
     (folder / "app.js.br").unlink()
@@ -169,6 +172,7 @@ def test_a_coding_made_in_memory(folder: Path, capsys: pytest.CaptureFixture[str
     assert told.finding("identity") == "page.txt: 300 bytes, compressed to gzip in memory"
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize(
     ("url", "step", "finding"),
     [
@@ -249,6 +253,7 @@ def test_a_range_of_a_response_without_ranges(
         assert told.finding("range") == "ignored: this response offers no byte ranges"
 
 
+@pytest.mark.posix_output
 def test_directories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/sub/")
     assert told.finding("file").startswith(f"{folder}/sub/index.html: 100 bytes")
@@ -264,6 +269,7 @@ def test_directories(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert Told(capsys, folder, "/sub/", "--index", "none", "--no-listing").status == 1
 
 
+@pytest.mark.posix_output
 def test_a_clean_url(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/about", "--clean-urls")
     assert told.finding("file") == f"{folder}/about: does not exist"
@@ -276,6 +282,7 @@ def test_a_clean_url(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told.status == 0
 
 
+@pytest.mark.posix_output
 def test_a_fallback(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = (folder, "/user/7", "--fallback", "sub/index.html", "--not-found", "page.txt")
     told = Told(capsys, *asked, "-H", "Accept: text/html")
@@ -288,6 +295,7 @@ def test_a_fallback(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told.status == 1
 
 
+@pytest.mark.posix_output
 def test_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told(capsys, folder, "/app.js", "--json", "-H", "Range: bytes=0-9")
     values: dict[str, Any] = json.loads(told.output)
@@ -332,6 +340,7 @@ def test_a_missing_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no directory nowhere" in capsys.readouterr().err
 
 
+@pytest.mark.special_files
 @pytest.mark.parametrize(
     "options",
     [[], ["--no-listing"], ["--index", "none"], ["--symlinks", "follow"],

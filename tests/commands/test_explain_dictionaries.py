@@ -31,6 +31,7 @@ def explain(
     return line
 
 
+@pytest.mark.posix_output
 def test_each_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     on = "--dictionaries"
     line = explain(capsys, folder, on)

@@ -48,6 +48,7 @@ def entry(text: str, flag: str) -> str:
     return " ".join(found.split())
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_usage_is_short_and_names_the_program(
     program: str, capsys: pytest.CaptureFixture[str]
@@ -67,6 +68,7 @@ def test_the_help_names_the_other_commands(capsys: pytest.CaptureFixture[str]) -
     assert "'python -m wsgistatic' is the same as 'wsgistatic'" in text
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize("arguments", [[], ["explain"]])
 def test_options_stand_under_their_headings(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -200,6 +202,7 @@ def test_every_option_is_documented_with_an_example_that_works(
         assert status == 0, f"{example}\n{capsys.readouterr().err}"
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_version(program: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -230,6 +233,7 @@ def test_a_mistyped_command_is_answered_with_the_right_one(
     )
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize("name", ["nowhere", "./compres", "./compress"])
 def test_other_missing_directories_are_not_taken_for_commands(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -248,6 +252,7 @@ def test_a_directory_whose_name_is_close_to_a_command_is_served(
     assert main(["compres", "--port", "0"]) == 3
 
 
+@pytest.mark.posix_output
 def test_arguments_after_two_dashes_are_not_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--", "--prefx"]) == 1
     assert capsys.readouterr().err == "wsgistatic: there is no directory --prefx\n"

@@ -39,6 +39,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return asked
 
 
+@pytest.mark.posix_output
 def test_the_url_is_printed_and_the_server_stops_cleanly(
     site: Path, served: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +139,7 @@ def test_options_reach_the_middleware(
     assert defaults.keys() | {"cache_control"} == OPTIONS.keys() - without_use
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -188,6 +190,7 @@ def test_a_missing_directory(served: dict[str, Any], capsys: pytest.CaptureFixtu
     assert "there is no directory nowhere" in capsys.readouterr().err
 
 
+@pytest.mark.posix_output
 @leaves_a_socket
 @pytest.mark.parametrize("server", ["cheroot", "wsgiref"])
 def test_a_port_in_use(site: Path, server: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,6 +235,7 @@ def test_an_impossible_host(
     assert f"cannot listen on {host}, port 8000" in capsys.readouterr().err
 
 
+@pytest.mark.posix_output
 def test_a_server_that_does_not_stop(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -254,6 +258,7 @@ def test_a_server_that_does_not_stop(
     assert capsys.readouterr().out.endswith("Stopped.\n")
 
 
+@pytest.mark.posix_output
 def test_an_interrupt_before_the_server_is_bound(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -302,6 +307,7 @@ def test_the_highest_port_is_allowed(site: Path, served: dict[str, Any]) -> None
     assert served["port"] == 65535
 
 
+@pytest.mark.byte_names
 def test_a_directory_with_an_undecodable_name(
     tmp_path: Path, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +344,7 @@ def test_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(capsys.readouterr().out.splitlines()) == {"x" * 50}
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize("buffering", [-1, 1])
 @pytest.mark.parametrize("arguments", [["compress", "{}"], ["explain", "{}", "/hello.txt"]])
 def test_a_closed_pipe_ends_a_command_quietly(

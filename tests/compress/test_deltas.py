@@ -55,6 +55,7 @@ def test_delta_is_small_and_decodes_to_the_file(old: Path, new: Path) -> None:
     assert (new / "js" / DELTA).stat().st_mtime == OLD
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(shutil.which("zstd") is None, reason="zstd is not installed")
 def test_the_zstd_program_decodes_a_delta(old: Path, new: Path) -> None:
     compress(new, "--dictionaries-from", old)
