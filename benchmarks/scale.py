@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import sys
 import tempfile
 import time
 import tracemalloc
@@ -28,7 +27,7 @@ from benchmarks.harness.report import Table, figure
 from benchmarks.harness.timing import Cell, Key, Samples, apart, time_cells
 from benchmarks.harness.wsgi import MIB, Unable, call, ignore_start, make_environ, need
 
-if sys.platform != "win32":
+with suppress(ImportError):  # Windows does without
     import resource
 
 _CHOSEN = ("wsgistatic", "wsgistatic-ttl", "whitenoise", "whitenoise-auto", "werkzeug", "webob")
@@ -40,11 +39,9 @@ Action = Callable[[], object]
 
 
 def cost_of(task: Callable[..., Action], *arguments: Any) -> dict[str, float]:
-    """Measure the action that a task prepares and returns.
+    """Measure the action that a task prepares: milliseconds of processor time, and MB of objects.
 
-    Returns:
-        Milliseconds of processor time, and the MB of Python objects that are held, with the result
-        of the action, and that existed at the peak.
+    The objects are those held with the result of the action, and those that existed at the peak.
     """
     return {**apart(_run, task, arguments, False), **apart(_run, task, arguments, True)}
 
