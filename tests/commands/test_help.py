@@ -88,7 +88,7 @@ def test_options_stand_under_their_headings(
         ("--index", "index.html"),
         ("--cache-control", "no-cache"),
         ("--cache-size", "48 MiB"),
-        ("--cache-file-size", "128 KiB"),
+        ("--cache-file-size", "1 MiB"),
         ("--block-size", "256 KiB"),
         ("--stat-ttl", "0"),
         ("--max-ranges", "200"),

@@ -106,11 +106,13 @@ _PAUSE = 0.05  # seconds; a virus scanner has a new file for itself for a moment
 
 def replace_open_file(path: str, target: str, aside: str) -> None:
     """Rename a file to the name of another one that may be open; see ``Folder.replace``."""
-    for remaining in reversed(range(_MOVES)):
+    remaining = _MOVES
+    while True:
         try:
             os.rename(target, aside)
             break
         except PermissionError:
+            remaining -= 1
             if not remaining:
                 text = "another program has the file open, and does not let it be replaced"
                 raise PermissionError(errno.EACCES, text, target) from None

@@ -484,12 +484,11 @@ class Cache(Locked):
         """Return the bytes that count against the budget; call it before the file changes too."""
         weight, only = _FILE_SIZE + len(key) + len(cached.path), cached.only
         if only is not None and not cached.by_coding and self._shares_fields:  # 1 us less
-            return weight + _VARIANT_SIZE + len(only.content or b"")
+            return weight + _VARIANT_SIZE + _body_size(only)
         if cached.by_ranks:
             weight += _VALUES_SIZE + _RANKS_SIZE * len(cached.by_ranks)
         for variant in cached.variants.values():
-            weight += _VARIANT_SIZE + len(variant.content or b"")
-            weight += sum(map(len, variant.blocks or ()))
+            weight += _VARIANT_SIZE + _body_size(variant)
             if variant.original is not None:
                 weight += _ORIGINAL_SIZE
             if not self._shares_fields:
@@ -506,6 +505,12 @@ def _leave(cached: CachedFile) -> None:
     if isinstance(cached.check, FolderCheck) and cached.only is not None:
         cached.only.leave_folder()
         cached.check = _EXPIRED
+
+
+def _body_size(variant: Variant) -> int:
+    if variant.blocks is not None:
+        return sum(map(len, variant.blocks))
+    return len(variant.content or b"")
 
 
 def _coding_of(variant: Variant) -> str:
