@@ -208,6 +208,7 @@ def test_other_methods_go_to_the_app(sources: Path) -> None:
     assert call(wrap(inner_app), "/static/app.css", "POST").body == b"the app"
 
 
+@pytest.mark.free_names
 def test_a_short_name_that_is_not_listed_is_a_miss(
     sources: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,11 +237,13 @@ def test_dotfiles(sources: Path, configure: Configure) -> None:
         assert call(wrap(inner_app), "/static/.hidden").body == body
 
 
+@pytest.mark.symlinks
 def test_links_are_followed_as_by_collectstatic(sources: Path) -> None:
     (sources / "first/linked").symlink_to(sources / "node_modules")
     assert call(wrap(inner_app), "/static/linked/lib/lib.js").body == b"lib()"
 
 
+@pytest.mark.special_files
 def test_special_files_are_misses(sources: Path) -> None:
     os.mkfifo(sources / "first/pipe")
     (sources / "first/dangling").symlink_to(sources / "nowhere")

@@ -13,6 +13,8 @@ from tests.django.conftest import Configure, write
 from tests.django.test_wrap import inner_app
 from wsgistatic.django.wsgi import wrap
 
+pytestmark = pytest.mark.symlinks
+
 
 @pytest.fixture
 def linked(tmp_path: Path, configure: Configure) -> Path:

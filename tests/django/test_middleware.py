@@ -322,6 +322,7 @@ def test_fields_that_a_function_repeats(site: Path, configure: Configure, ask: A
     assert ask("/static/app.css").headers["Link"] == "<a>, <b>"
 
 
+@pytest.mark.descriptors
 def test_files_are_closed(site: Path) -> None:
     path = str(site / "root/big.bin")
     response = Client().get("/static/big.bin")
@@ -373,6 +374,7 @@ def test_gzip_middleware_leaves_parts_alone(
         assert "Content-Encoding" not in part.headers
 
 
+@pytest.mark.descriptors
 def test_on_a_server(site: Path) -> None:
     path = str(site / "root/huge.bin")
     with open(path, "wb") as file:

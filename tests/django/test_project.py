@@ -18,6 +18,8 @@ import pytest
 from tests.connection import Connection
 from tests.django.project import Project
 
+pytestmark = pytest.mark.signals
+
 CSS = b"body { background: url(paper.png) }\n"
 STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 

@@ -35,6 +35,7 @@ def served(roots: Path, configure: Configure, monkeypatch: pytest.MonkeyPatch) -
     return arguments_seen
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize(
     ("arguments", "address", "url"),
     [
@@ -181,6 +182,7 @@ def test_reloading_follows_debug(
     assert served["port"] == 8000
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize(("role", "last"), [("parent", "Stopped.\n"), ("true", "to stop.\n")])
 @pytest.mark.parametrize("end", [0, None])
 def test_only_the_parent_announces_the_stop(
@@ -217,6 +219,7 @@ def test_reloader_keeps_running_after_wrong_settings(
     assert served == {}
 
 
+@pytest.mark.posix_output
 @leaks_a_socket
 def test_reloader_exits_if_the_port_is_in_use(
     roots: Path,

@@ -105,7 +105,7 @@ def project(tmp_path: Path) -> Path:
     for name, content in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path.write_bytes(content.encode())
         age(path)
     return tmp_path
 

@@ -121,6 +121,7 @@ def test_every_argument_of_whitenoise_and_servestatic_has_a_row() -> None:
     assert rows == parameters(WhiteNoise) | parameters(ServeStatic)
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize("peer", [WhiteNoise, ServeStatic])
 @pytest.mark.parametrize("row", PLAIN, ids=str)
 def test_whitenoise_and_servestatic(row: Row, peer: Any, site: Path) -> None:
@@ -230,6 +231,7 @@ def test_every_argument_of_staticdir_has_a_row() -> None:
     assert names == parameters(staticdir)
 
 
+@pytest.mark.symlinks
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # CherryPy's, after HEAD
 @pytest.mark.parametrize("row", CHERRYPY, ids=str)
 def test_staticdir(row: Row, site: Path) -> None:

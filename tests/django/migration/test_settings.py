@@ -112,6 +112,7 @@ def with_options(wsgistatic: dict[str, Any], options: dict[str, Any]) -> dict[st
     return {**AFTER, "STORAGES": storages, "WSGISTATIC": wsgistatic}
 
 
+@pytest.mark.posix_output
 @pytest.mark.parametrize(("prefix", "row"), ROWS, ids=str)
 def test_row(prefix: str, row: Row, tmp_path: Path, prepare: Prepare) -> None:
     is_servestatic = prefix == "SERVESTATIC_"
@@ -243,6 +244,7 @@ def default_sites(prepare: Prepare, storage: str = "") -> Iterator[Site]:
         yield prepare({**settings, "STORAGES": storages}, root=root)
 
 
+@pytest.mark.symlinks
 @pytest.mark.parametrize("row", RESPONSES, ids=lambda row: " ".join(code(row[0])))
 def test_response(row: list[str], prepare: Prepare) -> None:
     for site, cell in zip(default_sites(prepare), row[1:3], strict=True):
