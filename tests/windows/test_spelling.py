@@ -129,6 +129,7 @@ def test_file_that_is_given_another_spelling_is_a_miss_within_a_second(
     assert call(app, "/app.js").status == 404
 
 
+@pytest.mark.memory_cache
 def test_name_of_nothing_is_not_looked_up(
     loose: LooseFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
