@@ -114,6 +114,7 @@ def test_an_index_and_a_sidecar_have_their_names_in_the_directory(loose: LooseFi
     assert "Content-Encoding" not in response.headers
 
 
+@pytest.mark.live
 def test_file_that_is_given_another_spelling_is_a_miss_within_a_second(
     loose: LooseFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
