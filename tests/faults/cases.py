@@ -14,7 +14,7 @@ import pytest
 from tests.client import Response, call_raw, make_environ
 from tests.conftest import age, settle
 from wsgistatic import StaticFiles
-from wsgistatic.representations import cache
+from wsgistatic.representations import cache, cached_file
 
 TEXT = b"body { color: black }\n" * 40
 BYTES = bytes(range(250)) * 14
@@ -92,7 +92,8 @@ def make_site(root: Path) -> None:
 
 def disable_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every request do the checks that are normally done once a second."""
-    monkeypatch.setattr(cache, "_INTERVAL", 0.0)
+    for module in (cache, cached_file):
+        monkeypatch.setattr(module, "CHECK_INTERVAL", 0.0)
 
 
 def is_equivalent(one: Response, other: Response) -> bool:

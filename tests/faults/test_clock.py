@@ -21,7 +21,7 @@ from wsgistatic.files import digests
 from wsgistatic.files.changes import Reader
 from wsgistatic.files.digests import Algorithm
 from wsgistatic.files.versions import signature
-from wsgistatic.representations.cache import Variant
+from wsgistatic.representations.cached_file import Variant
 
 # Errors must be retried at the next request, and compression needs the memory cache.
 pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
@@ -144,7 +144,12 @@ class MonotonicClock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = time.monotonic()
-        for module in ("representations.cache", "wsgi.middleware", "wsgi.responder"):
+        for module in (
+            "representations.cache",
+            "representations.cached_file",
+            "wsgi.middleware",
+            "wsgi.responder",
+        ):
             monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: self.now)
 
     def send(self, case: Case, app: StaticFiles) -> Response:

@@ -23,7 +23,12 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
-        for module in ("representations.cache", "wsgi.middleware", "wsgi.responder"):
+        for module in (
+            "representations.cache",
+            "representations.cached_file",
+            "wsgi.middleware",
+            "wsgi.responder",
+        ):
             monkeypatch.setattr(f"wsgistatic.{module}.monotonic", self)
 
     def __call__(self) -> float:

@@ -29,7 +29,8 @@ from tests.source_kinds import Node, zip_of
 from wsgistatic import AnswerEvent, FileApp, StaticFiles
 from wsgistatic.files.packages import Archive, MemberReader, ZipMember
 from wsgistatic.representations import cache as cache_module
-from wsgistatic.representations.cache import Variant
+from wsgistatic.representations import cached_file
+from wsgistatic.representations.cached_file import Variant
 
 BIG = bytes(range(256)) * 2000
 MEMBERS = {
@@ -602,7 +603,8 @@ def test_changes_in_a_namespace_package_are_seen(namespace: Any, tmp_path: Path)
 def test_file_that_appears_in_an_earlier_place_is_seen(
     namespace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_module, "_INTERVAL", 0.0)  # instead of a second
+    for module in (cache_module, cached_file):  # instead of a second
+        monkeypatch.setattr(module, "CHECK_INTERVAL", 0.0)
     time.sleep(0.03)
     app = StaticFiles(None, namespace)
     for _ in range(2):
@@ -615,7 +617,8 @@ def test_file_that_appears_in_an_earlier_place_is_seen(
 def test_file_that_appears_in_an_earlier_place_of_nested_places_is_seen(
     namespace: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_module, "_INTERVAL", 0.0)  # instead of a second
+    for module in (cache_module, cached_file):  # instead of a second
+        monkeypatch.setattr(module, "CHECK_INTERVAL", 0.0)
     first = tmp_path / "first"
     first.mkdir()
     settle()

@@ -27,7 +27,8 @@ from wsgistatic.files.directory import single_file
 from wsgistatic.files.versions import open_version
 from wsgistatic.http.conditional import Validators, matches_weakly
 from wsgistatic.http.fields import Headers
-from wsgistatic.representations.cache import Cache, CachedFile, Location, Variant, page_key
+from wsgistatic.representations.cache import Cache, page_key
+from wsgistatic.representations.cached_file import CachedFile, Location, Variant
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 
@@ -81,7 +82,12 @@ def warm(app: StaticFiles, path: str) -> None:
 def advance(monkeypatch: pytest.MonkeyPatch, seconds: float) -> float:
     """Let the monotonic clock stand still at a later time, and return that."""
     later = time.monotonic() + seconds
-    for module in ("representations.cache", "wsgi.middleware", "wsgi.responder"):
+    for module in (
+        "representations.cache",
+        "representations.cached_file",
+        "wsgi.middleware",
+        "wsgi.responder",
+    ):
         monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: later)
     return later
 
@@ -252,7 +258,8 @@ def test_one_thread_at_a_time_changes_the_cache(site: Path) -> None:
 def test_sidecars_are_checked_again_as_seldom_as_files(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgistatic.representations.cache.monotonic", lambda: 1000.0)
+    for module in ("cache", "cached_file"):
+        monkeypatch.setattr(f"wsgistatic.representations.{module}.monotonic", lambda: 1000.0)
     for stat_ttl, until in ((0.0, 1001.0), (0.5, 1001.0), (9.0, 1009.0)):
         cache = cache_of(10_000, stat_ttl)
         cache.add("/hello.txt", variant_of(site / "hello.txt"), None, ())
@@ -427,7 +434,8 @@ def test_key_of_a_page_differs_from_every_path_info() -> None:
 
 def test_stat_is_trusted_for_stat_ttl(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("wsgistatic.representations.cache.monotonic", lambda: now)
+    for module in ("cache", "cached_file"):
+        monkeypatch.setattr(f"wsgistatic.representations.{module}.monotonic", lambda: now)
     cache = Cache(100_000, 1_000, stat_ttl=2.0, sidecars=NO_SIDECARS)
     variant = variant_of(site / "hello.txt")
     cache.add("/hello.txt", variant, None, ())

@@ -16,7 +16,7 @@ from tests.client import call_raw, make_environ
 from tests.conftest import age, encoded, settle
 from tests.representations.test_cache import cache_of, variant_of
 from wsgistatic import StaticFiles
-from wsgistatic.representations.cache import NO_FILE, CachedFile
+from wsgistatic.representations.cached_file import NO_FILE, CachedFile
 
 pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
 
@@ -95,7 +95,7 @@ LOOKS: dict[str, Callable[[CachedFile], object]] = {
 def test_variants_are_added_while_others_are_looked_at(
     site: Path, look: Callable[[CachedFile], object]
 ) -> None:
-    """A method that goes through all variants works on a copy of them."""
+    """A method may go through all variants, because adding one replaces their dict."""
     path = site / "hello.txt"
     variants = [variant_of(path, coding=f"coding-{number}", varies=True) for number in range(60)]
     for _ in range(8):

@@ -60,7 +60,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> Any:
         nonlocal now
         now += count
         for name in (
-            "files.directory", "representations.cache", "wsgi.middleware", "wsgi.responder"
+            "files.directory", "representations.cache", "representations.cached_file", "wsgi.middleware", "wsgi.responder"
         ):  # fmt: skip
             monkeypatch.setattr(f"wsgistatic.{name}.monotonic", lambda: now)
 

@@ -24,7 +24,7 @@ from wsgistatic import AnswerEvent, FileApp, StaticFiles
 from wsgistatic.files import spelling
 from wsgistatic.files.directory import Directory, single_file
 from wsgistatic.files.spelling import lists, lists_on_windows, lookup_for
-from wsgistatic.representations import cache
+from wsgistatic.representations import cache, cached_file
 
 FILES = ("read.me", "sub/page.html", "sub/index.html", "caps/INDEX.HTML", "Über.txt", "app.js",
          "app.js.GZ", "sub/deep/a.txt")  # fmt: skip
@@ -39,7 +39,7 @@ class LooseFileSystem:
         self.others: set[str] = set()
 
     def add(self, path: str, other: str) -> None:
-        """Give a file or directory another name."""
+        """Rename a file or directory."""
         made = (self.root / path).with_name(other)
         if LINUX:
             if (self.root / path).is_dir():
@@ -119,7 +119,8 @@ def test_file_that_is_given_another_spelling_is_a_miss_within_a_second(
     loose: LooseFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stat of the old name does not show it."""
-    monkeypatch.setattr(cache, "_INTERVAL", 0.0)
+    for module in (cache, cached_file):
+        monkeypatch.setattr(module, "CHECK_INTERVAL", 0.0)
     app = StaticFiles(None, loose.root)
     assert call(app, "/app.js").status == 200
     if LINUX:

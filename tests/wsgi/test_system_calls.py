@@ -219,7 +219,13 @@ def test_files_of_a_folder_are_checked_together(
 
 def freeze(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
     """Let the monotonic clock stand still."""
-    for module in ("files.directory", "representations.cache", "wsgi.middleware", "wsgi.responder"):
+    for module in (
+        "files.directory",
+        "representations.cache",
+        "representations.cached_file",
+        "wsgi.middleware",
+        "wsgi.responder",
+    ):
         monkeypatch.setattr(f"wsgistatic.{module}.monotonic", lambda: now)
 
 

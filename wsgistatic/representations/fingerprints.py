@@ -15,7 +15,7 @@ from wsgistatic.files.versions import are_settled
 from wsgistatic.http.fingerprints import fingerprint_of, integrity_of, with_fingerprint
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.paths import Dotfiles, SplitPath, is_served_name, url_path
-from wsgistatic.representations.cache import Location
+from wsgistatic.representations.cached_file import Location
 
 _MAX_FILES = 5_000  # about 8 MB, with their digests
 

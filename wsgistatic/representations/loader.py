@@ -23,7 +23,8 @@ from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_
 from wsgistatic.http.fingerprints import fingerprint_of
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY, acceptable_codings, select_coding
-from wsgistatic.representations.cache import NO_FILE, Cache, Location, Variant
+from wsgistatic.representations.cache import Cache
+from wsgistatic.representations.cached_file import NO_FILE, Location, Variant
 from wsgistatic.representations.compression import Compression, RefusedError
 from wsgistatic.representations.deltas import open_delta
 from wsgistatic.representations.headers import HeaderPolicy
@@ -124,7 +125,7 @@ class Loader:
         try:
             content_type, coding = self.media_types.find(target.source.path)
             choice = None
-            if self.dictionaries and self._has_deltas(target.source):
+            if self._has_deltas(target.source):
                 if want_range:
                     # The codings share an entity tag, so those of different ones could be joined.
                     accept_encoding = IDENTITY
@@ -162,8 +163,7 @@ class Loader:
 
     def _is_cached(self, loaded: Loaded) -> bool:
         """Return whether the cache got this representation from an earlier request."""
-        variants = self.cache.files.get(loaded.target.key, NO_FILE).variants
-        known = variants.get(loaded.choice.coding or IDENTITY)
+        known = self._cached(loaded.target, loaded.choice.coding)
         return known is not None and known.representation is loaded.representation
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
@@ -272,7 +272,7 @@ class Loader:
             if validators.last_modified is None and not without_date:
                 dated = dated_from(status)
         pattern, has_fingerprint = None, target.fingerprint is not None
-        if self.dictionaries and self._has_deltas(target.source):
+        if self._has_deltas(target.source):
             pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
             validators = _shared_by_codings(validators, choice.coding)
         content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
@@ -317,10 +317,12 @@ class Loader:
         digest = file.digest(original) if self.etag == "content" else None
         return self._tag(Choice(file, original), digest)
 
+    def _cached(self, target: Target, coding: str | None) -> Variant | None:
+        return self.cache.files.get(target.key, NO_FILE).variants.get(coding or IDENTITY)
+
     def _known(self, target: Target, coding: str | None, version: Version) -> Variant | None:
         """Return the cached variant of a version, unless it has to be described again."""
-        cached = self.cache.files.get(target.key)
-        known = None if cached is None else cached.variants.get(coding or IDENTITY)
+        known = self._cached(target, coding)
         if (
             known
             and version.status is not None

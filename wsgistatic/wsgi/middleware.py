@@ -22,7 +22,7 @@ from wsgistatic.http.codings import PREFERENCE
 from wsgistatic.http.media_types import MediaType
 from wsgistatic.http.paths import Dotfiles, parse_prefix
 from wsgistatic.http.ranges import DEFAULT_MAX_RANGES
-from wsgistatic.representations.cache import NO_FILE
+from wsgistatic.representations.cached_file import NO_FILE
 from wsgistatic.representations.fingerprints import Fingerprints
 from wsgistatic.representations.headers import AllowOrigin, CacheControl, CustomHeaders
 from wsgistatic.representations.immutable import Immutable

@@ -20,7 +20,8 @@ from wsgistatic.http.dictionaries import offered_dictionary
 from wsgistatic.http.media_types import MediaTypes
 from wsgistatic.http.negotiation import IDENTITY
 from wsgistatic.http.ranges import RangePlan
-from wsgistatic.representations.cache import SMALL_BODY, Cache, CachedFile, Variant
+from wsgistatic.representations.cache import Cache
+from wsgistatic.representations.cached_file import SMALL_BODY, CachedFile, Variant
 from wsgistatic.representations.compression import Compression
 from wsgistatic.representations.deltas import has_delta
 from wsgistatic.representations.loader import Loader, Target
