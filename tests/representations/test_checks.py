@@ -60,7 +60,8 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> Any:
         nonlocal now
         now += count
         for name in (
-            "files.directory", "representations.cache", "representations.cached_file", "wsgi.middleware", "wsgi.responder"
+            "files.directory", "representations.cache", "representations.cached_file",
+            "wsgi.middleware", "wsgi.responder",
         ):  # fmt: skip
             monkeypatch.setattr(f"wsgistatic.{name}.monotonic", lambda: now)
 
@@ -122,6 +123,35 @@ def test_a_folder_that_is_moved_out_of_the_root(
     for path in PATHS:
         for extra in ({}, {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_IF_NONE_MATCH": "*"}):
             assert (call(app, path, **extra).status == 404) is (symlinks != "follow")
+
+
+@pytest.mark.parametrize("symlinks", ["inside", "deny", "follow"])
+def test_a_folder_above_that_is_moved_out_of_the_root(
+    tmp_path: Path, seconds: Any, way: str, symlinks: Symlinks
+) -> None:
+    """The folder of the files does not change at all, so only its path shows it."""
+    above, private = tmp_path / "root/above", tmp_path / "private"
+    folder = above / "sub"
+    folder.mkdir(parents=True)
+    (folder / "0.txt").write_bytes(CONTENT)
+    age(folder / "0.txt")
+    learn(folder)
+    app = StaticFiles(None, above.parent, symlinks=symlinks)
+    for _ in range(2):
+        assert call(app, "/above/sub/0.txt").body == CONTENT
+        seconds(1.1)
+    check_of(app, "/above/sub/0.txt")
+    above.rename(private)
+    above.symlink_to("../private")
+    seconds(1.1)
+    for _ in range(2):
+        assert call(app, "/above/sub/0.txt").status == (200 if symlinks == "follow" else 404)
+    # The link leads inside the root again, where "inside" allows it.
+    above.unlink()
+    private.rename(tmp_path / "root/moved")
+    above.symlink_to("moved")
+    seconds(1.1)
+    assert call(app, "/above/sub/0.txt").status == (404 if symlinks == "deny" else 200)
 
 
 def test_a_clock_that_is_set_back(
