@@ -158,7 +158,7 @@ def test_reason_of_the_miss(loose: LooseFileSystem) -> None:
     app = StaticFiles(None, loose.root, on_answer=events.append)
     for path in ("/READ.ME", "/SUB/page.html", "/SUB/", "/nothing"):
         call_raw(app, make_environ(path))
-    another = "another spelling of a name, which the file system takes for the same"
+    another = "a spelling other than that in the directory"
     assert [event.refused for event in events] == [another] * 3 + ["does not exist"]
 
 

@@ -30,7 +30,7 @@ class Reason(Enum):
     NAME_TOO_LONG = "a name that is too long"
     NOT_THERE = "does not exist"
     ALIAS = "a short name that the file system made for another name"
-    SPELLING = "another spelling of a name, which the file system takes for the same"
+    SPELLING = "a spelling other than that in the directory"
     BELOW_FILE = "below a file, which is not a directory"
     NOT_A_DIRECTORY = "a slash after the name of something other than a directory"
     IS_DIRECTORY = "a directory"
