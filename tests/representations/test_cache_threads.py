@@ -54,8 +54,8 @@ def run_threads(act: Callable[[int], None]) -> None:
 
 
 def test_files_that_are_found_are_complete(site: Path) -> None:
-    """Twelve threads add files, of which half fit, and four read them as the short path does."""
-    cache, path = cache_of(40_000), site / "hello.txt"
+    """Twelve threads add files, at most half of which fit; four read as the short path does."""
+    cache, path = cache_of(20_000), site / "hello.txt"
     variants = {
         (key, coding): variant_of(path, f"{key} {coding}".encode(), coding=coding, varies=True)
         for key in map(str, range(10))
