@@ -86,7 +86,9 @@ def test_invalid_values(value: Any, error: type[Exception], message: str, site: 
 def test_immutable_takes_precedence_over_cache_control(other: Any) -> None:
     policy = HeaderPolicy(other, False, None, "hashed")
     immutable = [("Cache-Control", "max-age=31536000, immutable")]
-    assert policy.for_file("/p", f"/{HASHED}", "a/b").others == immutable
+    assert policy.is_immutable("/p", f"/{HASHED}")
+    assert policy.for_file("/p", f"/{HASHED}", "a/b", is_immutable=True).others == immutable
+    assert not policy.is_immutable(f"/{HASHED}", "/app.css")
     assert policy.for_file(f"/{HASHED}", "/app.css", "a/b").others != immutable
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from wsgistatic.files.versions import CHANGED_FIELD, SECOND
+from wsgistatic.files.versions import CHANGED_FIELD, SECOND, recency
 from wsgistatic.http.caching import with_no_cache
 from wsgistatic.http.conditional import Validators, matches_weakly
 from wsgistatic.representations.representation import (
@@ -36,23 +36,23 @@ def is_in_doubt(etag: str | None) -> bool:
 
 
 def test_etag_matches_none_until_the_clock_has_ticked() -> None:
-    tags = [make_validators(status(NOW - 1), '"x"', NOW).etag for _ in range(100)]
+    tags = [make_validators(recency(status(NOW - 1), NOW), '"x"').etag for _ in range(100)]
     assert all(map(is_in_doubt, tags))
     assert len(set(tags)) == 100
-    assert make_validators(status(NOW - SECOND), '"x"', NOW).etag == '"x"'
-    assert make_validators(status(NOW - 1), None, NOW).etag is None
+    assert make_validators(recency(status(NOW - SECOND), NOW), '"x"').etag == '"x"'
+    assert make_validators(recency(status(NOW - 1), NOW), None).etag is None
 
 
 def test_ctime_decides_if_the_mtime_lies_in_the_future() -> None:
     future = NOW + 3600 * SECOND
-    assert make_validators(status(future, ctime_ns=NOW - SECOND), '"x"', NOW).etag == '"x"'
-    assert is_in_doubt(make_validators(status(future, ctime_ns=NOW - 1), '"x"', NOW).etag)
+    assert make_validators(recency(status(future, ctime_ns=NOW - SECOND), NOW), '"x"').etag == '"x"'
+    assert is_in_doubt(make_validators(recency(status(future, ctime_ns=NOW - 1), NOW), '"x"').etag)
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(0, None), (1, None), (2, -2), (-3600, None)])
 def test_date_is_missing_until_no_later_version_can_have_it(age: int, seconds: int | None) -> None:
     # RFC 9110 8.8.2.1, 8.8.2.2
-    made = make_validators(status(NOW - age * SECOND), None, NOW)
+    made = make_validators(recency(status(NOW - age * SECOND), NOW), None)
     expected = None if seconds is None else NOW // SECOND + seconds
     assert made == Validators(None, expected, seconds is not None)
 

@@ -86,6 +86,7 @@ def test_no_validator_of_a_version_fits_one_with_the_same_time(tmp_path: Path, e
         time.sleep(max(0.0, second + 2.1 - time.time()))
 
 
+@pytest.mark.live
 @pytest.mark.change_times
 @pytest.mark.parametrize("later", [False, True])
 def test_dates_are_no_validators_if_the_content_is(tmp_path: Path, later: bool) -> None:

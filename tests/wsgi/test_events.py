@@ -244,9 +244,10 @@ def test_an_exception_in_the_function_is_logged_and_the_response_is_sent(
 @pytest.mark.change_times
 def test_the_event_comes_before_the_body_is_read(site: Path) -> None:
     events: list[AnswerEvent] = []
-    app = StaticFiles(None, site, cache_size=0, on_answer=events.append)
-    result = start(app, make_environ("/digits.bin"))
-    assert [event.bytes_planned for event in events] == [1000]
+    (site / "large.bin").write_bytes(bytes(5_000_000))
+    app = StaticFiles(None, site, on_answer=events.append)
+    result = start(app, make_environ("/large.bin"))
+    assert [event.bytes_planned for event in events] == [5_000_000]
     result.iterable.close()  # type: ignore[attr-defined]
 
 

@@ -267,6 +267,7 @@ def test_the_option_symlinks(site: Path) -> None:
         assert (call(app, "/out.txt").status, call(app, "/in.txt").status) == (out, inside)
 
 
+@pytest.mark.live
 def test_changes_are_seen_at_the_next_request(site: Path) -> None:
     app = StaticFiles(None, site / "later", check_dir=False)
     assert call(app, "/a.txt").status == 404

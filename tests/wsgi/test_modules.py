@@ -12,7 +12,7 @@ import pytest
 
 import wsgistatic
 from tests.client import call_raw, make_environ
-from tests.conftest import age
+from tests.conftest import age, settle
 from wsgistatic import StaticFiles
 
 PACKAGE = os.path.dirname(wsgistatic.__file__) + os.sep
@@ -44,6 +44,7 @@ def test_a_range_of_a_large_new_file_is_handed_on_by_few_modules(tmp_path: Path)
     for name, size in (("first.txt", 1), ("large.bin", 5_000_000)):
         (tmp_path / name).write_bytes(bytes(size))
         age(tmp_path / name)
+    settle()
     app = StaticFiles(None, tmp_path)
     call_raw(app, make_environ("/first.txt"))  # what happens once is not part of a request
     recorder = CallRecorder()

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from wsgistatic.files.windows import SYSTEM
 from wsgistatic.http.ranges import ByteRange
@@ -98,6 +99,29 @@ def are_settled(*statuses: os.stat_result) -> bool:
     """Return whether no later versions of these files can have the same time stamps."""
     now_ns = time.time_ns()
     return all(is_version_settled(status, time_for(status, now_ns)) for status in statuses)
+
+
+class Recency(NamedTuple):
+    """How recent a version is."""
+
+    modified_ns: int
+    settled: bool  # no later version can have the same time stamps
+    is_only: bool  # no later version can have the same modification time,
+    is_only_dated: bool  # not even in whole or even seconds
+
+
+def recency(status: os.stat_result, now_ns: int) -> Recency:
+    """Return how recent a version is at a time in nanoseconds since the epoch."""
+    judged_ns, modified = time_for(status, now_ns), modified_ns(status)
+    earlier_ns = min(now_ns, judged_ns)
+    if modified > now_ns:  # set by hand, so the last status change shows how recent it is
+        is_only = is_settled(changed_ns(status), judged_ns)
+    else:
+        is_only = is_settled(modified, earlier_ns)
+    return Recency(
+        *(modified, is_version_settled(status, judged_ns), is_only),
+        is_only_dated=earlier_ns - modified >= COARSE_TICK,
+    )
 
 
 # By device, how far the clock of a file system is at least ahead of the monotonic clock. It had

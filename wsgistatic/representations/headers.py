@@ -56,7 +56,8 @@ class HeaderPolicy:
 
     The arguments are the options of the same names. ``immutable`` overrides ``cache_control``, and
     ``headers`` overrides all others. ``allows_origin`` is whether scripts of other origins may read
-    the responses. If ``allow_origin`` is a list, ``origins`` holds it, and each response to one of
+    the responses. ``is_immutable`` is the option as a function (path, url) that returns a bool. If
+    ``allow_origin`` is a list, ``origins`` holds it, and each response to one of
     these origins needs its own Access-Control-Allow-Origin. ``shares_fields`` is whether files of
     one type share their fields.
     """
@@ -80,7 +81,7 @@ class HeaderPolicy:
         # Files of one type have the same fields, unless a function decides on each one.
         self.shares_fields = not (callable(cache_control) or callable(headers))
         self._known: dict[tuple[str, bool, bool | None], FileFields] = {}
-        self._is_immutable = None if immutable is None else immutable_rule(immutable)
+        self.is_immutable = immutable_rule(immutable)
         self.allows_origin = allow_origin is not None
         fields: Headers = [("X-Content-Type-Options", "nosniff")] if nosniff else []
         self.origins = _origins(allow_origin)
@@ -101,7 +102,13 @@ class HeaderPolicy:
             self.common = apply_headers(everywhere, fields, "", "")
 
     def for_file(
-        self, path: str, url: str, content_type: str, is_current: bool | None = None
+        self,
+        path: str,
+        url: str,
+        content_type: str,
+        *,
+        is_immutable: bool = False,
+        is_current: bool | None = None,
     ) -> FileFields:
         """Return the fields of the responses for one file.
 
@@ -109,13 +116,12 @@ class HeaderPolicy:
 
         Arguments:
             url: the URL path with the prefix, and without a fingerprint.
+            is_immutable: whether the URL never gets another content.
             is_current: whether the fingerprint in the URL is that of the content; None without one.
 
         Raises:
             CustomHeadersError: the function ``headers`` fails.
         """
-        rule = self._is_immutable if is_current is None else None
-        is_immutable = rule is not None and rule(path, url)
         if not self.shares_fields:
             return self._make(path, url, content_type, is_immutable, is_current)
         key = content_type, is_immutable, is_current

@@ -17,7 +17,7 @@ from wsgistatic.files.changes import read_content, read_fully
 from wsgistatic.files.decoded import decoded_size, decoded_version
 from wsgistatic.files.directory import File, OpenFile
 from wsgistatic.files.sources import Opened, Source, Version
-from wsgistatic.files.versions import are_settled, is_version_settled, signature, time_for
+from wsgistatic.files.versions import Recency, are_settled, recency, signature
 from wsgistatic.http.conditional import Validators
 from wsgistatic.http.dictionaries import DCZ, delta_suffix, is_eligible, use_as_dictionary
 from wsgistatic.http.fingerprints import fingerprint_of
@@ -236,18 +236,19 @@ class Loader:
         known = self._known(target, choice.coding, version)
         if known is not None and known.representation.varies == choice.varies:
             return known.representation
-        now_ns, status, original = time.time_ns(), version.status, choice.original_status
-        settled, judged_ns = original is None or are_settled(original), None
-        if status is not None:
-            judged_ns = time_for(status, now_ns)
-            settled = settled and is_version_settled(status, judged_ns)
+        now_ns, original = time.time_ns(), choice.original_status
+        settled = original is None or are_settled(original)
+        recent: Recency | None = None
+        if version.status is not None:
+            recent = recency(version.status, now_ns)
+            settled = settled and recent.settled
         of_content = self.etag == "content" and self.validators is None
         digest = choice.source.digest(choice.stored or version) if of_content else None
         if of_content and digest is None:
             settled = False
             if isinstance(version, OpenFile):
                 version.refresh()  # it may have grown while it was hashed
-                status, judged_ns = version.status, None
+                recent = recency(version.status, now_ns)
         is_current = None
         if target.fingerprint is not None:
             # This is decided for the very version that is sent, since the file may have changed.
@@ -262,20 +263,21 @@ class Loader:
         dated = None
         if self.validators is not None:
             validators = self.validators._replace(etag=tag)
-        elif status is None:
+        elif recent is None:
             validators = Validators(tag)
         else:
             without_date = of_content or (bool(is_current) and tag is None)
-            validators = make_validators(
-                status, tag, now_ns, judged_ns=judged_ns, of_content=without_date
-            )
+            validators = make_validators(recent, tag, of_content=without_date)
             if validators.last_modified is None and not without_date:
-                dated = dated_from(status)
+                dated = dated_from(recent)
         pattern, has_fingerprint = None, target.fingerprint is not None
         if self._has_deltas(target.source):
             pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
             validators = _shared_by_codings(validators, choice.coding)
-        content_type, policy = self.policy.for_file(path, target.url, content_type, is_current)
+        is_immutable = is_current is None and self.policy.is_immutable(path, target.url)
+        content_type, policy = self.policy.for_file(
+            path, target.url, content_type, is_current=is_current, is_immutable=is_immutable
+        )
         return Representation(
             version.holder or path,
             version.size,

@@ -12,14 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
-from wsgistatic.files.versions import (
-    COARSE_TICK,
-    SECOND,
-    changed_ns,
-    is_settled,
-    modified_ns,
-    time_for,
-)
+from wsgistatic.files.versions import COARSE_TICK, SECOND, Recency
 from wsgistatic.http.caching import is_caching_field, with_no_cache
 from wsgistatic.http.conditional import Validators, is_weak
 from wsgistatic.http.dates import format_http_date
@@ -180,12 +173,7 @@ def content_etag(digest: bytes) -> str:
 
 
 def make_validators(
-    status: os.stat_result,
-    opaque_tag: str | None,
-    now_ns: int,
-    *,
-    judged_ns: int | None = None,
-    of_content: bool = False,
+    recency: Recency, opaque_tag: str | None, *, of_content: bool = False
 ) -> Validators:
     """Return the validators of a file version, none of which a later version can have too.
 
@@ -194,25 +182,19 @@ def make_validators(
     unnoticed change would keep them. The date is missing until ``dated_from``.
 
     Arguments:
-        judged_ns: What ``time_for`` returns, if it was called already.
         of_content: Whether the tag is a hash of the bytes. In doubt it becomes weak, since the
             bytes may change before they are sent. There is no date, because such tags are for files
             whose times mean nothing: releases share them, or machines disagree.
     """
-    etag, changed = opaque_tag, modified_ns(status)
-    if judged_ns is None:
-        judged_ns = time_for(status, now_ns)
-    is_certain = is_settled(changed, min(now_ns, judged_ns))
-    if changed > now_ns:  # set by hand, so the last status change shows how recent it is
-        is_certain = is_settled(changed_ns(status), judged_ns)
-    if etag is not None and not is_certain:
+    etag = opaque_tag
+    if etag is not None and not recency.is_only:
         etag = f"W/{etag}" if of_content else f'W/"{os.urandom(8).hex()}"'
-    if of_content or min(now_ns, judged_ns) - changed < COARSE_TICK:
+    if of_content or not recency.is_only_dated:
         return Validators(etag)
-    return Validators(etag, _one_object(changed // SECOND), True)
+    return Validators(etag, _one_object(recency.modified_ns // SECOND), True)
 
 
-def dated_from(status: os.stat_result) -> float:
+def dated_from(recency: Recency) -> float:
     """Return when a version gets its Last-Modified, in seconds since the epoch.
 
     RFC 9110 8.8.2.2: a date is strong if the file did "not change twice during the second covered".
@@ -220,7 +202,7 @@ def dated_from(status: os.stat_result) -> float:
     would get a 304. Two seconds also cover file systems that keep only even seconds. No date is
     later than its response (8.8.2.1).
     """
-    return (modified_ns(status) + COARSE_TICK) / SECOND
+    return (recency.modified_ns + COARSE_TICK) / SECOND
 
 
 def is_outdated(representation: Representation, now: float) -> bool:

@@ -282,7 +282,8 @@ class Site:
     def _page_fields(self, page: Source, url: str) -> Headers:
         """Return the fields of a redirect to a page; raise OSError if it cannot be read."""
         page.inspect()
-        return self._policy.for_file(page.path, url, "text/html").others
+        is_immutable = self._policy.is_immutable(page.path, url)
+        return self._policy.for_file(page.path, url, "text/html", is_immutable=is_immutable).others
 
     def _stem_of(self, path: SplitPath) -> str | None:
         """Return the name of a page without its extension, if clean URLs leave that out."""
