@@ -18,7 +18,7 @@ NEEDS = {
     "free_names": "names that Windows refuses or changes, such as 'a?b', 'a.' and 'NUL'",
     "case_sensitive": "two names that differ only in case",
     "descriptors": "descriptors of folders, /proc, or a limit on open files",
-    "unlocked_files": "removing, renaming or emptying a file or folder that a program has open",
+    "unlocked_files": "removing, renaming or emptying a file or folder that is open or listed",
     "change_times": "a time of the last change that programs cannot set (st_ctime)",
     "error_numbers": "errors that Windows does not tell apart, such as ENOTDIR and ENOENT",
     "fork": "processes made by fork, or code that runs before exec",

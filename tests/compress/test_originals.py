@@ -67,6 +67,7 @@ def test_a_directory_is_neither_a_sidecar_nor_an_original(tmp_path: Path) -> Non
     assert below(tmp_path, found.orphans) == ["dir.css.gz"]
 
 
+@pytest.mark.unlocked_files
 def test_a_file_that_is_removed_during_the_walk_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

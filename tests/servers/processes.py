@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,18 +31,21 @@ def find_program(name: str) -> str | None:
 
 
 @contextmanager
-def run_command(command: Sequence[str], folder: Path, port: int) -> Iterator[Path]:
+def run_command(
+    command: Sequence[str], folder: Path, port: int, environ: Mapping[str, str] | None = None
+) -> Iterator[Path]:
     """Run a server until the block ends; return the file with its output.
 
     Args:
         command: the command line; the server must stay in the foreground.
         folder: the current directory of the server.
         port: the port on the loopback interface that the server listens on.
+        environ: its environment variables; None for those of this process.
     """
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL,
+            command, cwd=folder, env=environ, stdin=subprocess.DEVNULL,
             stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:

@@ -42,10 +42,8 @@ def run_server(directory: Path, *arguments: str, **variables: str) -> Iterator[i
         variables: additional environment variables.
     """
     port = free_port(())
-    # env(1) sets the variables, so that those of this process stay as they are.
-    settings = [f"{name}={value}" for name, value in {**environment(), **variables}.items()]
     words = [argument.format(port=port) for argument in arguments]
-    with run_command(["env", "-i", *settings, *PYTHON, *words], directory, port):
+    with run_command([*PYTHON, *words], directory, port, {**environment(), **variables}):
         yield port
 
 
