@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.platforms import NEEDS, ON_WINDOWS, left_out
+from tests.platforms import NEEDS, PYODIDE_NEEDS, left_out
 from tests.seccomp import OPENAT2, refuse_system_calls
 from wsgistatic import StaticFiles
 from wsgistatic.files.linux import LINUX
@@ -83,7 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = Counter()
-    for need, description in NEEDS.items():
+    for need, description in (NEEDS | PYODIDE_NEEDS).items():
         config.addinivalue_line("markers", f"{need}: needs {description}")
     assert StaticFiles.__init__.__kwdefaults__ is not None
     StaticFiles.__init__.__kwdefaults__.update(CACHE_MODES[config.getoption("--cache")])
@@ -284,7 +284,7 @@ def open_descriptors() -> Iterator[None]:
 
 def _descriptors() -> dict[int, str]:
     """Return the open descriptors, with what each leads to where the platform shows it."""
-    if ON_WINDOWS:
+    if sys.platform in ("win32", "emscripten"):
         return dict.fromkeys(filter(_is_open, range(512)), "")
     found = {}
     for fd in map(int, os.listdir("/proc/self/fd")):

@@ -6,21 +6,23 @@ import multiprocessing
 import os
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext
 
 # The server forks once per script. It imports these once, which takes half a second.
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(
-    [
-        "webob",
-        "wsgistatic",
-        "tests.fresh_process",
-        "tests.source_kinds",
-        "django.core.management",
-        "django.core.checks",
-    ]
-)
+_PRELOADED = [
+    "webob",
+    "wsgistatic",
+    "tests.fresh_process",
+    "tests.source_kinds",
+    "django.core.management",
+    "django.core.checks",
+]
 _TIMEOUT = 60.0  # seconds
 
 
@@ -29,6 +31,13 @@ class Done:
     returncode: int | None
     stdout: str
     stderr: str
+
+
+@cache
+def _server() -> ForkServerContext:
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(_PRELOADED)
+    return server
 
 
 def run_script(
@@ -50,7 +59,7 @@ def run_script(
     """
     with TemporaryDirectory() as folder:
         outputs = Path(folder, "stdout"), Path(folder, "stderr")
-        process = _SERVER.Process(
+        process = _server().Process(
             target=_run,
             args=(code, arguments, str(cwd), variables or {}, module_path or [], outputs),
         )

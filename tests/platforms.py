@@ -1,9 +1,11 @@
-"""What tests need from the platform: markers, and the tests that Windows leaves out."""
+"""What tests need from the platform: markers, and what Windows and pyodide leave out."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ NEEDS = {
     "unlocked_files": "removing, renaming or emptying a file or folder that is open or listed",
     "change_times": "a time of the last change that programs cannot set (st_ctime)",
     "error_numbers": "errors that Windows does not tell apart, such as ENOTDIR and ENOENT",
+    "pipes": "pipes that hold 64 KiB, and can be closed while a program writes",
     "fork": "processes made by fork, or code that runs before exec",
     "signals": "signals that a program can handle",
     "terminal": "pseudo-terminals",
@@ -34,19 +37,31 @@ NEEDS = {
 }
 
 
+# What pyodide lacks, and Windows does not.
+PYODIDE_NEEDS = {
+    "recursion": "exhausting the stack, which ends pyodide",
+    "trailing_slashes": "a file with a slash after its name to be none, as in POSIX",
+}
+_MISSING = {
+    "win32": frozenset(NEEDS),
+    "emscripten": frozenset(
+        ("byte_names", "fork", "special_files", "system_calls", *PYODIDE_NEEDS)
+    ),
+}.get(sys.platform, frozenset())
+
 _BY_FIXTURE = {"ordinary_user": "permissions"}
 
 
 def _need_of(item: pytest.Item) -> str | None:
-    marked = next((need for need in NEEDS if item.get_closest_marker(need)), None)
+    """Return what the platform lacks of what a test needs, or None."""
+    marked = next((mark.name for mark in item.iter_markers() if mark.name in _MISSING), None)
     fixtures = getattr(item, "fixturenames", ())
-    return marked or next((_BY_FIXTURE[name] for name in fixtures if name in _BY_FIXTURE), None)
+    by_fixture = (need for name, need in _BY_FIXTURE.items() if name in fixtures)
+    return marked or next((need for need in by_fixture if need in _MISSING), None)
 
 
 def left_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], Counter[str]]:
     """Return the tests that this platform cannot run, and how many of them need what."""
-    if not ON_WINDOWS:
-        return [], Counter()
     deselected = []
     counts: Counter[str] = Counter()
     for item in items:
@@ -54,3 +69,9 @@ def left_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], Counter[str]]
             deselected.append(item)
             counts[need] += 1
     return deselected, counts
+
+
+def make_fifo(path: Path) -> None:
+    """Make a FIFO, unless the platform has none."""
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)

@@ -225,6 +225,7 @@ def check(project: Path, *arguments: str) -> str:
     return done.stderr if done.returncode else ""
 
 
+@pytest.mark.fork
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings(project: Path, name: str) -> None:
     pytest.importorskip("django")
@@ -233,6 +234,7 @@ def test_settings(project: Path, name: str) -> None:
     assert check(project, "--fail-level", "WARNING") == ""
 
 
+@pytest.mark.fork
 @pytest.mark.parametrize("name", REQUESTS)
 def test_example(project: Path, name: str) -> None:
     if name in OPTIONAL:
@@ -285,6 +287,7 @@ def test_a_page_installs_what_it_uses(page: str) -> None:
     assert missing == set()
 
 
+@pytest.mark.fork
 def test_a_private_download_with_django(project: Path) -> None:
     pytest.importorskip("django")
     (project / "private").mkdir()

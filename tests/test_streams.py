@@ -20,6 +20,8 @@ from tests.waiting import eventually
 from wsgistatic.servers import streams
 from wsgistatic.servers.streams import background_output, wait_for_output
 
+pytestmark = pytest.mark.pipes
+
 
 @contextmanager
 def piped() -> Iterator[int]:

@@ -15,7 +15,6 @@ _MISSING = {
     "processes": "emscripten does not support processes",
     "threads": "can't start new thread",
     "dir_fd": "dir_fd unavailable on this platform",
-    "FIFOs": "module 'os' has no attribute 'mkfifo'",
     "other users": "module 'os' has no attribute 'geteuid'",
     "time zones": "module 'time' has no attribute 'tzset'",
     "resource": "No module named 'resource'",

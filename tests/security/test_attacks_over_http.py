@@ -226,6 +226,7 @@ def test_long_fields_are_answered_quickly(
     assert len(body) < 20_000
 
 
+@pytest.mark.symlinks
 @replays("CWE-367: links")
 @pytest.mark.parametrize("server_name", ["cheroot", "wsgiref"])
 def test_swapping_a_link_over_http(tmp_path: Path, tries: int, server_name: str) -> None:
@@ -248,6 +249,7 @@ def test_swapping_a_link_over_http(tmp_path: Path, tries: int, server_name: str)
     assert statuses.keys() <= {"200", "404", "403", "503"}
 
 
+@pytest.mark.descriptors
 @replays("Bottle PR 1485", "wsgidav PR 156")
 @pytest.mark.parametrize("server_name", ["cheroot", "wsgiref"])
 def test_files_are_closed_when_clients_disconnect(tmp_path: Path, server_name: str) -> None:

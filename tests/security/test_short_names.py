@@ -15,6 +15,8 @@ from wsgistatic import AnswerEvent, StaticFiles
 from wsgistatic.files.directory import OpenDirectory
 from wsgistatic.http.paths import may_be_alias
 
+pytestmark = pytest.mark.symlinks
+
 ALIASES = {"GIT~1", "INDEX~1.HTM", "A3K2X1~Q.TXT", "both~1"}
 
 

@@ -18,7 +18,7 @@ from tests.security.state_machine import SETTLED, SIDECAR_DELAY, TTL, ServedDire
 from wsgistatic.files import folders
 
 # Every state machine sets its own cache options, so one run of this module is enough.
-pytestmark = [pytest.mark.live, pytest.mark.memory_cache]
+pytestmark = [pytest.mark.symlinks, pytest.mark.live, pytest.mark.memory_cache]
 
 TICK = 10_000_000  # nanoseconds; the coarsest common clock tick
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.client import call, call_raw, make_environ, start
 from tests.conftest import age, settle
-from tests.platforms import ON_WINDOWS
+from tests.platforms import ON_WINDOWS, make_fifo
 from wsgistatic import AnswerEvent, StaticFiles
 from wsgistatic.files.linux import LINUX
 from wsgistatic.wsgi import middleware
@@ -152,7 +152,7 @@ def test_a_directory_page_of_unknown_length(site: Path, event_for: EventFor) -> 
 def test_misses_have_a_reason(site: Path, event_for: EventFor, path: str, refused: str) -> None:
     if not ON_WINDOWS:
         (site / "link").symlink_to("../secret.txt")
-        os.mkfifo(site / "pipe")
+        make_fifo(site / "pipe")
     event = event_for(path, options={"app": inner})
     assert event == AnswerEvent(path, "GET", None, None, None, (), None, refused)
     alone = event_for(path)
@@ -311,7 +311,7 @@ def test_every_miss_has_a_reason(site: Path, options: dict[str, Any]) -> None:
         (site / "to-sub").symlink_to("sub")
         (site / "to-outside").symlink_to("..")
         (site / "loop").symlink_to("loop")
-        os.mkfifo(site / "pipe")
+        make_fifo(site / "pipe")
     events: list[AnswerEvent] = []
     app = StaticFiles(None, site, **options, on_answer=events.append)
     for first, second in itertools.product(NAMES, NAMES):

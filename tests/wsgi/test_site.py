@@ -289,7 +289,8 @@ def test_other_urls_of_a_page_redirect_to_its_clean_url(
 
 @pytest.mark.parametrize(
     "path",
-    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/about.html/", "/blog/", "/a//b",
+    ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/blog/", "/a//b",
+     pytest.param("/about.html/", marks=pytest.mark.trailing_slashes),
      "/index", "/both/index", "/.well-known"],
 )  # fmt: skip
 def test_clean_urls_that_are_misses(pages: Path, path: str) -> None:

@@ -270,6 +270,7 @@ LARGE = "/static/large.bin"  # 300,000 bytes
 IN_BLOCKS = [4096, 300_000 - 4096]
 
 
+@pytest.mark.system_calls
 def test_a_large_file_is_kept_from_the_second_request_on(
     warm_site: Path, counter: CallCounter
 ) -> None:
