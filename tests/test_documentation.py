@@ -370,6 +370,7 @@ def test_the_examples_of_options(project: Path, monkeypatch: pytest.MonkeyPatch,
     assert tried == {*re.findall(r"^\.\. confval:: (\w+)", text, re.M)}
 
 
+@pytest.mark.fork
 def test_every_setting_has_a_type_a_default_and_an_example(project: Path) -> None:
     pytest.importorskip("django")
     (project / "frontend/dist/assets").mkdir()

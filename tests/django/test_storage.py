@@ -99,6 +99,7 @@ def with_sidecars(*names: str) -> set[str]:
     return {name + extension for name in names for extension in ("", *EXTENSIONS)}
 
 
+@pytest.mark.posix_output
 def test_collected_files_get_sidecars(project: Project) -> None:
     output = project.collect(PLAIN, arguments={"verbosity": 2})
     assert project.collected() == with_sidecars("css/app.css", "img/a.svg") | {
@@ -121,6 +122,7 @@ def test_names_cannot_forge_output(project: Project) -> None:
         assert ours[0].startswith("Post-processed 'a\\x0a::error::\\x1b[2J.js' as 'a")
 
 
+@pytest.mark.posix_output
 def test_sidecars_of_other_tools_are_left_alone(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -296,6 +298,7 @@ def test_wrong_globs(project: Project, exclude: Any) -> None:
         project.collect(PLAIN, exclude=exclude)
 
 
+@pytest.mark.posix_output  # the second time, Django writes backslashes into the manifest
 def test_only_hashed_names_are_kept(project: Project) -> None:
     for _ in range(2):
         project.collect(MANIFEST, keep_only_hashed=True)
