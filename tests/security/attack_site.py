@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tests.conftest import age
-from tests.platforms import ON_WINDOWS
+from tests.platforms import ON_WINDOWS, make_fifo
 
 CANARY = b"canary-7f3a91"
 PAGE = b"<p>inside</p>\n"
@@ -44,4 +43,4 @@ def _add_what_windows_lacks(root: Path) -> None:
     (root / "outdir").symlink_to("..")
     (root / "absolute").symlink_to(root.parent / "secret")
     (root / "zero").symlink_to("/dev/zero")
-    os.mkfifo(root / "pipe")
+    make_fifo(root / "pipe")

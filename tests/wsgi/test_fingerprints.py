@@ -12,7 +12,7 @@ import pytest
 
 from tests.client import call, call_raw, make_environ
 from tests.conftest import age, settle
-from tests.platforms import ON_WINDOWS
+from tests.platforms import ON_WINDOWS, make_fifo
 from tests.wsgi.test_system_calls import CallCounter
 from wsgistatic import AnswerEvent, FileApp, StaticFiles
 from wsgistatic.files import digests
@@ -224,7 +224,7 @@ def test_a_real_file_in_another_directory_wins(styled: Path, tmp_path: Path) -> 
 def test_what_is_not_served_is_a_miss(styled: Path, name: str, options: Any) -> None:
     if not ON_WINDOWS:
         (styled / "up.txt").symlink_to("../secret.txt")
-        os.mkfifo(styled / "pipe")
+        make_fifo(styled / "pipe")
     app = StaticFiles(FileApp(b"the app"), styled, **options)
     assert call_raw(app, make_environ("/" + name.format(OTHER))).body == b"the app"
     alone = StaticFiles(None, styled, **options)

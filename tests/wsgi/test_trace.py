@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platforms import ON_WINDOWS
+from tests.platforms import ON_WINDOWS, make_fifo
 from wsgistatic.files.directory import Directory
 from wsgistatic.files.errors import not_found_error
 from wsgistatic.files.packages import tree_of
@@ -32,7 +32,7 @@ def crowded(site: Path) -> Path:
     (site / "to-itself").symlink_to(".")
     (site / "to-nothing").symlink_to("nothing")
     (site / "to-loop").symlink_to("to-loop")
-    os.mkfifo(site / "pipe")
+    make_fifo(site / "pipe")
     (site / "to-pipe").symlink_to("pipe")
     (site / "leaky" / "index.html").symlink_to("../../secret.txt")
     return site
@@ -59,7 +59,7 @@ def crowded(site: Path) -> Path:
         ("/odd/", Reason.IS_DIRECTORY),
         pytest.param("/leaky/", Reason.LINK_OUTSIDE, marks=pytest.mark.symlinks),
         pytest.param("/pipe", Reason.NOT_REGULAR, marks=pytest.mark.special_files),
-        pytest.param("/to-pipe", Reason.NOT_REGULAR, marks=pytest.mark.symlinks),
+        pytest.param("/to-pipe", Reason.NOT_REGULAR, marks=pytest.mark.special_files),
         pytest.param("/to-secret", Reason.LINK_OUTSIDE, marks=pytest.mark.symlinks),
         pytest.param("/to-outside/secret.txt", Reason.LINK_OUTSIDE, marks=pytest.mark.symlinks),
         pytest.param("/to-outside/", Reason.LINK_OUTSIDE, marks=pytest.mark.symlinks),
@@ -86,7 +86,7 @@ def test_a_directory_without_the_option_index(site: Path) -> None:
         ("deny", "to-nothing", Reason.LINK_DENIED),
         ("follow", "to-secret", None),
         ("follow", "to-nothing", Reason.LINK_TO_NOTHING),
-        ("follow", "to-pipe", Reason.NOT_REGULAR),
+        pytest.param("follow", "to-pipe", Reason.NOT_REGULAR, marks=pytest.mark.special_files),
     ],
 )
 def test_the_reason_for_a_link(

@@ -16,6 +16,7 @@ import pytest
 
 from tests.client import call, call_raw, make_environ
 from tests.conftest import settle
+from tests.platforms import make_fifo
 from tests.wsgi.test_system_calls import CallCounter
 from wsgistatic import StaticFiles
 from wsgistatic.files import digests
@@ -257,7 +258,7 @@ def test_names_that_were_logged_are_bounded(
 def test_what_is_not_served_has_no_url(site: Path, tmp_path: Path) -> None:
     (site / "up.txt").symlink_to(tmp_path / "secret.txt")
     (site / "link.txt").symlink_to("hello.txt")
-    os.mkfifo(site / "pipe")
+    make_fifo(site / "pipe")
     settle()
     app = StaticFiles(None, site, strict_urls=True)
     assert fingerprint(HELLO) in app.url("link.txt")
