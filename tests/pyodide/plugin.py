@@ -1,10 +1,14 @@
 """Skips a test on pyodide once it uses what that platform does not have.
 
 Any other failure remains a failure. The summary counts the skipped tests for each reason.
+
+Files there have times in milliseconds. In one of 1,000 cases, that is a whole second, after which a
+file counts as recent for two seconds. So no test starts shortly before a second ends.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
@@ -31,6 +35,12 @@ def _reason(error: BaseException | None) -> str | None:
                 return reason
         error = error.__cause__ or error.__context__
     return None
+
+
+def pytest_runtest_setup() -> None:
+    passed = time.time() % 1
+    if passed > 0.9:
+        time.sleep(1.002 - passed)
 
 
 @pytest.hookimpl(wrapper=True)
