@@ -21,6 +21,7 @@ from wsgistatic.representations.checks import FolderCheck
 from wsgistatic.representations.sidecars import _FOLDERS
 
 pytestmark = [
+    pytest.mark.disk,
     pytest.mark.live,
     pytest.mark.memory_cache,
     pytest.mark.usefixtures("way"),
