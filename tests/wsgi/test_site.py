@@ -287,6 +287,13 @@ def test_other_urls_of_a_page_redirect_to_its_clean_url(
             assert result.headers["Cache-Control"] == "max-age=1"
 
 
+def test_a_redirect_to_a_clean_url_can_be_immutable(pages: Path) -> None:
+    app = StaticFiles(None, pages, clean_urls=True, immutable=r"/about\.html$")
+    result = call(app, "/about.html")
+    assert (result.status, result.headers["Location"]) == (301, "about")
+    assert result.headers["Cache-Control"] == "max-age=31536000, immutable"
+
+
 @pytest.mark.parametrize(
     "path",
     ["/about/", "/nope", "/nope.html", "/.html", "/..html", "/blog/", "/a//b",

@@ -56,8 +56,8 @@ class HeaderPolicy:
 
     The arguments are the options of the same names. ``immutable`` overrides ``cache_control``, and
     ``headers`` overrides all others. ``allows_origin`` is whether scripts of other origins may read
-    the responses. ``is_immutable`` is the option as a function (path, url) that returns a bool. If
-    ``allow_origin`` is a list, ``origins`` holds it, and each response to one of
+    the responses. ``is_immutable`` is the option ``immutable`` as a function (path, url) that
+    returns a bool. If ``allow_origin`` is a list, ``origins`` holds it, and each response to one of
     these origins needs its own Access-Control-Allow-Origin. ``shares_fields`` is whether files of
     one type share their fields.
     """
@@ -116,7 +116,7 @@ class HeaderPolicy:
 
         Arguments:
             url: the URL path with the prefix, and without a fingerprint.
-            is_immutable: whether the URL never gets another content.
+            is_immutable: whether the content at this URL never changes.
             is_current: whether the fingerprint in the URL is that of the content; None without one.
 
         Raises:
