@@ -259,6 +259,7 @@ WALKS = sorted(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.programs
 @pytest.mark.parametrize("page", sorted(set(WALKS) - {"howto/asgi.rst"}))  # needs tests/servers
 def test_following_a_page(tmp_path: Path, page: str) -> None:

@@ -24,7 +24,7 @@ from wsgistatic.files.sources import SharedFile
 HOME = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 40
 
-pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"), pytest.mark.fork]
+pytestmark = pytest.mark.fork
 
 # In a process of its own, since that of the tests has other threads.
 UNDER_LOAD = """if True:

@@ -409,7 +409,7 @@ def test_descriptor_of_a_stored_member_is_closed_if_it_cannot_be_used(
     assert duplicates
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.fork
 def test_compressed_members_are_read_right_by_processes_forked_from_one(tmp_path: Path) -> None:
     members = {f"{name}.bin": os.urandom(100_000) for name in "abcd"}
     zip_of(tmp_path / "a.zip", members, zipfile.ZIP_DEFLATED)

@@ -14,6 +14,8 @@ from tests.django.migration.page import diff, examples
 from tests.django.migration.sites import CSS, write_file
 from tests.django.project import Project
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = """
 from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -10,6 +10,8 @@ from tests.django.projects.builder import run_python, run_server
 from tests.django.projects.layered import make_layered_project
 from tests.django.projects.pages import Browser
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:

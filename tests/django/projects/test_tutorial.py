@@ -13,6 +13,8 @@ import pytest
 from tests.django.projects.builder import append, run_python, run_server, write_files
 from tests.django.projects.pages import DECODERS, Browser
 
+pytestmark = pytest.mark.slow
+
 MIDDLEWARE = "wsgistatic.django.middleware.StaticFilesMiddleware"
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489")
 POLLS: dict[str, str | bytes] = {
