@@ -278,6 +278,7 @@ def test_framing_of_a_file_that_changes_over_http(tmp_path: Path, size: int) -> 
         connection.send("/changing.bin")
         assert connection.read_head().headers["Content-Length"] == "40000000"
         os.truncate(path, size)
+        os.utime(path)  # tmpfs keeps the mtime if the size stays the same
         body = connection.file.read(40_000_000)
         assert body == bytes(len(body))
         if size > 40_000_000:  # the file grew, so all announced bytes are there
