@@ -6,7 +6,7 @@ object store, may return any time. Times in whole seconds are not enough, since 
 after the clock is set back.
 
 A look reads all names. It must pay, whatever the folder is like: it is taken after a number of
-requests, reads so many names for each of them, and then waits four times as long for the next one.
+requests, reads so many names for each of them, and then waits twice as long for the next one.
 So it costs at most what it saves, and less and less in a folder that is too large, changes all the
 time, or has such a name.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import islice
 
 from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import SECOND, Signature, are_settled, changed_ns, signature
@@ -31,8 +32,8 @@ _EXACT_FILE_SYSTEMS = frozenset({
     0x794C7630,  # overlayfs
 })  # fmt: skip
 _FIRST_WAIT = 8  # requests
-_NAMES_PER_REQUEST = 8  # 2.5 us, where the stats of three names that do not exist take 4
-_MAX_NAMES = 4096  # 1.5 ms
+_NAMES_PER_REQUEST = 16  # 6.5 us, where the stats of three names that do not exist take 7.2
+_MAX_NAMES = 4096  # 1.7 ms
 _MAX_FOLDERS = 1024  # about 500 bytes each
 
 
@@ -50,7 +51,7 @@ class Folders:
     """Knows which folders have no name with one of the suffixes, in any case."""
 
     def __init__(self, suffixes: Sequence[str]) -> None:
-        self._suffixes = tuple(suffixes)
+        self._ends = tuple(f"{suffix}/" for suffix in suffixes)
         self._folders: dict[str, _Folder] = {}
 
     def is_known_bare(self, path: str) -> bool:
@@ -70,7 +71,7 @@ class Folders:
             if known.due > 0:
                 return False
             limit = min(known.wait * _NAMES_PER_REQUEST, _MAX_NAMES)
-            known.wait = known.due = 4 * known.wait
+            known.wait = known.due = 2 * known.wait
             known.bare = self._look(path, limit)
             return known.bare is not None
         try:
@@ -88,10 +89,12 @@ class Folders:
             if not _shows_changes(path, status):
                 return None
             with closing(os.scandir(path)) as entries:
-                for number, entry in enumerate(entries):
-                    if number >= limit or entry.name.casefold().endswith(self._suffixes):
-                        return None
+                names = [entry.name for entry in islice(entries, limit + 1)]
         except OSError:
+            return None
+        # No name contains a slash. One search takes 0.1 us less for each name.
+        text = "/".join([*names, ""]).casefold()
+        if len(names) > limit or any(end in text for end in self._ends):
             return None
         return signature(status)
 

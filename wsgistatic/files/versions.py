@@ -118,10 +118,8 @@ def recency(status: os.stat_result, now_ns: int) -> Recency:
         is_only = is_settled(changed_ns(status), judged_ns)
     else:
         is_only = is_settled(modified, earlier_ns)
-    return Recency(
-        *(modified, is_version_settled(status, judged_ns), is_only),
-        is_only_dated=earlier_ns - modified >= COARSE_TICK,
-    )
+    settled = is_version_settled(status, judged_ns)
+    return Recency(modified, settled, is_only, earlier_ns - modified >= COARSE_TICK)
 
 
 # By device, how far the clock of a file system is at least ahead of the monotonic clock. It had

@@ -84,7 +84,8 @@ class Cache(Locked):
         super().__init__()
         self.files: OrderedDict[str, CachedFile] = OrderedDict()  # by key; for reading only
         self.budget = budget
-        self._max_body_size = max_body_size
+        largest = min(max_body_size, budget - _FILE_SIZE - _VARIANT_SIZE)
+        self._largest_bodies = min(largest, SMALL_BODY), largest  # at first, and from then on
         self._stat_ttl = stat_ttl
         self._sidecars = sidecars
         self._shares_fields = shares_fields
@@ -104,8 +105,7 @@ class Cache(Locked):
 
         A large body may replace hundreds of small ones, so the file must be requested ``again``.
         """
-        limit = self._max_body_size if again else min(self._max_body_size, SMALL_BODY)
-        return 0 < size <= min(limit, self.budget - _FILE_SIZE - _VARIANT_SIZE)
+        return 0 < size <= self._largest_bodies[again]
 
     def is_fresh(self, variant: Variant) -> bool:
         """Return whether a variant is valid, by one ``os.stat`` or a trusted earlier one."""

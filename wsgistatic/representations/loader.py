@@ -151,7 +151,7 @@ class Loader:
             representation.settled
             and version.status is not None
             and version.holder is not None
-            and self.cache.keeps_body(representation.size, again=self._is_cached(loaded))
+            and self._keeps_body(loaded)
         ):
             return loaded.content
         if isinstance(version, OpenFile):
@@ -161,10 +161,14 @@ class Loader:
             raise OSError(errno.EIO, "the source ended before its length")
         return content
 
-    def _is_cached(self, loaded: Loaded) -> bool:
-        """Return whether the cache got this representation from an earlier request."""
+    def _keeps_body(self, loaded: Loaded) -> bool:
+        """Return whether the cache keeps the body, by size and by whether it is requested again."""
+        representation = loaded.representation
+        if self.cache.keeps_body(representation.size, again=False):
+            return True
         known = self._cached(loaded.target, loaded.choice.coding)
-        return known is not None and known.representation is loaded.representation
+        again = known is not None and known.representation is representation
+        return again and self.cache.keeps_body(representation.size, again=True)
 
     def remember(self, loaded: Loaded, content: bytes | None = None, *, final: bool = True) -> None:
         """Add a representation to the cache, with its content if that is given.
@@ -185,16 +189,17 @@ class Loader:
             original = Location(target.source.path, choice.original_status, target.source, seen)
         is_direct = choice.version.is_direct
         variant = Variant(
-            *(loaded.representation, status, choice.source, content),
+            loaded.representation,
+            status,
+            choice.source,
+            content,
             original=original,
             seen=seen,
             is_direct=is_direct,
             folder=self.cache.folder_of(choice.source) if original is None else None,
         )
-        self.cache.add(
-            *(target.key, variant, loaded.accept_encoding, choice.sidecar_stats),
-            is_direct=is_direct,
-        )
+        stats = choice.sidecar_stats
+        self.cache.add(target.key, variant, loaded.accept_encoding, stats, is_direct=is_direct)
 
     def _choose(
         self, source: Source, version: Version, coding: str | None, accept_encoding: str | None
@@ -253,8 +258,8 @@ class Loader:
         if target.fingerprint is not None:
             # This is decided for the very version that is sent, since the file may have changed.
             is_current = settled and target.fingerprint == self._fingerprint(target, choice)
-        tag = self._tag(choice, digest)
-        if choice.original_status is not None and self._has_deltas(target.source):
+        tag, has_deltas = self._tag(choice, digest), self._has_deltas(target.source)
+        if choice.original_status is not None and has_deltas:
             tag = self._tag_of_original(target.source, choice.original_status)
         if is_current and tag is not None:
             # Clients may have got another version with the same times for this URL, from a machine
@@ -271,7 +276,7 @@ class Loader:
             if validators.last_modified is None and not without_date:
                 dated = dated_from(recent)
         pattern, has_fingerprint = None, target.fingerprint is not None
-        if self._has_deltas(target.source):
+        if has_deltas:
             pattern = use_as_dictionary(target.url, has_fingerprint=has_fingerprint)
             validators = _shared_by_codings(validators, choice.coding)
         is_immutable = is_current is None and self.policy.is_immutable(path, target.url)
@@ -313,7 +318,7 @@ class Loader:
             tag = None if text is None else f'"{text}"'
         return tag if tag is None or choice.coding is None else etag_for_coding(tag, choice.coding)
 
-    def _tag_of_original(self, file: File, status: os.stat_result) -> str | None:
+    def _tag_of_original(self, file: Source, status: os.stat_result) -> str | None:
         """Return the tag that the codings of a file with deltas share with it."""
         original = Version(status.st_size, status, file.path)
         digest = file.digest(original) if self.etag == "content" else None
