@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from itertools import islice
 
 from wsgistatic.files.linux import LINUX
 from wsgistatic.files.versions import SECOND, Signature, are_settled, changed_ns, signature
@@ -32,8 +31,8 @@ _EXACT_FILE_SYSTEMS = frozenset({
     0x794C7630,  # overlayfs
 })  # fmt: skip
 _FIRST_WAIT = 8  # requests
-_NAMES_PER_REQUEST = 16  # 6.5 us, where the stats of three names that do not exist take 7.2
-_MAX_NAMES = 4096  # 1.7 ms
+_NAMES_PER_REQUEST = 14  # 7 us, where the stats of three names that do not exist take 7.2
+_MAX_NAMES = 4096  # 2 ms
 _MAX_FOLDERS = 1024  # about 500 bytes each
 
 
@@ -51,7 +50,7 @@ class Folders:
     """Knows which folders have no name with one of the suffixes, in any case."""
 
     def __init__(self, suffixes: Sequence[str]) -> None:
-        self._ends = tuple(f"{suffix}/" for suffix in suffixes)
+        self._suffixes = tuple(suffixes)
         self._folders: dict[str, _Folder] = {}
 
     def is_known_bare(self, path: str) -> bool:
@@ -89,12 +88,10 @@ class Folders:
             if not _shows_changes(path, status):
                 return None
             with closing(os.scandir(path)) as entries:
-                names = [entry.name for entry in islice(entries, limit + 1)]
+                for number, entry in enumerate(entries):
+                    if number >= limit or entry.name.casefold().endswith(self._suffixes):
+                        return None
         except OSError:
-            return None
-        # No name contains a slash. One search takes 0.1 us less for each name.
-        text = "/".join([*names, ""]).casefold()
-        if len(names) > limit or any(end in text for end in self._ends):
             return None
         return signature(status)
 
