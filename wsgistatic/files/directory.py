@@ -221,7 +221,10 @@ class OpenFile(Opened):
     __slots__ = ()
 
     def __init__(self, file: RegularFile, path: str, *, is_direct: bool = False) -> None:
-        super().__init__(file.status.st_size, file.status, path, monotonic(), is_direct, file=file)
+        # Without the constructor of the dataclass, 0.4 us less.
+        self.file, self.status, self.holder = file, file.status, path
+        self.size, self.seen, self.is_direct = file.status.st_size, monotonic(), is_direct
+        self.is_sequential = False
 
     def refresh(self) -> None:
         """Adopt the file's present version, before anything of it is described."""
