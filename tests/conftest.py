@@ -12,13 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.platforms import NEEDS, PYODIDE_NEEDS, left_out
+from tests.platforms import NEEDS, ON_WINDOWS, PYODIDE_NEEDS, left_out
 from tests.seccomp import OPENAT2, refuse_system_calls
 from wsgistatic import StaticFiles
 from wsgistatic.files.linux import LINUX
@@ -34,6 +35,17 @@ for profile, max_examples in (("quick", 10), ("thorough", 100)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile("quick")
+
+if ON_WINDOWS:
+    # Wine sometimes loses the wake-up of an event loop by another thread (see wine_faults.py), so
+    # the loop looks itself.
+    _proactor: Any = import_module("asyncio.windows_events").IocpProactor
+    _select = _proactor.select
+
+    def _select_briefly(proactor: Any, timeout: float | None = None) -> Any:
+        return _select(proactor, 0.1 if timeout is None else min(timeout, 0.1))
+
+    _proactor.select = _select_briefly
 
 CACHE_MODES: dict[str, dict[str, float]] = {
     "on": {},
