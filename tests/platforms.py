@@ -72,6 +72,6 @@ def left_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], Counter[str]]
 
 
 def make_fifo(path: Path) -> None:
-    """Make a FIFO if the platform has them."""
+    """Create a FIFO if the platform supports it."""
     if hasattr(os, "mkfifo"):
         os.mkfifo(path)

@@ -114,10 +114,10 @@ def ctrl_break(folder: Path) -> object:
 
 @fault
 def wake_up_of_an_event_loop(folder: Path) -> object:
-    """The byte by which a thread wakes an event loop is lost, though rarely.
+    """The byte with which a thread wakes an event loop is occasionally lost.
 
-    Of three such processes at a time, one waited forever, with the other kind of loop. Of three
-    runs of 120 tests with Django's AsyncClient, two did.
+    This is rare. With a SelectorEventLoop, one of three simultaneous processes like this one waited
+    forever. Of three simultaneous runs of 120 tests with Django's AsyncClient, two did.
     """
 
     async def wake() -> int:

@@ -221,7 +221,7 @@ class OpenFile(Opened):
     __slots__ = ()
 
     def __init__(self, file: RegularFile, path: str, *, is_direct: bool = False) -> None:
-        # Without the constructor of the dataclass, 0.4 us less.
+        # Bypassing the constructor of the dataclass saves 0.2 us.
         self.file, self.status, self.holder = file, file.status, path
         self.size, self.seen, self.is_direct = file.status.st_size, monotonic(), is_direct
         self.is_sequential = False

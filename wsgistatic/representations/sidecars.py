@@ -258,5 +258,7 @@ def _compare(coding: str, sidecar: RegularFile, original: RegularFile) -> str | 
 def _stat(path: str) -> Signature | int | None:
     try:
         return signature(os.stat(path))
+    except FileNotFoundError:  # nearly always: without classifying it, 0.5 us less
+        return None
     except OSError as error:
         return None if is_missing(error) else error.errno
