@@ -28,7 +28,7 @@ from wsgistatic.files.versions import open_version
 from wsgistatic.http.conditional import Validators, matches_weakly
 from wsgistatic.http.fields import Headers
 from wsgistatic.representations.cache import Cache, page_key
-from wsgistatic.representations.cached_file import CachedFile, Location, Variant
+from wsgistatic.representations.cached_file import SMALL_BODY, CachedFile, Location, Variant
 from wsgistatic.representations.representation import Representation
 from wsgistatic.representations.sidecars import Sidecars
 
@@ -330,6 +330,13 @@ def test_files_that_are_never_cached(site: Path) -> None:
     assert kept == [False, True, True, False]
     assert not cache_of(100).keeps_body(1, again=True)
     assert not off.keeps_body(1, again=True)
+
+
+def test_a_large_body_is_kept_from_the_second_request_on() -> None:
+    cache = Cache(10_000_000, max_body_size=1_000_000, stat_ttl=0.0, sidecars=NO_SIDECARS)
+    sizes = (SMALL_BODY, SMALL_BODY + 1, 1_000_000, 1_000_001)
+    assert [cache.keeps_body(size, again=False) for size in sizes] == [True, False, False, False]
+    assert [cache.keeps_body(size, again=True) for size in sizes] == [True, True, True, False]
 
 
 def test_variants_of_one_version_are_kept_together(site: Path) -> None:
